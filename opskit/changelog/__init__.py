@@ -1,0 +1,37 @@
+"""What happened: signed, chained events in a local database, and the questions that people ask of them.
+
+The only home of SQL. An event is durable on this machine when `Changelog.append` returns, and is
+never altered or dropped. Reading needs neither a key nor cryptography, and creates nothing.
+"""
+
+from opskit.changelog.changelog import Changelog, new_rollout_id, open_changelog
+from opskit.changelog.event import Event
+from opskit.changelog.machine import this_machine
+from opskit.changelog.query import Filter
+from opskit.changelog.records import (
+    Commit,
+    Entry,
+    HostRecord,
+    LiveRecord,
+    NoteEntry,
+    OtherEntry,
+    Release,
+    RolloutRecord,
+)
+
+__all__ = [
+    "Changelog",
+    "Commit",
+    "Entry",
+    "Event",
+    "Filter",
+    "HostRecord",
+    "LiveRecord",
+    "NoteEntry",
+    "OtherEntry",
+    "Release",
+    "RolloutRecord",
+    "new_rollout_id",
+    "open_changelog",
+    "this_machine",
+]

@@ -1,0 +1,150 @@
+"""The changelog of one name on this machine: append to it, ask it, watch it, check it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from opskit.changelog import query
+from opskit.changelog.files import changelog_file
+from opskit.changelog.machine import actor_here
+from opskit.changelog.query import Filter
+from opskit.changelog.reader import Reader
+from opskit.changelog.records import NoteEntry, RolloutRecord
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from opskit.changelog.event import Event
+    from opskit.changelog.records import Entry, LiveRecord
+    from opskit.changelog.store import Store
+    from opskit.changelog.verify import Problem
+
+T = TypeVar("T")
+
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def open_changelog(name: str, *, actor: str | None = None) -> Changelog:
+    """Open the changelog called `name`; nothing is created before the first append.
+
+    `actor` is who appends, else `$OPSKIT_ACTOR`, else user@machine. Raises ChangelogError.
+    """
+    return Changelog(changelog_file(name), actor=actor)
+
+
+def new_rollout_id() -> str:
+    """Give 10 random characters of Crockford's base 32, in lower case: easy to read out and to type."""
+    return "".join(secrets.choice(CROCKFORD) for _ in range(10))
+
+
+class Changelog:
+    """One local changelog; may be used from several threads. Every method raises ChangelogError."""
+
+    def __init__(self, file: Path, *, actor: str | None = None) -> None:
+        self.file = file
+        self._actor = actor
+        self._lock = threading.RLock()
+        self._reader = Reader(file)
+        self._store: Store | None = None
+
+    def __enter__(self) -> Changelog:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def append(
+        self,
+        kind: str,
+        body: Mapping[str, object],
+        *,
+        service: str = "",
+        environment: str = "",
+        rollout: str = "",
+        action: str = "",
+    ) -> Event:
+        """Add an event, signed and chained; it is durable when this returns.
+
+        Raises ChangelogError: then it is not there, or (if the disk fails twice) nobody can tell.
+        """
+        from opskit.changelog.store import Draft, Store
+
+        draft = Draft(
+            kind=kind,
+            actor=actor_here(self._actor),
+            body=body,
+            service=service,
+            environment=environment,
+            rollout=rollout,
+            action=action,
+        )
+        with self._lock:
+            self._store = self._store or Store(self.file)
+            return self._store.append(draft)
+
+    def entries(self, wanted: Filter | None = None) -> tuple[Entry, ...]:
+        """Give rollouts, notes and events of unknown kinds, newest first."""
+        return self._ask(lambda db: tuple(query.entries(db, wanted or Filter()))) or ()
+
+    def rollouts(self, wanted: Filter | None = None) -> tuple[RolloutRecord, ...]:
+        """Give rollouts, newest first."""
+        found = self._ask(lambda db: tuple(query.entries(db, wanted or Filter(), kind="rollout")))
+        return tuple(entry for entry in found or () if isinstance(entry, RolloutRecord))
+
+    def notes(self, wanted: Filter | None = None) -> tuple[NoteEntry, ...]:
+        """Give notes, newest first."""
+        found = self._ask(lambda db: tuple(query.entries(db, wanted or Filter(), kind="note")))
+        return tuple(entry for entry in found or () if isinstance(entry, NoteEntry))
+
+    def rollout(self, prefix: str) -> RolloutRecord:
+        """Give the rollout whose id starts with `prefix` (4 characters or more); raises UnknownNameError."""
+        return query.the_one(prefix, self._ask(lambda db: query.rollouts_like(db, prefix)) or ())
+
+    def live(self, service: str, environment: str) -> Mapping[str, LiveRecord]:
+        """Give, by host, the newest release of a service that results of rollouts report."""
+        return self._ask(lambda db: query.live(db, service, environment)) or {}
+
+    def count(self) -> int:
+        """Give the number of events."""
+        return self._ask(query.count) or 0
+
+    def verify(self) -> list[Problem]:
+        """Check all chains, hashes, signatures, bodies and the index; an empty list if all is well."""
+        from opskit.changelog.database import in_words
+        from opskit.changelog.verify import verify
+
+        def fill(copy: sqlite3.Connection) -> bool:
+            return self._ask(lambda db: _copied(db, copy)) or False
+
+        with in_words(self.file):
+            return verify(fill)
+
+    def follow(self, wanted: Filter, *, pause: Callable[[], None]) -> Iterator[list[Entry]]:
+        """Give what is there (the newest `wanted.limit`), then what is new or changed, without end and without a gap.
+
+        Each list is the oldest first. `pause` is called between looks, and may raise to end it. A
+        look without a change reads one page of the file.
+        """
+        from opskit.changelog.following import Follower
+
+        return Follower(Reader(self.file), wanted).follow(pause)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._lock:
+            self._reader.close()
+            if self._store:
+                self._store.close()
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T | None:
+        with self._lock:
+            return self._reader.ask(question)
+
+
+def _copied(connection: sqlite3.Connection, copy: sqlite3.Connection) -> bool:
+    connection.backup(copy)
+    return True

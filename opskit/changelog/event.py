@@ -1,0 +1,158 @@
+"""An event: a small signed header and a detachable, salted body, chained per writer."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from opskit.changelog.canonical import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
+
+VERSION = 1
+STARTED, HOSTS, FINISHED = "rollout.started", "rollout.hosts", "rollout.finished"
+ABANDONED = "rollout.abandoned"
+NOTE, SUCCEEDS = "note", "writer.succeeds"
+
+_KNOWN = frozenset(
+    [
+        "v",
+        "w",
+        "seq",
+        "kind",
+        "service",
+        "environment",
+        "rollout",
+        "action",
+        "actor",
+        "hlc",
+        "ts",
+        "seen",
+        "body",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What is signed of an event.
+
+    `writer` and `body` are SHA-256 in hex: of the writer's public key, and of nonce and body.
+    `hlc` is a hybrid logical clock: 48 bits of milliseconds, 16 bits of counter. `ts` is the
+    writer's wall clock in milliseconds. `seen` is what the writer had seen of an upstream. `more`
+    holds the fields that this version of opskit does not know.
+    """
+
+    writer: str
+    seq: int
+    kind: str
+    hlc: int
+    ts: int
+    body: str
+    service: str = ""
+    environment: str = ""
+    rollout: str = ""
+    action: str = ""
+    actor: str = ""
+    seen: Mapping[str, object] = field(default_factory=dict)
+    version: int = VERSION
+    more: Mapping[str, object] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Give the canonical bytes that are hashed, signed and stored; raises ChangelogError."""
+        known = {"v": self.version, "w": self.writer, "seq": self.seq, "kind": self.kind}
+        clock = {"hlc": str(self.hlc), "ts": self.ts, "seen": self.seen}
+        names = ("service", "environment", "rollout", "action", "actor", "body")
+        return encode({**known, **clock, **{name: getattr(self, name) for name in names}})
+
+    @classmethod
+    def decode(cls, data: bytes) -> Header:
+        """Read a header as it was signed; raises ValueError if it is none."""
+        fields = decode(data)
+        return cls(
+            version=_typed(fields, "v", int),
+            writer=_hex(fields, "w"),
+            seq=_typed(fields, "seq", int),
+            kind=_typed(fields, "kind", str),
+            hlc=_clock(_typed(fields, "hlc", str)),
+            ts=_typed(fields, "ts", int),
+            body=_hex(fields, "body"),
+            service=_typed(fields, "service", str, ""),
+            environment=_typed(fields, "environment", str, ""),
+            rollout=_typed(fields, "rollout", str, ""),
+            action=_typed(fields, "action", str, ""),
+            actor=_typed(fields, "actor", str, ""),
+            seen=_typed(fields, "seen", dict, {}),
+            more={key: value for key, value in fields.items() if key not in _KNOWN},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One record of the changelog, with the exact bytes that were signed.
+
+    `body` is empty if it was never there to read: `damage` then says "missing" or "malformed".
+    """
+
+    header: Header
+    signed: bytes
+    prev: bytes
+    hash: bytes
+    signature: bytes
+    body: Mapping[str, object] = field(default_factory=dict)
+    damage: str = ""
+
+    @property
+    def id(self) -> str:
+        """The first 10 hex digits of the hash: enough to name an event to a person."""
+        return self.hash.hex()[:10]
+
+
+def genesis(writer: bytes) -> bytes:
+    """Give the `prev` of a writer's first event; it holds the writer, so that no two firsts are equal."""
+    return hashlib.sha256(b"opskit.genesis.v1" + writer).digest()
+
+
+def chained(prev: bytes, header: bytes) -> bytes:
+    """Give the hash of an event: it commits to the header and to all that came before."""
+    return hashlib.sha256(b"opskit.event.v1" + prev + header).digest()
+
+
+def sealed(nonce: bytes, body: bytes) -> str:
+    """Give, in hex, what a header says of its body; the nonce stops guessing at a removed body."""
+    return hashlib.sha256(nonce + body).hexdigest()
+
+
+def read_body(data: bytes | None) -> tuple[Mapping[str, object], str]:
+    """Give a stored body and what is wrong with it: "", "missing" or "malformed"."""
+    if data is None:
+        return {}, "missing"
+    try:
+        return decode(data), ""
+    except ValueError:
+        return {}, "malformed"
+
+
+def _typed(fields: Mapping[str, object], name: str, kind: type[T], default: T | None = None) -> T:
+    value = fields.get(name, default)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{name} is not {kind.__name__}")
+    return value
+
+
+def _hex(fields: Mapping[str, object], name: str) -> str:
+    value = _typed(fields, name, str)
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError(f"{name} is no SHA-256")
+    return value
+
+
+def _clock(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) >= 2**63:
+        raise ValueError("hlc is no clock")
+    return int(text)

@@ -1,0 +1,138 @@
+"""Events folded into records: the last word on each host counts, and nothing that stands in a body can stop it."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from opskit.changelog.body import number, part, parts, text, texts
+from opskit.changelog.event import ABANDONED, FINISHED, HOSTS, NOTE, STARTED
+from opskit.changelog.records import (
+    RUNNING,
+    UNFINISHED,
+    Commit,
+    Entry,
+    HostRecord,
+    NoteEntry,
+    OtherEntry,
+    Release,
+    RolloutRecord,
+    StepTime,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from opskit.changelog.event import Event
+
+    Alive = Callable[[Mapping[str, object], int], bool]
+
+NOTHING: Mapping[str, object] = {}
+LAST_MS = 253_402_300_799_000  # the end of the year 9999, beyond which datetime does not go
+
+
+def moment(ms: int) -> datetime:
+    """Give a time of the changelog (milliseconds since 1970) as a datetime in UTC."""
+    return datetime.fromtimestamp(min(max(ms, 0), LAST_MS) / 1000, UTC)
+
+
+def rollout(events: Sequence[Event], alive: Alive) -> RolloutRecord:
+    """Fold the events of one rollout, oldest first; `alive` tells whether a process runs here, and since then."""
+    started = next((event for event in events if event.header.kind == STARTED), None)
+    finished = next((e.body for e in reversed(events) if e.header.kind == FINISHED), None)
+    first, body = started or events[0], started.body if started else NOTHING
+    machine = part(body, "machine")
+    return RolloutRecord(
+        id=first.header.rollout,
+        at=moment(first.header.ts),
+        actor=first.header.actor,
+        action=first.header.action,
+        service=first.header.service,
+        environment=first.header.environment,
+        outcome=_outcome(finished, events)
+        or (RUNNING if alive(machine, first.header.ts) else UNFINISHED),
+        why=text(body, "why"),
+        reason=text(finished or NOTHING, "reason"),
+        output=text(finished or NOTHING, "output"),
+        ms=None if finished is None else number(finished, "ms"),
+        to=_release(part(body, "to")),
+        hosts=tuple(_hosts(body, events)),
+        commits=tuple(_commit(commit) for commit in parts(body, "commits")),
+        command=texts(body, "command"),
+        machine=text(machine, "host"),
+        task=text(body, "task"),
+        script=text(body, "script"),
+        remarks=texts(body, "notes"),
+        notes=tuple(note(event) for event in events if event.header.kind == NOTE),
+        events=tuple(events),
+    )
+
+
+def note(event: Event) -> NoteEntry:
+    """Make the record of a note."""
+    return NoteEntry(
+        id=event.id,
+        at=moment(event.header.ts),
+        actor=event.header.actor,
+        text=text(event.body, "text"),
+        service=event.header.service,
+        environment=event.header.environment,
+        rollout=event.header.rollout,
+        hosts=texts(event.body, "hosts"),
+    )
+
+
+def alone(event: Event) -> Entry:
+    """Make the record of an event that belongs to no rollout."""
+    if event.header.kind == NOTE:
+        return note(event)
+    return OtherEntry(
+        id=event.id, at=moment(event.header.ts), actor=event.header.actor, event=event
+    )
+
+
+def _outcome(finished: Mapping[str, object] | None, events: Sequence[Event]) -> str:
+    """Give how a rollout ended, or nothing if no event says that it did."""
+    if finished is not None:
+        return text(finished, "outcome") or "unknown"
+    return "abandoned" if any(e.header.kind == ABANDONED for e in events) else ""
+
+
+def _hosts(started: Mapping[str, object], events: Iterable[Event]) -> Iterable[HostRecord]:
+    found: dict[str, HostRecord] = {}
+    for host in parts(started, "hosts"):
+        name = text(host, "name")
+        before = _release(part(host, "from"))
+        found[name] = HostRecord(name=name, batch=number(host, "batch"), before=before)
+    for event in events:
+        for result in parts(event.body, "results") if event.header.kind == HOSTS else ():
+            name = text(result, "host")
+            found[name] = _with_result(found.get(name) or HostRecord(name=name), result)
+    return found.values()
+
+
+def _with_result(host: HostRecord, result: Mapping[str, object]) -> HostRecord:
+    before = text(result, "from")
+    known = host.before and host.before.release == before
+    return dataclasses.replace(
+        host,
+        outcome=text(result, "outcome") or "unknown",
+        before=host.before if known or not before else Release(before),
+        to=text(result, "to"),
+        live=text(result, "live"),
+        ms=number(result, "ms"),
+        at=moment(number(result, "at")),
+        steps=tuple(StepTime(text(s, "step"), number(s, "ms")) for s in parts(result, "steps")),
+        error=text(result, "error"),
+        output=text(result, "output"),
+    )
+
+
+def _release(fields: Mapping[str, object]) -> Release | None:
+    release = Release(*(text(fields, name) for name in ("release", "revision", "label")))
+    return release if release != Release() else None
+
+
+def _commit(fields: Mapping[str, object]) -> Commit:
+    return Commit(*(text(fields, name) for name in ("sha", "subject", "author")))

@@ -1,0 +1,88 @@
+"""The reading side of a local changelog: opened when asked, empty while there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from opskit.changelog import database, index
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+
+
+class Reader:
+    """Asks one database file. Use it from one thread at a time; every question sees one moment."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Give the answer to `question`, None while there is no changelog; raises ChangelogError."""
+        with database.in_words(self.file):
+            connection = self._ready()
+            if connection is None:
+                return None
+            try:
+                connection.execute("BEGIN")
+                answer = question(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                self.close()
+                raise
+            return answer
+
+    def version(self) -> tuple[int, int]:
+        """Give a value that differs after every change by another connection; cheap to ask for."""
+        with database.in_words(self.file):
+            connection = self._ready()
+            if connection is None:
+                return (0, 0)
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            return (self._inode, version)
+
+    def close(self) -> None:
+        """Let go of the database; the next question opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ready(self) -> sqlite3.Connection | None:
+        """Give a connection to the file that has the name now, None if there is none or it is empty."""
+        try:
+            inode = self.file.stat().st_ino
+        except FileNotFoundError:
+            self.close()
+            return None
+        if self._connection is None or self._inode != inode:
+            self.close()
+            self._connection = self._open()
+            self._inode = inode
+        return self._connection
+
+    def _open(self) -> sqlite3.Connection | None:
+        connection = database.connect(self.file, write=False)
+        try:
+            if database.is_new(connection):
+                connection.close()
+                return None
+            if not index.is_current(connection):
+                self._rebuild_index()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _rebuild_index(self) -> None:
+        connection = database.connect(self.file, write=True)
+        try:
+            with database.transaction(connection):
+                index.rebuild(connection)
+                connection.execute("COMMIT")
+        finally:
+            connection.close()

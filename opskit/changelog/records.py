@@ -1,0 +1,165 @@
+"""What the changelog knows, in the shape that people ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from opskit.changelog.event import Event
+
+NOT_REACHED = "not reached"
+RUNNING, UNFINISHED = "running", "unfinished"
+
+
+def title_of(label: str, revision: str, release: str) -> str:
+    """Give what people call a release: `v1 (6244b7ed)`, its short revision, else its folder's name."""
+    short = revision[:8]
+    if label and not revision.startswith(label):
+        return f"{label} ({short})" if short else label
+    return short or release
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version of a service: `release` is its folder's name, `revision` the source's, `label` for people."""
+
+    release: str = ""
+    revision: str = ""
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """How people name it: label and short revision."""
+        return title_of(self.label, self.revision, self.release)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit between the old and the new release."""
+
+    sha: str
+    subject: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """How long one step took on one host, in milliseconds."""
+
+    step: str
+    ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRecord:
+    """What a rollout did to one host.
+
+    `outcome` is done, failed, reverted, skipped, unreachable, unknown, or "not reached" when
+    nothing was recorded. `live` is the release that ran there afterwards, "" if that is not known.
+    `at` is None without a result.
+    """
+
+    name: str
+    outcome: str = NOT_REACHED
+    batch: int = 0
+    before: Release | None = None
+    to: str = ""
+    live: str = ""
+    ms: int = 0
+    at: datetime | None = None
+    steps: tuple[StepTime, ...] = ()
+    error: str = ""
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRecord:
+    """One rollout as its events tell it.
+
+    `action` is deploy, rollback, restart, task or exec. `outcome` is done, failed, partial,
+    refused or interrupted; abandoned when a later run found it dead; "running" while its process lives on this machine, else "unfinished".
+    `output` is the end of what a failed build said. `ms` is the duration, None until finished. `events` are all events of the rollout, `notes` what
+    people wrote about it since, `remarks` what opskit remarked at its start.
+    """
+
+    id: str
+    at: datetime
+    actor: str
+    action: str
+    service: str
+    environment: str
+    outcome: str
+    why: str = ""
+    reason: str = ""
+    output: str = ""
+    ms: int | None = None
+    to: Release | None = None
+    hosts: tuple[HostRecord, ...] = ()
+    commits: tuple[Commit, ...] = ()
+    command: tuple[str, ...] = ()
+    machine: str = ""
+    task: str = ""
+    script: str = ""
+    remarks: tuple[str, ...] = ()
+    notes: tuple[NoteEntry, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    @property
+    def before(self) -> tuple[Release, ...]:
+        """The releases that the hosts ran before, each once, in the order of the hosts."""
+        return tuple(dict.fromkeys(host.before for host in self.hosts if host.before))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many hosts came out how, in the order of the hosts."""
+        counts: dict[str, int] = {}
+        for host in self.hosts:
+            counts[host.outcome] = counts.get(host.outcome, 0) + 1
+        return counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteEntry:
+    """What somebody wrote down; `rollout` if it is about one."""
+
+    id: str
+    at: datetime
+    actor: str
+    text: str
+    service: str = ""
+    environment: str = ""
+    rollout: str = ""
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherEntry:
+    """An event of a kind that this opskit does not know, as it stands."""
+
+    id: str
+    at: datetime
+    actor: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRecord:
+    """What a host runs according to the changelog, and the rollout that made it live there."""
+
+    host: str
+    release: str
+    revision: str
+    label: str
+    rollout: str
+    at: datetime
+
+    @property
+    def title(self) -> str:
+        """How people name the release: label and short revision."""
+        return title_of(self.label, self.revision, self.release)
+
+
+Entry = RolloutRecord | NoteEntry | OtherEntry

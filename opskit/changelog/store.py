@@ -1,0 +1,225 @@
+"""The one writer of a local changelog: reads its head, signs, and returns when the event is on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.changelog import database, files, index
+from opskit.changelog.canonical import decode, encode
+from opskit.changelog.clock import ceiling, tick
+from opskit.changelog.event import SUCCEEDS, Event, Header, chained, genesis, sealed
+from opskit.changelog.machine import actor_here, machine_id
+from opskit.changelog.signing import WriterKey, load_key, save_key, writer_key
+from opskit.changelog.sql import statement
+from opskit.errors import ChangelogError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LARGEST_BODY = 16 * 2**20
+LARGEST_HEADER = 16384
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An event before it has its place in a chain; fields as in `event.Header`."""
+
+    kind: str
+    actor: str
+    body: Mapping[str, object]
+    service: str = ""
+    environment: str = ""
+    rollout: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """Where the next event goes: our writer, its newest event, and the file that it lives in."""
+
+    wid: int
+    machine: str
+    inode: int
+    writer: bytes
+    head_seq: int
+    head_hash: bytes
+    head_hlc: int | None
+
+
+class Store:
+    """Appends to one database file. Use it from one thread at a time."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+        self._keys: dict[bytes, WriterKey] = {}
+
+    def append(self, draft: Draft) -> Event:
+        """Add an event; it is durable when this returns. Raises ChangelogError, then it is not there."""
+        body = encode(draft.body)
+        if len(body) > LARGEST_BODY:
+            raise ChangelogError(
+                f"the body of {draft.kind} is larger than {LARGEST_BODY >> 20} MiB"
+            )
+        with database.in_words(self.file):
+            connection = self._ready()
+            try:
+                with database.transaction(connection):
+                    event = self._insert(connection, draft, body)
+                    self._commit(connection, event)
+            except sqlite3.Error:
+                self.close()
+                raise
+        return event
+
+    def close(self) -> None:
+        """Let go of the database; the next append opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ready(self) -> sqlite3.Connection:
+        """Give a connection to the file that has the name *now*; another one may have been put there."""
+        if self._connection is not None:
+            with contextlib.suppress(FileNotFoundError):
+                if self.file.stat().st_ino == self._inode:
+                    return self._connection
+            self.close()
+        files.prepare(self.file)
+        connection = database.connect(self.file, write=True)
+        try:
+            self._inode = self.file.stat().st_ino
+            self._move_in(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+    def _move_in(self, connection: sqlite3.Connection) -> None:
+        """Make the schema, the index and our writer where they are missing; one transaction for all."""
+        home = None if database.is_new(connection) else self._home(connection)
+        if home and self._is_ours(home) and index.is_current(connection):
+            return
+        with database.transaction(connection):
+            if database.is_new(connection):
+                database.create(connection)
+            if not index.is_current(connection):
+                index.rebuild(connection)
+            self._settle(connection, self._home(connection))
+            connection.execute("COMMIT")
+
+    def _settle(self, connection: sqlite3.Connection, home: _Home | None) -> None:
+        if home and self._is_ours(home):
+            return
+        key = writer_key(secrets.token_bytes(32))
+        save_key(self.file.parent, key)
+        values = (key.writer, key.public, genesis(key.writer))
+        wid = connection.execute(statement("add_writer"), values).lastrowid
+        connection.execute(statement("move_in"), (wid, machine_id(), self._inode))
+        if home:
+            self._insert(connection, *_succession(home))
+
+    def _is_ours(self, home: _Home) -> bool:
+        """Tell whether this is the file and the machine that the writer was made for, with its key."""
+        here = (machine_id(), self._inode)
+        return (home.machine, home.inode) == here and self._key(home.writer) is not None
+
+    def _home(self, connection: sqlite3.Connection) -> _Home | None:
+        row = connection.execute(statement("home")).fetchone()
+        return _Home(*row) if row else None
+
+    def _key(self, writer: bytes) -> WriterKey | None:
+        if writer not in self._keys:
+            key = load_key(self.file.parent, writer)
+            if key is None:
+                return None
+            self._keys[writer] = key
+        return self._keys[writer]
+
+    def _insert(self, connection: sqlite3.Connection, draft: Draft, body: bytes) -> Event:
+        """Sign an event that follows our head, and add it; within the caller's transaction."""
+        home = self._home(connection)
+        key = self._key(home.writer) if home else None
+        if home is None or key is None:
+            raise ChangelogError(f"the key of {self.file} is gone", hint="run the command again")
+        nonce = secrets.token_bytes(16)
+        signed = self._header(connection, home, draft, sealed(nonce, body)).encode()
+        if len(signed) > LARGEST_HEADER:
+            raise ChangelogError(f"the names in {draft.kind} are too long for an event")
+        digest = chained(home.head_hash, signed)
+        event = Event(
+            header=Header.decode(signed),
+            signed=signed,
+            prev=home.head_hash,
+            hash=digest,
+            signature=key.sign(digest),
+            body=decode(body),
+        )
+        _write(connection, home.wid, event, nonce, body)
+        return event
+
+    def _header(
+        self, connection: sqlite3.Connection, home: _Home, draft: Draft, body: str
+    ) -> Header:
+        now = time.time_ns() // 1_000_000
+        (others,) = connection.execute(statement("newest_clock"), (ceiling(now),)).fetchone()
+        return Header(
+            writer=home.writer.hex(),
+            seq=home.head_seq + 1,
+            kind=draft.kind,
+            hlc=tick(now, home.head_hlc or 0, others or 0),
+            ts=now,
+            body=body,
+            service=draft.service,
+            environment=draft.environment,
+            rollout=draft.rollout,
+            action=draft.action,
+            actor=draft.actor,
+        )
+
+    def _commit(self, connection: sqlite3.Connection, event: Event) -> None:
+        """Commit. An error here says nothing: only a look at the file, opened anew, tells what is there."""
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            self.close()
+            if not self._is_there_for_good(event):
+                raise
+
+    def _is_there_for_good(self, event: Event) -> bool:
+        """Tell whether an event is in the file; one more commit that succeeds then brings it to the disk."""
+        connection = database.connect(self.file, write=True)
+        try:
+            with database.transaction(connection):
+                found = connection.execute(statement("is_there"), (event.hash,)).fetchall()
+                if found:
+                    connection.execute(statement("write_the_same"))
+                connection.execute("COMMIT")
+        finally:
+            connection.close()
+        return bool(found)
+
+
+def _write(
+    connection: sqlite3.Connection, wid: int, event: Event, nonce: bytes, body: bytes
+) -> None:
+    header = event.header
+    place = (wid, header.seq, event.prev, event.hash, event.signed, event.signature)
+    values = (*place, header.hlc, header.kind, header.rollout)
+    n = connection.execute(statement("add_event"), values).lastrowid
+    connection.execute(statement("add_body"), (n, nonce, body))
+    index.add(connection, n or 0, event.signed, event.body)
+
+
+def _succession(home: _Home) -> tuple[Draft, bytes]:
+    old = {"writer": home.writer.hex(), "seq": home.head_seq, "hash": home.head_hash.hex()}
+    draft = Draft(kind=SUCCEEDS, actor=actor_here(), body=old)
+    return draft, encode(old)

@@ -1,0 +1,120 @@
+"""Shell completion from opskit.toml, git and the changelog; quiet when one cannot be read."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from opskit.errors import OpskitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import click
+
+    from opskit.config.model import Config
+
+RECENT = 50  # rollouts that TAB offers
+TASK = re.compile(r"^@task\b[^\n]*\n(?:@[^\n]*\n)*def (?P<name>[a-z]\w*)\(", re.MULTILINE)
+
+
+def environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Give the environments that start so."""
+    config = _config()
+    return _starting(config.environments if config else (), incomplete)
+
+
+def services(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Give the services that start so."""
+    config = _config()
+    return _starting(config.services if config else (), incomplete)
+
+
+def hosts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Give the hosts as opskit.toml writes them and the @groups; the last term of a selector is completed."""
+    config = _config()
+    if config is None:
+        return []
+    before, term = _last_term(incomplete)
+    wanted = ctx.params.get("environment")
+    chosen = [env for env in config.environments.values() if wanted in (None, env.name)]
+    names = {host for env in chosen for host in env.hosts} | set(config.hosts)
+    groups = {f"@{group}" for env in chosen for group in env.groups} | {"@*"}
+    return [before + name for name in _starting(names | groups, term)]
+
+
+def revisions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Give the tags and branches of the service's git repository that start so."""
+    import subprocess
+
+    config = _config()
+    places = config.services.get(ctx.params.get("service") or "", {}) if config else {}
+    repositories = {getattr(service.source, "repository", None) for service in places.values()}
+    found: set[str] = set()
+    for repository in repositories - {None}:
+        listing = [
+            "git",
+            "-C",
+            str(repository),
+            "for-each-ref",
+            "--count=200",
+            "--format=%(refname:short)",
+        ]
+        try:
+            refs = subprocess.run(
+                [*listing, "refs/tags", "refs/heads"],
+                capture_output=True,
+                text=True,
+                timeout=1,
+                check=False,
+            )
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            continue
+        found.update(refs.stdout.split())
+    return _starting(found, incomplete)
+
+
+def rollouts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Give the ids of recent rollouts that start so, the newest first."""
+    from opskit.changelog import Filter
+    from opskit.cli import wiring
+
+    if (config := _config()) is None:
+        return []
+    try:
+        with wiring.open_changelog(config) as changelog:
+            found = changelog.rollouts(Filter(limit=RECENT))
+    except OpskitError:
+        return []
+    return [record.id for record in found if record.id.startswith(incomplete)]
+
+
+def tasks(incomplete: str) -> list[str]:
+    """Give the tasks of tasks.py, found by reading it: running it would import fabric."""
+    config = _config()
+    try:
+        source = config.tasks.read_text(encoding="utf-8") if config else ""
+    except (OSError, ValueError):
+        return []
+    return _starting((m["name"].replace("_", "-") for m in TASK.finditer(source)), incomplete)
+
+
+def _config() -> Config | None:
+    from opskit.cli import wiring
+
+    try:
+        return wiring.read_config()
+    except OpskitError:
+        return None
+
+
+def _starting(names: Iterable[str], incomplete: str) -> list[str]:
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def _last_term(selector: str) -> tuple[str, str]:
+    """Split a selector before its last term, minding commas inside of a range: `web[1,2],db`."""
+    parts = re.match(r"(?P<before>(?:.*[,!&^])?)(?P<term>[^,!&^]*)$", selector)
+    if parts is None or parts["before"].count("[") != parts["before"].count("]"):
+        return "", selector
+    return parts["before"], parts["term"]

@@ -1,0 +1,49 @@
+"""`opskit deploy`: a revision of a service, batch by batch behind its health check."""
+
+from __future__ import annotations
+
+import click
+
+from opskit.cli import complete, options, session
+from opskit.cli.session import Choice
+
+
+@click.command()
+@options.service
+@click.argument("revision", required=False, shell_complete=complete.revisions)
+@options.environment
+@options.hosts
+@options.why
+@options.dry_run
+@options.yes
+@options.as_json
+def deploy(
+    service: str,
+    revision: str | None,
+    *,
+    environment: str | None,
+    hosts: str | None,
+    why: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Deploy a revision of a service, in health-checked batches.
+
+    REVISION is a commit, tag or branch of the service's git repository, or the {revision} of its
+    artifact; if left out, what opskit.toml says.
+
+    Exit code 0: every host runs it. 3: some do and some do not. 5: none does, because every host
+    that tried it was put back, or because somebody or a rule said no before.
+    """
+    from opskit.rollout.deploy import deploy, plan_deploy
+    from opskit.rollout.source import find_version
+
+    choice = Choice("deploy", why, dry_run, yes, as_json)
+    with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
+        reason = session.reason(opened, choice)
+        version = find_version(what.source, revision)
+        made = plan_deploy(
+            service=what, hosts=opened.hosts, version=version, fleet=opened.fleet, why=reason
+        )
+        return session.carry_out(opened, choice, made.plan, lambda run: deploy(made, run))

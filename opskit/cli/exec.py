@@ -1,0 +1,81 @@
+"""`opskit exec`: one command on many hosts, equal output shown once."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+
+from opskit.cli import options, session
+from opskit.cli.session import Choice
+from opskit.errors import UsageError
+
+ORDER = "options come before the command: opskit exec -H SELECTOR COMMAND"
+
+
+class OptionsFirst(click.Command):
+    """A command whose arguments begin another one: what stands behind them is not ours."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; says where the selector belongs if it came too late."""
+        given = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            late = [word for word in given if word.startswith(("-H", "--hosts"))]
+            if late and error.param and error.param.name == "hosts":
+                raise UsageError(
+                    f"{late[0]} stands behind the command, as a part of it", hint=ORDER
+                ) from None
+            raise
+
+
+@click.command(
+    "exec",
+    cls=OptionsFirst,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("words", metavar="COMMAND", nargs=-1, required=True, type=click.UNPROCESSED)
+@options.environment
+@options.required_hosts
+@options.why
+@options.dry_run
+@options.timeout
+@options.as_json
+def exec_(
+    words: tuple[str, ...],
+    *,
+    environment: str | None,
+    hosts: str,
+    why: str | None,
+    dry_run: bool,
+    timeout: float | None,
+    as_json: bool,
+) -> int:
+    """Run a command on hosts; equal output is shown once.
+
+    One word is a line for sh, such as 'df -h / | tail -1'; several words reach the host as they are,
+    each one word there too.
+    """
+    from opskit.rollout.once import once, plan_command
+
+    choice = Choice("exec", why, dry_run, yes=True, as_json=as_json)
+    script = _script(words)
+    with session.on_hosts(environment=environment, hosts=hosts) as opened:
+        made = plan_command(
+            script=script,
+            hosts=opened.hosts,
+            environment=opened.environment.name,
+            why=session.reason(opened, choice),
+            timeout=timeout,
+        )
+        return session.at_once(
+            opened, choice, made.plan, lambda run, watch: once(made, run, watch=watch)
+        )
+
+
+def _script(words: tuple[str, ...]) -> str:
+    """Give one word as a line for sh, several as words of their own; raises UsageError for nothing."""
+    if not words[0].strip():
+        raise UsageError("the command is empty", hint=ORDER)
+    return words[0] if len(words) == 1 else shlex.join(words)

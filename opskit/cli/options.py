@@ -1,0 +1,77 @@
+"""The options that commands share: the same names, the same words, the same completion everywhere."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from opskit.cli import complete
+from opskit.cli.render import terminal, text
+from opskit.errors import RefusedError
+
+environment = click.option(
+    "-e",
+    "--env",
+    "environment",
+    metavar="NAME",
+    shell_complete=complete.environments,
+    help="The environment, as opskit.toml names it.",
+)
+hosts = click.option(
+    "-H",
+    "--hosts",
+    metavar="SELECTOR",
+    shell_complete=complete.hosts,
+    help="Only these hosts: names, ranges, @groups, and , ! & of them.",
+)
+required_hosts = click.option(
+    "-H",
+    "--hosts",
+    metavar="SELECTOR",
+    required=True,
+    shell_complete=complete.hosts,
+    help="The hosts: names, ranges, @groups, and , ! & of them; @* is all.",
+)
+timeout = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1, max=86400),
+    metavar="SECONDS",
+    help="End it on a host after so long; if left out, what opskit.toml says.",
+)
+why = click.option(
+    "-m", "--why", metavar="TEXT", help="The reason, kept in the changelog for whoever asks later."
+)
+dry_run = click.option(
+    "-n", "--dry-run", is_flag=True, help="Show what would be done, and change nothing."
+)
+yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing anything.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document, made for programs."
+)
+service = click.argument("service", shell_complete=complete.services)
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Let the operator agree, unless `yes` has said so already; raises RefusedError if not.
+
+    Where nobody can answer (no terminal) the answer is no, and the hint names `--yes`.
+    """
+    if yes:
+        return
+    if not terminal.is_answerable():
+        raise RefusedError("nobody is there to agree", hint="add --yes to go ahead without asking")
+    while (answer := _answer(question)) not in ("y", "yes"):
+        if answer in ("", "n", "no"):
+            raise RefusedError("not agreed; nothing was changed")
+        text.mention("please answer y or n")
+
+
+def _answer(question: str) -> str:
+    """Ask once, on standard error; raises RefusedError if the input ends there."""
+    sys.stderr.write(f"{terminal.visible(question)} [y/N]: ")
+    sys.stderr.flush()
+    if not (answer := sys.stdin.readline()):
+        text.mention()
+        raise RefusedError("no answer came", hint="answer y or n, or say --yes")
+    return answer.strip().lower()

@@ -1,0 +1,107 @@
+"""What came of a rollout, as people and programs read it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from opskit.cli.render import envelope, plans, text
+
+if TYPE_CHECKING:
+    from opskit.rollout.plan import Plan
+    from opskit.rollout.report import HostResult, Report
+
+COLOURS = {"done": "green", "partial": "yellow", "interrupted": "yellow"}
+
+
+def show(report: Report, plan: Plan, *, command: str, as_json: bool) -> int:
+    """Show the end of a rollout and give its exit code."""
+    if as_json:
+        return envelope.show(command, data(report, plan), exit_code=report.exit_code)
+    for warning in report.warnings:
+        text.mention(f"warning: {warning}", colour="yellow")
+    text.say_on(summary(report), colour=COLOURS.get(report.outcome, "red"), bold=True)
+    if report.reason:
+        text.say_on(f"  {report.reason}")
+    text.say_on(f"  {report.action} {report.rollout}: opskit log {report.rollout}")
+    return report.exit_code
+
+
+def mention(report: Report, plan: Plan, *, spoken: bool = False) -> int:
+    """Say on standard error what did not go well, and give the exit code; what went well needs no word.
+
+    `spoken` says that what hosts said was shown while they said it.
+    """
+    for host in report.hosts:
+        if host.outcome != "done":
+            known = _has_spoken(report, host) or (spoken and host.outcome != "unreachable")
+            shown = replace(host, output="") if known else host
+            for line in host_lines(shown, plan):
+                text.mention(line)
+    for warning in report.warnings:
+        text.mention(f"warning: {warning}", colour="yellow")
+    colour = COLOURS.get(report.outcome, "red")
+    text.mention(f"{summary(report)}: opskit log {report.rollout}", colour=colour)
+    return report.exit_code
+
+
+def _has_spoken(report: Report, host: HostResult) -> bool:
+    """Tell whether a host's own output stands on the screen already."""
+    return any(result.host == host.host for result in report.outputs)
+
+
+def summary(report: Report) -> str:
+    """Say in one line how a rollout ended."""
+    counts: dict[str, int] = {}
+    for host in report.hosts:
+        counts[host.outcome] = counts.get(host.outcome, 0) + 1
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    what = f"{report.action} {report.service}".strip()
+    return f"{what}: {report.outcome} ({said}) in {text.duration(report.seconds)}"
+
+
+def host_lines(result: HostResult, plan: Plan) -> list[str]:
+    """Say what came of one host: one line, and for a failure why, the last output, what to do."""
+    steps = ", ".join(f"{s.step} {text.duration(s.ms / 1000)}" for s in result.steps)
+    lines = [f"{result.host}  {text.Status(result.outcome).text()}{f'  {steps}' if steps else ''}"]
+    if result.outcome == "skipped":
+        return lines
+    if result.error:
+        lines.append(f"    {result.error}")
+    lines += [f"    | {line}" for line in result.output.splitlines()[-text.SHOWN_OUTPUT_LINES :]]
+    if result.hint:
+        lines.append(f"    {result.hint}")
+    if plan.service and result.outcome not in ("done", "unreachable"):
+        lines.append(f"    {_now(result, plan)}")
+    return lines
+
+
+def _now(result: HostResult, plan: Plan) -> str:
+    """Say what a host runs after something went wrong there."""
+    target = plan.targets_by_host[result.host]
+    known = {release.id: release.title for release in (target.before, target.after) if release}
+    if result.outcome == "reverted":
+        return f"back on {known.get(result.live, result.live)}"
+    return (
+        f"runs {known.get(result.live, result.live)} now"
+        if result.live
+        else "runs nothing that is known"
+    )
+
+
+def data(report: Report, plan: Plan) -> dict[str, object]:
+    """Give a report as the JSON contract has it."""
+    outputs = {
+        result.host: {
+            "exit": result.exit,
+            "stdout": result.text,
+            "stderr": result.stderr.decode("utf-8", "replace"),
+            "truncated": result.truncated,
+        }
+        for result in report.outputs
+    }
+    said = asdict(report)
+    said["hosts"] = [{**asdict(host), "output": host.output} for host in report.hosts]
+    said["outputs"] = outputs
+    said["seconds"] = round(report.seconds, 3)
+    return {**said, "plan": plans.data(plan)}

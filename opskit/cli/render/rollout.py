@@ -1,0 +1,117 @@
+"""One rollout on one page: who, when, why, what happened on each host, and what people wrote about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opskit.cli.render import terminal, text
+from opskit.cli.render.log import colour_of, from_to, local, raw, what
+from opskit.cli.render.text import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from opskit.changelog import HostRecord, RolloutRecord
+
+KNOWN_KINDS = {"rollout.started", "rollout.hosts", "rollout.finished", "rollout.abandoned", "note"}
+OUTPUT_LINES = 20
+
+
+def show(record: RolloutRecord, now: datetime) -> None:
+    """Print all that the changelog knows of a rollout."""
+    text.say(_one(f"{what(record)}: {record.outcome}"), colour=colour_of(record), bold=True)
+    for name, value in _facts(record, now):
+        if value:
+            text.say(f"  {name:<8}  {_one(value)}")
+    _show_hosts(record)
+    _show_commits(record)
+    for line in record.output.splitlines()[-OUTPUT_LINES:]:
+        text.say(f"  | {_one(line)}")
+    for host in record.hosts:
+        _show_output(host)
+    for note in record.notes:
+        text.say(f"\nnote by {_one(note.actor)}, {local(note.at)}\n{_indented(note.text)}")
+    _show_unknown(record)
+
+
+def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
+    took = "" if record.ms is None else f", took {text.duration(record.ms / 1000)}"
+    yield "rollout", record.id
+    yield "when", f"{local(record.at)} ({text.ago(record.at, now)}){took}"
+    yield "who", record.actor + (f", on {record.machine}" if record.machine else "")
+    yield "where", record.environment
+    yield (
+        "release",
+        from_to([r.title for r in record.before], record.to.title if record.to else ""),
+    )
+    yield "why", record.why
+    yield "reason", record.reason
+    yield "command", " ".join(_quoted(word) for word in record.command)
+    yield "script", record.script
+    for remark in record.remarks:
+        yield "remark", remark
+
+
+def _quoted(word: str) -> str:
+    from shlex import quote
+
+    return quote(word)
+
+
+def _show_hosts(record: RolloutRecord) -> None:
+    if not record.hosts:
+        return
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in record.counts.items())
+    text.say(_one(f"\n{text.plural(len(record.hosts), 'host')}: {counts}"), bold=True)
+    header = ("HOST", "BATCH", "OUTCOME", "FROM", "RUNS NOW", "TOOK", "STEPS")
+    lines = text.columns(header, [_host_row(record, host) for host in record.hosts])
+    text.say(lines[0], bold=True)
+    for host, line in zip(record.hosts, lines[1:], strict=True):
+        text.say(line, colour=Status(host.outcome).colour)
+
+
+def _host_row(record: RolloutRecord, host: HostRecord) -> tuple[str | Status, ...]:
+    titles = {release.release: release.title for release in (*record.before, record.to) if release}
+    steps = ", ".join(f"{step.step} {text.duration(step.ms / 1000)}" for step in host.steps)
+    return (
+        host.name,
+        str(host.batch or ""),
+        Status(host.outcome),
+        host.before.title if host.before else "",
+        titles.get(host.live, host.live),
+        text.duration(host.ms / 1000) if host.at else "",
+        steps,
+    )
+
+
+def _show_commits(record: RolloutRecord) -> None:
+    if record.commits:
+        text.say(f"\n{text.plural(len(record.commits), 'commit')}, the newest first", bold=True)
+    for commit in record.commits:
+        text.say(_one(f"  {commit.sha[:10]}  {commit.subject}  ({commit.author})"))
+
+
+def _show_output(host: HostRecord) -> None:
+    if not (host.error or host.output):
+        return
+    text.say(_one(f"\n{host.name}: {host.error or host.outcome}"), bold=True)
+    for line in host.output.splitlines()[-OUTPUT_LINES:]:
+        text.say(f"  | {_one(line)}")
+
+
+def _show_unknown(record: RolloutRecord) -> None:
+    for event in record.events:
+        if event.header.kind not in KNOWN_KINDS:
+            text.say(_one(f"\n{event.header.kind} {raw(event.body)}"))
+        elif event.damage:
+            text.say(_one(f"\n{event.header.kind} {event.id}: its body is {event.damage}"))
+
+
+def _one(line: str) -> str:
+    first = "\n" if line.startswith("\n") else ""
+    return first + terminal.visible(line.removeprefix("\n"), one_line=True)
+
+
+def _indented(said: str) -> str:
+    return "\n".join(f"  {line}" for line in said.splitlines())

@@ -1,0 +1,78 @@
+"""What the hosts run, as people and programs read it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from opskit.cli.render import envelope, table, text
+from opskit.cli.render.plans import title
+from opskit.cli.render.text import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opskit.rollout.probe import HeldLock
+    from opskit.rollout.status import HostStatus, ServiceStatus
+
+HEADER = ("HOST", "STATE", "RUNS", "CHANGELOG SAYS", "BY", "")
+
+
+def show(services: Sequence[ServiceStatus], *, as_json: bool) -> int:
+    """Show services; gives 0 if all is well, else 1."""
+    exit_code = 0 if all(service.well for service in services) else 1
+    if as_json:
+        data = {"services": [_data(service) for service in services]}
+        return envelope.show("status", data, exit_code=exit_code)
+    for service in services:
+        _show(service)
+    if not services:
+        text.say("no services: describe one in opskit.toml")
+    return exit_code
+
+
+def _show(service: ServiceStatus) -> None:
+    text.say(f"{service.service} in {service.environment}", bold=True)
+    table.show(HEADER, [_row(host) for host in service.hosts])
+    for host in service.hosts:
+        for lock in host.locks:
+            text.say(f"{host.host} is held by {_lock(lock)}", colour="yellow")
+    for rollout in service.unfinished:
+        text.say(
+            f"{rollout.action} {rollout.id} by {rollout.actor} is {rollout.outcome}: "
+            f"opskit log {rollout.id}",
+            colour="yellow",
+        )
+
+
+def _row(host: HostStatus) -> tuple[str | Status, ...]:
+    said = host.recorded
+    says = said.title if said else "-"
+    by = said.rollout if said else "-"
+    return (host.host, Status(host.verdict), title(host.live), says, by, host.note)
+
+
+def _lock(lock: HeldLock) -> str:
+    since = time.strftime("%H:%M:%S", time.localtime(lock.since))
+    until = time.strftime("%H:%M:%S", time.localtime(lock.until))
+    return f"{lock.actor}: {lock.action} {lock.rollout} since {since}, at most until {until}"
+
+
+def _data(service: ServiceStatus) -> dict[str, object]:
+    return {
+        "service": service.service,
+        "environment": service.environment,
+        "well": service.well,
+        "hosts": [asdict(host) for host in service.hosts],
+        "unfinished": [
+            {
+                "rollout": r.id,
+                "action": r.action,
+                "actor": r.actor,
+                "outcome": r.outcome,
+                "at": r.at,
+            }
+            for r in service.unfinished
+        ],
+    }

@@ -1,0 +1,36 @@
+"""`opskit restart`: a service restarted in batches, each healthy before the next."""
+
+from __future__ import annotations
+
+import click
+
+from opskit.cli import options, session
+from opskit.cli.session import Choice
+
+
+@click.command()
+@options.service
+@options.environment
+@options.hosts
+@options.why
+@options.dry_run
+@options.yes
+@options.as_json
+def restart(
+    service: str,
+    *,
+    environment: str | None,
+    hosts: str | None,
+    why: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Restart a service in batches, each healthy before the next."""
+    from opskit.rollout.restart import plan_restart, restart
+
+    choice = Choice("restart", why, dry_run, yes, as_json)
+    with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
+        reason = session.reason(opened, choice)
+        made = plan_restart(service=what, hosts=opened.hosts, fleet=opened.fleet, why=reason)
+        return session.carry_out(opened, choice, made.plan, lambda run: restart(made, run))

@@ -1,0 +1,186 @@
+"""What a command that changes hosts opens, and how it is carried out: plan, ask, do, show."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.cli import options, wiring
+from opskit.cli.stopping import stoppable
+from opskit.errors import SelectorError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from opskit.changelog import Changelog
+    from opskit.cli.render.outputs import Watch
+    from opskit.config.model import Config, Environment, Service
+    from opskit.config.secret import Secret
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.inventory import Inventory
+    from opskit.rollout.context import Run
+    from opskit.rollout.plan import Plan
+    from opskit.rollout.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How the operator wants a change to be made: the options that all such commands share."""
+
+    command: str
+    why: str | None
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is open while a command works: the hosts chosen, the fleet, the changelog."""
+
+    config: Config
+    environment: Environment
+    fleet: Fleet
+    changelog: Changelog
+    hosts: tuple[str, ...]
+    secrets: Mapping[str, Secret]
+
+    @property
+    def tasks(self) -> Path:
+        """The fleet's file of Fabric tasks."""
+        return self.config.tasks
+
+
+@contextlib.contextmanager
+def on_service(
+    name: str, *, environment: str | None, hosts: str | None
+) -> Iterator[tuple[Session, Service]]:
+    """Open what a command on a service needs; `hosts` narrows the service's own. Raises UsageError."""
+    from opskit.config.secret import Redactor
+    from opskit.rollout.environ import read_secrets
+    from opskit.rollout.ready import demand_ready
+
+    config = wiring.read_config()
+    service = config.service(name, environment)
+    inventory = wiring.open_inventory(config, environment)
+    chosen = _narrowed(config, inventory, service, hosts)
+    secrets = read_secrets(service)
+    demand_ready(service, [inventory.hosts[host] for host in chosen], tasks=config.tasks)
+    with (
+        wiring.open_changelog(config) as changelog,
+        wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet,
+    ):
+        where = config.environment(environment)
+        yield Session(config, where, fleet, changelog, chosen, secrets), service
+
+
+@contextlib.contextmanager
+def on_hosts(*, environment: str | None, hosts: str) -> Iterator[Session]:
+    """Open what a command on some hosts needs; no service's secret is shown. Raises UsageError."""
+    from opskit.config.secret import Redactor
+    from opskit.rollout.environ import known_secrets
+
+    config = wiring.read_config()
+    inventory = wiring.open_inventory(config, environment)
+    services = (service for places in config.services.values() for service in places.values())
+    with (
+        wiring.open_changelog(config) as changelog,
+        wiring.open_fleet(config, inventory, Redactor.of(known_secrets(services))) as fleet,
+    ):
+        chosen = wiring.select(inventory, changelog, hosts)
+        where = config.environment(environment)
+        yield Session(config, where, fleet, changelog, chosen, {})
+
+
+def reason(session: Session, choice: Choice) -> str:
+    """Give the reason, which an environment may ask for; raises UsageError when it is missing."""
+    why = (choice.why or "").strip()
+    if not why and session.environment.require_why and not choice.dry_run:
+        raise UsageError(
+            f"environment {session.environment.name} asks for a reason", hint="add -m/--why TEXT"
+        )
+    if len(why) > 2000:
+        raise UsageError("the reason is longer than 2000 characters")
+    return why
+
+
+def carry_out(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Report]) -> int:
+    """Show the plan; unless this is a dry run, let the operator agree, do it, and show what came of it.
+
+    A plan that can change nothing needs nobody's word; it is recorded like any other.
+    """
+    from opskit.cli.render import plans, reports
+
+    if choice.dry_run:
+        return plans.show(plan, command=choice.command, as_json=choice.as_json)
+    plans.summarise(plan)
+    if not plan.hopeless:
+        options.ask(
+            f"{plan.action} on {len(plan.ready)} of {len(plan.hosts)} hosts?", yes=choice.yes
+        )
+    report = watched(session, choice, plan, do)
+    return reports.show(report, plan, command=choice.command, as_json=choice.as_json)
+
+
+def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Report]) -> Report:
+    """Do what was planned, shown as it goes, stoppable by signals."""
+    from opskit.changelog.machine import actor_here
+    from opskit.cli.render import progress
+    from opskit.rollout.context import Run
+    from opskit.rollout.facts import Teller
+    from opskit.rollout.stop import Stop
+
+    with progress.shown(plan, as_json=choice.as_json) as listener:
+        tell, stop = Teller(listener), Stop()
+        run = Run(
+            fleet=session.fleet,
+            changelog=session.changelog,
+            actor=actor_here(),
+            tasks=session.tasks,
+            secrets=session.secrets,
+            tell=tell,
+            stop=stop,
+        )
+        with stoppable(stop, tell):
+            report = do(run)
+    if tell.error and not isinstance(tell.error, OSError):
+        raise tell.error
+    return report
+
+
+def _narrowed(
+    config: Config, inventory: Inventory, service: Service, selector: str | None
+) -> tuple[str, ...]:
+    own = tuple(host.name for host in inventory.select(service.hosts))
+    if not selector:
+        return own
+    with wiring.open_changelog(config) as changelog:
+        asked = wiring.select(inventory, changelog, selector)
+    if strangers := [name for name in asked if name not in own]:
+        raise SelectorError(
+            f"{strangers[0]} does not run {service.name}",
+            hint=f"{service.name} lives on {service.hosts} in {service.environment}",
+        )
+    return asked
+
+
+def at_once(
+    session: Session,
+    choice: Choice,
+    plan: Plan,
+    do: Callable[[Run, Watch | None], Report],
+) -> int:
+    """Do what was asked for on each host, and show what they said: one host as it speaks, many folded."""
+    from opskit.cli.render import outputs, plans, reports
+
+    if choice.dry_run:
+        return plans.show(plan, command=choice.command, as_json=choice.as_json)
+    watch = outputs.live() if len(plan.hosts) == 1 and not choice.as_json else None
+    report = watched(session, choice, plan, lambda run: do(run, watch))
+    if choice.as_json:
+        return reports.show(report, plan, command=choice.command, as_json=True)
+    if watch is None:
+        outputs.show(report.outputs)
+    return reports.mention(report, plan, spoken=watch is not None)

@@ -1,0 +1,60 @@
+"""`opskit status`: what each host really runs, against what the changelog says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from opskit.cli import complete, options, wiring
+from opskit.cli.render import statuses, text
+from opskit.errors import ChangelogError, SelectorError
+
+if TYPE_CHECKING:
+    from opskit.config.model import Config
+    from opskit.rollout.status import ServiceStatus
+
+
+@click.command()
+@click.argument("service", required=False, shell_complete=complete.services)
+@options.environment
+@options.hosts
+@options.as_json
+def status(
+    service: str | None, *, environment: str | None, hosts: str | None, as_json: bool
+) -> int:
+    """Show what hosts really run against what the changelog says.
+
+    It asks what is live and how the last change there ended, not whether the service is healthy now.
+    Also which hosts are held by a run, and which rollouts never ended. Exit code 1 if anything is amiss.
+    """
+    config = wiring.read_config()
+    where = config.environment(environment).name
+    names = [service] if service else [n for n, at in config.services.items() if where in at]
+    found = [_ask(config, name, where, hosts) for name in names]
+    if service and not any(asked.hosts for asked in found):
+        raise SelectorError(
+            f"{hosts} does not run {service}",
+            hint=f"{service} lives on {config.service(service, where).hosts} in {where}",
+        )
+    return statuses.show([asked for asked in found if asked.hosts], as_json=as_json)
+
+
+def _ask(config: Config, name: str, environment: str, hosts: str | None) -> ServiceStatus:
+    """Ask about one service; a changelog that cannot be read is told of, and hides no host."""
+    from opskit.rollout.status import status
+
+    service = config.service(name, environment)
+    inventory = wiring.open_inventory(config, environment)
+    with (
+        wiring.open_changelog(config) as changelog,
+        wiring.open_fleet(config, inventory) as fleet,
+    ):
+        own = [host.name for host in inventory.select(service.hosts)]
+        asked = wiring.select(inventory, changelog, hosts) if hosts else own
+        chosen = [host for host in own if host in asked]
+        try:
+            return status(service=service, hosts=chosen, fleet=fleet, changelog=changelog)
+        except ChangelogError as error:
+            text.mention(f"warning: {error}", colour="yellow")
+            return status(service=service, hosts=chosen, fleet=fleet, changelog=None)

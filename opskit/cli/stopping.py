@@ -1,0 +1,71 @@
+"""Ctrl-C in three stages: finish the batch and stop; stop now; leave at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from opskit.cli.render import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from opskit.rollout.facts import Teller
+    from opskit.rollout.stop import Stop
+
+SAID = {
+    1: "stops as soon as no host is left half-way; Ctrl-C again to stop now",
+    2: "stops now and finds out what each host runs; Ctrl-C again to leave at once",
+}
+LEFT = (
+    b"opskit: left at once: commands may still run on hosts, and the changelog does not know how they end\n"
+    b"  see: opskit status\n"
+)
+LEAVE_AT = 3
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def stoppable(stop: Stop, tell: Teller) -> Iterator[None]:
+    """Turn Ctrl-C and a closed terminal into a wish to stop, SIGTERM into a wish to stop now.
+
+    The handler itself only counts: what prints or takes locks happens in a thread of its own. A signal
+    that whoever started us has had ignored, as nohup does, stays ignored.
+    """
+    count = 0
+
+    def wish(number: int, _frame: FrameType | None) -> None:
+        nonlocal count
+        count = counted(count, number)
+        if count >= LEAVE_AT:
+            progress.give_back_the_screen()
+            os.write(2, LEFT)
+            os._exit(130)
+        threading.Thread(target=_tell, args=(stop, tell, count), daemon=True).start()
+
+    heard = (n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN)
+    before = {number: signal.signal(number, wish) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def counted(count: int, number: int) -> int:
+    """Give the wishes after a signal; a terminal that closes often says so more than once."""
+    if number == signal.SIGHUP:
+        return max(count, 1)
+    return max(count + 1, 2) if number == signal.SIGTERM else count + 1
+
+
+def _tell(stop: Stop, tell: Teller, count: int) -> None:
+    from opskit.rollout.facts import Warned
+
+    while stop.level < min(count, 2):
+        stop.request()
+    tell(Warned(SAID[min(count, 2)]))

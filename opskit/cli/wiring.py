@@ -1,0 +1,56 @@
+"""Where commands get what is heavy: the configuration, the fleet, the changelog, all imported late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from opskit.changelog import Changelog
+    from opskit.config.model import Config
+    from opskit.config.secret import Redactor
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.inventory import Inventory
+
+
+def read_config() -> Config:
+    """Read opskit.toml, found upwards from here or named by OPSKIT_CONFIG; raises ConfigError."""
+    from opskit.config import load
+
+    return load()
+
+
+def open_inventory(config: Config, environment: str | None) -> Inventory:
+    """Give the hosts of an environment (None: the default one); raises UsageError."""
+    from opskit.fleet.inventory import load_inventory
+
+    return load_inventory(config, environment)
+
+
+def open_fleet(config: Config, inventory: Inventory, redactor: Redactor | None = None) -> Fleet:
+    """Give the fleet as a context manager; hosts are connected to when first needed."""
+    from opskit.config.secret import Redactor
+    from opskit.fleet import open_fleet
+
+    return open_fleet(inventory, config.ssh, redactor=redactor or Redactor())
+
+
+def open_changelog(config: Config) -> Changelog:
+    """Give the changelog that the configuration names; reading a missing one finds it empty."""
+    from opskit.changelog import open_changelog
+
+    return open_changelog(config.changelog)
+
+
+def select(inventory: Inventory, changelog: Changelog, selector: str) -> tuple[str, ...]:
+    """Give the names of the hosts that a selector picks; `@failed:ID` are those that a rollout left undone.
+
+    Raises SelectorError, UnknownNameError.
+    """
+    import re
+
+    extra = {}
+    for word in re.findall(r"@(failed:[a-z0-9]+)", selector):
+        record = changelog.rollout(word.partition(":")[2])
+        undone = [host.name for host in record.hosts if host.outcome != "done"]
+        extra[word] = tuple(name for name in undone if name in inventory.hosts)
+    return tuple(host.name for host in inventory.select(selector, extra=extra))

@@ -1,0 +1,234 @@
+"""The frozen shape of opskit.toml; what each key means stands in `template.toml`, beside this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class _Nothing(Mapping[str, Any]):
+    """The empty mapping; hashable, as Python 3.11 asks of a dataclass's default."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING: Mapping[str, Any] = _Nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class HostEntry:
+    """What opskit.toml says of one host, beyond its name; None leaves it to `~/.ssh/config`.
+
+    `vars` fill `{name}` in a health check's address and reach commands as `OPSKIT_VAR_<name>`.
+    """
+
+    name: str
+    address: str | None = None
+    port: int | None = None
+    user: str | None = None
+    key: Path | None = None
+    jump: str | None = None
+    vars: Mapping[str, str] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A named fleet: `hosts` are ranges, `inventory` a command that prints Ansible's inventory JSON."""
+
+    name: str
+    hosts: tuple[str, ...] = ()
+    groups: Mapping[str, str] = NOTHING
+    inventory: str | None = None
+    require_why: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    """How hosts are reached; times in seconds. `known_hosts` is empty for OpenSSH's own files."""
+
+    config: Path | None = None
+    known_hosts: tuple[Path, ...] = ()
+    connect_timeout: float = 10.0
+    channel_timeout: float = 15.0
+    command_timeout: float = 300.0
+    keepalive: float = 15.0
+    parallel: int = 64
+    handshakes_per_jump: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GitSource:
+    """A revision of a git repository; `folder` is the part of its tree that is deployed."""
+
+    repository: Path
+    folder: str = ""
+    default_revision: str = "HEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """A folder of this machine, as it stands."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSource:
+    """A tar archive; `{revision}` in the path is replaced by the revision asked for."""
+
+    path: str
+
+
+Source = GitSource | FolderSource | ArtifactSource
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStep:
+    """A step that is a shell command, run on the host in the current release."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStep:
+    """A step that is a Fabric task of `tasks.py`."""
+
+    task: str
+
+
+Step = CommandStep | TaskStep
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """Healthy when `url`, fetched from the host through the SSH connection, answers as expected.
+
+    `url` names the service as the host sees it, usually on 127.0.0.1; `{name}` stands for a host's var. `contains` is looked for in the
+    first 64 KiB of the body.
+    """
+
+    url: str
+    status: int = 200
+    contains: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpCheck:
+    """Healthy when the host can open a TCP connection to `address`, written `host:port`."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCheck:
+    """Healthy when the command ends with 0 on the host."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A check, tried every `interval` seconds until it holds, for at most `within` seconds."""
+
+    check: HttpCheck | TcpCheck | CommandCheck
+    within: float = 30.0
+    interval: float = 1.0
+    timeout: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is deployed and restarted, resolved for one environment.
+
+    `batches` are host counts (`1`) or shares (`"25%"`); the last repeats until all hosts are done.
+    `path` is absolute or starts with `~/`, the login user's home on the host. `env` is given to build, restart, check and tasks; `secrets` names variables of this machine's
+    environment that are given likewise and shown nowhere.
+    """
+
+    name: str
+    environment: str
+    path: str
+    hosts: str
+    source: Source
+    build: str | None = None
+    build_timeout: float = 1800.0
+    restart: Step | None = None
+    restart_timeout: float = 120.0
+    health: Health | None = None
+    batches: tuple[int | str, ...] = (1, "25%")
+    max_failures: int = 0
+    keep: int = 5
+    shared_folders: tuple[str, ...] = ()
+    shared_files: tuple[str, ...] = ()
+    env: Mapping[str, str] = NOTHING
+    secrets: tuple[str, ...] = ()
+    owner: str = ""
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """opskit.toml, read and checked.
+
+    `default_environment` is "" if there are several environments and none is named as the default.
+    `services` maps a service's name to what it is in each environment that it lives in.
+    `tasks` is the fleet's file of Fabric tasks, whether or not it exists.
+    """
+
+    file: Path
+    environments: Mapping[str, Environment]
+    default_environment: str
+    hosts: Mapping[str, HostEntry] = NOTHING
+    services: Mapping[str, Mapping[str, Service]] = NOTHING
+    ssh: Ssh = field(default_factory=Ssh)
+    changelog: str = "default"
+
+    @property
+    def root(self) -> Path:
+        """The folder that relative paths start from."""
+        return self.file.parent
+
+    @property
+    def tasks(self) -> Path:
+        """The fleet's own Fabric tasks."""
+        return self.root / "tasks.py"
+
+    def environment(self, name: str | None) -> Environment:
+        """Give the environment of that name, or the default one.
+
+        Raises UnknownNameError, and UsageError if none is named and there is no default.
+        """
+        from opskit.config.lookup import named
+        from opskit.errors import UsageError
+
+        wanted = name or self.default_environment
+        if not wanted:
+            choices = " or ".join(f"-e {known}" for known in self.environments)
+            hint = f"add {choices}; default_environment in {self.file.name} can name the usual one"
+            raise UsageError("which environment?", hint=hint)
+        return named("environment", wanted, self.environments)
+
+    def service(self, name: str, environment: str | None = None) -> Service:
+        """Give a service as it is in an environment; raises UnknownNameError."""
+        from opskit.config.lookup import named
+
+        env = self.environment(environment)
+        where = named("service", name, self.services)
+        return named(f"service {name} in environment", env.name, where)

@@ -1,0 +1,128 @@
+"""opskit.toml from its text to a frozen Config."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from opskit.config import checks
+from opskit.config.document import Document
+from opskit.config.find import find, read_text
+from opskit.config.lookup import did_you_mean
+from opskit.config.model import Config, Environment, HostEntry, Ssh
+from opskit.config.service import check_groups, read_services
+from opskit.config.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TOP = ("default_environment", "changelog", "ssh", "environments", "hosts", "services")
+ENVIRONMENT: Mapping[str, Any] = {
+    "hosts": checks.list_of(checks.hosts),
+    "inventory": checks.command,
+    "require_why": checks.boolean,
+}
+
+
+def load(path: Path | None = None, *, start: Path | None = None) -> Config:
+    """Read opskit.toml: `path`, else `$OPSKIT_CONFIG`, else the nearest at or above `start` (None: the current folder).
+
+    Raises ConfigError that says file, line, key path and what is wrong.
+    """
+    file = find(path, start=start)
+    return parse(read_text(file), file)
+
+
+def parse(text: str, file: Path) -> Config:
+    """Give the configuration that `text` means; `file`, an absolute path, is where it is from. Raises ConfigError."""
+    document = Document.parse(file, text)
+    root = Table(document, (), document.data)
+    root.only(TOP)
+    environments = _environments(root)
+    return Config(
+        file=file,
+        environments=MappingProxyType(environments),
+        default_environment=_default_environment(root, environments),
+        hosts=MappingProxyType(_hosts(root, file.parent)),
+        services=MappingProxyType(read_services(root, file.parent, environments)),
+        ssh=_ssh(root.table("ssh"), file.parent),
+        changelog=_changelog(root.table("changelog")),
+    )
+
+
+def _environments(root: Table) -> dict[str, Environment]:
+    tables = root.tables("environments", checks.name)
+    if not tables:
+        raise root.error(
+            None,
+            "no environment is there",
+            hint='add [environments.production] with hosts = ["web01"]',
+        )
+    return {name: _environment(name, table) for name, table in tables.items()}
+
+
+def _environment(name: str, table: Table) -> Environment:
+    table.only((*ENVIRONMENT, "groups"))
+    given = table.read(ENVIRONMENT)
+    if not given.get("hosts") and "inventory" not in given:
+        raise table.error(
+            None,
+            "no host is named",
+            hint='say hosts = ["web01", "web02"] or inventory = "a command"',
+        )
+    groups = table.mapping("groups", checks.name, checks.selector)
+    environment = Environment(name=name, groups=MappingProxyType(groups), **given)
+    for group, selector in groups.items():
+        check_groups(table.table("groups"), group, selector, environment)
+    return environment
+
+
+def _default_environment(root: Table, environments: Mapping[str, Environment]) -> str:
+    if "default_environment" not in root.values:
+        return next(iter(environments)) if len(environments) == 1 else ""
+    name = root.checked("default_environment", checks.name)
+    if name not in environments:
+        hint = did_you_mean(name, environments)
+        raise root.error("default_environment", f"there is no environment {name!r}", hint=hint)
+    return name
+
+
+def _hosts(root: Table, folder: Path) -> dict[str, HostEntry]:
+    return {
+        name: _host(name, table, folder)
+        for name, table in root.tables("hosts", checks.host).items()
+    }
+
+
+def _host(name: str, table: Table, folder: Path) -> HostEntry:
+    plain: dict[str, Any] = {
+        "address": checks.address,
+        "port": checks.whole(1, 65535),
+        "user": checks.address,
+        "key": checks.local_path(folder),
+        "jump": checks.address,
+    }
+    table.only((*plain, "vars"))
+    variables = table.mapping("vars", checks.variable, checks.variable_value)
+    return HostEntry(name=name, vars=MappingProxyType(variables), **table.read(plain))
+
+
+def _ssh(table: Table, folder: Path) -> Ssh:
+    fields: dict[str, Any] = {
+        "config": checks.local_path(folder),
+        "known_hosts": checks.list_of(checks.local_path(folder)),
+        "connect_timeout": checks.duration,
+        "channel_timeout": checks.duration,
+        "command_timeout": checks.duration,
+        "keepalive": checks.duration,
+        "parallel": checks.whole(1, 1000),
+        "handshakes_per_jump": checks.whole(1, 100),
+    }
+    table.only(fields)
+    return Ssh(**table.read(fields))
+
+
+def _changelog(table: Table) -> str:
+    table.only(("name",))
+    return table.checked("name", checks.changelog) if table.values else "default"

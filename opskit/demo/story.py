@@ -1,0 +1,86 @@
+"""The story that `opskit demo` tells: people, the commands that they call, what must come of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BAD = "ROLLOUT"
+"""Stands for the id of the rollout that was stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is told, who calls which command, its exit code, and the version that all shops then serve."""
+
+    text: str
+    actor: str
+    command: tuple[str, ...]
+    exit: int = 0
+    serves: str = ""
+
+
+STEPS = (
+    Step(
+        "Three hosts, each with an SSH server, a key and a home of its own.",
+        "ana",
+        ("hosts", "--ping"),
+    ),
+    Step(
+        "Ana opens the shop: one host goes first; once it is healthy, the others follow.",
+        "ana",
+        ("deploy", "shop", "v1", "-m", "open the shop", "-y"),
+        serves="v1",
+    ),
+    Step(
+        "Her next version. The changelog keeps the reason, the commits and every host's result.",
+        "ana",
+        ("deploy", "shop", "v2", "-m", "oolong is in", "-y"),
+        serves="v2",
+    ),
+    Step(
+        "Ben's version is broken. The first host's health check finds it: that host is put back,"
+        " the others stay on v2, and the exit code is not 0.",
+        "ben",
+        ("deploy", "shop", "v3", "-m", "prices per 100 g", "-y"),
+        exit=5,
+        serves="v2",
+    ),
+    Step("Who broke it? Chloe is on call and looks.", "chloe", ("log",)),
+    Step("What was it? The commits and the host's own words are there.", "chloe", ("log", BAD)),
+    Step(
+        "How often did a shop answer with an error? A Fabric task of tasks.py counts in their logs.",
+        "chloe",
+        ("run", "answers", "-H", "@web", "-m", "how bad was it?", "--status", "500"),
+    ),
+    Step(
+        "Any command runs on all hosts at once; equal output is shown once.",
+        "chloe",
+        (
+            "exec",
+            "-H",
+            "@web",
+            "-m",
+            "is it the same everywhere?",
+            "head -n 3 ~/shop/current/catalogue.json",
+        ),
+    ),
+    Step(
+        "The oolong is sold out, so back to the version before, which was good on every host.",
+        "chloe",
+        ("rollback", "shop", "-m", "oolong is sold out", "-y"),
+        serves="v1",
+    ),
+    Step(
+        "A restart goes batch by batch, too.",
+        "chloe",
+        ("restart", "shop", "-m", "forget the sessions", "-y"),
+        serves="v1",
+    ),
+    Step("What runs where, asked from the hosts themselves.", "chloe", ("status",)),
+    Step(
+        "A note for whoever looks next.",
+        "chloe",
+        ("note", "v3 waits for a fix of the page, see ben"),
+    ),
+    Step("That is what stays: who did what, where, why, and what came of it.", "chloe", ("log",)),
+)

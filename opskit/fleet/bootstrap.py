@@ -1,0 +1,142 @@
+"""How a script reaches a host: one constant exec request, the script on standard input, markers.
+
+sshd hands an exec request to the user's login shell, whatever that is. `EXEC` means the same in sh,
+bash, zsh, csh, tcsh and fish: it becomes /bin/sh, which reads one line and evaluates it. So no
+script and no secret ever stands in a process list, and nothing needs quoting for a foreign shell.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.config.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXEC = """exec /bin/sh -c 'IFS= read -r s; eval "$(printf %b "$s")"'"""
+"""The exec request, the same for every command."""
+
+READY = "opskit-tty-is-ready"
+EXEC_TTY = (
+    f"""exec /bin/sh -c 't=$(stty -g); stty raw -echo; echo {READY}; """
+    """IFS= read -r s; stty "$t"; eval "$(printf %b "$s")"'"""
+)
+"""The same on a terminal, which is made raw and silent: no line is echoed or cut at 4096 bytes.
+
+The line may be sent once READY has come.
+"""
+
+NOISE = 256 * 1024
+"""Bytes of a talkative profile that are skipped before the marker is given up."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_PLAIN = frozenset(range(0x20, 0x7F)) - {ord("\\")}
+_CODES = [chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in range(256)]
+
+
+def new_marker() -> str:
+    """Give a word that no profile prints by chance: 16 hexadecimal digits after `opskit-`."""
+    return f"opskit-{secrets.token_hex(8)}"
+
+
+def encode(script: str) -> bytes:
+    r"""Give `script` as one line for `printf %b`: what is not plain ASCII becomes `\0ooo`.
+
+    The newline that ends the line is included. Raises ValueError for a NUL, which no shell can hold.
+    """
+    data = script.encode("utf-8", "surrogateescape")
+    if b"\0" in data:
+        msg = "a script or an environment value cannot hold a NUL character"
+        raise ValueError(msg)
+    return "".join(_CODES[byte] for byte in data).encode("ascii") + b"\n"
+
+
+def exports(env: Mapping[str, str | Secret]) -> str:
+    """Give the lines that export `env` in sh; raises ValueError for a name that sh cannot hold."""
+    for name in env:
+        if not _NAME.match(name):
+            msg = f"{name!r} cannot be the name of an environment variable"
+            raise ValueError(msg)
+    plain = {k: v.reveal() if isinstance(v, Secret) else v for k, v in env.items()}
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in plain.items())
+
+
+def whole_script(
+    script: str, env: Mapping[str, str | Secret], marker: str, *, terminal: bool = False
+) -> str:
+    """Give `script` behind its prologue: the marker and the pid on stdout, the marker on stderr.
+
+    What comes before the markers is a profile's and is dropped by `Preamble`. A terminal has only
+    one stream.
+    """
+    hello = f"unset s\nprintf '%s %s\\n' {marker} $$\n"
+    if not terminal:
+        hello += f"printf '%s\\n' {marker} >&2\n"
+    return f"{hello}{exports(env)}{script}\n"
+
+
+@dataclass(slots=True)
+class Preamble:
+    """Drops what a stream says before its marker line; `pid` is the number on that line, if any."""
+
+    marker: str
+    found: bool = False
+    pid: int = 0
+    noise: bytes = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Give the part of `chunk` that comes after the marker line."""
+        if self.found:
+            return chunk
+        self.noise += chunk
+        match = re.search(self.marker.encode() + rb"(?: ([0-9]+))?\r?\n", self.noise)
+        if match is None:
+            self.noise = self.noise[-NOISE:]
+            return b""
+        self.found = True
+        self.pid = int(match[1] or 0)
+        rest, self.noise = self.noise[match.end() :], self.noise[: match.start()]
+        return rest
+
+
+def ending(pid: int, *, grace: float) -> str:
+    """Give the script that ends the process group of shell `pid`: TERM, `grace` seconds, KILL.
+
+    Says `gone` when no process is left. If the shell leads no group of its own, its group is
+    looked up; if that is ours as well (a server that gives its commands no group), only the
+    shell and its children are ended.
+    """
+    return f"""\
+p={pid:d}
+group() {{ ps -o pgid= -p "$1" 2>/dev/null | tr -d ' '; }}
+if kill -0 -- -$p 2>/dev/null; then t=-$p
+else
+  t=-$(group $p)
+  if [ "$t" = - ] || [ "$t" = "-$(group $$)" ]; then
+    t="$p $(ps -A -o pid= -o ppid= 2>/dev/null | awk -v p=$p '$2 == p {{ print $1 }}')"
+  fi
+fi
+kill -s TERM -- $t 2>/dev/null
+n=0
+while kill -s 0 -- $t 2>/dev/null && [ $n -lt {max(1, round(grace * 10))} ]; do
+  sleep 0.1 2>/dev/null || {{ sleep 1; n=$((n+9)); }}
+  n=$((n+1))
+done
+kill -s KILL -- $t 2>/dev/null
+n=0
+while kill -s 0 -- $t 2>/dev/null; do
+  if [ $n -ge 20 ]; then
+    # The dead whom nobody buries (a container without an init) are no processes any more.
+    ps -A -o pgid= -o stat= | awk -v g=${{t#-}} '$1 == g && $2 !~ /^Z/ {{ alive = 1 }} END {{ exit alive }}' || exit 1
+    break
+  fi
+  sleep 0.1 2>/dev/null || {{ sleep 1; n=$((n+9)); }}
+  n=$((n+1))
+done
+echo gone
+"""

@@ -1,0 +1,194 @@
+"""One host of an open fleet: run a command there, look at a port from there, run a task on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from opskit.config.model import NOTHING
+from opskit.config.secret import Redactor
+from opskit.errors import (
+    CommandTimeoutError,
+    ConnectionLostError,
+    HostError,
+    HostUnfitError,
+)
+from opskit.fleet import ending
+from opskit.fleet.session import Line, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from opskit.config.secret import Secret
+    from opskit.fleet.capture import Watch
+    from opskit.fleet.command import Command, HttpAnswer, Result
+    from opskit.fleet.dial import Dialer
+    from opskit.fleet.inventory import Host
+    from opskit.fleet.running import Running
+
+
+class Remote:
+    """One host of an open fleet. Its work runs in one thread at a time."""
+
+    def __init__(self, host: Host, dialer: Dialer, running: Running, redactor: Redactor) -> None:
+        self.host = host
+        self.name = host.name
+        self._dialer = dialer
+        self._running = running
+        self._redactor = redactor
+        self._lock = threading.Lock()
+        self._line: Line | None = None
+
+    def execute(self, command: Command, *, watch: Watch | None = None) -> Result:
+        """Run `command` and give what came of it, whatever its exit status.
+
+        `watch` gets ("stdout" or "stderr", bytes) as they come, without secrets. The time limit
+        counts from when the connection stands; then the command's whole process group is ended.
+        Raises UnreachableError, HostKeyError, LoginError, ConnectionLostError,
+        CommandTimeoutError, HostUnfitError, and HostError if the fleet is cancelled.
+        """
+        redactor = Redactor((*self._redactor.secrets, *Redactor.of(command.env.values()).secrets))
+        session = self._begin(command, redactor, watch)
+        try:
+            with self._running.register(session.interrupt):
+                return self._finish(session, self._limit(command))
+        except BaseException:
+            # A watcher or a Ctrl-C broke in: nothing may run on there unseen.
+            if session.runs and not session.meet(time.monotonic() + 2.0) and session.pid:
+                self.end_group(session.pid)
+            raise
+        finally:
+            session.close()
+
+    def _begin(self, command: Command, redactor: Redactor, watch: Watch | None) -> Session:
+        """Give a started session; a kept connection that has died meanwhile is made anew, once."""
+        session = Session(self.line(), command, redactor, watch)
+        try:
+            session.start()
+        except ConnectionLostError:
+            session = Session(self.line(), command, redactor, watch)
+            session.start()
+        return session
+
+    def line(self) -> Line:
+        """Give the open connection; makes one first, or anew if it has died. Raises HostError."""
+        self._running.check(self.name)
+        with self._lock:
+            if self._line is None or not self._line.transport.alive:
+                began = time.monotonic()
+                transport = self._dialer.call(self.host)
+                quiet = 0.3 + 2 * min(1.0, time.monotonic() - began)
+                self._line = self._new_line(transport, quiet)
+        self._running.check(self.name)
+        return self._line
+
+    def http_get(self, url: str, *, timeout: float) -> HttpAnswer:
+        """Fetch `url` as the host sees it; raises HostError if there is no HTTP answer in time."""
+        from opskit.fleet import tunnel
+
+        try:
+            answer = tunnel.http_get(self.line(), self._running, url, timeout)
+        except HostError as error:
+            error.what, error.output = map(self._redactor.text, (error.what, error.output))
+            raise
+        return replace(answer, body=self._redactor.data(answer.body))
+
+    def tcp_open(self, address: str, port: int, *, timeout: float) -> None:
+        """Open and close a TCP connection from the host; raises HostError if that fails."""
+        from opskit.fleet import tunnel
+
+        tunnel.tcp_open(self.line(), self._running, address, port, timeout)
+
+    def run_task(
+        self,
+        tasks: Path,
+        name: str,
+        arguments: Mapping[str, object],
+        *,
+        env: Mapping[str, str | Secret] = NOTHING,
+        watch: Watch | None = None,
+    ) -> Result:
+        """Run a Fabric task of `tasks` on this host.
+
+        `env` reaches every command that the task runs here. Raises ConfigError for a file that
+        cannot be loaded, UnknownNameError, CommandFailedError, and HostError for what the task raises.
+        """
+        from opskit.fleet import tasks as fabric_tasks
+
+        self._running.check(self.name)
+        return fabric_tasks.run(
+            self,
+            tasks,
+            name,
+            arguments,
+            running=self._running,
+            env=env,
+            redactor=self._redactor,
+            watch=watch,
+        )
+
+    @property
+    def connection(self) -> Any:
+        """A new fabric.Connection over the open connection; what it runs is shown nowhere."""
+        from opskit.fleet import runner
+
+        return runner.quiet_connection(self, self._running, self._redactor)
+
+    @property
+    def command_timeout(self) -> float:
+        """Seconds that a command gets if it names no limit."""
+        return self._dialer.ssh.command_timeout
+
+    def end_group(self, pid: int) -> bool:
+        """End the process group of shell `pid`; tells whether it is certainly gone."""
+        return ending.end_group(
+            self._line, pid, lambda: self._new_line(self._dialer.call(self.host))
+        )
+
+    def _new_line(self, transport: Any, quiet: float = 0.3) -> Line:
+        ssh = self._dialer.ssh
+        guard = self._dialer.guard
+        return Line(self.host, transport, guard, ssh.keepalive, ssh.channel_timeout, quiet)
+
+    def _limit(self, command: Command) -> float:
+        return self.command_timeout if command.timeout is None else command.timeout
+
+    def _finish(self, session: Session, limit: float) -> Result:
+        if session.follow(session.started + limit):
+            return self._checked(session)
+        if session.meet(time.monotonic() + 2.0):
+            return self._checked(session)
+        raise self._ended(session, limit)
+
+    def _checked(self, session: Session) -> Result:
+        result = session.result()
+        preamble, _ = session.out
+        if preamble.found:
+            return result
+        said = self._redactor.data(preamble.noise + session.err[0].noise).decode(
+            "utf-8", "replace"
+        )
+        raise HostUnfitError(
+            self.name,
+            f"the login of {self.host.user} there runs no commands (status {result.exit})",
+            hint="its shell, a forced command or its profile ended the session",
+            output="\n".join(said.splitlines()[-10:]),
+        )
+
+    def _ended(self, session: Session, limit: float) -> Exception:
+        cancelled = session.input_error is None and self._running.cancelled
+        gone = session.pid > 0 and self.end_group(session.pid)
+        session.given_up = True
+        session.follow(time.monotonic() + 0.2)
+        if session.input_error is not None:
+            return session.input_error  # type: ignore[return-value]  # an Exception in all but name
+        tail = session.result().tail()
+        after = "its processes were ended" if gone else "its processes may still run there"
+        hint = "" if gone else f"look with: opskit exec -H {self.name} 'ps -ef'"
+        if cancelled:
+            return HostError(self.name, f"cancelled; {after}", hint=hint, output=tail)
+        what = f"the command did not end within {limit:g} s; {after}"
+        return CommandTimeoutError(self.name, what, hint=hint, output=tail)

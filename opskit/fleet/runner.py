@@ -1,0 +1,292 @@
+"""Fabric's Connection and runners as tasks get them: our bootstrap, our limits, our ends."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import shlex
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import fabric
+import fabric.runners
+import invoke.runners
+import paramiko
+from invoke.util import isatty
+
+from opskit.config.secret import Secret
+from opskit.errors import HostUnfitError
+from opskit.fleet import bootstrap, problems, session
+from opskit.fleet.capture import Stream
+from opskit.fleet.connection import Client
+from opskit.fleet.prints import Tap, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from opskit.config.secret import Redactor
+    from opskit.fleet.remote import Remote
+    from opskit.fleet.running import Running
+    from opskit.fleet.session import Line
+
+POLL = 0.02
+BLOCK = 256 * 1024
+
+
+class Connection(fabric.Connection):
+    """A fabric.Connection over a connection of the fleet; what it runs goes through our bootstrap."""
+
+    work: Any = None
+
+    def open(self) -> None:
+        """Make sure that the fleet's connection stands; host keys are checked there."""
+        transport = self.work.remote.line().transport
+        if self.transport is not transport:
+            self.transport = transport
+            self.client = Client(transport, self.work.remote.name)
+            self._sftp = None
+
+    def close(self) -> None:
+        """End an SFTP session, if there is one; the connection itself belongs to the fleet."""
+        if self._sftp is not None:
+            self._sftp.close()
+            self._sftp = None
+
+    def sudo(self, command: str, **kwargs: Any) -> Any:
+        """Run `command` by sudo; inside `cd` and `prefix`, all of it runs by sudo."""
+        whole = self._prefix_commands(command)
+        if whole == command:
+            return super().sudo(command, **kwargs)
+        places, prefixes = list(self.command_cwds), list(self.command_prefixes)
+        self.command_cwds.clear()
+        self.command_prefixes.clear()
+        try:
+            return super().sudo(f"/bin/sh -c {shlex.quote(whole)}", **kwargs)
+        finally:
+            self.command_cwds.extend(places)
+            self.command_prefixes.extend(prefixes)
+
+
+class Shown(invoke.runners.Runner):
+    """A runner that shows what it runs to the task's taps, and reads no standard input without a pty."""
+
+    input_sleep = POLL
+
+    def run(self, command: str, **kwargs: Any) -> Any:
+        """Run `command`; see invoke's Runner.run."""
+        run = self.context.config.run
+        hidden = invoke.runners.normalize_hide(kwargs.get("hide", run.hide))
+        work = self.context.work
+        for name, stream, tap in (("out", "stdout", work.out), ("err", "stderr", work.err)):
+            if kwargs.get(f"{name}_stream") is None and stream not in hidden:
+                kwargs[f"{name}_stream"] = tap
+        if kwargs.get("in_stream") is None and run.in_stream is None:
+            pty = kwargs.get("pty", run.pty)
+            kwargs["in_stream"] = sys.stdin if pty and isatty(sys.stdin) else False
+        return super().run(command, **kwargs)
+
+    def echo(self, command: str) -> None:
+        """Show the command itself, as `echo=True` asks for."""
+        self.context.work.out.write(f"{self.opts['echo_format'].format(command=command)}\n")
+
+    def respond(self, buffer_: list[str]) -> None:
+        """Answer prompts; without watchers there is nothing to look for."""
+        if self.watchers:
+            super().respond(buffer_)
+
+    def read_proc_output(
+        self, reader: Callable[[int], bytes | None]
+    ) -> Generator[str, None, None]:
+        """Give output as text; a character cut by a block's end waits for its rest."""
+        decoder = codecs.getincrementaldecoder(self.encoding)("replace")
+        while data := reader(BLOCK):
+            if text := decoder.decode(data):
+                yield text
+        if rest := decoder.decode(b"", True):  # noqa: FBT003 - "final", in codecs' words
+            yield rest
+
+
+class LocalRunner(Shown, invoke.runners.Local):
+    """`c.local`: a command on this machine."""
+
+    @property
+    def process_is_finished(self) -> bool:
+        """Whether the process has ended; it is ended itself if the fleet is cancelled."""
+        if self.context.work.running.cancelled:
+            self.kill()
+            self.context.work.check()
+        return bool(super().process_is_finished)
+
+    def stop(self) -> None:
+        """Close the process's pipes as well."""
+        super().stop()
+        process = getattr(self, "process", None)
+        for pipe in (process.stdin, process.stdout, process.stderr) if process else ():
+            if pipe is not None:
+                pipe.close()
+
+
+class Runner(Shown, fabric.runners.Remote):
+    """`c.run`: the script travels on standard input, and an end ends the whole process group."""
+
+    line: Line
+    channel: Any = None
+    killed = False
+
+    def start(self, command: str, _shell: str, env: dict[str, Any], _timeout: Any = None) -> None:
+        """Start `command` on the host; invoke gives all this by position."""
+        work, self.line = self.context.work, self.context.work.remote.line()
+        work.check()
+        self.began = self.pinged = time.monotonic()
+        marker = bootstrap.new_marker()
+        whole = {**work.env, **{name: _text(value) for name, value in env.items()}}
+        first = session.first_line(command, whole, marker, terminal=self.using_pty)
+        self.preambles = {name: bootstrap.Preamble(marker) for name in ("stdout", "stderr")}
+        self.channel = session.open_session(self.line)
+        self.channel.settimeout(session.POLL)
+        if self.using_pty:
+            self._start_on_terminal()
+        else:
+            session.request_shell(self.line, self.channel)
+        self._send(first)
+        if not (self.using_pty or self.streams["in"] or self.watchers):
+            self.channel.shutdown_write()
+
+    def default_encoding(self) -> str:
+        """Give UTF-8: the host's output does not depend on this machine's locale."""
+        return "utf-8"
+
+    def read_proc_stdout(self, num_bytes: int) -> bytes:
+        """Give what came on standard output, b"" at its end."""
+        return self._read("stdout", self.channel.recv, num_bytes)
+
+    def read_proc_stderr(self, num_bytes: int) -> bytes:
+        """Give what came on standard error, b"" at its end."""
+        return self._read("stderr", self.channel.recv_stderr, num_bytes)
+
+    @property
+    def process_is_finished(self) -> bool:
+        """Whether the command has ended; a cancelled fleet and a dead host end the wait."""
+        if self.context.work.running.cancelled:
+            self.kill()
+            self.context.work.check()
+        if self.channel.exit_status_ready():
+            return True
+        self.pinged = session.look_after(self.line, self.began, self.pinged)
+        return False
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether our time limit ended it."""
+        return bool(self.killed)
+
+    def returncode(self) -> int:
+        """Give the exit status; raises ConnectionLostError if there will be none."""
+        status = int(self.channel.exit_status)
+        if status < 0 and not self.line.transport.alive:
+            raise problems.lost(self.line.host, self.line.transport, time.monotonic() - self.began)
+        if not self.preambles["stdout"].found and not self.killed:
+            raise HostUnfitError(self.line.host.name, "the login there runs no commands")
+        return status
+
+    def kill(self) -> None:
+        """End the command's whole process group on the host."""
+        self.killed = True
+        if self.preambles["stdout"].pid:
+            self.context.work.remote.end_group(self.preambles["stdout"].pid)
+        self._leave()
+
+    def stop(self) -> None:
+        """Leave the channel; a command that still runs (this side gave up) is ended."""
+        invoke.runners.Runner.stop(self)
+        if self.channel is None:
+            return
+        if self.channel.exit_status_ready() or self.killed:
+            self._leave()
+        else:
+            self.kill()
+
+    def _leave(self) -> None:
+        if self.line.transport.alive:
+            session.leave(self.line, self.channel)
+
+    def _send(self, first: bytes) -> None:
+        self.channel.settimeout(self.line.channel_timeout)
+        with self.line.guard.limit(self.line.channel_timeout, self.line.transport.wire.expire):
+            self.channel.sendall(first)
+        self.channel.settimeout(session.POLL)
+
+    def _start_on_terminal(self) -> None:
+        columns, rows = invoke.pty_size()
+        try:
+            with self.line.guard.limit(self.line.channel_timeout, self.line.transport.wire.expire):
+                self.channel.get_pty(width=columns, height=rows)
+                self.channel.exec_command(bootstrap.EXEC_TTY)
+        except (paramiko.SSHException, EOFError, OSError):
+            hint = "see PermitTTY in sshd_config there, or run it without pty=True"
+            raise HostUnfitError(self.line.host.name, "it gives no terminal", hint=hint) from None
+        end, said = time.monotonic() + self.line.channel_timeout, b""
+        while bootstrap.READY.encode() not in said:
+            with contextlib.suppress(TimeoutError):
+                chunk = self.channel.recv(BLOCK)
+                said += chunk
+                if not chunk:
+                    raise HostUnfitError(self.line.host.name, "the login there runs no commands")
+            if time.monotonic() > end:
+                raise HostUnfitError(
+                    self.line.host.name,
+                    "its terminal was not ready in time",
+                    hint="is `stty` there?",
+                )
+
+    def _read(self, name: str, read: Callable[[int], bytes], size: int) -> bytes:
+        """Give the next bytes after the marker, b"" at the end.
+
+        A daemon that keeps the output open past the command's end is left alone.
+        """
+        preamble = self.preambles[name]
+        while True:
+            try:
+                chunk = read(max(size, BLOCK))
+            except TimeoutError:
+                if self.channel.exit_status_ready():
+                    return b""
+                continue
+            shown = preamble.feed(chunk)
+            if shown or not chunk:
+                return shown
+
+
+def _text(value: Any) -> str | Secret:
+    return value if isinstance(value, Secret) else str(value)
+
+
+def make_connection(
+    work: Work, settings: Mapping[str, Any], folder: str, command_timeout: float
+) -> Connection:
+    """Give a fabric.Connection for one run of a task; `settings` are its collection's.
+
+    No ssh_config is read here: the inventory has read it. Fabric's own settings files count, also
+    those beside tasks.py in `folder`.
+    """
+    config = fabric.Config(  # type: ignore[no-untyped-call]  # fabric has no types
+        ssh_config=paramiko.SSHConfig(), project_location=folder or None
+    )
+    config.load_project()
+    config.load_collection(dict(settings))
+    runners = {"remote": Runner, "local": LocalRunner}
+    config.load_overrides({"runners": runners, "timeouts": {"command": command_timeout}})
+    host = work.remote.host
+    connection = Connection(  # type: ignore[no-untyped-call]  # as above
+        host.address, user=host.user, port=host.port, config=config
+    )
+    connection.original_host = host.name
+    connection.work = work
+    return connection
+
+
+def quiet_connection(remote: Remote, running: Running, redactor: Redactor) -> Connection:
+    """Give a fabric.Connection that shows nothing, for work that looks at results."""
+    out, err = (Tap(Stream(name, redactor, None)) for name in ("stdout", "stderr"))
+    return make_connection(Work(remote, running, {}, out, err), {}, "", remote.command_timeout)

@@ -1,0 +1,84 @@
+"""The build command: run once, on this machine, in the exported tree."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from opskit.config.secret import Secret
+from opskit.errors import BuildError, InterruptedRunError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from opskit.config.secret import Redactor
+    from opskit.rollout.stop import Stop
+
+KEPT = 64 * 1024
+SHOWN_LINES = 10
+GRACE = 3.0  # seconds to end in, before it is killed
+
+
+def build(
+    command: str,
+    *,
+    folder: Path,
+    env: Mapping[str, str | Secret],
+    timeout: float,
+    redactor: Redactor,
+    stop: Stop,
+) -> None:
+    """Run `command` with sh in `folder`, its environment ours plus `env`; raises BuildError.
+
+    Its process group ends with the time limit (seconds) or with an interruption (InterruptedRunError).
+    """
+    plain = {name: v.reveal() if isinstance(v, Secret) else v for name, v in env.items()}
+    log = folder.with_suffix(".log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", command], cwd=folder, env={**os.environ, **plain},
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        with stop.during(lambda: _end(process)):
+            ended = _wait(process, timeout)
+    said = redactor.text(_tail(log))
+    if stop.level:
+        raise InterruptedRunError("the build was interrupted")
+    if not ended:
+        raise BuildError(f"the build took longer than {timeout:g} s and was ended", output=said)
+    if process.returncode:
+        raise BuildError(f"the build ended with status {process.returncode}", output=said)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> bool:
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return False
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the whole group: the shell is often gone before what it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        while time.monotonic() < deadline:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _tail(log: Path) -> str:
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - KEPT))
+        text = stream.read().decode("utf-8", "replace")
+    return "\n".join(text.splitlines()[-SHOWN_LINES:])

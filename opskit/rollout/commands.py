@@ -1,0 +1,50 @@
+"""The exact commands of a plan, as `--dry-run` shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opskit.config.model import CommandStep
+from opskit.rollout import layout
+from opskit.rollout.health import describe
+from opskit.rollout.locks import LIFETIME
+
+if TYPE_CHECKING:
+    from opskit.config.model import Service
+
+RECEIPT = "{…}"
+
+
+def commands_of(
+    service: Service, *, rollout: str, release: str = ""
+) -> tuple[tuple[str, str], ...]:
+    """Give (step, exact text) in order for one host; `release` is what is made live, "" for a restart.
+
+    The receipt is known only when the rollout is recorded; it stands as `{…}`.
+    """
+    guard = layout.guard(service.path, rollout=rollout, seconds=LIFETIME)
+    return (*_live(guard, rollout=rollout, release=release), *_after(service, guard))
+
+
+def stage_commands(service: Service, *, rollout: str, release: str) -> tuple[tuple[str, str], ...]:
+    """Give the commands that come before anything is live: build here, stage there."""
+    guard = layout.guard(service.path, rollout=rollout, seconds=LIFETIME)
+    folders, files = service.shared_folders, service.shared_files
+    text = layout.stage(guard, release=release, folders=folders, files=files)
+    built = (("build", service.build),) if service.build else ()
+    return (*built, ("stage", text))
+
+
+def _live(guard: str, *, rollout: str, release: str) -> tuple[tuple[str, str], ...]:
+    if not release:
+        return (("receipt", layout.leave_receipt(guard, receipt=RECEIPT)),)
+    return (("switch", layout.switch(guard, release=release, rollout=rollout, receipt=RECEIPT)),)
+
+
+def _after(service: Service, guard: str) -> tuple[tuple[str, str], ...]:
+    restart = "none"
+    if isinstance(service.restart, CommandStep):
+        restart = layout.run_in_current(service.path, service.restart.command, guarded=guard)
+    elif service.restart:
+        restart = f"task {service.restart.task} of tasks.py"
+    return (("restart", restart), ("check", describe(service.health)))

@@ -1,0 +1,199 @@
+"""What every rollout is given, and the record that every rollout leaves."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from opskit.changelog import Filter, this_machine
+from opskit.config.secret import Redactor
+from opskit.errors import (
+    ChangelogError,
+    InterruptedRunError,
+    LockedError,
+    OpskitError,
+    RefusedError,
+    UnknownNameError,
+)
+from opskit.rollout.locks import Locks, held_by
+from opskit.rollout.recorder import Recorder
+from opskit.rollout.roll import Roll
+from opskit.rollout.steps import Work
+from opskit.rollout.targets import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from opskit.changelog import Changelog, RolloutRecord
+    from opskit.config.model import Service
+    from opskit.config.secret import Secret
+    from opskit.fleet.fanout import Fleet
+    from opskit.rollout.facts import Teller
+    from opskit.rollout.plan import Plan
+    from opskit.rollout.probe import HostState
+    from opskit.rollout.report import Report
+    from opskit.rollout.stop import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The hands of a rollout: hosts, changelog, the fleet's tasks, secrets, who listens, who may stop it."""
+
+    fleet: Fleet
+    changelog: Changelog
+    actor: str
+    tasks: Path
+    secrets: Mapping[str, Secret]
+    tell: Teller
+    stop: Stop
+
+    def record(
+        self, plan: Plan, body: Callable[[Roll], None], *, path: str = "", must: bool = True
+    ) -> Report:
+        """Record a rollout around `body`, which does it; `path` is the service's on the hosts.
+
+        Raises ChangelogError before anything is touched if the rollout `must` be recorded and cannot
+        be, and whatever `body` raises, after recording it.
+        """
+        recorder = Recorder(
+            self.changelog,
+            plan,
+            actor=self.actor,
+            redactor=Redactor.of(self.secrets.values()),
+            tell=self.tell,
+            must=must,
+        )
+        dead = unended(self.changelog, plan)
+        recorder.start()
+        for rollout in dead:
+            recorder.abandon(rollout)
+        roll = Roll(
+            plan, path=path, fleet=self.fleet, recorder=recorder, tell=self.tell, stop=self.stop
+        )
+        try:
+            roll.note_problems()
+            if roll.gate():
+                body(roll)
+        except BaseException as error:
+            said = error.output if isinstance(error, OpskitError) else ""
+            recorder.finish(word_for(error), str(error) or type(error).__name__, output=said)
+            raise
+        roll.close()
+        report = roll.report()
+        recorder.finish(report.outcome, report.reason)
+        return _with_record(report, recorder)
+
+    def refuse_held(self, states: Mapping[str, HostState]) -> None:
+        """Raise LockedError if another run, not known to be dead, holds a host: before the work, not after it."""
+        for host, state in states.items():
+            for lock in state.locks:
+                if not is_dead(self.changelog, lock.rollout):
+                    raise held_by(host, lock)
+
+    @contextlib.contextmanager
+    def locked(self, plan: Plan, roll: Roll, *, path: str) -> Iterator[Locks]:
+        """Hold the run's hosts for the block; hosts that cannot be locked are out of it.
+
+        Raises LockedError, and RefusedError when a host has been changed since the plan was made.
+        """
+        locks = Locks(
+            self.fleet,
+            path=path,
+            rollout=plan.rollout,
+            action=plan.action,
+            actor=self.actor,
+            is_dead=lambda rollout: is_dead(self.changelog, rollout),
+        )
+        try:
+            with self.breakable():
+                for host, error in locks.take(roll.left()).items():
+                    roll.note_error(host, error)
+                for host, error in self._demand_as_planned(plan, roll.left(), path=path).items():
+                    roll.note_error(host, error)
+            with locks.kept():
+                yield locks
+        finally:
+            self.fleet.resume()
+            locks.release(self.tell)
+
+    def _demand_as_planned(
+        self, plan: Plan, hosts: Sequence[str], *, path: str
+    ) -> Mapping[str, OpskitError]:
+        """Under the lock: what a failed host goes back to must be what it ran just before.
+
+        Gives the errors of hosts that do not answer; raises RefusedError.
+        """
+        found = survey(self.fleet, hosts, path=path)
+        for host, state in found.states.items():
+            before = plan.targets_by_host[host].before
+            if state.live != (before.id if before else ""):
+                runs = state.current.title if state.current else "nothing"
+                raise RefusedError(
+                    f"{host} was changed since this was planned: it runs {runs} now",
+                    hint="see `opskit log`, then start again with a new plan",
+                )
+        return found.errors
+
+    @contextlib.contextmanager
+    def breakable(self) -> Iterator[None]:
+        """Let the first wish to stop break off the block's work on hosts; nothing may be live in it."""
+        try:
+            with self.stop.during(self.fleet.cancel):
+                yield
+        finally:
+            self.fleet.resume()
+
+    def work(self, plan: Plan, service: Service, guard: str) -> Work:
+        """Give what the steps on each host share."""
+        return Work(
+            rollout=plan.rollout,
+            service=service,
+            guard=guard,
+            tasks=self.tasks,
+            secrets=self.secrets,
+            tell=self.tell,
+            stop=self.stop,
+        )
+
+
+def unended(changelog: Changelog, plan: Plan) -> tuple[RolloutRecord, ...]:
+    """Give earlier rollouts of this machine on the same service that died without an end."""
+    if not plan.service:
+        return ()
+    wanted = Filter(
+        service=plan.service, environment=plan.environment, outcome="unfinished", limit=20
+    )
+    try:
+        found = changelog.rollouts(wanted)
+    except ChangelogError:
+        return ()  # a changelog that cannot be read is told of when the rollout is recorded
+    here = str(this_machine()["host"])
+    return tuple(rollout for rollout in found if rollout.machine == here)
+
+
+def is_dead(changelog: Changelog, rollout: str) -> bool:
+    """Tell whether a rollout ran on this machine and certainly runs no more."""
+    try:
+        found = changelog.rollout(rollout)
+    except (ChangelogError, UnknownNameError):
+        return False
+    return found.outcome not in ("running", "") and found.machine == this_machine()["host"]
+
+
+def word_for(error: BaseException) -> str:
+    """Give the outcome that a rollout has when this error ended it."""
+    if isinstance(error, InterruptedRunError | KeyboardInterrupt):
+        return "interrupted"
+    return "refused" if isinstance(error, LockedError | RefusedError) else "failed"
+
+
+def _with_record(report: Report, recorder: Recorder) -> Report:
+    if recorder.error is None:
+        return report
+    what = f"{report.action} {report.rollout} ended as {report.outcome}, but the changelog does not say so"
+    if recorder.must:
+        raise ChangelogError(f"{what}: {recorder.error.what}", hint=recorder.error.hint)
+    hint = "write it down when the changelog works again: opskit note"
+    return replace(report, warnings=(f"{what}: {recorder.error.what}; {hint}",))

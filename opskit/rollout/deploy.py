@@ -1,0 +1,144 @@
+"""Deploy: bring a version to every host, then make it live batch by batch behind the gate."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opskit.changelog import new_rollout_id
+from opskit.rollout import source
+from opskit.rollout.activate import activation
+from opskit.rollout.batches import split
+from opskit.rollout.commands import commands_of, stage_commands
+from opskit.rollout.plan import Plan, Target
+from opskit.rollout.prepare import prepare
+from opskit.rollout.probe import MARGIN_KIB, Release, unfit
+from opskit.rollout.prune import prune
+from opskit.rollout.stage import stage
+from opskit.rollout.targets import held_notes, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opskit.config.model import Service
+    from opskit.fleet.fanout import Fleet
+    from opskit.rollout.context import Run
+    from opskit.rollout.git import Commit
+    from opskit.rollout.probe import HostState
+    from opskit.rollout.report import Report
+    from opskit.rollout.roll import Roll
+
+
+@dataclass(frozen=True, slots=True)
+class DeployPlan:
+    """A plan, and what a deploy needs beside it; `states` is what each host said."""
+
+    plan: Plan
+    service: Service
+    version: source.Version
+    release: Release
+    states: Mapping[str, HostState]
+
+
+def plan_deploy(
+    *, service: Service, hosts: Sequence[str], version: source.Version, fleet: Fleet, why: str
+) -> DeployPlan:
+    """Ask every host what it runs, and say what a deploy will do; changes nothing."""
+    found = survey(fleet, hosts, path=service.path)
+    release = Release(_release_id(version, found.states), version.revision, version.label)
+    targets = tuple(_target(target, release, found.states) for target in found.targets)
+    rollout = new_rollout_id()
+    named = {"rollout": rollout, "release": release.id}
+    plan = Plan(
+        rollout=rollout,
+        action="deploy",
+        environment=service.environment,
+        service=service.name,
+        targets=targets,
+        batches=split([t.host for t in targets if not t.problem], service.batches),
+        why=why,
+        after=release,
+        max_failures=service.max_failures,
+        gated=bool(service.health or service.restart),
+        commits=_commits(version, targets),
+        notes=(*version.notes, *held_notes(found.states), *_known_notes(version, found.states)),
+        commands=(*stage_commands(service, **named), *commands_of(service, **named)),
+    )
+    return DeployPlan(plan, service, version, release, found.states)
+
+
+def deploy(made: DeployPlan, run: Run) -> Report:
+    """Do what the plan says.
+
+    Raises LockedError, BuildError, SourceError, ChangelogError or InterruptedRunError with nothing
+    live anywhere; whatever comes of hosts is in the report.
+    """
+    path = made.service.path
+
+    def body(roll: Roll) -> None:
+        run.refuse_held(made.states)
+        with tempfile.TemporaryDirectory(prefix="opskit-") as scratch:
+            package = prepare(
+                made.service,
+                made.version,
+                made.release,
+                rollout=made.plan.rollout,
+                run=run,
+                scratch=Path(scratch),
+            )
+            with run.locked(made.plan, roll, path=path) as locks:
+                work = run.work(made.plan, made.service, locks.guard)
+                stage(made.plan, package, states=made.states, work=work, run=run, roll=roll)
+                roll.run(activation(made.plan, made.release, work=work, roll=roll))
+                _prune(made, run, roll, guard=locks.guard)
+
+    return run.record(made.plan, body, path=path)
+
+
+def _release_id(version: source.Version, states: Mapping[str, HostState]) -> str:
+    """Name the release by time and revision, unlike any that a host has: a second is long for a script."""
+    known = {release.id for state in states.values() for release in state.releases}
+    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{version.revision[:8]}"
+    names = (f"{name}-{number}" if number > 1 else name for number in itertools.count(1))
+    return next(name for name in names if name not in known)
+
+
+def _target(target: Target, release: Release, states: Mapping[str, HostState]) -> Target:
+    state = states.get(target.host)
+    problem = unfit(state, needed_kib=MARGIN_KIB) if state else ""
+    if problem:
+        return replace(target, after=release, problem=problem, outcome="failed")
+    return replace(target, after=release)
+
+
+def _known_notes(version: source.Version, states: Mapping[str, HostState]) -> tuple[str, ...]:
+    """Say what hosts know already of the version: that it is live there, or that it was found bad."""
+    notes = []
+    for host, state in states.items():
+        if state.current and state.current.revision == version.revision:
+            notes.append(f"{host} runs this version already")
+        elif any(r.revision == version.revision and r.id in state.bad for r in state.releases):
+            notes.append(f"{host} has had this version, and it was found bad there")
+    return tuple(notes)
+
+
+def _commits(version: source.Version, targets: Sequence[Target]) -> tuple[Commit, ...]:
+    olds = dict.fromkeys(t.before.revision for t in targets if t.before and t.before.revision)
+    every = {commit: None for old in olds for commit in source.commits_between(version, old)}
+    return tuple(every)
+
+
+def _prune(made: DeployPlan, run: Run, roll: Roll, *, guard: str) -> None:
+    done = [name for name, result in roll.results.items() if result.outcome == "done"]
+    prune(
+        run.fleet,
+        done,
+        path=made.service.path,
+        keep=made.service.keep,
+        guard=guard,
+        tell=run.tell,
+    )

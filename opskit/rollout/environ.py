@@ -1,0 +1,58 @@
+"""The environment that a service's own commands get: build, restart, checks and tasks."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from opskit.config.secret import Secret
+from opskit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from opskit.config.model import Service
+    from opskit.rollout.probe import Release
+
+
+def read_secrets(service: Service) -> dict[str, Secret]:
+    """Read the service's secrets from this machine's environment; raises ConfigError for a missing one."""
+    missing = [name for name in service.secrets if not os.environ.get(name)]
+    if missing:
+        raise ConfigError(
+            f"service {service.name} needs {', '.join(missing)} in the environment",
+            hint=f"read -rs {missing[0]}; export {missing[0]}",
+        )
+    return {name: Secret(os.environ[name]) for name in service.secrets}
+
+
+def known_secrets(services: Iterable[Service]) -> tuple[Secret, ...]:
+    """Give all secrets of `services` that this machine's environment holds, to be redacted wherever they show."""
+    names = dict.fromkeys(name for service in services for name in service.secrets)
+    return tuple(Secret(os.environ[name]) for name in names if os.environ.get(name))
+
+
+def commands_environment(
+    service: Service,
+    *,
+    release: Release | None,
+    rollout: str,
+    host: str,
+    variables: Mapping[str, str],
+    secrets: Mapping[str, Secret],
+) -> dict[str, str | Secret]:
+    """Give `OPSKIT_*`, the host's vars as `OPSKIT_VAR_*`, the service's env, its secrets; the last win."""
+    facts = {
+        "OPSKIT_SERVICE": service.name,
+        "OPSKIT_ENVIRONMENT": service.environment,
+        "OPSKIT_RELEASE": release.id if release else "",
+        "OPSKIT_REVISION": release.revision if release else "",
+        "OPSKIT_ROLLOUT": rollout,
+        "OPSKIT_HOST": host,
+    }
+    named = {f"OPSKIT_VAR_{_word(name)}": value for name, value in variables.items()}
+    return {**facts, **named, **service.env, **secrets}
+
+
+def _word(name: str) -> str:
+    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)

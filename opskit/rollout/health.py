@@ -1,0 +1,116 @@
+"""Is the service healthy on a host? Asked through the SSH connection, until it is or time is up."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from opskit.config.model import CommandCheck, HttpCheck, TcpCheck
+from opskit.errors import CommandFailedError, ConfigError, HostError, UnhealthyError
+from opskit.fleet.command import Command
+from opskit.rollout import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opskit.config.model import Health
+    from opskit.config.secret import Secret
+    from opskit.fleet.inventory import Host
+    from opskit.fleet.remote import Remote
+    from opskit.rollout.stop import Stop
+
+MOST_PORTS = 65536
+
+
+def wait_healthy(
+    remote: Remote,
+    health: Health,
+    *,
+    path: str,
+    env: Mapping[str, str | Secret],
+    stop: Stop,
+) -> None:
+    """Return when the check holds; raises UnhealthyError when it did not within `health.within` seconds."""
+    began = time.monotonic()
+    while True:
+        try:
+            return check_once(remote, health, path=path, env=env)
+        except HostError as error:
+            last = error
+        waited = time.monotonic() - began
+        if waited + health.interval > health.within or stop.wait(health.interval):
+            raise UnhealthyError(
+                remote.name,
+                f"not healthy within {health.within:g} s: {last.what}",
+                hint=last.hint,
+                output=last.output,
+            ) from None
+
+
+def check_once(
+    remote: Remote, health: Health, *, path: str, env: Mapping[str, str | Secret]
+) -> None:
+    """Check once; raises HostError that says what was wrong, UsageError for an address that is none."""
+    match health.check:
+        case HttpCheck() as check:
+            _check_http(remote, check, timeout=health.timeout)
+        case TcpCheck(address=written):
+            address, port = _endpoint(filled(written, remote.host), remote)
+            remote.tcp_open(address, port, timeout=health.timeout)
+        case CommandCheck(command=command):
+            script = layout.run_in_current(path, command)
+            result = remote.execute(Command(script, env=env, timeout=health.timeout))
+            result.require("the health command")
+
+
+def describe(health: Health | None) -> str:
+    """Say in one line what is checked."""
+    if health is None:
+        return "none: nothing tells a bad release from a good one"
+    check = health.check
+    if isinstance(check, HttpCheck):
+        what = f"GET {check.url} gives {check.status}"
+        what += f" and contains {check.contains!r}" if check.contains else ""
+    elif isinstance(check, TcpCheck):
+        what = f"{check.address} accepts a connection"
+    else:
+        what = f"`{check.command}` ends with 0"
+    return f"{what}, within {health.within:g} s"
+
+
+def filled(text: str, host: Host) -> str:
+    """Put a host's vars in place of `{name}`; raises ConfigError for one that the host lacks."""
+
+    def value(match: re.Match[str]) -> str:
+        known = {"host": host.name, **host.vars}
+        if match[1] not in known:
+            raise ConfigError(
+                f"{host.name} has no var {match[1]!r} for {text}",
+                hint=f'add vars = {{ {match[1]} = … }} to [hosts."{host.name}"] in opskit.toml',
+            )
+        return known[match[1]]
+
+    return re.sub(r"\{(\w+)\}", value, text)
+
+
+def _endpoint(written: str, remote: Remote) -> tuple[str, int]:
+    address, _, port = written.rpartition(":")
+    if not (address and port.isascii() and port.isdigit() and 0 < int(port[:6]) < MOST_PORTS):
+        raise ConfigError(
+            f"{written!r} of {remote.name} is no host and port",
+            hint="look at the vars of the host and at `health.tcp` in opskit.toml",
+        )
+    return address.strip("[]"), int(port)
+
+
+def _check_http(remote: Remote, check: HttpCheck, *, timeout: float) -> None:
+    url = filled(check.url, remote.host)
+    answer = remote.http_get(url, timeout=timeout)
+    body = answer.body.decode("utf-8", "replace")
+    if answer.status != check.status:
+        what = f"{url} gave {answer.status}, expected {check.status}"
+        raise CommandFailedError(remote.name, what, output=body[:1000])
+    if check.contains not in body:
+        what = f"{url} does not contain {check.contains!r}"
+        raise CommandFailedError(remote.name, what, output=body[:1000])

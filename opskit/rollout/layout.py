@@ -1,0 +1,267 @@
+"""Where a service's files stand on a host, and the sh scripts that read and change them.
+
+    <path>/current -> releases/<release>    what is live
+    <path>/releases/<release>/              one version, whole or not there at all
+    <path>/shared/                          files and folders that every release links to
+    <path>/.opskit/release/<release>/       `info` (one line of JSON) and `manifest` (sha256sum's format)
+    <path>/.opskit/incoming/<release>/      a version on its way in
+    <path>/.opskit/history                  lines "<mark> <release> <rollout> <seconds>", mark: good or bad
+    <path>/.opskit/receipts                 one line of JSON before each change, for `opskit status`
+    <path>/.opskit/locks/<rollout>          a symbolic link whose target says who holds the host, see `lock`
+    <path>/.opskit/renewed.<rollout>        the same for a moment, while `guard` renews it
+
+Everything here is pure: functions from plain values to text, tested as exact strings. POSIX sh, and of
+tools only what every small system has: tar, gzip, sha256sum or shasum, readlink, `mv -T` or `mv -h`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LOCK_LOST = 75
+LOST_WORDS = "the lock of this run is gone"
+LONGEST = 86400  # seconds that a lock may claim to hold
+NEARLY = 60  # seconds before its end from which on a lock may be cleared away while it is renewed
+
+
+def path_word(path: str) -> str:
+    """Quote a path for sh; a leading `~/` becomes the login user's home."""
+    if path.startswith("~/"):
+        return f'"$HOME"/{shlex.quote(path[2:])}'
+    return shlex.quote(path)
+
+
+def opening(path: str) -> str:
+    """Start every script: stop at the first failure, usual permissions, `$p` is the service's path."""
+    return f"set -eu; umask 022; p={path_word(path)}"
+
+
+def guard(path: str, *, rollout: str, seconds: int) -> str:
+    """Start a script that changes a host: refuse with LOCK_LOST unless the lock is ours, and renew it.
+
+    A lock that had run out may be taken by another run while it is renewed. So whoever comes so late
+    looks for another after renewing, as `lock` looks after announcing: one of the two sees the other.
+    """
+    word = shlex.quote(rollout)
+    lost = f'echo "{LOST_WORDS}" >&2; exit {LOCK_LOST}'
+    return "\n".join(
+        (
+            opening(path),
+            f'l="$p/.opskit/locks/"{word}; n="$p/.opskit/renewed."{word}; now=$(date +%s)',
+            f'd=$(readlink "$l") || {{ {lost}; }}',
+            "head=${d%:*:*}; kind=${d##*:}; until=${d%:*}; until=${until##*:}",
+            (
+                f'rm -f "$n"; {{ ln -s "$head:$((now+{seconds})):$kind" "$n" && mv -f "$n" "$l"; }} 2>/dev/null '
+                f'|| [ "$until" -gt "$((now+{NEARLY}))" ] || {{ {lost}; }}  # on a full disk the old end holds'
+            ),
+            f'[ "$until" -gt "$((now+{NEARLY}))" ] || for o in "$p"/.opskit/locks/*; do',
+            f'  [ "$o" = "$l" ] || [ ! -L "$o" ] || {{ rm -f "$l"; {lost}; }}',
+            "done",
+        )
+    )
+
+
+def probe(path: str) -> str:
+    """Read all that a plan needs of a host, in one round trip; `probe.read_probe` reads the answer."""
+    return "\n".join(
+        (
+            opening(path),
+            "printf 'now %s\\n' \"$(date +%s)\"",
+            'd=$p; while [ ! -d "$d" ] && [ "$d" != / ] && [ -n "$d" ]; do d=$(dirname "$d"); done',
+            "[ -w \"$d\" ] && printf 'writable\\n'",
+            'df -Pk "$d" | { read -r _; read -r _ _ _ free _; printf \'free %s\\n\' "$free"; }',
+            "for t in tar gzip readlink mv ln df; do command -v $t >/dev/null || printf 'lacks %s\\n' $t; done",
+            "command -v sha256sum >/dev/null || command -v shasum >/dev/null || printf 'lacks sha256sum\\n'",
+            (
+                'if [ -L "$p/current" ]; then live=$(readlink "$p/current"); '
+                'printf \'live %s\\n\' "${live#"$p/"}"; elif [ -e "$p/current" ]; then printf \'blocked\\n\'; fi'
+            ),
+            (
+                'for r in "$p"/releases/*/; do [ -d "$r" ] || continue; r=${r%/}; r=${r##*/}; '
+                'i="$p/.opskit/release/$r/info"; [ ! -f "$i" ] || i=$(head -n 1 "$i" 2>/dev/null); '
+                'printf \'release %s %s\\n\' "$r" "$i"; done'
+            ),
+            '[ ! -f "$p/.opskit/history" ] || tail -n 400 "$p/.opskit/history" | sed \'s/^/mark /\'; echo',
+            '[ ! -f "$p/.opskit/receipts" ] || tail -n 1 "$p/.opskit/receipts" | sed \'s/^/receipt /\'; echo',
+            'for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf \'lock %s\\n\' "$(readlink "$l")"; done',
+            "printf 'end\\n'",
+        )
+    )
+
+
+def lock(path: str, *, rollout: str, actor: str, action: str, seconds: int) -> str:
+    """Announce this run on the host, then look: prints `taken`, or `held <whose>` and takes nothing.
+
+    The announcement is a symbolic link, made in one step with its content `v1:rollout:actor:since:until:action`
+    (percent-encoded, times by the host's own clock). Whoever announces first sees no other and holds the
+    host; two at the same moment see each other and both step back. One that has expired, or claims to hold for
+    longer than a day, is cleared away; what is none of ours is left alone.
+    """
+    from urllib.parse import quote
+
+    name, who, kind = (quote(value, safe="") for value in (rollout, actor, action))
+    return "\n".join(
+        (
+            opening(path),
+            'l="$p/.opskit/locks"; [ ! -L "$l" ] || { echo "$l is a link" >&2; exit 73; }',
+            'mkdir -p "$l"; now=$(date +%s)',
+            f'mine="$l"/{shlex.quote(rollout)}; rm -f "$mine"',
+            f'ln -s {shlex.quote(f"v1:{name}:{who}:")}"$now:$((now+{seconds})):"{shlex.quote(kind)} "$mine"',
+            'for other in "$l"/*; do',
+            '  [ "$other" != "$mine" ] && [ -L "$other" ] || continue',
+            '  data=$(readlink "$other") || continue',
+            "  case $data in v1:*:*:*:*:*) ;; *) continue;; esac",
+            "  until=${data%:*}; until=${until##*:}",
+            "  case $until in ''|*[!0-9]*|???????????*) until=0;; esac",
+            f'  [ "$until" -le "$((now+{LONGEST}))" ] || until=0',
+            '  if [ "$until" -gt "$now" ]; then rm -f "$mine"; printf \'held %s\\n\' "$data"; exit 0; fi',
+            '  rm -f "$other"',
+            "done",
+            "echo taken",
+        )
+    )
+
+
+def unlock(path: str, *, rollout: str) -> str:
+    """Take our announcement away again."""
+    word = shlex.quote(rollout)
+    return f'{opening(path)}\nrm -f "$p/.opskit/locks/"{word} "$p/.opskit/renewed."{word}'
+
+
+def receive(guarded: str, *, release: str) -> str:
+    """Unpack the archive on standard input and check every byte of it; nothing is live, nothing in place.
+
+    However it ends, the half of a version does not stay: it may be what has filled the disk.
+    """
+    return "\n".join(
+        (
+            guarded,
+            f'i="$p/.opskit/incoming/"{shlex.quote(release)}',
+            'rm -rf "$p/.opskit/incoming"; mkdir -p "$i" "$p/releases" "$p/shared"',
+            "trap 'rm -rf \"$i\"' EXIT; trap 'exit 1' HUP INT TERM",
+            'tar -xozf - -C "$i"',
+            'if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi',
+            (
+                'if [ -s "$i/manifest" ]; then (cd "$i/tree" && $sum -c ../manifest >../verify 2>&1) || '
+                "{ grep -v ': OK$' \"$i/verify\" | tail -n 5 >&2; echo 'bytes arrived altered' >&2; exit 65; }; fi"
+            ),
+            'sync -f "$i/tree" 2>/dev/null || sync',
+        )
+    )
+
+
+def link_folder(folder: str) -> str:
+    """Make `folder` of the incoming tree a link into shared; the release's own content seeds it once."""
+    seed = 'if [ -d "$t" ]; then cp -R "$t" "$s.seed"; else mkdir "$s.seed"; fi'
+    return _link(folder, seed)
+
+
+def link_file(file: str) -> str:
+    """Make `file` of the incoming tree a link into shared; refuse when neither has it."""
+    missing = '{ echo "shared file missing: $s" >&2; exit 66; }'
+    return _link(file, f'[ -f "$t" ] || {missing}; cp "$t" "$s.seed"')
+
+
+def _link(inside: str, seed: str) -> str:
+    """Link one path; `seed` makes `$s.seed` of it, which becomes the shared one only when whole.
+
+    Refuses a release in which a folder above the path is a link: what is behind it is not the release's.
+    """
+    folders = [str(folder) for folder in PurePosixPath(inside).parents][:-1]
+    word, up = shlex.quote(inside), "../" * len(folders)
+    behind = '{ echo "a shared path lies behind a link: $a" >&2; exit 66; }'
+    return "\n".join(
+        (
+            *(
+                f'a="$i/tree/"{shlex.quote(folder)}; [ ! -L "$a" ] || {behind}'
+                for folder in folders
+            ),
+            f's="$p/shared/"{word}; t="$i/tree/"{word}',
+            (
+                'if [ ! -e "$s" ]; then mkdir -p "$(dirname "$s")"; rm -rf "$s.seed"; '
+                f'{seed}; mv "$s.seed" "$s"; fi'
+            ),
+            f'rm -rf "$t"; mkdir -p "$(dirname "$t")"; ln -s {shlex.quote(f"../../{up}shared/{inside}")} "$t"',
+        )
+    )
+
+
+def place(release: str) -> str:
+    """Rename the whole, checked tree into place: first what is known of it, then the tree itself."""
+    word = shlex.quote(release)
+    return "\n".join(
+        (
+            f'[ ! -e "$p/releases/"{word} ] || {{ echo "release is already there" >&2; exit 73; }}',
+            f'm="$p/.opskit/release/"{word}; rm -rf "$m"; mkdir -p "$m"; mv "$i/manifest" "$i/info" "$m/"',
+            f'mv "$i/tree" "$p/releases/"{word}; rm -rf "$i"',
+        )
+    )
+
+
+def stage(
+    guarded: str, *, release: str, folders: Iterable[str] = (), files: Iterable[str] = ()
+) -> str:
+    """Bring a release in from standard input: unpack, check, link what is shared, rename into place."""
+    links = [*map(link_folder, folders), *map(link_file, files)]
+    return "\n".join((receive(guarded, release=release), *links, place(release)))
+
+
+def switch(guarded: str, *, release: str, rollout: str, receipt: str, must: bool = True) -> str:
+    """Leave the receipt, then make `release` live by one atomic rename.
+
+    On the way back (not `must`) a receipt that cannot be written, as on a full disk, stops nothing.
+    """
+    word, target = shlex.quote(release), shlex.quote(f"releases/{release}")
+    return "\n".join(
+        (
+            guarded,
+            f'[ -d "$p/releases/"{word} ] || {{ echo "release is not on this host" >&2; exit 66; }}',
+            _append("receipts", shlex.quote(receipt), must=must),
+            f't="$p/.current."{shlex.quote(rollout)}; rm -f "$t"; ln -s {target} "$t"',
+            'mv -fT "$t" "$p/current" 2>/dev/null || mv -fh "$t" "$p/current"',
+        )
+    )
+
+
+def leave_receipt(guarded: str, *, receipt: str) -> str:
+    """Leave the receipt of a change that switches nothing, such as a restart."""
+    return f"{guarded}\n{_append('receipts', shlex.quote(receipt))}"
+
+
+def mark(word: str, *, release: str, rollout: str) -> str:
+    """Append a mark (`good` or `bad`) to the host's history."""
+    line = shlex.quote(f"{word} {release} {rollout} ")
+    return _append("history", f'{line}"$(date +%s)"')
+
+
+def _append(file: str, words: str, *, must: bool = True) -> str:
+    """Append a line to a file of `.opskit`; one that was broken off before does not swallow it."""
+    write = f"printf '%s\\n' {words} >>\"$f\""
+    whole = f'f="$p/.opskit/{file}"; [ -z "$(tail -c 1 "$f" 2>/dev/null)" ] || echo >>"$f"'
+    return f"{whole}; {write}" if must else f"{{ {whole}; {write}; }} || :"
+
+
+def run_in_current(path: str, command: str, *, guarded: str = "") -> str:
+    """Run the service's own command in its live release; `guarded` refuses it when the lock is lost."""
+    first = f"(\n{guarded}\n) || exit $?\n" if guarded else ""
+    return f'{first}p={path_word(path)}; cd "$p/current" || exit 66\n{command}'
+
+
+def prune(guarded: str, releases: Iterable[str]) -> str:
+    """Remove old releases, never the live one."""
+    words = " ".join(shlex.quote(release) for release in releases)
+    return "\n".join(
+        (
+            guarded,
+            'live=$(cd "$p/current" 2>/dev/null && pwd -P || true)',
+            (
+                f'for r in {words}; do there=$(cd "$p/releases/$r" 2>/dev/null && pwd -P || true); '
+                '[ "$live" = "$there" ] || rm -rf "$p/releases/$r" "$p/.opskit/release/$r"; done'
+            ),
+        )
+    )

@@ -1,0 +1,113 @@
+"""What a rollout will do, computed before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opskit.rollout.batches import exposure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opskit.rollout.git import Commit
+    from opskit.rollout.probe import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One host of a plan: what it runs, what it will run, and what stands in the way, if anything.
+
+    `outcome` is what that problem makes of the host: unreachable or failed.
+    """
+
+    host: str
+    before: Release | None = None
+    after: Release | None = None
+    problem: str = ""
+    hint: str = ""
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, to which hosts, in which order.
+
+    `after` is the one release of a deploy. `commands` are (step, exact text) as a host will get them.
+    `service` is "" for a task or a command. `problems_count` says whether hosts that cannot take part use up
+    the failure budget: a dead host stops a deploy, and must not stop a rollback of the others. `gated` says whether a health check can stop the run.
+    """
+
+    rollout: str
+    action: str
+    environment: str
+    targets: tuple[Target, ...]
+    batches: tuple[tuple[str, ...], ...]
+    service: str = ""
+    why: str = ""
+    after: Release | None = None
+    max_failures: int = 0
+    gated: bool = False
+    problems_count: bool = True
+    commits: tuple[Commit, ...] = ()
+    notes: tuple[str, ...] = ()
+    commands: tuple[tuple[str, str], ...] = ()
+    task: str = ""
+    script: str = ""
+    targets_by_host: Mapping[str, Target] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "targets_by_host", {t.host: t for t in self.targets})
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of all hosts of the plan."""
+        return tuple(target.host for target in self.targets)
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """The hosts that nothing stands in the way of."""
+        return tuple(target.host for target in self.targets if not target.problem)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it is certain already that no host will be changed."""
+        return not self.ready or (self.problems_count and len(self.problems) > self.max_failures)
+
+    @property
+    def problems(self) -> tuple[Target, ...]:
+        """The hosts that something stands in the way of."""
+        return tuple(target for target in self.targets if target.problem)
+
+    @property
+    def most_bad(self) -> int:
+        """The most hosts that can be bad before a gate stops the run."""
+        return exposure(self.batches, self.max_failures) if self.gated else len(self.hosts)
+
+    def batch_of(self, host: str) -> int:
+        """Give the number of the batch that a host is in, from 1; 0 if in none."""
+        return next((n for n, batch in enumerate(self.batches, 1) if host in batch), 0)
+
+    def body(self) -> dict[str, object]:
+        """Give it as it stands in a `rollout.started` event."""
+        return {
+            "why": self.why,
+            "to": _release(self.after),
+            "hosts": [
+                {"name": t.host, "batch": self.batch_of(t.host), "from": _release(t.before)}
+                for t in self.targets
+            ],
+            "commits": [
+                {"sha": c.sha, "subject": c.subject[:200], "author": c.author[:100]} for c in self.commits
+            ],
+            "notes": list(self.notes),
+            "max_failures": self.max_failures,
+            "task": self.task,
+            "script": self.script[:4000],
+        }  # fmt: skip
+
+
+def _release(release: Release | None) -> dict[str, object] | None:
+    if release is None:
+        return None
+    return {"release": release.id, "revision": release.revision, "label": release.label}

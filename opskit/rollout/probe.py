@@ -1,0 +1,213 @@
+"""What one host says of a service: its live release, the releases it has, their marks, its locks."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from opskit.changelog.records import title_of
+from opskit.config.model import NOTHING
+from opskit.errors import HostUnfitError
+from opskit.fleet.command import Command
+from opskit.rollout import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opskit.fleet.remote import Remote
+
+MOST_DIGITS = 15
+MOST_LABEL = 100
+REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+RELEASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MARGIN_KIB = 10 * 1024  # of free disk, beyond what a release takes
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version of a service as a host knows it: `revision` is a full commit or content hash."""
+
+    id: str
+    revision: str = ""
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """How people name it: label and short revision."""
+        return title_of(self.label, self.revision, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """Who holds a host; times in seconds by the host's own clock."""
+
+    rollout: str
+    actor: str
+    since: int
+    until: int
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What a host said: `free` in KiB, `now` in seconds by its clock, `good` in the order of the marks.
+
+    `receipt` is the last one, see `Recorder.receipt`; `last_mark` is (mark, release, rollout).
+    """
+
+    host: str
+    live: str = ""
+    releases: tuple[Release, ...] = ()
+    good: tuple[str, ...] = ()
+    bad: frozenset[str] = frozenset()
+    locks: tuple[HeldLock, ...] = ()
+    receipt: Mapping[str, object] = NOTHING
+    last_mark: tuple[str, str, str] = ("", "", "")
+    free: int = 0
+    now: int = 0
+    writable: bool = False
+    blocked: bool = False
+    lacks: tuple[str, ...] = ()
+
+    @property
+    def current(self) -> Release | None:
+        """The live release, or None if the host has none."""
+        return self.find(self.live) if self.live else None
+
+    def find(self, release: str) -> Release:
+        """Give what the host knows of a release; of an unknown one, only its id."""
+        return next((known for known in self.releases if known.id == release), Release(release))
+
+    @property
+    def proven(self) -> bool:
+        """Whether the last change here ended well: what it left live was then marked good by it."""
+        return self.last_mark == ("good", self.live, self.receipt.get("rollout"))
+
+    def last_good(self) -> Release | None:
+        """Give the release to go back to: marked good most recently, not bad, still there, not live.
+
+        Nor one of the live revision: deployed twice, the first would be no way back from the second.
+        """
+        there = {release.id for release in self.releases} - self.bad - {self.live}
+        leaves = self.find(self.live).revision
+        ways = (self.find(name) for name in reversed(self.good) if name in there)
+        return next((way for way in ways if not leaves or way.revision != leaves), None)
+
+
+@dataclass(slots=True)
+class _Reading:
+    values: dict[str, str] = field(default_factory=dict)
+    releases: list[Release] = field(default_factory=list)
+    marks: list[tuple[str, str, str]] = field(default_factory=list)
+    locks: list[HeldLock] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
+
+    def take(self, word: str, rest: str) -> None:
+        if word == "release":
+            name, _, info = rest.partition(" ")
+            if RELEASE_NAME.fullmatch(name):
+                self.releases.append(_release(name, info))
+        elif word == "mark":
+            mark, name, rollout = [*rest.split(" "), "", ""][:3]
+            self.marks.append((mark, name, rollout))
+        elif word == "lock":
+            self.locks.extend(filter(None, [read_lock(rest)]))
+        elif word == "lacks":
+            self.lacks.append(rest)
+        else:
+            self.values[word] = rest
+
+
+def read_probe(host: str, text: str) -> HostState:
+    """Read what `layout.probe` printed; raises HostUnfitError when it did not come to its end."""
+    reading = _Reading()
+    for line in text.split("\n"):
+        word, _, rest = line.partition(" ")
+        reading.take(word, rest)
+    values = reading.values
+    if "end" not in values:
+        raise HostUnfitError(host, "the host did not answer the probe as a POSIX sh would")
+    good, bad = _standing(reading.marks)
+    return HostState(
+        host=host,
+        live=values.get("live", "").removeprefix("releases/"),
+        releases=tuple(reading.releases),
+        good=good,
+        bad=bad,
+        locks=tuple(lock for lock in reading.locks if lock.until > _int(values.get("now", ""))),
+        receipt=_object(values.get("receipt", "")),
+        last_mark=reading.marks[-1] if reading.marks else ("", "", ""),
+        free=_int(values.get("free", "")),
+        now=_int(values.get("now", "")),
+        writable="writable" in values,
+        blocked="blocked" in values,
+        lacks=tuple(reading.lacks),
+    )
+
+
+def read_lock(data: str) -> HeldLock | None:
+    """Read the content of a lock (see `layout.lock`); None for what is not one of ours."""
+    parts = data.split(":")
+    if len(parts) != 6 or parts[0] != "v1":
+        return None
+    rollout, actor, action = (unquote(parts[index]) for index in (1, 2, 5))
+    return HeldLock(rollout, actor, _int(parts[3]), _int(parts[4]), action)
+
+
+def probe(remote: Remote, *, path: str) -> HostState:
+    """Ask one host about the service at `path`; reads only."""
+    result = remote.execute(Command(layout.probe(path), timeout=60))
+    return read_probe(remote.name, result.require("the probe").text)
+
+
+def unfit(state: HostState, *, needed_kib: int = 0) -> str:
+    """Say why a host cannot take a release, or nothing if it can."""
+    if state.lacks:
+        return f"lacks {', '.join(state.lacks)}"
+    if state.blocked:
+        return "`current` is not a symbolic link: move it away first"
+    if not state.writable:
+        return "the service's path cannot be written by the login user"
+    if state.free < needed_kib:
+        return f"{state.free // 1024} MiB free, {needed_kib // 1024} MiB needed"
+    return ""
+
+
+def _standing(marks: list[tuple[str, str, str]]) -> tuple[tuple[str, ...], frozenset[str]]:
+    good: dict[str, None] = {}
+    bad: set[str] = set()
+    for mark, name, _ in marks:
+        good.pop(name, None)
+        if mark == "good":
+            good[name] = None
+            bad.discard(name)
+        elif mark == "bad":
+            bad.add(name)
+    return tuple(good), frozenset(bad)
+
+
+def _release(name: str, info: str) -> Release:
+    """Read what a host says of a release; what opskit would never have written there is left out."""
+    known = _object(info)
+    revision, label = str(known.get("revision", "")), str(known.get("label", ""))
+    return Release(
+        name,
+        revision if REVISION.fullmatch(revision) else "",
+        label[:MOST_LABEL] if label.isprintable() else "",
+    )
+
+
+def _object(text: str) -> Mapping[str, object]:
+    """Read a line of JSON that a rollout left on the host; nothing for what is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return NOTHING
+    return found if isinstance(found, dict) else NOTHING
+
+
+def _int(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 0

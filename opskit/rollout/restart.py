@@ -1,0 +1,99 @@
+"""Restart: a service restarted host after host in batches, each healthy before the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from opskit.changelog import new_rollout_id
+from opskit.errors import ConfigError, OpskitError
+from opskit.rollout.batches import split
+from opskit.rollout.commands import commands_of
+from opskit.rollout.plan import Plan, Target
+from opskit.rollout.steps import OnHost
+from opskit.rollout.targets import held_notes, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opskit.config.model import Service
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.remote import Remote
+    from opskit.rollout.context import Run
+    from opskit.rollout.report import HostResult, Report
+    from opskit.rollout.roll import Roll
+    from opskit.rollout.steps import Work
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPlan:
+    """A plan, and the service that is restarted."""
+
+    plan: Plan
+    service: Service
+
+
+def plan_restart(*, service: Service, hosts: Sequence[str], fleet: Fleet, why: str) -> RestartPlan:
+    """Ask every host what it runs, and say what a restart will do; changes nothing. Raises ConfigError."""
+    if service.restart is None:
+        raise ConfigError(
+            f"service {service.name} has no `restart`",
+            hint=f"add restart = … to [services.{service.name}] in opskit.toml",
+        )
+    found = survey(fleet, hosts, path=service.path)
+    targets = tuple(_target(target) for target in found.targets)
+    rollout = new_rollout_id()
+    plan = Plan(
+        rollout=rollout,
+        action="restart",
+        environment=service.environment,
+        service=service.name,
+        targets=targets,
+        batches=split([t.host for t in targets if not t.problem], service.batches),
+        why=why,
+        max_failures=service.max_failures,
+        gated=True,
+        notes=held_notes(found.states),
+        commands=commands_of(service, rollout=rollout),
+    )
+    return RestartPlan(plan, service)
+
+
+def restart(made: RestartPlan, run: Run) -> Report:
+    """Do what the plan says.
+
+    Raises LockedError or ChangelogError with nothing changed; whatever comes of hosts is in the report.
+    """
+    path = made.service.path
+
+    def body(roll: Roll) -> None:
+        with run.locked(made.plan, roll, path=path) as locks:
+            work = run.work(made.plan, made.service, locks.guard)
+            roll.run(_restart(made.plan, work, roll))
+
+    return run.record(made.plan, body, path=path)
+
+
+def _target(target: Target) -> Target:
+    if target.problem or target.before:
+        return replace(target, after=target.before)
+    return replace(
+        target, problem="has no live release", hint="deploy first: opskit deploy", outcome="failed"
+    )
+
+
+def _restart(plan: Plan, work: Work, roll: Roll) -> Callable[[Remote], HostResult]:
+    def restart_one(remote: Remote) -> HostResult:
+        target = plan.targets_by_host[remote.name]
+        on = OnHost(work, remote, target)
+        live = target.before.id if target.before else ""
+        try:
+            on.leave_receipt(roll.receipt(remote.name))
+            on.restart(target.before)
+            on.check(target.before)
+            on.mark("good", live)
+        except OpskitError as error:
+            return on.result("failed", live=live, error=error)
+        return on.result("done", live=live)
+
+    return restart_one

@@ -1,0 +1,184 @@
+"""Batch after batch behind a gate: what deploy, rollback and restart have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opskit.errors import OpskitError
+from opskit.rollout.facts import BatchBegun, HostEnded, Stopped
+from opskit.rollout.probe import probe
+from opskit.rollout.report import HostResult, Report, outcome_of
+from opskit.rollout.steps import failed
+from opskit.rollout.stop import STOP_NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opskit.fleet.command import Outcome
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.remote import Remote
+    from opskit.rollout.facts import Teller
+    from opskit.rollout.plan import Plan
+    from opskit.rollout.recorder import Recorder
+    from opskit.rollout.stop import Stop
+
+
+class Roll:
+    """One run over the batches of a plan: counts failures, stops at the gate, knows every host's end."""
+
+    def __init__(
+        self, plan: Plan, *, path: str, fleet: Fleet, recorder: Recorder, tell: Teller, stop: Stop
+    ) -> None:
+        self.results: dict[str, HostResult] = {}
+        self.reason = ""
+        self._plan = plan
+        self._path = path
+        self._fleet = fleet
+        self._recorder = recorder
+        self._tell = tell
+        self._stop = stop
+
+    def note_problems(self) -> None:
+        """Count the hosts that the plan found unable to take part."""
+        for target in self._plan.problems:
+            live = target.before.id if target.before else ""
+            self.end(
+                HostResult(
+                    host=target.host,
+                    outcome=target.outcome,
+                    before=live,
+                    live=live,
+                    error=target.problem,
+                    hint=target.hint,
+                )
+            )
+
+    def note_error(self, host: str, error: OpskitError) -> None:
+        """Count a host that failed before anything was live on it."""
+        target = self._plan.targets_by_host[host]
+        before, after = (r.id if r else "" for r in (target.before, target.after))
+        self.end(failed(host, error, before=before, after=after))
+
+    def end(self, result: HostResult) -> None:
+        """Take one host's end: tell it, record it."""
+        self.results[result.host] = result
+        self._tell(HostEnded(result))
+        self._recorder.host(result)
+
+    def receipt(self, host: str, *, back: bool = False) -> str:
+        """Give the line that is left on `host` before it is changed, or before it is put `back`."""
+        target = self._plan.targets_by_host[host]
+        before, after = (r.id if r else "" for r in (target.before, target.after))
+        if back:
+            before, after = after, before
+        return self._recorder.receipt(before=before, after=after)
+
+    def left(self) -> tuple[str, ...]:
+        """The hosts that are still to be changed, in the order of the batches."""
+        return tuple(
+            host for batch in self._plan.batches for host in batch if host not in self.results
+        )
+
+    def gate(self) -> bool:
+        """Tell whether the run may go on; if not, `reason` says why."""
+        bad = [result for result in self._not_done() if not self._is_excused(result)]
+        if self._stop.level:
+            self.reason = "interrupted"
+        elif self._recorder.must and self._recorder.error:
+            self.reason = f"the changelog cannot be written: {self._recorder.error.what}"
+        elif len(bad) > self._plan.max_failures:
+            self.reason = _said(bad)
+        return not self.reason
+
+    def run(self, work: Callable[[Remote], HostResult]) -> None:
+        """Do `work` batch by batch until done or stopped; hosts whose turn never came are skipped."""
+        for number, batch in enumerate(self._plan.batches, 1):
+            hosts = [host for host in batch if host not in self.results]
+            if hosts and self.gate():
+                self._tell(BatchBegun(number, len(self._plan.batches), tuple(hosts)))
+                self._run_batch(work, hosts)
+                self._recorder.flush()
+        if self.left():
+            self.gate()
+
+    def close(self) -> None:
+        """Give every host without an end the end `skipped`, and say why the run stopped."""
+        left = self.left()
+        if left and self.reason:
+            self._tell(Stopped(self.reason))
+        for host in left:
+            target = self._plan.targets_by_host[host]
+            live = target.before.id if target.before else ""
+            after = target.after.id if target.after else ""
+            self.end(HostResult(host=host, outcome="skipped", before=live, after=after, live=live))
+
+    def report(self) -> Report:
+        """Give the report of the run as it stands."""
+        results = tuple(self.results[host] for host in self._plan.hosts if host in self.results)
+        outcome = outcome_of(results, interrupted=bool(self._stop.level))
+        return Report(
+            rollout=self._plan.rollout,
+            action=self._plan.action,
+            service=self._plan.service,
+            environment=self._plan.environment,
+            outcome=outcome,
+            reason="" if outcome == "done" else self.reason or _said(self._not_done()),
+            seconds=self._recorder.seconds,
+            hosts=results,
+        )
+
+    def _is_excused(self, result: HostResult) -> bool:
+        """Tell whether a host uses up no budget: none that is out of reach may stop a rollback of the others."""
+        if self._plan.problems_count:
+            return False
+        return result.outcome == "unreachable" or bool(
+            self._plan.targets_by_host[result.host].problem
+        )
+
+    def _not_done(self) -> list[HostResult]:
+        return [result for result in self.results.values() if result.outcome != "done"]
+
+    def _run_batch(self, work: Callable[[Remote], HostResult], hosts: Sequence[str]) -> None:
+        ends: list[HostResult] = []
+        with self._stop.during(self._fleet.cancel, least=STOP_NOW):
+            for outcome in self._fleet.each(work, hosts):
+                result = self._of(outcome)
+                if result.live and result.outcome != "unknown":
+                    self.end(result)
+                else:
+                    ends.append(result)
+        self._fleet.resume()
+        for result in self._find_out(ends):
+            self.end(result)
+
+    def _of(self, outcome: Outcome[HostResult]) -> HostResult:
+        if outcome.value:
+            return outcome.value
+        target = self._plan.targets_by_host[outcome.host]
+        before, after = (r.id if r else "" for r in (target.before, target.after))
+        error = outcome.error or OpskitError("nothing came back")
+        made = failed(outcome.host, error, before=before, after=after)
+        return _with(made, outcome="unknown", live="")
+
+    def _find_out(self, ends: Sequence[HostResult]) -> list[HostResult]:
+        """Ask hosts what they run, where the work ended without knowing."""
+        known = {end.host: end for end in ends}
+        for outcome in self._fleet.each(lambda r: probe(r, path=self._path), known):
+            end = known[outcome.host]
+            if outcome.value:
+                live = outcome.value.live
+                known[outcome.host] = _with(
+                    end, outcome="failed" if end.outcome == "unknown" else end.outcome, live=live
+                )
+        return list(known.values())
+
+
+def _said(bad: Sequence[HostResult]) -> str:
+    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    return f"{bad[0].host}{more}: {bad[0].error}" if bad else ""
+
+
+def _with(result: HostResult, *, outcome: str, live: str) -> HostResult:
+    from dataclasses import replace
+
+    return replace(result, outcome=outcome, live=live)

@@ -1,0 +1,217 @@
+"""The steps of a rollout on one host: switch, restart, check, put back; timed, told, and undone in order."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opskit.config.model import CommandStep, TaskStep
+from opskit.errors import HostError, LockLostError
+from opskit.fleet.command import Command
+from opskit.rollout import layout
+from opskit.rollout.environ import commands_environment
+from opskit.rollout.facts import StepBegun, Warned
+from opskit.rollout.health import wait_healthy
+from opskit.rollout.report import HostResult, StepTime, word_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from opskit.config.model import Service
+    from opskit.config.secret import Secret
+    from opskit.errors import OpskitError
+    from opskit.fleet.command import Result
+    from opskit.fleet.remote import Remote
+    from opskit.rollout.facts import Teller
+    from opskit.rollout.plan import Target
+    from opskit.rollout.probe import Release
+    from opskit.rollout.stop import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the steps of one rollout share; `guard` opens every script that changes a host."""
+
+    rollout: str
+    service: Service
+    guard: str
+    tasks: Path
+    secrets: Mapping[str, Secret]
+    tell: Teller
+    stop: Stop
+
+
+@dataclass(slots=True)
+class OnHost:
+    """One host's way through a rollout."""
+
+    work: Work
+    remote: Remote
+    target: Target
+    began: float = field(default_factory=time.monotonic)
+    steps: list[StepTime] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Tell that a step begins and keep how long it took."""
+        self.work.tell(StepBegun(self.remote.name, name))
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.steps.append(StepTime(name, round((time.monotonic() - began) * 1000)))
+
+    def change(
+        self,
+        script: str,
+        what: str,
+        *,
+        timeout: float | None = None,
+        data: Callable[[], Iterable[bytes]] | bytes = b"",
+    ) -> None:
+        """Run a guarded script, `data` on its standard input.
+
+        Raises LockLostError when the host refused it, and HostError otherwise.
+        """
+        _require(self.remote.execute(Command(script, input=data, timeout=timeout)), what)
+
+    def go_live(self, release: Release, receipt: str, *, must: bool = True) -> None:
+        """Make a release live and the service run it: switch, restart, check, mark it good.
+
+        On the way back (not `must`) what cannot be written down on the host stops nothing.
+        """
+        self.switch(release.id, receipt, must=must)
+        self.restart(release)
+        self.check(release)
+        self.mark("good", release.id, must=must)
+
+    def leave_receipt(self, receipt: str) -> None:
+        """Leave the receipt of a change that switches nothing."""
+        self.change(layout.leave_receipt(self.work.guard, receipt=receipt), "the receipt")
+
+    def switch(self, release: str, receipt: str, *, must: bool = True) -> None:
+        """Make a release live."""
+        with self.step("switch"):
+            script = layout.switch(
+                self.work.guard,
+                release=release,
+                rollout=self.work.rollout,
+                receipt=receipt,
+                must=must,
+            )
+            self.change(script, "the switch")
+
+    def restart(self, release: Release | None) -> None:
+        """Restart the service by its command or task, if it has one."""
+        service = self.work.service
+        env = self.environment(release)
+        match service.restart:
+            case CommandStep(command=command):
+                with self.step("restart"):
+                    guard = self.work.guard
+                    script = layout.run_in_current(service.path, command, guarded=guard)
+                    limit = service.restart_timeout
+                    result = self.remote.execute(Command(script, env=env, timeout=limit))
+                    _require(result, "the restart")
+            case TaskStep(task=task):
+                with self.step("restart"):
+                    known = {
+                        "service": service.name,
+                        "release": release.id if release else "",
+                        "path": service.path,
+                    }
+                    arguments = accepted(self.work.tasks, task, known)
+                    self.remote.run_task(self.work.tasks, task, arguments, env=env)
+            case None:
+                pass
+
+    def check(self, release: Release | None) -> None:
+        """Wait until the service is healthy, if it has a check."""
+        service = self.work.service
+        if service.health:
+            with self.step("check"):
+                wait_healthy(
+                    self.remote,
+                    service.health,
+                    path=service.path,
+                    env=self.environment(release),
+                    stop=self.work.stop,
+                )
+
+    def mark(self, word: str, release: str, *, must: bool = True) -> None:
+        """Mark a release good or bad in the host's history; without `must`, only warn if that fails."""
+        line = layout.mark(word, release=release, rollout=self.work.rollout)
+        try:
+            self.change(f"{self.work.guard}\n{line}", "the mark")
+        except HostError as error:
+            if must or isinstance(error, LockLostError):
+                raise
+            self.work.tell(
+                Warned(f"{self.remote.name}: {release} is not marked {word}: {error.what}")
+            )
+
+    def environment(self, release: Release | None) -> dict[str, str | Secret]:
+        """Give the environment of the service's own commands on this host."""
+        return commands_environment(
+            self.work.service,
+            release=release,
+            rollout=self.work.rollout,
+            host=self.remote.name,
+            variables=self.remote.host.vars,
+            secrets=self.work.secrets,
+        )
+
+    def result(self, outcome: str, *, live: str, error: OpskitError | None = None) -> HostResult:
+        """Give what came of this host."""
+        before, after = self.target.before, self.target.after
+        return HostResult(
+            host=self.remote.name,
+            outcome=outcome,
+            before=before.id if before else "",
+            after=after.id if after else "",
+            live=live,
+            ms=round((time.monotonic() - self.began) * 1000),
+            at=int(time.time() * 1000),
+            steps=tuple(self.steps),
+            error=error.what if error else "",
+            hint=error.hint if error else "",
+            output=error.output if error else "",
+        )
+
+
+def _require(result: Result, what: str) -> None:
+    if result.exit == layout.LOCK_LOST and layout.LOST_WORDS.encode() in result.stderr:
+        raise LockLostError(
+            result.host,
+            "the lock of this run is gone from the host",
+            hint="this run slept through its lock, and another run may have come since: see `opskit log`",
+        )
+    result.require(what)
+
+
+def accepted(tasks: Path, task: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Give those of `values` that the task has a parameter for; raises UnknownNameError, ConfigError."""
+    from opskit.config.lookup import named
+    from opskit.fleet.tasks import list_tasks
+
+    known = {info.name: info for info in list_tasks(tasks)}
+    wanted = {parameter.name for parameter in named("task", task, known).parameters}
+    return {name: value for name, value in values.items() if name in wanted}
+
+
+def failed(host: str, error: OpskitError, *, before: str = "", after: str = "") -> HostResult:
+    """Give the result of a host that failed before anything was live on it."""
+    return HostResult(
+        host=host,
+        outcome=word_for(error),
+        before=before,
+        after=after,
+        live=before,
+        at=int(time.time() * 1000),
+        error=error.what,
+        hint=error.hint,
+        output=error.output,
+    )

@@ -1,0 +1,83 @@
+"""Signals become wishes to stop: each in its own measure, and those that are ignored stay so."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.cli.stopping import LEAVE_AT, SAID, counted, stoppable
+from opskit.rollout.facts import Teller, Warned
+from opskit.rollout.stop import STOP_NOW, Stop
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (INT, TERM, HUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("signals", "count"),
+    [
+        ([INT], 1),
+        ([INT, INT], 2),
+        ([INT, INT, INT], LEAVE_AT),
+        ([HUP], 1),
+        ([HUP] * 9, 1),
+        ([INT, HUP], 1),
+        ([INT, INT, HUP], 2),
+        ([TERM], 2),
+        ([INT, TERM], 2),
+        ([TERM, INT], LEAVE_AT),
+    ],
+)
+def test_how_signals_count(signals: list[int], count: int) -> None:
+    total = 0
+    for number in signals:
+        total = counted(total, number)
+    assert total == count
+
+
+@pytest.mark.parametrize(("number", "level"), [(INT, 1), (HUP, 1), (TERM, 2)])
+def test_a_signal_is_a_wish_and_the_operator_is_told(number: int, level: int) -> None:
+    stop, facts = Stop(), []
+    with stoppable(stop, Teller(facts.append)):
+        signal.raise_signal(number)
+        until(lambda: facts)
+    assert stop.level == level
+    assert facts == [Warned(SAID[level])]
+
+
+def test_two_signals_stop_now() -> None:
+    stop, facts = Stop(), []
+    with stoppable(stop, Teller(facts.append)):
+        signal.raise_signal(INT)
+        signal.raise_signal(INT)
+        until(lambda: len(facts) == 2)
+    assert stop.level == STOP_NOW
+
+
+def test_a_signal_that_is_ignored_as_under_nohup_stays_ignored() -> None:
+    signal.signal(HUP, signal.SIG_IGN)
+    stop = Stop()
+    with stoppable(stop, Teller(print)):
+        signal.raise_signal(HUP)
+        assert signal.getsignal(HUP) is signal.SIG_IGN
+    assert stop.level == 0
+
+
+def test_afterwards_all_is_as_before() -> None:
+    with stoppable(Stop(), Teller(print)):
+        assert signal.getsignal(TERM) is not signal.SIG_DFL
+    assert signal.getsignal(TERM) is signal.SIG_DFL
+    assert signal.getsignal(INT) is signal.default_int_handler

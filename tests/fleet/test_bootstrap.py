@@ -1,0 +1,104 @@
+"""The protocol's strings, byte for byte, and what any sh makes of them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opskit.config.secret import Secret
+from opskit.fleet import bootstrap
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
+SHELLS = [shell for shell in ("dash", "bash", "busybox", "ksh", "zsh") if shutil.which(shell)]
+
+
+def run_line(
+    line: bytes, *, shell: str = "/bin/sh", rest: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    request = bootstrap.EXEC.replace("/bin/sh", shell, 1)
+    return subprocess.run(
+        ["/bin/sh", "-c", request], input=line + rest, capture_output=True, check=False
+    )
+
+
+def test_the_exec_request_is_a_constant_without_anything_a_foreign_shell_could_read() -> None:
+    assert bootstrap.EXEC == """exec /bin/sh -c 'IFS= read -r s; eval "$(printf %b "$s")"'"""
+    assert bootstrap.EXEC.count("'") == 2
+    assert not set("!\\\n`") & set(bootstrap.EXEC + bootstrap.EXEC_TTY)
+
+
+def test_a_script_becomes_one_line_of_plain_ascii() -> None:
+    assert bootstrap.encode("a b\\\né\t") == b"a b\\0134\\0012\\0303\\0251\\0011\n"
+    with pytest.raises(ValueError, match="NUL"):
+        bootstrap.encode("a\0b")
+
+
+def test_the_whole_script_is_prologue_environment_and_script() -> None:
+    env = {"A": "it's", "B": Secret("x")}
+    assert bootstrap.whole_script("id", env, "m-1") == (
+        "unset s\nprintf '%s %s\\n' m-1 $$\nprintf '%s\\n' m-1 >&2\n"
+        "export A='it'\"'\"'s'\nexport B=x\nid\n"
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(script=TEXT, value=TEXT)
+def test_any_text_and_value_arrive_unchanged(script: str, value: str) -> None:
+    whole = f"cat <<'the end of it'\n{script}\nthe end of it\nprintf %s \"$V\""
+    line = bootstrap.encode(bootstrap.exports({"V": value}) + whole)
+    assert line.count(b"\n") == 1
+    assert line.isascii()
+    assert run_line(line).stdout == f"{script}\n{value}".encode()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_rest_of_standard_input_is_the_commands(shell: str) -> None:
+    name = "busybox sh" if shell == "busybox" else shell
+    done = run_line(bootstrap.encode("cat; exit 3"), shell=name, rest=b"\0a\nb")
+    assert (done.stdout, done.returncode) == (b"\0a\nb", 3)
+
+
+@given(
+    noise=st.binary(max_size=300), rest=st.binary(max_size=300), cuts=st.lists(st.integers(0, 700))
+)
+def test_the_marker_is_found_however_the_stream_is_cut(
+    noise: bytes, rest: bytes, cuts: list[int]
+) -> None:
+    stream = noise + b"opskit-1 4711\n" + rest
+    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    preamble = bootstrap.Preamble("opskit-1")
+    shown = b"".join(preamble.feed(stream[a:b]) for a, b in pairwise(places))
+    assert shown == rest
+    assert preamble.pid == 4711
+
+
+def test_a_profile_that_talks_for_ever_is_not_kept_in_memory() -> None:
+    preamble = bootstrap.Preamble("opskit-1")
+    for _ in range(100):
+        assert preamble.feed(b"x" * 65536) == b""
+    assert len(preamble.noise) <= bootstrap.NOISE
+    assert preamble.feed(b"\nopskit-1 5\nhello") == b"hello"
+
+
+def test_markers_differ() -> None:
+    assert bootstrap.new_marker() != bootstrap.new_marker()
+
+
+def test_ending_a_group_ends_all_of_it_and_says_so_though_nobody_buries_the_dead() -> None:
+    with subprocess.Popen(
+        ["/bin/sh", "-c", "trap '' TERM; sleep 300 & sleep 300"], start_new_session=True
+    ) as group:
+        done = subprocess.run(
+            ["/bin/sh", "-c", bootstrap.ending(group.pid, grace=0.3)],
+            capture_output=True,
+            check=True,
+        )
+        group.wait(5)
+    assert done.stdout == b"gone\n"
+    left = subprocess.run(["ps", "-A", "-o", "pgid="], capture_output=True, text=True, check=True)
+    assert str(group.pid) not in left.stdout.split()

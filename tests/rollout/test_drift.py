@@ -1,0 +1,44 @@
+"""What `opskit status` says of a host follows from its answer and from the changelog."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from opskit.changelog import LiveRecord
+from opskit.rollout.probe import HostState, Release
+from opskit.rollout.status import _compare
+
+THERE = (Release("r1"), Release("r2"))
+SAID = LiveRecord("h", "r2", "b" * 40, "v2", "abcdefghjk", datetime(2026, 1, 1, tzinfo=UTC))
+
+TO_R2 = {"action": "deploy", "rollout": "run1", "from": "r1", "to": "r2"}
+GOOD = ("good", "r2", "run1")
+
+
+@pytest.mark.parametrize(
+    ("state", "recorded", "verdict", "note"),
+    [
+        (HostState("h"), None, "empty", "nothing deployed"),
+        (HostState("h"), SAID, "drifted", "its release is gone"),
+        (HostState("h", "r2", THERE, receipt=TO_R2, last_mark=GOOD), SAID, "ok", ""),
+        (HostState("h", "r2", THERE, receipt=TO_R2), SAID, "doubtful", "deploy run1 did not end well here"),
+        (HostState("h", "r2", THERE, receipt=TO_R2, last_mark=("good", "r2", "run0")), SAID, "doubtful", "run1"),
+        (HostState("h", "r2", THERE, receipt=TO_R2, last_mark=("bad", "r2", "run1")), SAID, "doubtful", "run1"),
+        (HostState("h", "r2", THERE, receipt={"to": "r2"}), None, "unrecorded", "does not know"),
+        (HostState("h", "r1", THERE, receipt={"to": "r1"}), SAID, "drifted", "the changelog says v2"),
+        (HostState("h", "r1", THERE, receipt={"to": "r2"}), SAID, "drifted", "by no rollout"),
+        (HostState("h", "r2", THERE), SAID, "drifted", "by no rollout"),
+        (HostState("h", "r2", THERE[:1], receipt={"to": "r2"}), SAID, "drifted", "that is gone"),
+        (HostState("h", blocked=True), None, "drifted", "no symbolic link"),
+        (HostState("h", blocked=True), SAID, "drifted", "no symbolic link"),
+    ],
+)  # fmt: skip
+def test_the_verdict(
+    state: HostState, recorded: LiveRecord | None, verdict: str, note: str
+) -> None:
+    said, why = _compare(state, recorded)
+    assert said == verdict
+    assert note in why
+    assert bool(why) == (verdict != "ok")

@@ -1,0 +1,180 @@
+"""What the scripts for hosts say, to the letter, and what nasty values become in them."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opskit.rollout import layout
+
+WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
+
+GUARD = r"""
+set -eu; umask 022; p="$HOME"/shop
+l="$p/.opskit/locks/"ab12; n="$p/.opskit/renewed."ab12; now=$(date +%s)
+d=$(readlink "$l") || { echo "the lock of this run is gone" >&2; exit 75; }
+head=${d%:*:*}; kind=${d##*:}; until=${d%:*}; until=${until##*:}
+rm -f "$n"; { ln -s "$head:$((now+900)):$kind" "$n" && mv -f "$n" "$l"; } 2>/dev/null || [ "$until" -gt "$((now+60))" ] || { echo "the lock of this run is gone" >&2; exit 75; }  # on a full disk the old end holds
+[ "$until" -gt "$((now+60))" ] || for o in "$p"/.opskit/locks/*; do
+  [ "$o" = "$l" ] || [ ! -L "$o" ] || { rm -f "$l"; echo "the lock of this run is gone" >&2; exit 75; }
+done
+"""
+
+PROBE = r"""
+set -eu; umask 022; p=/srv/shop
+printf 'now %s\n' "$(date +%s)"
+d=$p; while [ ! -d "$d" ] && [ "$d" != / ] && [ -n "$d" ]; do d=$(dirname "$d"); done
+[ -w "$d" ] && printf 'writable\n'
+df -Pk "$d" | { read -r _; read -r _ _ _ free _; printf 'free %s\n' "$free"; }
+for t in tar gzip readlink mv ln df; do command -v $t >/dev/null || printf 'lacks %s\n' $t; done
+command -v sha256sum >/dev/null || command -v shasum >/dev/null || printf 'lacks sha256sum\n'
+if [ -L "$p/current" ]; then live=$(readlink "$p/current"); printf 'live %s\n' "${live#"$p/"}"; elif [ -e "$p/current" ]; then printf 'blocked\n'; fi
+for r in "$p"/releases/*/; do [ -d "$r" ] || continue; r=${r%/}; r=${r##*/}; i="$p/.opskit/release/$r/info"; [ ! -f "$i" ] || i=$(head -n 1 "$i" 2>/dev/null); printf 'release %s %s\n' "$r" "$i"; done
+[ ! -f "$p/.opskit/history" ] || tail -n 400 "$p/.opskit/history" | sed 's/^/mark /'; echo
+[ ! -f "$p/.opskit/receipts" ] || tail -n 1 "$p/.opskit/receipts" | sed 's/^/receipt /'; echo
+for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf 'lock %s\n' "$(readlink "$l")"; done
+printf 'end\n'
+"""
+
+LOCK = r"""
+set -eu; umask 022; p='/srv/x y'
+l="$p/.opskit/locks"; [ ! -L "$l" ] || { echo "$l is a link" >&2; exit 73; }
+mkdir -p "$l"; now=$(date +%s)
+mine="$l"/ab12; rm -f "$mine"
+ln -s v1:ab12:ana%40laptop%3Ax%20y:"$now:$((now+900)):"deploy "$mine"
+for other in "$l"/*; do
+  [ "$other" != "$mine" ] && [ -L "$other" ] || continue
+  data=$(readlink "$other") || continue
+  case $data in v1:*:*:*:*:*) ;; *) continue;; esac
+  until=${data%:*}; until=${until##*:}
+  case $until in ''|*[!0-9]*|???????????*) until=0;; esac
+  [ "$until" -le "$((now+86400))" ] || until=0
+  if [ "$until" -gt "$now" ]; then rm -f "$mine"; printf 'held %s\n' "$data"; exit 0; fi
+  rm -f "$other"
+done
+echo taken
+"""
+
+STAGE = r"""
+GUARD
+i="$p/.opskit/incoming/"R1
+rm -rf "$p/.opskit/incoming"; mkdir -p "$i" "$p/releases" "$p/shared"
+trap 'rm -rf "$i"' EXIT; trap 'exit 1' HUP INT TERM
+tar -xozf - -C "$i"
+if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi
+if [ -s "$i/manifest" ]; then (cd "$i/tree" && $sum -c ../manifest >../verify 2>&1) || { grep -v ': OK$' "$i/verify" | tail -n 5 >&2; echo 'bytes arrived altered' >&2; exit 65; }; fi
+sync -f "$i/tree" 2>/dev/null || sync
+a="$i/tree/"a; [ ! -L "$a" ] || { echo "a shared path lies behind a link: $a" >&2; exit 66; }
+s="$p/shared/"a/b; t="$i/tree/"a/b
+if [ ! -e "$s" ]; then mkdir -p "$(dirname "$s")"; rm -rf "$s.seed"; if [ -d "$t" ]; then cp -R "$t" "$s.seed"; else mkdir "$s.seed"; fi; mv "$s.seed" "$s"; fi
+rm -rf "$t"; mkdir -p "$(dirname "$t")"; ln -s ../../../shared/a/b "$t"
+s="$p/shared/"'c d'; t="$i/tree/"'c d'
+if [ ! -e "$s" ]; then mkdir -p "$(dirname "$s")"; rm -rf "$s.seed"; [ -f "$t" ] || { echo "shared file missing: $s" >&2; exit 66; }; cp "$t" "$s.seed"; mv "$s.seed" "$s"; fi
+rm -rf "$t"; mkdir -p "$(dirname "$t")"; ln -s '../../shared/c d' "$t"
+[ ! -e "$p/releases/"R1 ] || { echo "release is already there" >&2; exit 73; }
+m="$p/.opskit/release/"R1; rm -rf "$m"; mkdir -p "$m"; mv "$i/manifest" "$i/info" "$m/"
+mv "$i/tree" "$p/releases/"R1; rm -rf "$i"
+"""
+
+SWITCH = r"""
+GUARD
+[ -d "$p/releases/"R1 ] || { echo "release is not on this host" >&2; exit 66; }
+f="$p/.opskit/receipts"; [ -z "$(tail -c 1 "$f" 2>/dev/null)" ] || echo >>"$f"; printf '%s\n' '{"it'"'"'s": 1}' >>"$f"
+t="$p/.current."ab12; rm -f "$t"; ln -s releases/R1 "$t"
+mv -fT "$t" "$p/current" 2>/dev/null || mv -fh "$t" "$p/current"
+"""
+
+PRUNE = r"""
+GUARD
+live=$(cd "$p/current" 2>/dev/null && pwd -P || true)
+for r in R1 'R 2'; do there=$(cd "$p/releases/$r" 2>/dev/null && pwd -P || true); [ "$live" = "$there" ] || rm -rf "$p/releases/$r" "$p/.opskit/release/$r"; done
+"""
+
+
+WHOLE = 'f="$p/.opskit/{}"; [ -z "$(tail -c 1 "$f" 2>/dev/null)" ] || echo >>"$f"'
+
+
+def test_guard() -> None:
+    assert layout.guard("~/shop", rollout="ab12", seconds=900) == GUARD.strip()
+
+
+def test_probe() -> None:
+    assert layout.probe("/srv/shop") == PROBE.strip()
+
+
+def test_lock() -> None:
+    script = layout.lock(
+        "/srv/x y", rollout="ab12", actor="ana@laptop:x y", action="deploy", seconds=900
+    )
+    assert script == LOCK.strip()
+
+
+def test_unlock() -> None:
+    assert layout.unlock("/srv/shop", rollout="ab12") == (
+        'set -eu; umask 022; p=/srv/shop\nrm -f "$p/.opskit/locks/"ab12 "$p/.opskit/renewed."ab12'
+    )
+
+
+def test_stage() -> None:
+    script = layout.stage("GUARD", release="R1", folders=["a/b"], files=["c d"])
+    assert script == STAGE.strip()
+
+
+def test_switch() -> None:
+    script = layout.switch("GUARD", release="R1", rollout="ab12", receipt='{"it\'s": 1}')
+    assert script == SWITCH.strip()
+
+
+def test_leave_receipt() -> None:
+    script = layout.leave_receipt("GUARD", receipt="{}")
+    assert script == f"GUARD\n{WHOLE.format('receipts')}; printf '%s\\n' '{{}}' >>\"$f\""
+
+
+def test_mark() -> None:
+    script = layout.mark("good", release="R1", rollout="ab12")
+    write = "printf '%s\\n' 'good R1 ab12 '\"$(date +%s)\" >>\"$f\""
+    assert script == f"{WHOLE.format('history')}; {write}"
+
+
+def test_on_the_way_back_a_receipt_that_cannot_be_written_stops_nothing() -> None:
+    script = layout.switch("GUARD", release="R1", rollout="ab12", receipt="{}", must=False)
+    write = f"{{ {WHOLE.format('receipts')}; printf '%s\\n' '{{}}' >>\"$f\"; }} || :"
+    assert script.splitlines()[2] == write
+
+
+def test_run_in_current() -> None:
+    script = layout.run_in_current("~/shop", "systemctl restart shop")
+    plain = 'p="$HOME"/shop; cd "$p/current" || exit 66\nsystemctl restart shop'
+    assert script == plain
+    guarded = layout.run_in_current("~/shop", "systemctl restart shop", guarded="GUARD")
+    assert guarded == f"(\nGUARD\n) || exit $?\n{plain}"
+
+
+def test_prune() -> None:
+    assert layout.prune("GUARD", ["R1", "R 2"]) == PRUNE.strip()
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/srv/shop", "/srv/shop"),
+        ("~/shop", '"$HOME"/shop'),
+        ("~/a b", "\"$HOME\"/'a b'"),
+        ("~bob/shop", "'~bob/shop'"),
+        ("/srv/$x", "'/srv/$x'"),
+    ],
+)
+def test_a_path_is_one_word(path: str, word: str) -> None:
+    assert layout.path_word(path) == word
+
+
+@given(name=WORDS)
+def test_a_path_means_the_same_to_the_shell(name: str) -> None:
+    said = subprocess.run(
+        ["/bin/sh", "-c", f"printf %s {layout.path_word(f'~/{name}')}"],
+        env={"HOME": "/home/bob"}, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    assert said == f"/home/bob/{name}".encode()

@@ -1,0 +1,83 @@
+"""A wish to stop: once to finish what runs, twice to stop now; it never gets lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import pytest
+
+from opskit.rollout.stop import FINISH_BATCH, STOP_NOW, Stop
+from tests.support.waiting import until
+
+
+def test_wishes_grow_to_stop_now_and_no_further() -> None:
+    stop = Stop()
+    assert stop.level == 0
+    assert [stop.request() for _ in range(4)] == [FINISH_BATCH, STOP_NOW, STOP_NOW, STOP_NOW]
+
+
+@pytest.mark.parametrize(("least", "wishes"), [(FINISH_BATCH, 1), (STOP_NOW, 2)])
+def test_work_is_broken_off_at_the_wish_that_it_names(least: int, wishes: int) -> None:
+    stop, broken = Stop(), threading.Event()
+    with stop.during(broken.set, least=least):
+        for _ in range(wishes - 1):
+            stop.request()
+        assert not broken.wait(0.05)
+        stop.request()
+        assert broken.wait(5)
+
+
+@pytest.mark.parametrize(("least", "wishes"), [(FINISH_BATCH, 1), (STOP_NOW, 2)])
+def test_a_wish_that_came_before_breaks_off_at_once(least: int, wishes: int) -> None:
+    stop, broken = Stop(), []
+    for _ in range(wishes):
+        stop.request()
+    with stop.during(lambda: broken.append(1), least=least):
+        assert broken == [1]
+
+
+def test_work_that_is_over_is_not_broken_off() -> None:
+    stop, broken = Stop(), threading.Event()
+    with stop.during(broken.set):
+        pass
+    stop.request()
+    assert not broken.wait(0.05)
+
+
+def test_work_within_work_is_broken_off_with_it() -> None:
+    stop, broken = Stop(), []
+    with stop.during(lambda: broken.append("outer")), stop.during(lambda: broken.append("inner")):
+        stop.request()
+        until(lambda: sorted(broken) == ["inner", "outer"])
+
+
+def test_waiting_ends_with_the_second_wish() -> None:
+    stop = Stop()
+    stop.request()
+    assert not stop.wait(0.01)
+    threading.Timer(0.05, stop.request).start()
+    began = time.monotonic()
+    assert stop.wait(30)
+    assert time.monotonic() - began < 10
+    assert stop.wait(30)
+
+
+def test_a_signal_handler_may_wish_while_cancelling_takes_its_time() -> None:
+    stop, free, ended = Stop(), threading.Event(), threading.Event()
+
+    def slow() -> None:
+        free.wait(10)
+        ended.set()
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: stop.request())
+    try:
+        with stop.during(slow):
+            signal.raise_signal(signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR1)
+            assert stop.level == STOP_NOW
+            free.set()
+            assert ended.wait(5)
+    finally:
+        signal.signal(signal.SIGUSR1, before)

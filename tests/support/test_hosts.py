@@ -1,0 +1,49 @@
+"""The test hosts themselves: real sessions, one home a host, nothing left behind."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.support.hosts import Hosts, Machine, answers, login_shell
+from tests.support.processes import at_home
+from tests.support.waiting import until
+
+
+def ssh(machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
+    options = ["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
+    options += ["-o", f"UserKnownHostsFile={machine.known_hosts}", "-i", str(machine.key)]
+    argv = ["ssh", *options, "-p", str(machine.port), f"{machine.user}@{machine.address}", command]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_each_host_has_a_home_of_its_own(any_hosts: Hosts) -> None:
+    for name in any_hosts.names:
+        said = ssh(any_hosts.host(name), 'echo "$HOME"; touch "$HOME/seen"')
+        assert said.stdout == f"{any_hosts.folder(name)}\n", said.stderr
+        assert [path.name for path in any_hosts.folder(name).iterdir()] == ["seen"]
+
+
+def test_a_test_finds_every_home_empty_whatever_came_before(any_hosts: Hosts) -> None:
+    assert [list(any_hosts.folder(name).iterdir()) for name in any_hosts.names] == [[]] * 4
+
+
+def test_what_a_test_leaves_running_ends_with_it(any_hosts: Hosts) -> None:
+    machine = any_hosts.host("web01")
+    assert ssh(machine, "nohup sleep 300 >/dev/null 2>&1 </dev/null & echo").returncode == 0
+    until(lambda: at_home([machine.folder]), what="the process to show its home")
+    any_hosts.clean()
+    assert not at_home([machine.folder])
+
+
+def test_a_host_stops_and_starts_again_at_the_same_port(any_hosts: Hosts) -> None:
+    machine = any_hosts.host("web02")
+    any_hosts.stop("web02")
+    assert not answers(machine)
+    any_hosts.start("web02")
+    assert ssh(machine, "echo back").stdout == "back\n"
+
+
+def test_an_odd_host_can_have_another_login_shell(openssh_hosts: Hosts) -> None:
+    machine = openssh_hosts.odd("odd", ForceCommand=login_shell("/bin/sh -u"))
+    assert ssh(machine, "echo $NOTHING").returncode != 0
+    assert ssh(machine, "echo $HOME").stdout == f"{machine.folder}\n"
