@@ -21,6 +21,9 @@ The tree (exit code in brackets; 0 is done, 3 is a report that is partly done, s
     │   └── LockLostError        the host no longer knows the lock of this run
     ├── BuildError [1]           the build command failed on this machine
     ├── ChangelogError [1]       the record cannot be read or written
+    │   ├── UpstreamError        the upstream cannot be reached, or refuses
+    │   ├── UpstreamLiesError    the upstream does not say what it said before, or what was signed
+    │   └── AttestationError     no SSH key could sign, or a signature does not stand
     ├── LockedError [4]          another run holds the hosts
     ├── RefusedError [5]         a gate, a rule or a person said no
     └── InterruptedRunError [130]  Ctrl-C or a signal ended the run
@@ -177,6 +180,31 @@ class ChangelogError(OpskitError):
     """The changelog cannot be read or written."""
 
     kind = "changelog"
+
+
+class UpstreamError(ChangelogError):
+    """The upstream cannot be reached, or refuses."""
+
+    kind = "upstream"
+
+
+class UpstreamLiesError(ChangelogError):
+    """The upstream does not say what it said before, or what was signed; `trick` is one word for how.
+
+    `trick`: other log, rewound, rewritten, dropped, altered, reordered, replayed, forked.
+    """
+
+    kind = "upstream-lies"
+
+    def __init__(self, trick: str, what: str, *, hint: str = "", output: str = "") -> None:
+        super().__init__(what, hint=hint, output=output)
+        self.trick = trick
+
+
+class AttestationError(ChangelogError):
+    """No SSH key could sign, or a signature does not stand."""
+
+    kind = "attestation"
 
 
 class LockedError(OpskitError):

@@ -9,7 +9,7 @@ FROM home h JOIN writer w USING (wid)
 SELECT max(hlc) FROM event WHERE hlc <= ?
 
 -- name: add_writer
-INSERT INTO writer (writer, public_key, head_seq, head_hash) VALUES (?, ?, 0, ?)
+INSERT INTO writer (writer, public_key, head_seq, head_hash, mine) VALUES (?, ?, 0, ?, 1)
 
 -- name: move_in
 INSERT INTO home (one, wid, machine, inode) VALUES (1, ?, ?, ?)

@@ -1,0 +1,41 @@
+"""The contract of every upstream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed, Receipt
+
+
+class Upstream(Protocol):
+    """One open upstream. Every method raises UpstreamError when it cannot be reached, refuses, or is none."""
+
+    name: str
+    """How people know it: its address without any secret."""
+
+    def greet(self, last: Receipt | None) -> Greeting:
+        """Say which log this is, and whether `last`, the newest receipt that we hold, still stands there."""
+
+    def pull(self, *, after: int, vector: Mapping[bytes, int]) -> Iterator[Sequence[Arrival]]:
+        """Give every place after position `after` in order, in pages of at most 1,000.
+
+        Events that the puller has by its `vector` (writer to newest seq) come without their packet.
+        """
+
+    def fetch(self, pos: int) -> Packet:
+        """Give the event at one place."""
+
+    def push(self, packets: Sequence[Packet]) -> Pushed:
+        """Append consecutive events of one writer (at most 500); what is there already is no error.
+
+        Durable at the upstream when this returns. When this raises, the outcome is unknown: push again.
+        """
+
+    def redact(self, event: bytes) -> None:
+        """Remove the body of the event of that hash; a `body.redacted` event that names it was pushed before."""
+
+    def close(self) -> None:
+        """Let go of it."""
