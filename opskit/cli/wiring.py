@@ -38,7 +38,7 @@ def open_changelog(config: Config) -> Changelog:
     """Give the changelog that the configuration names; reading a missing one finds it empty."""
     from opskit.changelog import open_changelog
 
-    return open_changelog(config.changelog)
+    return open_changelog(config.changelog.name)
 
 
 def select(inventory: Inventory, changelog: Changelog, selector: str) -> tuple[str, ...]:

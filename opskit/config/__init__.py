@@ -6,6 +6,7 @@ this file is the documentation, the example and the schema at once; `opskit init
 
 from opskit.config.model import (
     ArtifactSource,
+    ChangelogSettings,
     CommandCheck,
     CommandStep,
     Config,
@@ -13,6 +14,7 @@ from opskit.config.model import (
     FolderSource,
     GitSource,
     Health,
+    Hook,
     HostEntry,
     HttpCheck,
     Service,
@@ -26,6 +28,7 @@ from opskit.config.reading import load
 
 __all__ = [
     "ArtifactSource",
+    "ChangelogSettings",
     "CommandCheck",
     "CommandStep",
     "Config",
@@ -33,6 +36,7 @@ __all__ = [
     "FolderSource",
     "GitSource",
     "Health",
+    "Hook",
     "HostEntry",
     "HttpCheck",
     "Service",

@@ -184,6 +184,41 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Hook:
+    """Where events of this machine are told of, beyond the changelog.
+
+    The address is `url`, or in the environment variable `url_env`; a key or token is in the variable
+    `token_env`. `format`: opskit, slack, grafana or pagerduty. `kinds` of events, as in the changelog.
+    """
+
+    name: str
+    url: str = ""
+    url_env: str = ""
+    token_env: str = ""
+    format: str = "opskit"
+    kinds: tuple[str, ...] = ("rollout.started", "rollout.finished", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangelogSettings:
+    """The changelog: its name on this machine, where it is shared, and whose signatures count.
+
+    `upstream` is "" or an address (postgresql, ssh or file); `via` the host through which a database is reached, "" for
+    directly. `offline`: "spool" keeps events for later, "refuse" lets no change begin without the upstream.
+    `timeout` in seconds: how long a command waits for the upstream.
+    """
+
+    name: str = "default"
+    upstream: str = ""
+    via: str = ""
+    offline: str = "spool"
+    timeout: float = 3.0
+    allowed_signers: Path | None = None
+    signing_key: Path | None = None
+    hooks: tuple[Hook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """opskit.toml, read and checked.
 
@@ -198,7 +233,7 @@ class Config:
     hosts: Mapping[str, HostEntry] = NOTHING
     services: Mapping[str, Mapping[str, Service]] = NOTHING
     ssh: Ssh = field(default_factory=Ssh)
-    changelog: str = "default"
+    changelog: ChangelogSettings = field(default_factory=ChangelogSettings)
 
     @property
     def root(self) -> Path:

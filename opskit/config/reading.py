@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opskit.config import checks
+from opskit.config.changelog import read_changelog
 from opskit.config.document import Document
 from opskit.config.find import find, read_text
 from opskit.config.lookup import did_you_mean
@@ -47,7 +48,7 @@ def parse(text: str, file: Path) -> Config:
         hosts=MappingProxyType(_hosts(root, file.parent)),
         services=MappingProxyType(read_services(root, file.parent, environments)),
         ssh=_ssh(root.table("ssh"), file.parent),
-        changelog=_changelog(root.table("changelog")),
+        changelog=read_changelog(root.table("changelog"), file.parent),
     )
 
 
@@ -121,8 +122,3 @@ def _ssh(table: Table, folder: Path) -> Ssh:
     }
     table.only(fields)
     return Ssh(**table.read(fields))
-
-
-def _changelog(table: Table) -> str:
-    table.only(("name",))
-    return table.checked("name", checks.changelog) if table.values else "default"

@@ -79,7 +79,7 @@ def refusal(text: str) -> ConfigError:
 def test_a_whole_file_says_what_it_says():
     config = read(WHOLE)
     shop = config.service("shop")
-    assert (config.changelog, config.default_environment) == ("acme", "production")
+    assert (config.changelog.name, config.default_environment) == ("acme", "production")
     assert config.ssh == Ssh(known_hosts=(Path.cwd() / "known_hosts",), connect_timeout=60.0)
     assert config.hosts["web01.example.com"].vars == {"port": "8081"}
     assert config.environments["production"].groups["all"] == "@web,db01"

@@ -18,7 +18,7 @@ from opskit.config import (
     TaskStep,
     TcpCheck,
 )
-from opskit.config.model import Environment, Health, HostEntry, Service
+from opskit.config.model import ChangelogSettings, Environment, Health, Hook, HostEntry, Service
 from opskit.config.reading import TOP, parse
 from opskit.config.service import KEYS
 
@@ -63,6 +63,18 @@ def test_every_key_of_an_environment_a_host_and_ssh_stands_in_it():
     assert set(DATA["ssh"]) == names(Ssh)
 
 
+def test_every_key_of_the_changelog_and_of_hooks_stands_in_it():
+    changelog = DATA["changelog"]
+    assert set(changelog) == names(ChangelogSettings)
+    assert {key for hook in changelog["hooks"].values() for key in hook} == names(Hook) - {"name"}
+    read = parse(ACTIVATED, Path("/fleet/opskit.toml")).changelog
+    assert (read.offline, read.timeout) == (
+        ChangelogSettings().offline,
+        ChangelogSettings().timeout,
+    )
+    assert read.hooks[0].kinds == Hook("x").kinds
+
+
 def test_every_key_of_a_service_stands_in_it():
     assert set(DATA["services"]["shop"]) == KEYS | {"environments", "in"}
     assert names(Service) - {"name", "environment"} == KEYS
@@ -92,7 +104,7 @@ def test_the_values_shown_as_defaults_are_the_defaults(config: Config):
     for field in fields(Service):
         if field.name in ("build_timeout", "restart_timeout", "batches", "max_failures", "keep"):
             assert getattr(shop, field.name) == field.default
-    assert config.changelog == "default"
+    assert config.changelog.name == "default"
     health = config.service("shop", "staging").health
     assert health is not None
     assert (health.within, health.interval, health.timeout) == (30.0, 1.0, 5.0)

@@ -303,7 +303,7 @@ class TestHosts:
         inventory = real_inventory(hosts, known_hosts)
         with (
             Fleet(inventory, config.ssh, redactor=Redactor()) as fleet,
-            open_changelog(config.changelog) as changelog,
+            open_changelog(config.changelog.name) as changelog,
         ):
             return list(examine(config, inventory, fleet, changelog, selector=selector))
 
