@@ -112,6 +112,10 @@ class Changelog:
         """Give the number of events."""
         return self._ask(query.count) or 0
 
+    def hash_at(self, writer: str, seq: int) -> bytes | None:
+        """Give the hash of the event at one place of a chain (`writer` in hex); None if it is not here."""
+        return self._ask(lambda db: query.hash_at(db, bytes.fromhex(writer), seq))
+
     def verify(self) -> list[Problem]:
         """Check all chains, hashes, signatures, bodies and the index; an empty list if all is well."""
         from opskit.changelog.database import in_words

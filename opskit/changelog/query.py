@@ -133,6 +133,12 @@ def count(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM event").fetchone()[0])
 
 
+def hash_at(connection: sqlite3.Connection, writer: bytes, seq: int) -> bytes | None:
+    """Give the hash of a writer's event of that number, None if it is not here."""
+    row = connection.execute(statement("hash_at"), (writer, seq)).fetchone()
+    return row[0] if row else None
+
+
 def _find(
     connection: sqlite3.Connection, wanted: Filter, *, kind: str, ids: Sequence[int] | None
 ) -> list[tuple[int, str | None]]:

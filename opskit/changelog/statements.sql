@@ -99,5 +99,8 @@ FROM event e LEFT JOIN body b USING (n)
 WHERE e.wid = ?
 ORDER BY e.seq
 
+-- name: hash_at
+SELECT e.hash FROM event e JOIN writer w USING (wid) WHERE w.writer = ? AND e.seq = ?
+
 -- name: everything
 SELECT e.n, e.header, b.body FROM event e LEFT JOIN body b USING (n) ORDER BY e.n

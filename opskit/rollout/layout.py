@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LOCK_LOST = 75
+MOST_RECEIPTS = 2000
 LOST_WORDS = "the lock of this run is gone"
 LONGEST = 86400  # seconds that a lock may claim to hold
 NEARLY = 60  # seconds before its end from which on a lock may be cleared away while it is renewed
@@ -90,6 +91,16 @@ def probe(path: str) -> str:
             '[ ! -f "$p/.opskit/receipts" ] || tail -n 1 "$p/.opskit/receipts" | sed \'s/^/receipt /\'; echo',
             'for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf \'lock %s\\n\' "$(readlink "$l")"; done',
             "printf 'end\\n'",
+        )
+    )
+
+
+def receipts(path: str) -> str:
+    """Print the receipts that rollouts left, the oldest first, at most the last `MOST_RECEIPTS`."""
+    return "\n".join(
+        (
+            opening(path),
+            f'[ ! -f "$p/.opskit/receipts" ] || tail -n {MOST_RECEIPTS} "$p/.opskit/receipts"',
         )
     )
 

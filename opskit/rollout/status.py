@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
+from opskit.config.model import NOTHING
+from opskit.errors import UnknownNameError
 from opskit.rollout.targets import survey
+from opskit.rollout.witness import CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opskit.changelog import Changelog, LiveRecord, RolloutRecord
     from opskit.config.model import Service
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from opskit.rollout.probe import HeldLock, HostState, Release
 
 AGREES, RUNNING = "ok", "running"
+MOST_RECENT = 100  # rollouts of a service that hosts are asked to confirm
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,8 @@ class HostStatus:
 
     `verdict`: ok; running (a rollout is changing it); doubtful (the last change there did not end with a
     healthy service); drifted (changed by no rollout that this changelog
-    knows, or by one that never ended); unrecorded (nothing known of it); empty (nothing deployed);
+    knows, or by one that never ended, or it does not confirm the last rollout); unrecorded (the changelog
+    lacks what the host says of itself); empty (nothing deployed);
     unreachable. `note` says more.
     """
 
@@ -64,11 +69,65 @@ def status(
     recorded = changelog.live(service.name, service.environment) if changelog else {}
     unfinished = _unfinished(changelog, service) if changelog else ()
     found = survey(fleet, hosts, path=service.path)
+    memory = Memory.of(changelog, service, found.states.values()) if changelog else Memory()
     rows = (
-        _host(target, found.states.get(target.host), recorded.get(target.host), unfinished)
+        memory.checked(
+            _host(target, found.states.get(target.host), recorded.get(target.host), unfinished),
+            found.states.get(target.host),
+        )
         for target in found.targets
     )
     return ServiceStatus(service.name, service.environment, tuple(rows), unfinished)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the changelog knows that hosts must confirm.
+
+    `strangers`: rollouts that hosts name and the changelog lacks. `last`: by host, the newest rollout
+    that is said to have changed it. `order`: known rollouts, from the newest on.
+    """
+
+    strangers: frozenset[str] = frozenset()
+    last: Mapping[str, RolloutRecord] = NOTHING
+    order: Mapping[str, int] = NOTHING
+
+    @classmethod
+    def of(cls, changelog: Changelog, service: Service, states: Iterable[HostState]) -> Memory:
+        """Ask the changelog about the rollouts that hosts named last, and about those it has."""
+        wanted = Filter(service=service.name, environment=service.environment, limit=MOST_RECENT)
+        recent = [record for record in changelog.rollouts(wanted) if record.action in CHANGES]
+        known = {record.id for record in recent}
+        named = {str(state.receipt["rollout"]) for state in states if "rollout" in state.receipt}
+        last: dict[str, RolloutRecord] = {}
+        for record in recent:
+            for host in record.hosts:
+                if host.outcome == "done":
+                    last.setdefault(host.name, record)
+        strangers = frozenset(name for name in named - known if not _is_known(changelog, name))
+        return cls(strangers, last, {record.id: number for number, record in enumerate(recent)})
+
+    def checked(self, found: HostStatus, state: HostState | None) -> HostStatus:
+        """Give a host's status, or drifted if it and the changelog do not name the same last rollout."""
+        if state is None or found.verdict not in (AGREES, "unrecorded"):
+            return found
+        receipt, last = state.receipt, self.last.get(found.host)
+        named = str(receipt.get("rollout", ""))
+        if named in self.strangers:
+            who = " by ".join(str(receipt.get(name, "?")) for name in ("action", "actor"))
+            note = f"{who} ({named}) is not in this changelog"
+            return replace(found, verdict="unrecorded", note=note)
+        if last and self.order.get(named, len(self.order)) > self.order[last.id]:
+            note = f"the host does not confirm {last.action} {last.id} by {last.actor}"
+            return replace(found, verdict="drifted", note=note)
+        return found
+
+
+def _is_known(changelog: Changelog, rollout: str) -> bool:
+    try:
+        return changelog.rollout(rollout).id == rollout
+    except UnknownNameError:
+        return False
 
 
 def _host(

@@ -1,0 +1,23 @@
+"""The group `opskit changelog`, and the order in which its help lists the commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from opskit.cli.changelog.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: Sequence[click.Command] = (verify,)
+
+
+@click.group()
+def changelog() -> None:
+    """Share the changelog with others, check it, and bring it back after a disaster."""
+
+
+for _command in COMMANDS:
+    changelog.add_command(_command)

@@ -1,0 +1,102 @@
+"""`opskit changelog verify`: whether everything still is as it was written, and as hosts remember it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from opskit.cli import options, wiring
+from opskit.cli.render import envelope, text
+from opskit.errors import ChangelogError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opskit.changelog import Changelog
+    from opskit.changelog.verify import Problem
+    from opskit.config.model import Config
+    from opskit.rollout.witness import Testimony
+
+
+@click.command()
+@click.option(
+    "--hosts", "ask_hosts", is_flag=True, help="Ask hosts too for what rollouts left there."
+)
+@options.environment
+@options.as_json
+def verify(*, ask_hosts: bool, environment: str | None, as_json: bool) -> int:
+    """Check that no event was altered, removed or forged.
+
+    Checks every chain, signature, enrolment and receipt of the upstream. With --hosts also the receipts that
+    rollouts left on the hosts of an environment. Exit code 1 if anything is wrong; the first bad event of
+    each writer stands first.
+    """
+    config = wiring.read_config()
+    with wiring.open_changelog(config) as changelog:
+        problems = changelog.verify()
+        count = changelog.count()
+        heard = _hear(config, changelog, environment) if ask_hosts else []
+    if as_json:
+        return _show_json(count, problems, heard)
+    return _show(count, problems, heard)
+
+
+def _hear(config: Config, changelog: Changelog, environment: str | None) -> list[Testimony]:
+    """Ask the hosts of every service of an environment."""
+    from opskit.rollout.witness import hear
+
+    where = config.environment(environment).name
+    services = [places[where] for places in config.services.values() if where in places]
+    inventory = wiring.open_inventory(config, environment)
+    with wiring.open_fleet(config, inventory) as fleet:
+        return [
+            hear(
+                service=service,
+                hosts=[host.name for host in inventory.select(service.hosts)],
+                fleet=fleet,
+                changelog=changelog,
+            )
+            for service in services
+        ]
+
+
+def _is_well(problems: Sequence[Problem], heard: Sequence[Testimony]) -> bool:
+    return not problems and not any(each.doubts or each.errors for each in heard)
+
+
+def _show(count: int, problems: Sequence[Problem], heard: Sequence[Testimony]) -> int:
+    for problem in problems:
+        text.say(str(problem), colour="red")
+    for each in heard:
+        for doubt in each.doubts:
+            text.say(f"{doubt.host}, {each.service}: {doubt.what}", colour="red")
+        for host, error in each.errors.items():
+            text.say(f"{host}, {each.service}: not asked: {error.what}", colour="yellow")
+        text.say(f"{each.service}: {len(each.receipts)} receipts on hosts")
+    if problems:
+        text.mention(f"{count} events, and not all is as it was written")
+    else:
+        text.say(f"{count} events, all as they were written")
+    return 0 if _is_well(problems, heard) else 1
+
+
+def _show_json(count: int, problems: Sequence[Problem], heard: Sequence[Testimony]) -> int:
+    data = {
+        "events": count,
+        "problems": [{"where": problem.where, "what": problem.what} for problem in problems],
+        "hosts": [
+            {
+                "service": each.service,
+                "environment": each.environment,
+                "receipts": len(each.receipts),
+                "doubts": each.doubts,
+                "not_asked": {host: error.what for host, error in each.errors.items()},
+            }
+            for each in heard
+        ],
+    }
+    if _is_well(problems, heard):
+        return envelope.show("changelog", data)
+    error = ChangelogError("not all is as it was written", hint="see data.problems and data.hosts")
+    return envelope.show("changelog", data, exit_code=1, error=error)

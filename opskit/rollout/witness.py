@@ -1,0 +1,168 @@
+"""Hosts as witnesses: the receipts that rollouts left there, against what the changelog says.
+
+A receipt is a line of JSON that a rollout appends to `<path>/.opskit/receipts` on a host before it changes
+anything there: {"writer", "seq", "hash", "actor", "rollout", "action", "from", "to", "at"}. The first three
+name the `rollout.started` event; `at` is in seconds by the clock of the laptop.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.changelog import Filter
+from opskit.fleet.command import Command
+from opskit.rollout import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from opskit.changelog import Changelog, RolloutRecord
+    from opskit.config.model import Service
+    from opskit.errors import OpskitError
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.remote import Remote
+
+CHANGES = ("deploy", "rollback", "restart")  # what leaves a receipt
+MOST_ROLLOUTS = 1000
+UNKNOWN, OTHER, UNRECORDED, UNCONFIRMED = "unknown", "other event", "unrecorded", "unconfirmed"
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_ROLLOUT = re.compile(r"[0-9a-z]{4,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One line of a host; `seq` is 0 and `writer` and `hash` are "" if that rollout could not be recorded."""
+
+    host: str
+    rollout: str
+    action: str
+    actor: str
+    before: str
+    to: str
+    at: int
+    writer: str = ""
+    seq: int = 0
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What a host and the changelog do not say alike.
+
+    `kind`: unknown (the host was changed by a rollout that the changelog lacks), other event (the
+    changelog holds something else at that place), unrecorded (the rollout left no event), unconfirmed
+    (the changelog says that a rollout changed the host, and the host knows nothing of it).
+    """
+
+    host: str
+    kind: str
+    rollout: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What the hosts of one service said: their receipts, the doubts, the errors of those that did not answer."""
+
+    service: str
+    environment: str
+    receipts: tuple[Receipt, ...]
+    doubts: tuple[Doubt, ...]
+    errors: Mapping[str, OpskitError]
+
+
+def hear(
+    *, service: Service, hosts: Sequence[str], fleet: Fleet, changelog: Changelog
+) -> Testimony:
+    """Read the receipts of every host of a service and compare; changes nothing. Raises ChangelogError."""
+    receipts, errors = collect(fleet, hosts, path=service.path)
+    recorded = changelog.rollouts(
+        Filter(service=service.name, environment=service.environment, limit=MOST_ROLLOUTS)
+    )
+    doubts = [
+        doubt
+        for host in receipts
+        for doubt in (
+            *_of_receipts(receipts[host], changelog),
+            *_of_rollouts(host, receipts[host], recorded),
+        )
+    ]
+    found = tuple(receipt for each in receipts.values() for receipt in each)
+    return Testimony(service.name, service.environment, found, tuple(doubts), errors)
+
+
+def collect(
+    fleet: Fleet, hosts: Sequence[str], *, path: str
+) -> tuple[Mapping[str, Sequence[Receipt]], Mapping[str, OpskitError]]:
+    """Give the receipts of every host that answered, the oldest first, and the errors of the others."""
+    found: dict[str, Sequence[Receipt]] = {}
+    errors: dict[str, OpskitError] = {}
+    for outcome in fleet.each(lambda remote: _read(remote, path), hosts):
+        if outcome.error:
+            errors[outcome.host] = outcome.error
+        else:
+            found[outcome.host] = outcome.value or ()
+    return {host: found[host] for host in hosts if host in found}, errors
+
+
+def read_receipts(host: str, text: str) -> tuple[Receipt, ...]:
+    """Read the lines that `layout.receipts` printed; what no rollout would have written is left out."""
+    return tuple(filter(None, (_receipt(host, line) for line in text.splitlines())))
+
+
+def _read(remote: Remote, path: str) -> tuple[Receipt, ...]:
+    done = remote.execute(Command(layout.receipts(path), timeout=60))
+    return read_receipts(remote.name, done.require("reading receipts").text)
+
+
+def _receipt(host: str, line: str) -> Receipt | None:
+    try:
+        said = json.loads(line)
+        rollout, at, seq = said["rollout"], said["at"], said["seq"]
+        words = [said[name] for name in ("action", "actor", "from", "to", "writer", "hash")]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    numbers = all(isinstance(n, int) and 0 <= n < 2**53 for n in (at, seq))
+    if not numbers or not all(isinstance(word, str) for word in (rollout, *words)):
+        return None
+    action, actor, before, to, writer, digest = words
+    if not _ROLLOUT.fullmatch(rollout) or not all(
+        _HASH.fullmatch(h) for h in (writer, digest) if h
+    ):
+        return None
+    return Receipt(host, rollout, action, actor, before, to, at, writer, seq, digest)
+
+
+def _of_receipts(receipts: Iterable[Receipt], changelog: Changelog) -> Iterable[Doubt]:
+    """Give what the changelog lacks or says otherwise; each rollout once."""
+    for receipt in {receipt.rollout: receipt for receipt in receipts}.values():
+        what = f"{receipt.action} {receipt.rollout} by {receipt.actor}"
+        if not receipt.hash:
+            yield Doubt(receipt.host, UNRECORDED, receipt.rollout, f"{what} was never recorded")
+            continue
+        held = changelog.hash_at(receipt.writer, receipt.seq)
+        if held is None:
+            lacks = f"{what} changed it, and this changelog does not know of that"
+            yield Doubt(receipt.host, UNKNOWN, receipt.rollout, lacks)
+        elif held.hex() != receipt.hash:
+            other = f"{what}: the changelog holds another event at that place ({held.hex()[:10]})"
+            yield Doubt(receipt.host, OTHER, receipt.rollout, other)
+
+
+def _of_rollouts(
+    host: str, receipts: Sequence[Receipt], recorded: Iterable[RolloutRecord]
+) -> Iterable[Doubt]:
+    """Give the rollouts that are said to have changed the host, and that left no receipt there."""
+    known = {receipt.rollout for receipt in receipts}
+    whole = len(receipts) < layout.MOST_RECEIPTS
+    since = 0 if whole else min(receipt.at for receipt in receipts)
+    for record in recorded:
+        done = any(h.name == host and h.outcome == "done" for h in record.hosts)
+        wanted = done and record.action in CHANGES and record.at.timestamp() >= since
+        if wanted and record.id not in known:
+            what = f"{record.action} {record.id} by {record.actor}: the host does not confirm it"
+            yield Doubt(host, UNCONFIRMED, record.id, what)
