@@ -104,3 +104,9 @@ SELECT e.hash FROM event e JOIN writer w USING (wid) WHERE w.writer = ? AND e.se
 
 -- name: everything
 SELECT e.n, e.header, b.body FROM event e LEFT JOIN body b USING (n) ORDER BY e.n
+
+-- name: salvage
+SELECT w.writer, w.public_key, e.seq, e.prev, e.header, e.signature, b.nonce, b.body
+FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
+WHERE e.n > ? AND e.n <= ?
+ORDER BY e.n

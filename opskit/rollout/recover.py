@@ -1,0 +1,82 @@
+"""Rollouts that only hosts remember: written into the changelog again, as far as their receipts tell.
+
+The event is of kind `rollout.recovered`, with the rollout's own id, service, environment and action; its body is
+
+    {"at": ms, "actor": who rolled out, "hosts": [{"name", "from", "to", "at"}, ...],
+     "receipt": {"writer", "seq", "hash"}}
+
+What stood in the lost events beyond that (the reason, results, output, commits) is gone. Should they turn up again, by a
+sync or an import, they have the first word and this adds nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opskit.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from opskit.changelog import Changelog
+    from opskit.config.model import Service
+    from opskit.rollout.witness import Receipt
+
+RECOVERED = "rollout.recovered"
+
+
+def recover(
+    *, service: Service, receipts: Iterable[Receipt], changelog: Changelog
+) -> tuple[str, ...]:
+    """Write every rollout that receipts name and the changelog lacks; gives their ids, the oldest first.
+
+    Safe to run twice. Raises ChangelogError.
+    """
+    written = []
+    for rollout, found in _by_rollout(receipts).items():
+        if _is_known(changelog, rollout):
+            continue
+        changelog.append(
+            RECOVERED,
+            _body(found),
+            service=service.name,
+            environment=service.environment,
+            rollout=rollout,
+            action=found[0].action[:50],
+        )
+        written.append(rollout)
+    return tuple(written)
+
+
+def _by_rollout(receipts: Iterable[Receipt]) -> Mapping[str, Sequence[Receipt]]:
+    found: dict[str, list[Receipt]] = {}
+    for receipt in sorted(receipts, key=lambda receipt: (receipt.at, receipt.host)):
+        found.setdefault(receipt.rollout, []).append(receipt)
+    return found
+
+
+def _body(receipts: Sequence[Receipt]) -> dict[str, object]:
+    """Tell what the hosts tell; a host that was put back has two receipts, and the last one counts."""
+    first = receipts[0]
+    hosts = {
+        receipt.host: {
+            "name": receipt.host,
+            "from": receipt.before[:200],
+            "to": receipt.to[:200],
+            "at": receipt.at * 1000,
+        }
+        for receipt in receipts
+    }
+    return {
+        "at": first.at * 1000,
+        "actor": first.actor[:200],
+        "hosts": list(hosts.values()),
+        "receipt": {"writer": first.writer, "seq": first.seq, "hash": first.hash},
+    }
+
+
+def _is_known(changelog: Changelog, rollout: str) -> bool:
+    try:
+        return changelog.rollout(rollout).id == rollout
+    except UnknownNameError:
+        return False
