@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 import opskit
+from opskit.cli.changelog import changelog
 from opskit.cli.demo import demo
 from opskit.cli.deploy import deploy
 from opskit.cli.doctor import doctor
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 SECTIONS: Mapping[str, Sequence[click.Command]] = {
     "Set up": (init, doctor, demo),
-    "Look": (hosts, status, log),
+    "Look": (hosts, status, log, changelog),
     "Change": (deploy, rollback, restart, run, exec_, note),
 }
 

@@ -22,9 +22,8 @@ README = Path(__file__).parents[2] / "README.md"
 def commands() -> str:
     """Give the table of commands with their arguments, in the order of `opskit --help`."""
     rows = [
-        (f"`{_call(command)}`", command.get_short_help_str(200))
-        for section in SECTIONS.values()
-        for command in section
+        (f"`{_call(command, path)}`", command.get_short_help_str(200))
+        for path, command in _all_commands()
     ]
     return table(("command", "what it does"), rows)
 
@@ -32,10 +31,9 @@ def commands() -> str:
 def options() -> str:
     """Give the table of the options that more than one command has."""
     found: dict[tuple[str, str], list[str]] = {}
-    for section in SECTIONS.values():
-        for command in section:
-            for option in (p for p in command.params if isinstance(p, click.Option)):
-                found.setdefault((_flags(option), option.help or ""), []).append(str(command.name))
+    for path, command in _all_commands():
+        for option in (p for p in command.params if isinstance(p, click.Option)):
+            found.setdefault((_flags(option), option.help or ""), []).append(path)
     rows = [(f"`{flags}`", text) for (flags, text), names in found.items() if len(names) > 1]
     return table(("option", "what it means"), rows)
 
@@ -72,14 +70,25 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     )
 
 
-def _call(command: click.Command) -> str:
+def _all_commands() -> Iterable[tuple[str, click.Command]]:
+    """Give every command with what is typed for it; of a group with commands of its own, those."""
+    for section in SECTIONS.values():
+        for command in section:
+            inner = command.commands if isinstance(command, click.Group) else {}
+            if not inner:
+                yield f"opskit {command.name}", command
+            for name, one in inner.items():
+                yield f"opskit {command.name} {name}", one
+
+
+def _call(command: click.Command, path: str) -> str:
     context = click.Context(command)
     options = [p for p in command.params if isinstance(p, click.Option) and p.required]
     words = [f"{option.opts[0]} {option.make_metavar(context)}" for option in options]
     words += [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
     if isinstance(command, click.Group):
         words.append(command.subcommand_metavar)
-    return " ".join(["opskit", str(command.name), *words])
+    return " ".join([path, *words])
 
 
 def _flags(option: click.Option) -> str:

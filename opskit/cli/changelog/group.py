@@ -16,7 +16,11 @@ COMMANDS: Sequence[click.Command] = (verify,)
 
 @click.group()
 def changelog() -> None:
-    """Share the changelog with others, check it, and bring it back after a disaster."""
+    """Share the changelog, check it, sign for it, bring it back.
+
+    With `upstream` in opskit.toml, every command shares what is new before and after its work by itself;
+    these are for the first time, for doubts, and for disasters.
+    """
 
 
 for _command in COMMANDS:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.cli import options, wiring
+from opskit.cli import complete, options, wiring
 from opskit.cli.render import envelope, text
 from opskit.errors import ChangelogError
 
@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--hosts", "ask_hosts", is_flag=True, help="Ask hosts too for what rollouts left there."
+    "-H",
+    "--hosts",
+    metavar="[SELECTOR]",
+    is_flag=False,
+    flag_value="@*",
+    shell_complete=complete.hosts,
+    help="Ask hosts, too, for what rollouts left there: all of them, or these.",
 )
 @options.environment
 @options.as_json
-def verify(*, ask_hosts: bool, environment: str | None, as_json: bool) -> int:
+def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
     """Check that no event was altered, removed or forged.
 
     Checks every chain, signature, enrolment and receipt of the upstream. With --hosts also the receipts that
@@ -36,24 +42,27 @@ def verify(*, ask_hosts: bool, environment: str | None, as_json: bool) -> int:
     with wiring.open_changelog(config) as changelog:
         problems = changelog.verify()
         count = changelog.count()
-        heard = _hear(config, changelog, environment) if ask_hosts else []
+        heard = _hear(config, changelog, environment, hosts) if hosts else []
     if as_json:
         return _show_json(count, problems, heard)
     return _show(count, problems, heard)
 
 
-def _hear(config: Config, changelog: Changelog, environment: str | None) -> list[Testimony]:
-    """Ask the hosts of every service of an environment."""
+def _hear(
+    config: Config, changelog: Changelog, environment: str | None, selector: str
+) -> list[Testimony]:
+    """Ask the hosts of every service of an environment, as far as they are chosen."""
     from opskit.rollout.witness import hear
 
     where = config.environment(environment).name
     services = [places[where] for places in config.services.values() if where in places]
     inventory = wiring.open_inventory(config, environment)
+    chosen = wiring.select(inventory, changelog, selector)
     with wiring.open_fleet(config, inventory) as fleet:
         return [
             hear(
                 service=service,
-                hosts=[host.name for host in inventory.select(service.hosts)],
+                hosts=[h.name for h in inventory.select(service.hosts) if h.name in chosen],
                 fleet=fleet,
                 changelog=changelog,
             )
@@ -75,9 +84,9 @@ def _show(count: int, problems: Sequence[Problem], heard: Sequence[Testimony]) -
             text.say(f"{host}, {each.service}: not asked: {error.what}", colour="yellow")
         text.say(f"{each.service}: {len(each.receipts)} receipts on hosts")
     if problems:
-        text.mention(f"{count} events, and not all is as it was written")
+        text.mention(f"{text.plural(count, 'event')}, and not all is as it was written")
     else:
-        text.say(f"{count} events, all as they were written")
+        text.say(f"{text.plural(count, 'event')}, all as written")
     return 0 if _is_well(problems, heard) else 1
 
 
