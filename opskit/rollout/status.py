@@ -109,7 +109,7 @@ class Memory:
 
     def checked(self, found: HostStatus, state: HostState | None) -> HostStatus:
         """Give a host's status, or drifted if it and the changelog do not name the same last rollout."""
-        if state is None or found.verdict not in (AGREES, "unrecorded"):
+        if state is None or found.verdict not in (AGREES, "unrecorded", "doubtful"):
             return found
         receipt, last = state.receipt, self.last.get(found.host)
         named = str(receipt.get("rollout", ""))
