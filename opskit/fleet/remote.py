@@ -16,7 +16,7 @@ from opskit.errors import (
     HostUnfitError,
 )
 from opskit.fleet import ending
-from opskit.fleet.session import Line, Session
+from opskit.fleet.session import MEETING, Line, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ class Remote:
                 return self._finish(session, self._limit(command))
         except BaseException:
             # A watcher or a Ctrl-C broke in: nothing may run on there unseen.
-            if session.runs and not session.meet(time.monotonic() + 2.0) and session.pid:
+            if session.runs and not session.meet(time.monotonic() + MEETING) and session.pid:
                 self.end_group(session.pid)
             raise
         finally:
@@ -159,7 +159,7 @@ class Remote:
     def _finish(self, session: Session, limit: float) -> Result:
         if session.follow(session.started + limit):
             return self._checked(session)
-        if session.meet(time.monotonic() + 2.0):
+        if session.meet(time.monotonic() + MEETING):
             return self._checked(session)
         raise self._ended(session, limit)
 

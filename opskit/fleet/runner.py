@@ -193,9 +193,28 @@ class Runner(Shown, fabric.runners.Remote):
     def kill(self) -> None:
         """End the command's whole process group on the host."""
         self.killed = True
-        if self.preambles["stdout"].pid:
-            self.context.work.remote.end_group(self.preambles["stdout"].pid)
+        if pid := self._meet(time.monotonic() + session.MEETING):
+            self.context.work.remote.end_group(pid)
         self._leave()
+
+    def _meet(self, until: float) -> int:
+        """Give the shell's process id once it has told it; 0 if it has ended or tells nothing until then.
+
+        Right after its start it has not: to leave then would let the command run on there, unseen.
+        """
+        preamble = self.preambles["stdout"]
+        while not preamble.pid and time.monotonic() < until:
+            if self.channel.exit_status_ready() or not self.line.transport.alive:
+                break
+            if not self._is_read():
+                with contextlib.suppress(TimeoutError):
+                    preamble.feed(self.channel.recv(BLOCK))
+            time.sleep(POLL)
+        return preamble.pid
+
+    def _is_read(self) -> bool:
+        """Tell whether invoke's own threads still take in what comes."""
+        return any(thread.is_alive() for thread in getattr(self, "threads", {}).values())
 
     def stop(self) -> None:
         """Leave the channel; a command that still runs (this side gave up) is ended."""

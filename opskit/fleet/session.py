@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BLOCK = 256 * 1024
 POLL = 0.5
 PAUSES = (0.02, 0.05, 0.1, 0.2)
+MEETING = 5.0
+"""Seconds that a shell which is to be ended has to tell its process id."""
 QUIET = 0.3
 """Seconds of silence after a command's end before its still open output (a daemon's) is left alone."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
-import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from opskit.rollout.probe import HostState
     from opskit.rollout.report import Report
     from opskit.rollout.roll import Roll
+
+STAMP = "%Y%m%d-%H%M%S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,24 @@ def deploy(made: DeployPlan, run: Run) -> Report:
 
 
 def _release_id(version: source.Version, states: Mapping[str, HostState]) -> str:
-    """Name the release by time and revision, unlike any that a host has: a second is long for a script."""
-    known = {release.id for state in states.values() for release in state.releases}
-    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{version.revision[:8]}"
-    names = (f"{name}-{number}" if number > 1 else name for number in itertools.count(1))
-    return next(name for name in names if name not in known)
+    """Name the release by time and revision, so that names sort as the releases were made.
+
+    A second is long for a script, and laptops' clocks differ: where a host has a name of this second or of one to
+    come, the next second is taken, at most a day ahead.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    known = [release.id for state in states.values() for release in state.releases]
+    made = [then for name in known if (then := _made_at(name)) and then - now < timedelta(days=1)]
+    moment = max([now, *(then + timedelta(seconds=1) for then in made)])
+    return f"{moment:{STAMP}}-{version.revision[:8]}"
+
+
+def _made_at(release: str) -> datetime | None:
+    """Read the time in a release's name, None for a name that is not ours."""
+    try:
+        return datetime.strptime(release[:15], STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _target(target: Target, release: Release, states: Mapping[str, HostState]) -> Target:

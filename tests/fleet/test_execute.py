@@ -93,10 +93,12 @@ def test_a_login_that_runs_nothing_says_what_it_said(openssh_hosts: Hosts) -> No
 def test_environment_and_script_stand_in_no_process_list(any_hosts: Hosts) -> None:
     secret = "s3cret-in-no-process-list"
     with fleet_of(host_of(any_hosts, "web01")) as fleet:
-        command = Command('ps axww -o args; echo "=$T="', env={"T": Secret(secret)})
+        command = Command(
+            'ps axww -o args; echo "=$T_OF_TEST="', env={"T_OF_TEST": Secret(secret)}
+        )
         result = fleet.remote("web01").execute(command)
     assert b"printf %b" in result.stdout
-    assert b"T=" not in result.stdout
+    assert b"T_OF_TEST=" not in result.stdout.replace(b'echo "=$T_OF_TEST="', b"")
     assert result.stdout.endswith(b"=[redacted]=\n")
     assert secret.encode() not in result.stdout
 

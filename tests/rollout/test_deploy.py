@@ -313,14 +313,19 @@ def test_the_same_revision_can_be_deployed_again_at_once(light: Light) -> None:
     assert light.restarts("web01") == ["v1"] * 3
 
 
-def test_a_release_finds_a_name_that_no_host_has(light: Light) -> None:
-    sha = light.commit("v2")
-    for second in range(20):
-        at = time.strftime("%Y%m%d-%H%M%S", time.gmtime(time.time() + second))
-        light.place("web02", "releases", f"{at}-{sha[:8]}").mkdir(parents=True)
-    light.deploy("v2")
-    assert light.live() == light.on_all("v2")
-    assert light.release("web01").endswith(f"-{sha[:8]}-2")
+def test_names_of_releases_sort_as_they_were_made_whatever_the_clocks_say(light: Light) -> None:
+    ahead = time.strftime("%Y%m%d-%H%M%S", time.gmtime(time.time() + 3600))
+    far = time.strftime("%Y%m%d-%H%M%S", time.gmtime(time.time() + 10 * 365 * 86400))
+    for name in (f"{ahead}-ffffffff", f"{far}-00000000", "by-hand", "20261399-250000-x"):
+        light.place("web02", "releases", name).mkdir(parents=True)
+    made = []
+    for number in range(2, 6):
+        light.commit(f"v{number}")
+        light.deploy(f"v{number}", "-H", "web[01-02]")
+        made.append(light.release("web01"))
+    assert made == sorted(made)
+    assert made[0] > f"{ahead}-ffffffff"
+    assert made[-1] < far, "a clock that is years ahead does not drag the others along"
 
 
 @pytest.mark.parametrize("names", ['"web99"', '"@nothing"'])
