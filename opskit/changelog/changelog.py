@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from opskit.changelog import query
+from opskit.changelog.event import REDACTED
 from opskit.changelog.files import changelog_file
 from opskit.changelog.machine import actor_here
 from opskit.changelog.query import Filter
@@ -15,11 +16,14 @@ from opskit.changelog.records import NoteEntry, RolloutRecord
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from opskit.changelog.event import Event
+    from opskit.changelog.exchange import Exchange, Taken
+    from opskit.changelog.packet import Packet
     from opskit.changelog.records import Entry, LiveRecord
+    from opskit.changelog.showing import Shown
     from opskit.changelog.store import Store
     from opskit.changelog.verify import Problem
 
@@ -50,6 +54,8 @@ class Changelog:
         self._lock = threading.RLock()
         self._reader = Reader(file)
         self._store: Store | None = None
+        self.on_append: Callable[[Event], None] | None = None
+        """Is told of every event that was appended and is durable; must not raise."""
 
     def __enter__(self) -> Changelog:
         return self
@@ -84,7 +90,10 @@ class Changelog:
         )
         with self._lock:
             self._store = self._store or Store(self.file)
-            return self._store.append(draft)
+            event = self._store.append(draft)
+        if self.on_append is not None:
+            self.on_append(event)
+        return event
 
     def entries(self, wanted: Filter | None = None) -> tuple[Entry, ...]:
         """Give rollouts, notes and events of unknown kinds, newest first."""
@@ -115,6 +124,57 @@ class Changelog:
     def hash_at(self, writer: str, seq: int) -> bytes | None:
         """Give the hash of the event at one place of a chain (`writer` in hex); None if it is not here."""
         return self._ask(lambda db: query.hash_at(db, bytes.fromhex(writer), seq))
+
+    def show(self, prefix: str) -> Shown:
+        """Give the event whose hash starts with `prefix` (4 hex digits or more); raises UnknownNameError."""
+        from opskit.changelog.showing import shown_like, the_one
+
+        return the_one(prefix, self._ask(lambda db: shown_like(db, prefix)) or ())
+
+    def redact(self, event: str, *, why: str) -> Event:
+        """Take away the body of the event of that hash (in hex), here and wherever this is shared.
+
+        Gives the event that says so. Raises UnknownNameError, and ChangelogError for an event that must stay whole.
+        """
+        from opskit.changelog import redaction
+
+        found = self.show(event).event
+        redaction.demand_redactable(found)
+        return self.append(
+            REDACTED,
+            {"event": found.hash.hex(), "why": why},
+            service=found.header.service,
+            environment=found.header.environment,
+        )
+
+    def export(self, write: Callable[[str], object]) -> None:
+        """Give all that is here to `write`, line by line; the same events give the same lines on every machine."""
+        from opskit.changelog.export import export
+
+        self._ask(lambda db: export(db, write))
+
+    def take_in(self, lines: Iterable[str]) -> Taken:
+        """Take in what `export` gave, each event checked; lines that cannot be read are among the refused."""
+        from opskit.changelog.export import read
+
+        wrong: list[str] = []
+        taken = self.take_in_packets(read(lines, wrong))
+        taken.refused[:0] = wrong
+        return taken
+
+    def take_in_packets(self, packets: Iterable[Packet]) -> Taken:
+        """Take in events, each checked, in any order."""
+        exchange = self.exchange()
+        try:
+            return exchange.take_in(packets)
+        finally:
+            exchange.close()
+
+    def exchange(self) -> Exchange:
+        """Give the database's side of a sync; it is the caller's to close."""
+        from opskit.changelog.exchange import Exchange
+
+        return Exchange(self.file)
 
     def verify(self) -> list[Problem]:
         """Check all chains, hashes, signatures, bodies and the index; an empty list if all is well."""

@@ -29,6 +29,7 @@ _SETTINGS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA recursive_triggers = ON",
     "PRAGMA trusted_schema = OFF",
+    "PRAGMA secure_delete = ON",  # what is redacted leaves the file
 )
 
 _ADVICE = {

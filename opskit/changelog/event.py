@@ -17,7 +17,10 @@ T = TypeVar("T")
 VERSION = 1
 STARTED, HOSTS, FINISHED = "rollout.started", "rollout.hosts", "rollout.finished"
 ABANDONED = "rollout.abandoned"
+RECOVERED = "rollout.recovered"
 NOTE, SUCCEEDS = "note", "writer.succeeds"
+ENROLLED, REVOKED = "writer.enrolled", "writer.revoked"
+REDACTED = "body.redacted"
 
 _KNOWN = frozenset(
     [
@@ -33,6 +36,7 @@ _KNOWN = frozenset(
         "hlc",
         "ts",
         "seen",
+        "clock",
         "body",
     ]
 )
@@ -44,8 +48,9 @@ class Header:
 
     `writer` and `body` are SHA-256 in hex: of the writer's public key, and of nonce and body.
     `hlc` is a hybrid logical clock: 48 bits of milliseconds, 16 bits of counter. `ts` is the
-    writer's wall clock in milliseconds. `seen` is what the writer had seen of an upstream. `more`
-    holds the fields that this version of opskit does not know.
+    writer's wall clock in milliseconds. `seen` is what the writer had seen of an upstream: its `log`, and `pos`
+    and `chain` of the newest receipt. `clock` is there if the wall clock was known to be off: add `off` milliseconds,
+    give or take `err`. `more` holds the fields that this version of opskit does not know.
     """
 
     writer: str
@@ -60,6 +65,7 @@ class Header:
     action: str = ""
     actor: str = ""
     seen: Mapping[str, object] = field(default_factory=dict)
+    clock: Mapping[str, object] = field(default_factory=dict)
     version: int = VERSION
     more: Mapping[str, object] = field(default_factory=dict)
 
@@ -67,8 +73,16 @@ class Header:
         """Give the canonical bytes that are hashed, signed and stored; raises ChangelogError."""
         known = {"v": self.version, "w": self.writer, "seq": self.seq, "kind": self.kind}
         clock = {"hlc": str(self.hlc), "ts": self.ts, "seen": self.seen}
+        if self.clock:
+            clock["clock"] = self.clock
         names = ("service", "environment", "rollout", "action", "actor", "body")
         return encode({**known, **clock, **{name: getattr(self, name) for name in names}})
+
+    @property
+    def at_ms(self) -> int:
+        """When the event was written, in milliseconds, by a clock that was set right as far as that is known."""
+        off = self.clock.get("off")
+        return self.ts + off if isinstance(off, int) and not isinstance(off, bool) else self.ts
 
     @classmethod
     def decode(cls, data: bytes) -> Header:
@@ -88,6 +102,7 @@ class Header:
             action=_typed(fields, "action", str, ""),
             actor=_typed(fields, "actor", str, ""),
             seen=_typed(fields, "seen", dict, {}),
+            clock=_typed(fields, "clock", dict, {}),
             more={key: value for key, value in fields.items() if key not in _KNOWN},
         )
 
@@ -96,7 +111,7 @@ class Header:
 class Event:
     """One record of the changelog, with the exact bytes that were signed.
 
-    `body` is empty if it was never there to read: `damage` then says "missing" or "malformed".
+    `body` is empty if it cannot be read: `damage` then says "redacted", "missing" or "malformed".
     """
 
     header: Header
@@ -128,10 +143,10 @@ def sealed(nonce: bytes, body: bytes) -> str:
     return hashlib.sha256(nonce + body).hexdigest()
 
 
-def read_body(data: bytes | None) -> tuple[Mapping[str, object], str]:
-    """Give a stored body and what is wrong with it: "", "missing" or "malformed"."""
+def read_body(data: bytes | None, *, redacted: bool = False) -> tuple[Mapping[str, object], str]:
+    """Give a stored body and what is wrong with it: "", "redacted", "missing" or "malformed"."""
     if data is None:
-        return {}, "missing"
+        return {}, "redacted" if redacted else "missing"
     try:
         return decode(data), ""
     except ValueError:

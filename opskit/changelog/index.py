@@ -63,6 +63,14 @@ def add(connection: sqlite3.Connection, n: int, signed: bytes, body: Mapping[str
         connection.execute(statement("settle"), values)
 
 
+def place(connection: sqlite3.Connection, n: int, received_ms: int) -> None:
+    """Take in that an upstream received event `n` at that time (0: nobody knows)."""
+
+
+def forget(connection: sqlite3.Connection, n: int) -> None:
+    """Take out what stood in the body of event `n`."""
+
+
 def _add_entry(connection: sqlite3.Connection, n: int, header: Header) -> int:
     alone = header.kind == NOTE or not header.rollout
     values = {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opskit.changelog.event import chained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+COLUMNS = ("writer", "key", "seq", "prev", "header", "signature", "nonce", "body")
 BYTES = ("writer", "key", "prev", "signature", "nonce")
 
 
@@ -35,6 +36,11 @@ class Packet:
     def hash(self) -> bytes:
         """The event's hash, computed of what is here."""
         return chained(self.prev, self.header)
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Packet:
+        """Give the packet of a row: writer, key, seq, prev, header, signature, nonce, body."""
+        return cls(**dict(zip(COLUMNS, row, strict=True)))
 
     def to_json(self) -> str:
         """Give one line of JSON: bytes in hex; header and body as the text that they are, or hex if they are none."""

@@ -204,12 +204,12 @@ def _by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[i
 
 def _events(rows: sqlite3.Cursor) -> Iterator[tuple[int, Event]]:
     """Read events; one whose header cannot be read is left out here, and named by `verify`."""
-    for n, signed, prev, digest, signature, stored in rows:
+    for n, signed, prev, digest, signature, stored, redacted in rows:
         try:
             header = Header.decode(signed)
         except ValueError:
             continue
-        body, damage = read_body(stored)
+        body, damage = read_body(stored, redacted=bool(redacted))
         event = Event(
             header=header,
             signed=signed,

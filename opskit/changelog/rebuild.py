@@ -64,17 +64,7 @@ def _between(connection: sqlite3.Connection, after: int, last: int) -> list[Pack
 def _packet(row: tuple[object, ...]) -> Packet | None:
     writer, key, seq, prev, header, signature, nonce, body = row
     given = (writer, key, prev, header, signature)
-    if not isinstance(seq, int) or not all(isinstance(value, bytes) for value in given):
+    whole = isinstance(seq, int) and all(isinstance(value, bytes) for value in given)
+    if not whole or not all(value is None or isinstance(value, bytes) for value in (nonce, body)):
         return None
-    if not all(value is None or isinstance(value, bytes) for value in (nonce, body)):
-        return None
-    return Packet(
-        writer=writer,  # type: ignore[arg-type]  # checked above, all at once
-        key=key,  # type: ignore[arg-type]
-        seq=seq,
-        prev=prev,  # type: ignore[arg-type]
-        header=header,  # type: ignore[arg-type]
-        signature=signature,  # type: ignore[arg-type]
-        nonce=nonce,  # type: ignore[arg-type]
-        body=body,  # type: ignore[arg-type]
-    )
+    return Packet.of(row)

@@ -10,7 +10,8 @@ CREATE TABLE writer (
     head_seq INTEGER NOT NULL,
     head_hash BLOB NOT NULL CHECK (length(head_hash) = 32),
     mine INTEGER NOT NULL DEFAULT 0,                                -- 1: made by this database
-    role TEXT NOT NULL DEFAULT ''                                   -- the upstream's name for who pushes it
+    role TEXT NOT NULL DEFAULT '',                                  -- the upstream's name for who pushes it
+    forked INTEGER NOT NULL DEFAULT 0                               -- 1: another chain of its key is known
 ) STRICT;
 
 -- One row: the writer that signs here, and the machine and file it belongs to. A copied database
@@ -79,7 +80,18 @@ CREATE TABLE log (
     log TEXT PRIMARY KEY,                                           -- a UUID in hex
     url TEXT NOT NULL,
     first_ms INTEGER NOT NULL,
-    synced_ms INTEGER NOT NULL                                      -- the last sync that came to its end
+    synced_ms INTEGER NOT NULL,                                     -- the last sync that came to its end
+    pos INTEGER,                                                    -- where the next pull goes on: the newest receipt
+    hash BLOB,
+    chain BLOB
+) STRICT, WITHOUT ROWID;
+
+-- How much of each writer's chain a log has, as its receipts say.
+CREATE TABLE shared (
+    log TEXT NOT NULL REFERENCES log,
+    wid INTEGER NOT NULL REFERENCES writer,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (log, wid)
 ) STRICT, WITHOUT ROWID;
 
 -- What we were told of a log, at each sync that brought something; kept for ever, as evidence.
@@ -90,7 +102,7 @@ CREATE TABLE receipt (
     chain BLOB NOT NULL,
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (log, pos, at_ms)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Where an event stands in a log, and when it came there by the upstream's clock (0: it has none).
 CREATE TABLE place (
@@ -100,6 +112,15 @@ CREATE TABLE place (
     received_ms INTEGER NOT NULL,
     PRIMARY KEY (n, log)
 ) STRICT, WITHOUT ROWID;
+
+-- How far this machine's clock was off when an upstream was asked last, and what tells whether it was set since.
+CREATE TABLE clock (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    offset_ms INTEGER NOT NULL,
+    error_ms INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    since_boot_ms INTEGER NOT NULL                                  -- wall clock minus time since boot
+) STRICT;
 
 -- What was wrong with an upstream, each kind of thing once.
 CREATE TABLE alarm (

@@ -72,13 +72,15 @@ ORDER BY l.host
 SELECT rollout FROM entry WHERE rollout >= :prefix AND rollout < :prefix || 'zzzzzzzzzzzzzzzz' ORDER BY rollout LIMIT 6
 
 -- name: events_of_rollouts
-SELECT e.n, e.header, e.prev, e.hash, e.signature, b.body
+SELECT e.n, e.header, e.prev, e.hash, e.signature, b.body,
+    EXISTS (SELECT 1 FROM redacted WHERE redacted.hash = e.hash)
 FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
 WHERE e.rollout <> '' AND e.rollout IN (SELECT value FROM json_each(?))
 ORDER BY e.hlc, w.writer, e.seq
 
 -- name: events_by_number
-SELECT e.n, e.header, e.prev, e.hash, e.signature, b.body
+SELECT e.n, e.header, e.prev, e.hash, e.signature, b.body,
+    EXISTS (SELECT 1 FROM redacted WHERE redacted.hash = e.hash)
 FROM event e LEFT JOIN body b USING (n)
 WHERE e.n IN (SELECT value FROM json_each(?))
 
@@ -94,7 +96,8 @@ SELECT coalesce(max(n), 0) FROM event
 SELECT wid, writer, public_key, head_seq, head_hash FROM writer ORDER BY wid
 
 -- name: chain
-SELECT e.n, e.seq, e.prev, e.hash, e.header, e.signature, e.hlc, e.kind, e.rollout, b.nonce, b.body
+SELECT e.n, e.seq, e.prev, e.hash, e.header, e.signature, e.hlc, e.kind, e.rollout, b.nonce, b.body,
+    EXISTS (SELECT 1 FROM redacted WHERE redacted.hash = e.hash)
 FROM event e LEFT JOIN body b USING (n)
 WHERE e.wid = ?
 ORDER BY e.seq
@@ -110,3 +113,156 @@ SELECT w.writer, w.public_key, e.seq, e.prev, e.header, e.signature, b.nonce, b.
 FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
 WHERE e.n > ? AND e.n <= ?
 ORDER BY e.n
+
+-- name: measure_clock
+INSERT INTO clock (one, offset_ms, error_ms, boot, since_boot_ms) VALUES (1, ?, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET offset_ms = excluded.offset_ms, error_ms = excluded.error_ms,
+    boot = excluded.boot, since_boot_ms = excluded.since_boot_ms
+
+-- name: measured_clock
+SELECT offset_ms, error_ms, boot, since_boot_ms FROM clock
+
+-- name: seen
+SELECT log, pos, chain FROM log WHERE pos IS NOT NULL ORDER BY first_ms DESC LIMIT 1
+
+-- name: current_log
+SELECT log, url, pos, hash, chain, synced_ms FROM log ORDER BY first_ms DESC LIMIT 1
+
+-- name: log
+SELECT log, url, pos, hash, chain, synced_ms FROM log WHERE log = ?
+
+-- name: pin_log
+INSERT INTO log (log, url, first_ms, synced_ms) VALUES (?, ?, ?, 0)
+ON CONFLICT (log) DO UPDATE SET url = excluded.url, first_ms = excluded.first_ms
+
+-- name: move_log
+UPDATE log SET pos = ?, hash = ?, chain = ? WHERE log = ?
+
+-- name: forget_log
+UPDATE log SET pos = NULL, hash = NULL, chain = NULL WHERE log = ?
+
+-- name: synced
+UPDATE log SET synced_ms = ? WHERE log = ?
+
+-- name: forget_places
+DELETE FROM place WHERE log = ?
+
+-- name: forget_shared
+DELETE FROM shared WHERE log = ?
+
+-- name: add_receipt
+INSERT INTO receipt (log, pos, hash, chain, at_ms) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: add_place
+INSERT INTO place (n, log, pos, received_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: add_shared
+INSERT INTO shared (log, wid, seq) VALUES (?, ?, ?)
+ON CONFLICT (log, wid) DO UPDATE SET seq = max(seq, excluded.seq)
+
+-- name: has_place
+SELECT 1 FROM place JOIN event USING (n) WHERE event.hash = ? AND place.log = ?
+
+-- name: vector
+SELECT writer, head_seq FROM writer
+
+-- name: writer_of
+SELECT wid, public_key, head_seq, head_hash FROM writer WHERE writer = ?
+
+-- name: add_other_writer
+INSERT INTO writer (writer, public_key, head_seq, head_hash, mine, role) VALUES (?, ?, 0, ?, 0, ?)
+
+-- name: add_role
+UPDATE writer SET role = ? WHERE wid = ? AND role = ''
+
+-- name: event_at
+SELECT n, hash FROM event WHERE wid = ? AND seq = ?
+
+-- name: is_evidence
+SELECT 1 FROM fork WHERE hash = :hash UNION ALL SELECT 1 FROM refused WHERE hash = :hash
+
+-- name: add_fork
+INSERT INTO fork (hash, writer, seq, packet, seen_ms) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: mark_forked
+UPDATE writer SET forked = 1 WHERE writer = ?
+
+-- name: add_refused
+INSERT INTO refused (hash, writer, seq, why, packet, seen_ms) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: unsent_writer
+SELECT w.wid, coalesce(s.seq, 0) AS shared
+FROM writer w LEFT JOIN shared s ON s.wid = w.wid AND s.log = :log
+WHERE w.head_seq > coalesce(s.seq, 0) AND w.forked = 0 AND (w.mine = 1 OR :everybody)
+ORDER BY w.wid LIMIT 1
+
+-- name: unsent_count
+SELECT coalesce(sum(w.head_seq - coalesce(s.seq, 0)), 0)
+FROM writer w LEFT JOIN shared s ON s.wid = w.wid AND s.log = :log
+WHERE w.head_seq > coalesce(s.seq, 0) AND w.forked = 0 AND w.mine = 1
+
+-- name: packets
+SELECT w.writer, w.public_key, e.seq, e.prev, e.header, e.signature, b.nonce, b.body
+FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
+WHERE e.wid = ? AND e.seq > ? ORDER BY e.seq LIMIT ?
+
+-- name: packet_of
+SELECT w.writer, w.public_key, e.seq, e.prev, e.header, e.signature, b.nonce, b.body
+FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
+WHERE e.n = ?
+
+-- name: add_alarm
+INSERT INTO alarm (at_ms, trick, what) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: alarms
+SELECT at_ms, trick, what FROM alarm ORDER BY id
+
+-- name: forks
+SELECT writer, seq, hash FROM fork ORDER BY writer, seq, hash
+
+-- name: all_refused
+SELECT writer, seq, hash, why FROM refused ORDER BY writer, seq, hash
+
+-- name: event_by_hash
+SELECT n, wid FROM event WHERE hash = ?
+
+-- name: events_like
+SELECT e.n FROM event e WHERE e.hash >= :low AND e.hash <= :high ORDER BY e.hash LIMIT 6
+
+-- name: places_of
+SELECT log, pos FROM place WHERE n = ? ORDER BY log
+
+-- name: redact
+INSERT INTO redacted (hash, by) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- name: is_redacted
+SELECT 1 FROM redacted WHERE hash = ?
+
+-- name: drop_body
+DELETE FROM body WHERE n = ?
+
+-- name: all_redacted
+SELECT r.hash FROM redacted r ORDER BY r.hash
+
+-- name: export
+SELECT w.writer, w.public_key, e.seq, e.prev, e.header, e.signature, b.nonce, b.body
+FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
+ORDER BY e.hlc, w.writer, e.seq
+
+-- name: evidence
+SELECT 'fork' AS kind, packet FROM fork UNION ALL SELECT 'refused', packet FROM refused ORDER BY 1, 2
+
+-- name: own_after
+SELECT e.header, b.body FROM event e LEFT JOIN body b USING (n) WHERE e.wid = ? AND e.seq > ? ORDER BY e.seq
+
+-- name: places_of_log
+SELECT p.pos, e.hash FROM place p JOIN event e USING (n) WHERE p.log = ? ORDER BY p.pos
+
+-- name: receipts_of_log
+SELECT pos, hash, chain FROM receipt WHERE log = ? ORDER BY pos
+
+-- name: all_writers
+SELECT writer, public_key, head_seq, mine, role, forked FROM writer ORDER BY wid
+
+-- name: kind_of
+SELECT n, kind FROM event WHERE hash = ?

@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opskit.changelog import database, files, index
+from opskit.changelog import database, files, index, redaction
 from opskit.changelog.canonical import decode, encode
-from opskit.changelog.clock import ceiling, tick
-from opskit.changelog.event import SUCCEEDS, Event, Header, chained, genesis, sealed
-from opskit.changelog.machine import actor_here, machine_id
+from opskit.changelog.clock import Offset, ceiling, tick
+from opskit.changelog.event import ENROLLED, SUCCEEDS, Event, Header, chained, genesis, sealed
+from opskit.changelog.machine import actor_here, boot, machine_id
 from opskit.changelog.signing import WriterKey, load_key, save_key, writer_key
 from opskit.changelog.sql import statement
 from opskit.errors import ChangelogError
@@ -69,10 +69,10 @@ class Store:
                 f"the body of {draft.kind} is larger than {LARGEST_BODY >> 20} MiB"
             )
         with database.in_words(self.file):
-            connection = self._ready()
+            connection = self.open()
             try:
                 with database.transaction(connection):
-                    event = self._insert(connection, draft, body)
+                    event = self.insert(connection, draft, body)
                     self._commit(connection, event)
             except sqlite3.Error:
                 self.close()
@@ -85,7 +85,7 @@ class Store:
             self._connection.close()
             self._connection = None
 
-    def _ready(self) -> sqlite3.Connection:
+    def open(self) -> sqlite3.Connection:
         """Give a connection to the file that has the name *now*; another one may have been put there."""
         if self._connection is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -116,16 +116,43 @@ class Store:
             self._settle(connection, self._home(connection))
             connection.execute("COMMIT")
 
-    def _settle(self, connection: sqlite3.Connection, home: _Home | None) -> None:
-        if home and self._is_ours(home):
+    def begin_anew(self, connection: sqlite3.Connection, after: int) -> None:
+        """Go on as a new writer, within the caller's transaction: our chain is forked after event `after`.
+
+        What we wrote after that is written again by the new one, so that nobody misses it.
+        """
+        home = self._home(connection)
+        if home is None:
             return
+        connection.execute(statement("mark_forked"), (home.writer,))
+        rows = connection.execute(statement("own_after"), (home.wid, after)).fetchall()
+        self._new_writer(connection, home)
+        for signed, body in rows:
+            header = Header.decode(signed)
+            if body is not None and header.kind != ENROLLED:
+                draft = Draft(
+                    kind=header.kind,
+                    actor=header.actor,
+                    body=decode(body),
+                    service=header.service,
+                    environment=header.environment,
+                    rollout=header.rollout,
+                    action=header.action,
+                )
+                self.insert(connection, draft, body)
+
+    def _settle(self, connection: sqlite3.Connection, home: _Home | None) -> None:
+        if not (home and self._is_ours(home)):
+            self._new_writer(connection, home)
+
+    def _new_writer(self, connection: sqlite3.Connection, home: _Home | None) -> None:
         key = writer_key(secrets.token_bytes(32))
         save_key(self.file.parent, key)
         values = (key.writer, key.public, genesis(key.writer))
         wid = connection.execute(statement("add_writer"), values).lastrowid
         connection.execute(statement("move_in"), (wid, machine_id(), self._inode))
         if home:
-            self._insert(connection, *_succession(home))
+            self.insert(connection, *_succession(home))
 
     def _is_ours(self, home: _Home) -> bool:
         """Tell whether this is the file and the machine that the writer was made for, with its key."""
@@ -144,7 +171,7 @@ class Store:
             self._keys[writer] = key
         return self._keys[writer]
 
-    def _insert(self, connection: sqlite3.Connection, draft: Draft, body: bytes) -> Event:
+    def insert(self, connection: sqlite3.Connection, draft: Draft, body: bytes) -> Event:
         """Sign an event that follows our head, and add it; within the caller's transaction."""
         home = self._home(connection)
         key = self._key(home.writer) if home else None
@@ -163,20 +190,27 @@ class Store:
             signature=key.sign(digest),
             body=decode(body),
         )
-        _write(connection, home.wid, event, nonce, body)
+        write(connection, home.wid, event, nonce, body)
+        target = redaction.target(draft.kind, draft.body)
+        if target is not None:
+            redaction.obey(connection, target, digest)
         return event
 
     def _header(
         self, connection: sqlite3.Connection, home: _Home, draft: Draft, body: str
     ) -> Header:
-        now = time.time_ns() // 1_000_000
+        wall = time.time_ns() // 1_000_000
+        clock = clock_field(connection)
+        now = wall + int(clock.get("off", 0))
         (others,) = connection.execute(statement("newest_clock"), (ceiling(now),)).fetchone()
         return Header(
             writer=home.writer.hex(),
             seq=home.head_seq + 1,
             kind=draft.kind,
             hlc=tick(now, home.head_hlc or 0, others or 0),
-            ts=now,
+            ts=wall,
+            clock=clock,
+            seen=_seen(connection),
             body=body,
             service=draft.service,
             environment=draft.environment,
@@ -208,15 +242,36 @@ class Store:
         return bool(found)
 
 
-def _write(
-    connection: sqlite3.Connection, wid: int, event: Event, nonce: bytes, body: bytes
-) -> None:
+def write(
+    connection: sqlite3.Connection,
+    wid: int,
+    event: Event,
+    nonce: bytes | None,
+    body: bytes | None,
+) -> int:
+    """Add a checked event to the end of its chain, within the caller's transaction; gives its number."""
     header = event.header
     place = (wid, header.seq, event.prev, event.hash, event.signed, event.signature)
     values = (*place, header.hlc, header.kind, header.rollout)
-    n = connection.execute(statement("add_event"), values).lastrowid
-    connection.execute(statement("add_body"), (n, nonce, body))
-    index.add(connection, n or 0, event.signed, event.body)
+    n = connection.execute(statement("add_event"), values).lastrowid or 0
+    if nonce is not None and body is not None:
+        connection.execute(statement("add_body"), (n, nonce, body))
+    index.add(connection, n, event.signed, event.body)
+    return n
+
+
+def clock_field(connection: sqlite3.Connection) -> dict[str, int]:
+    """Give the header's field `clock`: how far this machine's clock is off; empty if it is right, or nobody knows."""
+    row = connection.execute(statement("measured_clock")).fetchone()
+    offset = Offset(*row) if row else None
+    if offset is None or not offset.is_off or not offset.holds(boot()):
+        return {}
+    return {"off": offset.ms, "err": offset.error_ms}
+
+
+def _seen(connection: sqlite3.Connection) -> dict[str, object]:
+    row = connection.execute(statement("seen")).fetchone()
+    return {"log": row[0], "pos": row[1], "chain": row[2].hex()} if row else {}
 
 
 def _succession(home: _Home) -> tuple[Draft, bytes]:

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from opskit.cli.changelog.export import export
+from opskit.cli.changelog.import_ import import_
+from opskit.cli.changelog.redact import redact
+from opskit.cli.changelog.show import show
 from opskit.cli.changelog.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: Sequence[click.Command] = (verify,)
+COMMANDS: Sequence[click.Command] = (verify, show, redact, export, import_)
 
 
 @click.group()

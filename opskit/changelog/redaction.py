@@ -1,0 +1,63 @@
+"""Bodies that were taken away: what a `body.redacted` event does to a database, here and wherever it arrives.
+
+Its body is `{"event": <hash in hex>, "why": <text>}`. The header of the redacted event stays, and so do hashes and
+signatures: a header holds only SHA-256(nonce || body), and the nonce goes with the body, so that nobody can guess at it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from opskit.changelog import index
+from opskit.changelog.body import text
+from opskit.changelog.event import ENROLLED, REDACTED, REVOKED, SUCCEEDS
+from opskit.changelog.sql import statement
+from opskit.errors import ChangelogError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from opskit.changelog.event import Event
+
+KEPT = (REDACTED, ENROLLED, REVOKED, SUCCEEDS)
+
+
+def demand_redactable(event: Event) -> None:
+    """Raise ChangelogError for an event whose body must stay, or is gone."""
+    if event.header.kind in KEPT:
+        raise ChangelogError(
+            f"{event.id} cannot be redacted: {event.header.kind} is needed to verify the others"
+        )
+    if event.damage == "redacted":
+        raise ChangelogError(f"{event.id} is redacted already")
+
+
+def target(kind: str, body: Mapping[str, object]) -> bytes | None:
+    """Give the hash of the event that a `body.redacted` event names, None if this is no such event."""
+    named = text(body, "event")
+    if kind != REDACTED or not re.fullmatch(r"[0-9a-f]{64}", named):
+        return None
+    return bytes.fromhex(named)
+
+
+def obey(connection: sqlite3.Connection, event: bytes, by: bytes) -> bool:
+    """Take away the body of the event of that hash, within the caller's transaction; tells whether it was here.
+
+    If it comes later, it comes without its body. What is needed to verify others stays, whoever asks.
+    """
+    row = connection.execute(statement("kind_of"), (event,)).fetchone()
+    if row and row[1] in KEPT:
+        return False
+    connection.execute(statement("redact"), (event, by))
+    if row is None:
+        return False
+    gone = connection.execute(statement("drop_body"), (row[0],)).rowcount > 0
+    index.forget(connection, row[0])
+    return gone
+
+
+def is_redacted(connection: sqlite3.Connection, event: bytes) -> bool:
+    """Tell whether an event's body was taken away, or will be when it comes."""
+    return connection.execute(statement("is_redacted"), (event,)).fetchone() is not None

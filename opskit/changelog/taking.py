@@ -1,0 +1,235 @@
+"""Taking in events of others: every receipt and every packet is checked before it becomes a part of this database."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from opskit.changelog import index, redaction
+from opskit.changelog.checking import checked, fault
+from opskit.changelog.event import genesis
+from opskit.changelog.sql import statement
+from opskit.changelog.store import write
+from opskit.errors import UpstreamLiesError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from opskit.changelog.packet import Arrival, Packet
+
+
+@dataclass(slots=True)
+class Received:
+    """What a page brought: hashes of new events, places whose event differs from ours and came without its packet.
+
+    `refused`, `forks` and `swapped` are words about what is no true part of a chain, what is there twice, and bodies that are not the signed ones.
+    """
+
+    new: list[bytes] = field(default_factory=list)
+    missing: list[int] = field(default_factory=list)
+    forks: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    swapped: list[str] = field(default_factory=list)
+
+
+class _Writer(NamedTuple):
+    wid: int
+    key: bytes
+    head_seq: int
+    head_hash: bytes
+
+
+class Taker:
+    """Takes in one page of a log. Signatures are checked before the database is locked for it."""
+
+    def __init__(self, log: str, page: Sequence[Arrival], *, gapless: bool) -> None:
+        self._log = log
+        self._page = page
+        self._gapless = gapless
+        self._faults = [fault(arrival.packet) if arrival.packet else "" for arrival in page]
+        self._received = Received()
+
+    def take(self, db: sqlite3.Connection) -> Received:
+        """Take in the page within the caller's transaction; raises UpstreamLiesError."""
+        if not self._page:
+            return self._received
+        self._check_receipts(db)
+        for arrival, wrong in zip(self._page, self._faults, strict=True):
+            self._arrive(db, arrival, wrong)
+        last = self._page[-1].receipt
+        db.execute(statement("move_log"), (last.pos, last.hash, last.chain, self._log))
+        values = (self._log, last.pos, last.hash, last.chain, _now())
+        db.execute(statement("add_receipt"), values)
+        return self._received
+
+    def _check_receipts(self, db: sqlite3.Connection) -> None:
+        """Follow the chain of receipts from the last one that we hold."""
+        _, _, pos, _, chain, _ = db.execute(statement("log"), (self._log,)).fetchone()
+        if pos is None:
+            pos, chain = 0, hashlib.sha256(b"opskit.log.v1" + self._log.encode()).digest()
+        for arrival in self._page:
+            receipt = arrival.receipt
+            where = (
+                f"place {receipt.pos}, event {arrival.seq} of writer {arrival.writer.hex()[:12]}"
+            )
+            if receipt.pos <= pos:
+                raise UpstreamLiesError(
+                    "reordered", f"the upstream gave {where} after place {pos}"
+                )
+            if db.execute(statement("has_place"), (receipt.hash, self._log)).fetchone():
+                raise UpstreamLiesError("replayed", f"the upstream gave {where} a second time")
+            if self._gapless and receipt.pos != pos + 1:
+                raise UpstreamLiesError("dropped", f"the upstream left out place {pos + 1}")
+            if arrival.packet is not None and arrival.packet.hash != receipt.hash:
+                raise UpstreamLiesError("altered", f"the upstream altered {where}")
+            chain = hashlib.sha256(chain + receipt.hash).digest()
+            if chain != receipt.chain:
+                what = (
+                    f"what the upstream says of {where} does not follow from what it said before"
+                )
+                raise UpstreamLiesError("altered", what)
+            pos = receipt.pos
+
+    def _arrive(self, db: sqlite3.Connection, arrival: Arrival, wrong: str) -> None:
+        receipt, packet = arrival.receipt, arrival.packet
+        writer = _writer(db, arrival.writer)
+        held = _event_at(db, writer, arrival.seq)
+        if held is not None and held[1] == receipt.hash:
+            self._place(db, held[0], arrival)
+            return
+        if db.execute(statement("is_evidence"), {"hash": receipt.hash}).fetchone():
+            return
+        if packet is None:
+            if held is None:
+                what = f"event {arrival.seq} of writer {arrival.writer.hex()[:12]}"
+                raise UpstreamLiesError("dropped", f"the upstream does not give {what}")
+            self._received.missing.append(receipt.pos)
+            return
+        if (packet.writer, packet.seq) != (arrival.writer, arrival.seq):
+            wrong = wrong or "it stands at another's place"
+        if held is not None and not wrong:
+            self.keep_fork(db, packet)
+            self._received.forks.append(_named(packet))
+            return
+        n = None if wrong else self._append(db, packet, writer, arrival)
+        if n is None:
+            self._refuse(db, packet, wrong or "it does not follow the events before it")
+        else:
+            self._received.new.append(receipt.hash)
+            self._place(db, n, arrival)
+
+    def _append(
+        self, db: sqlite3.Connection, packet: Packet, writer: _Writer | None, arrival: Arrival
+    ) -> int | None:
+        n, damage = append(db, packet, writer, arrival.receipt.received_ms, arrival.receipt.role)
+        if damage == "altered":
+            self._received.swapped.append(_named(packet))
+        return n
+
+    def _place(self, db: sqlite3.Connection, n: int, arrival: Arrival) -> None:
+        receipt, writer = arrival.receipt, _writer(db, arrival.writer)
+        db.execute(statement("add_place"), (n, self._log, receipt.pos, receipt.received_ms))
+        if writer is not None:
+            db.execute(statement("add_shared"), (self._log, writer.wid, arrival.seq))
+            if receipt.role:
+                db.execute(statement("add_role"), (receipt.role, writer.wid))
+        index.place(db, n, receipt.received_ms)
+
+    def _refuse(self, db: sqlite3.Connection, packet: Packet, why: str) -> None:
+        refuse(db, packet, why)
+        self._received.refused.append(f"{_named(packet)}: {why}")
+
+    @staticmethod
+    def keep_fork(db: sqlite3.Connection, packet: Packet) -> None:
+        """Keep the other event of a place that is taken, and remember that its writer has two chains."""
+        values = (packet.hash, packet.writer, packet.seq, packet.to_json(), _now())
+        db.execute(statement("add_fork"), values)
+        db.execute(statement("mark_forked"), (packet.writer,))
+
+    @staticmethod
+    def take_loose(
+        db: sqlite3.Connection, packets: Sequence[Packet]
+    ) -> tuple[int, int, list[str], list[Packet]]:
+        """Take in packets that no log vouches for; gives known, new, words about the refused, and those that come too early."""
+        known, new = 0, 0
+        refused: list[str] = []
+        early: list[Packet] = []
+        for packet in sorted(packets, key=lambda each: (each.writer, each.seq)):
+            writer = _writer(db, packet.writer)
+            held = _event_at(db, writer, packet.seq)
+            head = writer.head_seq if writer else 0
+            if held is not None and held[1] == packet.hash:
+                known += 1
+            elif wrong := fault(packet):
+                refused.append(f"{_named(packet)}: {wrong}")
+                refuse(db, packet, wrong)
+            elif held is not None:
+                Taker.keep_fork(db, packet)
+                refused.append(
+                    f"{_named(packet)}: another event has its place here; both are kept"
+                )
+            elif packet.seq > head + 1:
+                early.append(packet)
+            elif append(db, packet, writer, 0, "")[0] is None:
+                wrong = "it does not follow the events before it"
+                refused.append(f"{_named(packet)}: {wrong}")
+                refuse(db, packet, wrong)
+            else:
+                new += 1
+        return known, new, refused, early
+
+
+def append(
+    db: sqlite3.Connection,
+    packet: Packet,
+    writer: _Writer | None,
+    received_ms: int,
+    role: str,
+) -> tuple[int | None, str]:
+    """Add a packet without fault to its chain; gives its number, None if it does not follow, and the damage of its body."""
+    if writer is None:
+        values = (packet.writer, packet.key, genesis(packet.writer), role)
+        db.execute(statement("add_other_writer"), values)
+        writer = _writer(db, packet.writer)
+    if writer is None or (packet.seq, packet.prev) != (writer.head_seq + 1, writer.head_hash):
+        return None, ""
+    found = checked(packet, received_ms)
+    whole = not found.body_damage or found.body_damage == "malformed" or not found.readable
+    keep = whole and not redaction.is_redacted(db, packet.hash)
+    nonce, body = (packet.nonce, packet.body) if keep else (None, None)
+    n = write(db, writer.wid, found.event, nonce, body)
+    target = redaction.target(found.event.header.kind, found.event.body)
+    if target is not None:
+        redaction.obey(db, target, packet.hash)
+    return n, found.body_damage
+
+
+def refuse(db: sqlite3.Connection, packet: Packet, why: str) -> None:
+    """Keep a packet that is no true part of a chain, as evidence."""
+    values = (packet.hash, packet.writer, packet.seq, why, packet.to_json(), _now())
+    db.execute(statement("add_refused"), values)
+
+
+def _writer(db: sqlite3.Connection, writer: bytes) -> _Writer | None:
+    row = db.execute(statement("writer_of"), (writer,)).fetchone()
+    return _Writer(*row) if row else None
+
+
+def _event_at(
+    db: sqlite3.Connection, writer: _Writer | None, seq: int
+) -> tuple[int, bytes] | None:
+    if writer is None or seq > writer.head_seq:
+        return None
+    row = db.execute(statement("event_at"), (writer.wid, seq)).fetchone()
+    return (row[0], row[1]) if row else None
+
+
+def _named(packet: Packet) -> str:
+    return f"event {packet.seq} ({packet.hash.hex()[:10]}) of writer {packet.writer.hex()[:12]}"
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

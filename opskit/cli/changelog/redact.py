@@ -1,0 +1,37 @@
+"""`opskit changelog redact`: take away what an event tells, because a secret stands in it."""
+
+from __future__ import annotations
+
+import click
+
+from opskit.cli import options, wiring
+from opskit.cli.render import envelope, text
+from opskit.errors import UsageError
+
+
+@click.command()
+@click.argument("event")
+@options.why
+@options.yes
+@options.as_json
+def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
+    """Remove what one event tells, such as a secret, everywhere.
+
+    Here, upstream, and on every laptop at its next sync: for a secret that got into a reason, a note or some output. What is left is who, when and which kind; the chain
+    still verifies. It cannot be taken back. EVENT is the beginning of its hash, as a rollout's page and
+    `opskit log --json` give it.
+    """
+    if not (why or "").strip():
+        raise UsageError(
+            "a redaction wants its reason", hint="add -m/--why TEXT (not the secret!)"
+        )
+    config = wiring.read_config()
+    with wiring.open_changelog(config) as changelog:
+        found = changelog.show(event).event
+        what = f"{found.header.kind} by {found.header.actor}"
+        options.ask(f"remove for ever what {found.id} ({what}) tells?", yes=yes)
+        said = changelog.redact(found.hash.hex(), why=(why or "").strip())
+    if as_json:
+        return envelope.show("changelog", {"redacted": found.hash.hex(), "by": said.hash.hex()})
+    text.say(f"redacted {found.id}, recorded as {said.id}")
+    return 0
