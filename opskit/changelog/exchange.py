@@ -167,9 +167,30 @@ class Exchange:
 
         self._change(work)
 
-    def redactions(self) -> list[bytes]:
-        """Give the hashes of all events whose body was taken away."""
-        return [row[0] for row in self._read("all_redacted", ())]
+    def unredacted(self, log: str) -> list[bytes]:
+        """Give the hashes of events in a log whose body was taken away here and, as far as we know, not there."""
+        return [row[0] for row in self._read("unredacted", {"log": log})]
+
+    def was_redacted(self, log: str, event: bytes) -> None:
+        """Remember that a log has taken away the body of an event."""
+        self._change(lambda db: db.execute(statement("obeyed"), (log, event)))
+
+    def our_fork(self) -> int | None:
+        """Give the number of our last event before another chain of our key begins; None if there is none."""
+        rows = self._read("our_fork", ())
+        return int(rows[0][0]) - 1 if rows and rows[0][0] is not None else None
+
+    def forked(self, writer: bytes, after: int) -> None:
+        """Remember that there is another chain of a writer after its event `after`; if it is ours, go on as a new one."""
+
+        def work(db: sqlite3.Connection) -> None:
+            ours = db.execute(statement("home")).fetchone()
+            if ours is not None and ours[3] == writer:
+                self._store.begin_anew(db, after)
+            else:
+                db.execute(statement("mark_forked"), (writer,))
+
+        self._change(work)
 
     def done(self, log: str, at_ms: int) -> None:
         """Remember when a sync came to its end."""

@@ -55,6 +55,13 @@ CREATE TABLE redacted (
     by BLOB NOT NULL CHECK (length(by) = 32)
 ) STRICT, WITHOUT ROWID;
 
+-- Logs that have taken away such a body, too.
+CREATE TABLE obeyed (
+    log TEXT NOT NULL REFERENCES log,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (log, hash)
+) STRICT, WITHOUT ROWID;
+
 -- The other side of a fork: events of a place in a chain that has another event here already, or that
 -- follow such a one. Both sides are kept for ever.
 CREATE TABLE fork (

@@ -241,8 +241,18 @@ SELECT 1 FROM redacted WHERE hash = ?
 -- name: drop_body
 DELETE FROM body WHERE n = ?
 
--- name: all_redacted
-SELECT r.hash FROM redacted r ORDER BY r.hash
+-- name: unredacted
+SELECT r.hash FROM redacted r
+WHERE EXISTS (SELECT 1 FROM event e JOIN place p USING (n) WHERE e.hash = r.hash AND p.log = :log)
+    AND EXISTS (SELECT 1 FROM event b JOIN writer w USING (wid) WHERE b.hash = r.by AND w.mine = 1)
+    AND NOT EXISTS (SELECT 1 FROM obeyed o WHERE o.hash = r.hash AND o.log = :log)
+ORDER BY r.hash
+
+-- name: obeyed
+INSERT INTO obeyed (log, hash) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- name: our_fork
+SELECT min(f.seq) FROM home h JOIN writer w USING (wid) JOIN fork f ON f.writer = w.writer WHERE w.forked = 1
 
 -- name: export
 SELECT w.writer, w.public_key, e.seq, e.prev, e.header, e.signature, b.nonce, b.body

@@ -16,6 +16,9 @@ class Upstream(Protocol):
     name: str
     """How people know it: its address without any secret."""
 
+    gapless: bool
+    """Whether places are 1, 2, 3 and so on, so that a missing one shows."""
+
     def greet(self, last: Receipt | None) -> Greeting:
         """Say which log this is, and whether `last`, the newest receipt that we hold, still stands there."""
 
