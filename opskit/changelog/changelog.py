@@ -56,6 +56,8 @@ class Changelog:
         self._store: Store | None = None
         self.on_append: Callable[[Event], None] | None = None
         """Is told of every event that was appended and is durable; must not raise."""
+        self.unshared: Callable[[], str] | None = None
+        """Gives why what was appended is not upstream yet, "" if it is; None where nothing is shared."""
 
     def __enter__(self) -> Changelog:
         return self

@@ -16,6 +16,7 @@ from opskit.cli.session import Choice
 @options.why
 @options.dry_run
 @options.yes
+@options.offline
 @options.as_json
 def deploy(
     service: str,

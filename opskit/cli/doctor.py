@@ -21,6 +21,7 @@ COLOURS = {"ok": "green", "warn": "yellow", "bad": "red"}
 @click.command()
 @options.environment
 @options.hosts
+@options.offline
 @options.as_json
 def doctor(environment: str | None, hosts: str | None, *, as_json: bool) -> int:
     """Check configuration, keys, hosts, clocks and changelog.

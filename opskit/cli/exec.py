@@ -41,6 +41,7 @@ class OptionsFirst(click.Command):
 @options.why
 @options.dry_run
 @options.timeout
+@options.offline
 @options.as_json
 def exec_(
     words: tuple[str, ...],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
-from opskit.cli import complete, options, wiring
+from opskit.cli import complete, options, sharing, wiring
 from opskit.cli.render import envelope, text
 from opskit.errors import UsageError
 
@@ -28,6 +28,7 @@ ALGEBRA = frozenset("@!&^*?")
 DEFAULT_LIMIT = 50
 INTERRUPTED = 130
 LOOK_EVERY_MS = 500
+LOOK_UPSTREAM = 3.0  # seconds
 
 
 @click.command()
@@ -56,6 +57,7 @@ LOOK_EVERY_MS = 500
     help="At most so many, the newest.",
 )
 @click.option("--follow", is_flag=True, help="Go on and print what is new, until Ctrl-C.")
+@options.offline
 @options.as_json
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, made for spreadsheets.")
 def log(
@@ -82,7 +84,7 @@ def log(
     wishes = Wishes(service, environment, hosts, actor, kind, outcome, since, until, limit)
     _check_together(rollout, wishes, follow=follow, as_json=as_json, as_csv=as_csv)
     config = wiring.read_config()
-    with wiring.open_changelog(config) as changelog:
+    with sharing.open_changelog(config, every=LOOK_UPSTREAM if follow else None) as changelog:
         if rollout:
             return _open(changelog.rollout(rollout), as_json=as_json)
         wanted = wishes.as_filter(config)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.cli import complete, options, wiring
+from opskit.cli import complete, options, sharing, wiring
 from opskit.cli.render import envelope, text
 from opskit.errors import UsageError
 
@@ -28,6 +28,7 @@ LONGEST = 10_000
 @options.environment
 @options.hosts
 @click.option("--rollout", metavar="ID", help="The rollout that it is about.")
+@options.offline
 @options.as_json
 def note(
     words: tuple[str, ...],
@@ -48,7 +49,7 @@ def note(
     where = config.environment(environment).name
     about = config.service(service, where).name if service else ""
     body = {"text": said, "hosts": _names(config, where, hosts)}
-    with wiring.open_changelog(config) as changelog:
+    with sharing.open_changelog(config) as changelog:
         its = changelog.rollout(rollout).id if rollout else ""
         event = changelog.append("note", body, service=about, environment=where, rollout=its)
     if as_json:

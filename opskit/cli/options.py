@@ -10,6 +10,8 @@ from opskit.cli import complete
 from opskit.cli.render import terminal, text
 from opskit.errors import RefusedError
 
+OFFLINE = "opskit.offline"
+
 environment = click.option(
     "-e",
     "--env",
@@ -49,6 +51,14 @@ yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document, made for programs."
 )
+offline = click.option(
+    "--offline",
+    is_flag=True,
+    envvar="OPSKIT_OFFLINE",
+    expose_value=False,
+    callback=lambda context, _, value: context.meta.__setitem__(OFFLINE, value),
+    help="Do not try to reach the upstream of the changelog.",
+)
 service = click.argument("service", shell_complete=complete.services)
 
 
@@ -75,3 +85,9 @@ def _answer(question: str) -> str:
         text.mention()
         raise RefusedError("no answer came", hint="answer y or n, or say --yes")
     return answer.strip().lower()
+
+
+def is_offline() -> bool:
+    """Tell whether the command that runs was given `--offline`."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(OFFLINE))

@@ -15,6 +15,7 @@ from opskit.cli.session import Choice
 @options.why
 @options.dry_run
 @options.yes
+@options.offline
 @options.as_json
 def rollback(
     service: str,

@@ -21,6 +21,7 @@ SHARED = (
     options.required_hosts,
     options.why,
     options.dry_run,
+    options.offline,
     options.as_json,
 )
 

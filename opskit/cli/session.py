@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opskit.cli import options, wiring
+from opskit.cli import options, sharing, wiring
 from opskit.cli.stopping import stoppable
 from opskit.errors import SelectorError, UsageError
 
@@ -69,7 +69,7 @@ def on_service(
     secrets = read_secrets(service)
     demand_ready(service, [inventory.hosts[host] for host in chosen], tasks=config.tasks)
     with (
-        wiring.open_changelog(config) as changelog,
+        sharing.open_changelog(config) as changelog,
         wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet,
     ):
         where = config.environment(environment)
@@ -86,7 +86,7 @@ def on_hosts(*, environment: str | None, hosts: str) -> Iterator[Session]:
     inventory = wiring.open_inventory(config, environment)
     services = (service for places in config.services.values() for service in places.values())
     with (
-        wiring.open_changelog(config) as changelog,
+        sharing.open_changelog(config) as changelog,
         wiring.open_fleet(config, inventory, Redactor.of(known_secrets(services))) as fleet,
     ):
         chosen = wiring.select(inventory, changelog, hosts)
@@ -142,6 +142,7 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
             secrets=session.secrets,
             tell=tell,
             stop=stop,
+            refuse_unshared=session.config.changelog.offline == "refuse",
         )
         with stoppable(stop, tell):
             report = do(run)

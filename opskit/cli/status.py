@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.cli import complete, options, wiring
+from opskit.cli import complete, options, sharing, wiring
 from opskit.cli.render import statuses, text
 from opskit.errors import ChangelogError, SelectorError
 
 if TYPE_CHECKING:
+    from opskit.changelog import Changelog
     from opskit.config.model import Config
     from opskit.rollout.status import ServiceStatus
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.argument("service", required=False, shell_complete=complete.services)
 @options.environment
 @options.hosts
+@options.offline
 @options.as_json
 def status(
     service: str | None, *, environment: str | None, hosts: str | None, as_json: bool
@@ -31,7 +33,8 @@ def status(
     config = wiring.read_config()
     where = config.environment(environment).name
     names = [service] if service else [n for n, at in config.services.items() if where in at]
-    found = [_ask(config, name, where, hosts) for name in names]
+    with sharing.open_changelog(config) as changelog:
+        found = [_ask(config, changelog, name, where, hosts) for name in names]
     if service and not any(asked.hosts for asked in found):
         raise SelectorError(
             f"{hosts} does not run {service}",
@@ -40,16 +43,15 @@ def status(
     return statuses.show([asked for asked in found if asked.hosts], as_json=as_json)
 
 
-def _ask(config: Config, name: str, environment: str, hosts: str | None) -> ServiceStatus:
+def _ask(
+    config: Config, changelog: Changelog, name: str, environment: str, hosts: str | None
+) -> ServiceStatus:
     """Ask about one service; a changelog that cannot be read is told of, and hides no host."""
     from opskit.rollout.status import status
 
     service = config.service(name, environment)
     inventory = wiring.open_inventory(config, environment)
-    with (
-        wiring.open_changelog(config) as changelog,
-        wiring.open_fleet(config, inventory) as fleet,
-    ):
+    with wiring.open_fleet(config, inventory) as fleet:
         own = [host.name for host in inventory.select(service.hosts)]
         asked = wiring.select(inventory, changelog, hosts) if hosts else own
         chosen = [host for host in own if host in asked]

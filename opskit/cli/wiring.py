@@ -35,7 +35,10 @@ def open_fleet(config: Config, inventory: Inventory, redactor: Redactor | None =
 
 
 def open_changelog(config: Config) -> Changelog:
-    """Give the changelog that the configuration names; reading a missing one finds it empty."""
+    """Give the changelog of this machine that the configuration names, without sharing anything.
+
+    Reading a missing one finds it empty. Commands take it from `sharing.open_changelog`.
+    """
     from opskit.changelog import open_changelog
 
     return open_changelog(config.changelog.name)

@@ -48,6 +48,8 @@ class Run:
     secrets: Mapping[str, Secret]
     tell: Teller
     stop: Stop
+    refuse_unshared: bool = False
+    """Whether no change but a rollback may begin before the upstream of the changelog has it."""
 
     def record(
         self, plan: Plan, body: Callable[[Roll], None], *, path: str = "", must: bool = True
@@ -67,6 +69,7 @@ class Run:
         )
         dead = unended(self.changelog, plan)
         recorder.start()
+        self._demand_shared(recorder, must=must)
         for rollout in dead:
             recorder.abandon(rollout)
         roll = Roll(
@@ -84,6 +87,15 @@ class Run:
         report = roll.report()
         recorder.finish(report.outcome, report.reason)
         return _with_record(report, recorder)
+
+    def _demand_shared(self, recorder: Recorder, *, must: bool) -> None:
+        """Raise RefusedError, recorded, if nothing may begin that the others cannot see, and this is such a thing."""
+        if not (must and self.refuse_unshared and self.changelog.unshared):
+            return
+        if why := self.changelog.unshared():
+            what = f"the others cannot see this: {why}"
+            recorder.finish("refused", what)
+            raise RefusedError(what, hint="--offline goes ahead without them")
 
     def refuse_held(self, states: Mapping[str, HostState]) -> None:
         """Raise LockedError if another run, not known to be dead, holds a host: before the work, not after it."""

@@ -8,14 +8,26 @@ import click
 
 from opskit.cli.changelog.export import export
 from opskit.cli.changelog.import_ import import_
+from opskit.cli.changelog.init import init
+from opskit.cli.changelog.rebuild import rebuild
 from opskit.cli.changelog.redact import redact
 from opskit.cli.changelog.show import show
+from opskit.cli.changelog.sync import sync
 from opskit.cli.changelog.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: Sequence[click.Command] = (verify, show, redact, export, import_)
+COMMANDS: Sequence[click.Command] = (
+    init,
+    sync,
+    verify,
+    show,
+    redact,
+    export,
+    import_,
+    rebuild,
+)
 
 
 @click.group()

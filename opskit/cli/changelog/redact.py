@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from opskit.cli import options, wiring
+from opskit.cli import options, sharing, wiring
 from opskit.cli.render import envelope, text
 from opskit.errors import UsageError
 
@@ -13,6 +13,7 @@ from opskit.errors import UsageError
 @click.argument("event")
 @options.why
 @options.yes
+@options.offline
 @options.as_json
 def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
     """Remove what one event tells, such as a secret, everywhere.
@@ -26,7 +27,7 @@ def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
             "a redaction wants its reason", hint="add -m/--why TEXT (not the secret!)"
         )
     config = wiring.read_config()
-    with wiring.open_changelog(config) as changelog:
+    with sharing.open_changelog(config) as changelog:
         found = changelog.show(event).event
         what = f"{found.header.kind} by {found.header.actor}"
         options.ask(f"remove for ever what {found.id} ({what}) tells?", yes=yes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.cli import complete, options, wiring
+from opskit.cli import complete, options, sharing, wiring
 from opskit.cli.render import envelope, text
 from opskit.errors import ChangelogError
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     help="Ask hosts, too, for what rollouts left there: all of them, or these.",
 )
 @options.environment
+@options.offline
 @options.as_json
 def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
     """Check that no event was altered, removed or forged.
@@ -39,7 +40,7 @@ def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
     each writer stands first.
     """
     config = wiring.read_config()
-    with wiring.open_changelog(config) as changelog:
+    with sharing.open_changelog(config) as changelog:
         problems = changelog.verify()
         count = changelog.count()
         heard = _hear(config, changelog, environment, hosts) if hosts else []

@@ -1,0 +1,95 @@
+"""The changelog as commands open it: shared with the upstream around their work, if there is one."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import TYPE_CHECKING
+
+from opskit.cli import options, wiring
+from opskit.cli.render import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opskit.changelog import Changelog
+    from opskit.changelog.sync import Synced
+    from opskit.changelog.syncing import Syncer
+    from opskit.config.model import Config
+
+
+@contextlib.contextmanager
+def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Changelog]:
+    """Give the changelog for the block: what others did is pulled first, what is done is pushed, failures are told.
+
+    With `every`, news is looked for after so many seconds again and again. `--offline`, or no upstream: only what is here.
+    """
+    with wiring.open_changelog(config) as changelog:
+        if not config.changelog.upstream or options.is_offline():
+            yield changelog
+            return
+        syncer = _syncer(config, changelog, every)
+        syncer.start()
+        if not syncer.wait_for_news():
+            _say_how_old(changelog, syncer)
+        _warn(syncer)
+        changelog.on_append = syncer.appended
+        changelog.unshared = functools.partial(_unshared, syncer)
+        try:
+            yield changelog
+        finally:
+            _end(syncer)
+
+
+def sync_now(
+    config: Config, changelog: Changelog, *, everybody: bool = False, accept: bool = False
+) -> Synced:
+    """Sync once and wait for it, however long it takes; raises UpstreamError, UpstreamLiesError."""
+    from opskit.changelog.sync import sync
+    from opskit.cli.upstreams import open_upstream
+
+    exchange = changelog.exchange()
+    try:
+        with open_upstream(config) as upstream:
+            return sync(exchange, upstream, everybody=everybody, accept=accept)
+    finally:
+        exchange.close()
+
+
+def _syncer(config: Config, changelog: Changelog, every: float | None) -> Syncer:
+    from opskit.changelog.syncing import Syncer
+    from opskit.cli.upstreams import open_upstream
+
+    connect = functools.partial(open_upstream, config)
+    return Syncer(changelog.file, connect, limit=config.changelog.timeout, every=every)
+
+
+def _unshared(syncer: Syncer) -> str:
+    """Say why what was appended is not upstream yet, "" if it is."""
+    if syncer.wait_until_shared():
+        return ""
+    return syncer.error.what if syncer.error else "the upstream does not answer in time"
+
+
+def _say_how_old(changelog: Changelog, syncer: Syncer) -> None:
+    from opskit.changelog.syncing import age
+
+    seconds = age(changelog.file)
+    known = (
+        f"this is as of {text.duration(seconds)} ago" if seconds is not None else "never synced"
+    )
+    why = syncer.error.what if syncer.error else "the upstream does not answer"
+    text.mention(f"{known}: {why}", colour="yellow")
+
+
+def _warn(syncer: Syncer) -> None:
+    for warning in syncer.warnings():
+        text.mention(f"warning: {warning}; see: opskit changelog verify", colour="red")
+
+
+def _end(syncer: Syncer) -> None:
+    waiting = syncer.close()
+    _warn(syncer)
+    if waiting:
+        what = f"{text.plural(waiting, 'event')} of this machine wait for the upstream"
+        text.mention(f"{what}; the next command tries again", colour="yellow")

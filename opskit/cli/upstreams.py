@@ -1,0 +1,136 @@
+"""The upstream that opskit.toml names, opened by what its address begins with."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from opskit.errors import ConfigError, OpskitError, UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opskit.changelog.upstream import Upstream
+    from opskit.changelog.upstream.file import FileLog
+    from opskit.config.model import Config
+    from opskit.fleet.remote import Remote
+
+
+@contextlib.contextmanager
+def open_upstream(config: Config) -> Iterator[Upstream]:
+    """Give the upstream for the block. Raises UpstreamError, ConfigError if none is configured."""
+    scheme = urlsplit(config.changelog.upstream).scheme
+    if not scheme:
+        hint = 'say where: [changelog] upstream = "postgresql://…"'
+        raise ConfigError("no upstream is configured", hint=hint)
+    opened = open_file(config) if scheme in ("file", "ssh") else _open_database(config)
+    with opened as upstream:
+        try:
+            yield upstream
+        finally:
+            upstream.close()
+
+
+@contextlib.contextmanager
+def open_file(config: Config) -> Iterator[FileLog]:
+    """Give the file that is the upstream, here or on a host. Raises UpstreamError."""
+    from pathlib import Path
+
+    from opskit.changelog.upstream.file import FileLog
+    from opskit.changelog.upstream.place import LocalPlace, RemotePlace
+
+    parts = urlsplit(config.changelog.upstream)
+    path = unquote(parts.path)
+    if parts.scheme == "file":
+        yield FileLog(LocalPlace(Path(path)))
+        return
+    with one_host(config, parts.netloc) as remote:
+
+        def run(script: str, data: bytes) -> tuple[int, bytes, str]:
+            return _run(remote, script, data, timeout=max(30.0, config.changelog.timeout))
+
+        yield FileLog(RemotePlace(parts.netloc, path, run))
+
+
+def prepare_database(config: Config, administrator: str) -> list[str]:
+    """Prepare the database of the upstream as a role that may do so; gives what to tell people. Raises UpstreamError."""
+    from opskit.changelog.upstream.postgres import setup
+
+    with _way_to_database(config, administrator) as (host, port):
+        return setup(administrator, timeout=config.changelog.timeout, host=host, port=port)
+
+
+@contextlib.contextmanager
+def one_host(config: Config, name: str) -> Iterator[Remote]:
+    """Give a host that no environment needs to know, by its ssh name (`user@name:port` says more)."""
+    import dataclasses
+
+    from opskit.config.model import Environment, HostEntry
+    from opskit.fleet import load_inventory, open_fleet
+
+    parts = urlsplit(f"ssh://{name}")
+    host = parts.hostname or name
+    entry = config.hosts.get(host) or HostEntry(host)
+    entry = dataclasses.replace(
+        entry, user=parts.username or entry.user, port=parts.port or entry.port
+    )
+    alone = dataclasses.replace(
+        config,
+        environments={"upstream": Environment("upstream", hosts=(host,))},
+        default_environment="upstream",
+        hosts={**config.hosts, host: entry},
+    )
+    with open_fleet(load_inventory(alone, None), config.ssh) as fleet:
+        yield fleet.remote(host)
+
+
+@contextlib.contextmanager
+def _open_database(config: Config) -> Iterator[Upstream]:
+    """Give the database, reached directly or through an ssh host."""
+    from opskit.changelog.upstream.postgres import Postgres
+
+    settings = config.changelog
+    with _way_to_database(config, settings.upstream) as (host, port):
+        yield Postgres(settings.upstream, timeout=settings.timeout, host=host, port=port)
+
+
+@contextlib.contextmanager
+def _way_to_database(config: Config, url: str) -> Iterator[tuple[str | None, int | None]]:
+    """Give where to connect to instead of what the address says, if it is reached through an ssh host."""
+    via = config.changelog.via
+    if not via:
+        yield None, None
+        return
+    from opskit.fleet.forward import forward
+
+    parts = urlsplit(url)
+    with (
+        one_host(config, via) as bastion,
+        _in_words(via),
+        forward(bastion, parts.hostname or "localhost", parts.port or 5432) as way,
+    ):
+        yield way
+
+
+def _run(remote: Remote, script: str, data: bytes, *, timeout: float) -> tuple[int, bytes, str]:
+    from opskit.fleet.command import Command
+
+    with _in_words(remote.name):
+        done = remote.execute(Command(script, input=data, timeout=timeout))
+    if done.truncated:
+        raise UpstreamError(f"{remote.name} said more than was asked for")
+    return done.exit, done.stdout, done.stderr.decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def _in_words(host: str) -> Iterator[None]:
+    """Say which host is the one on the way to the changelog."""
+    try:
+        yield
+    except UpstreamError:
+        raise
+    except OpskitError as error:
+        raise UpstreamError(
+            f"{host}, on the way to the changelog: {error.what}", hint=error.hint
+        ) from None
