@@ -52,11 +52,11 @@ _ADVICE = {
     ),
     "SQLITE_CORRUPT": (
         "is damaged",
-        "keep it as evidence and start anew: mv {folder} {folder}.damaged",
+        "save what can be saved: opskit changelog rebuild --from upstream (or itself, or an export)",
     ),
     "SQLITE_NOTADB": (
         "is not a changelog",
-        "keep it as evidence and start anew: mv {folder} {folder}.damaged",
+        "set it aside: opskit changelog rebuild --from upstream (or itself, or an export)",
     ),
 }
 _SYSTEM = {

@@ -18,22 +18,36 @@ if TYPE_CHECKING:
 STEP = 500
 
 
-def set_aside(file: Path) -> Path | None:
-    """Rename a changelog's database, so that the next one begins anew; gives its new name, None if there is none.
+@contextlib.contextmanager
+def set_aside(file: Path) -> Iterator[Path | None]:
+    """Have a new database filled in the block, in the place of one that gets another name; None if there was none.
 
-    A journal that a killed process left goes with it: only together they can be read. Raises OSError.
+    If the block fails, the old one is put back. A journal that a killed process left goes with it: only together they
+    can be read. Raises OSError.
     """
-    if not file.exists():
-        return None
+    aside = _free_name(file) if file.exists() else None
+    if aside is not None:
+        _move(file, aside)
+    try:
+        yield aside
+    except BaseException:
+        if aside is not None:
+            _move(aside, file)
+        raise
+
+
+def _free_name(file: Path) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     names = (f"{file.name}.{stamp}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 100))))
-    aside = next(there for name in names if not (there := file.with_name(name)).exists())
+    return next(there for name in names if not (there := file.with_name(name)).exists())
+
+
+def _move(file: Path, to: Path) -> None:
     journal = file.with_name(f"{file.name}-journal")
     if journal.exists():
-        journal.rename(aside.with_name(f"{aside.name}-journal"))
-    file.rename(aside)
+        journal.replace(to.with_name(f"{to.name}-journal"))
+    file.replace(to)
     files.sync_folder(file.parent)
-    return aside
 
 
 def salvage(file: Path) -> Iterator[Packet]:

@@ -13,16 +13,16 @@ from opskit.cli.render import envelope, text
 if TYPE_CHECKING:
     from opskit.config.model import Config
 
-UPSTREAM, HOSTS = "upstream", "hosts"
+UPSTREAM, HOSTS, ITSELF = "upstream", "hosts", "itself"
 
 
 @click.command()
 @click.option(
     "--from",
     "source",
-    metavar="upstream|hosts|FILE",
+    metavar="upstream|hosts|itself|FILE",
     required=True,
-    help="What it is brought back from: FILE is an export.",
+    help="What it is brought back from; FILE is an export.",
 )
 @options.environment
 @options.yes
@@ -31,7 +31,7 @@ def rebuild(source: str, *, environment: str | None, yes: bool, as_json: bool) -
     """Bring the changelog of this machine back after a disaster.
 
     From upstream or a FILE: the database here is set aside (never deleted), and a new one is filled from there and with all
-    that can still be read of the old one. From hosts: rollouts that only hosts remember are added: who,
+    that can still be read of the old one; from itself: only with that. From hosts: rollouts that only hosts remember are added: who,
     when, from and to; nothing is set aside.
     """
     config = wiring.read_config()
@@ -48,16 +48,17 @@ def _anew(config: Config, source: str, *, yes: bool) -> dict[str, object]:
     from opskit.changelog import rebuild as again
 
     options.ask("set the changelog of this machine aside and fill a new one?", yes=yes)
-    lines = None if source == UPSTREAM else lines_of(source)
-    with wiring.open_changelog(config) as changelog:
-        aside = again.set_aside(changelog.file)
-        taken = changelog.take_in(lines) if lines else None
-        if lines is None:
-            sharing.sync_now(config, changelog)
+    with wiring.open_changelog(config) as changelog, again.set_aside(changelog.file) as aside:
+        if source == UPSTREAM:
+            new = sharing.sync_now(config, changelog).pulled
+        elif source == ITSELF:
+            new = 0
+        else:
+            new = changelog.take_in(lines_of(source)).new
         saved = changelog.take_in_packets(again.salvage(aside)) if aside else None
         return {
             "set_aside": str(aside or "nothing was there"),
-            "from_source": taken.new if taken else changelog.count(),
+            "from_source": new,
             "from_the_old": saved.new if saved else 0,
             "events": changelog.count(),
         }
