@@ -1,0 +1,133 @@
+"""What the page knows of an entry: a few facts that the timeline draws, and the rest for whoever opens it.
+
+Both are plain values for JSON, times in milliseconds since 1970. What is empty is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from opskit.changelog import NoteEntry, RolloutRecord
+from opskit.cli.render.log import named, releases, what
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from opskit.changelog import Entry, HostRecord
+
+SHOWN_OF_WHY = 300  # characters in the list; the entry's own page has all of it
+
+
+class Names:
+    """Numbers for names that come again and again: hosts, outcomes."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def number(self, name: str) -> int:
+        """Give the name's number, a new one if it is new."""
+        return self._numbers.setdefault(name, len(self._numbers))
+
+    def all(self) -> list[str]:
+        """Give the names in the order of their numbers."""
+        return list(self._numbers)
+
+
+def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
+    """Give what the timeline and the list show of an entry.
+
+    `hosts` of a rollout are (host, outcome, end, duration) in numbers, end 0 without a result; of a note
+    they are hosts.
+    """
+    common = {"id": entry.id, "at": _ms(entry.at), "actor": entry.actor}
+    if isinstance(entry, RolloutRecord):
+        each = [
+            [hosts.number(h.name), outcomes.number(h.outcome), _ms(h.at), h.ms]
+            for h in entry.hosts
+        ]
+        return _filled(
+            **{"type": "rollout", **common, **_place(entry), "hosts": each},
+            end=_end(entry),
+            kind=entry.action or "rollout",
+            what=what(entry),
+            releases=releases(entry),
+            outcome=entry.outcome,
+            why=entry.why[:SHOWN_OF_WHY],
+        )
+    if isinstance(entry, NoteEntry):
+        about = [hosts.number(name) for name in entry.hosts]
+        told = {"kind": "note", "what": "note", "why": entry.text[:SHOWN_OF_WHY]}
+        return _filled(
+            **{"type": "note", **common, **_place(entry), **told},
+            hosts=about,
+            rollout=entry.rollout,
+        )
+    header = entry.event.header
+    told = {"kind": header.kind, "what": header.kind}
+    return _filled(**{"type": "event", **common, **_place(header), **told})
+
+
+def opened(entry: Entry) -> Mapping[str, object]:
+    """Give what only the entry's own page shows."""
+    if isinstance(entry, NoteEntry):
+        return {"why": entry.text}
+    if not isinstance(entry, RolloutRecord):
+        return _filled(body=dict(entry.event.body), damage=entry.event.damage)
+    titles = {r.release: r.title for r in (*entry.before, entry.to) if r}
+    return _filled(
+        to=entry.to.title if entry.to else "",
+        before=[release.title for release in entry.before],
+        why=entry.why,
+        reason=entry.reason,
+        output=entry.output,
+        ms=entry.ms,
+        machine=entry.machine,
+        command=list(entry.command),
+        script=entry.script,
+        remarks=list(entry.remarks),
+        hosts=[_host(host, titles) for host in entry.hosts],
+        commits=[asdict(commit) for commit in entry.commits],
+        notes=[
+            {"id": n.id, "at": _ms(n.at), "actor": n.actor, "text": n.text} for n in entry.notes
+        ],
+    )
+
+
+def _host(host: HostRecord, titles: Mapping[str, str]) -> Mapping[str, object]:
+    return _filled(
+        name=host.name,
+        outcome=host.outcome,
+        batch=host.batch,
+        before=named(host.before) if host.before else "",
+        live=titles.get(host.live, host.live),
+        ms=host.ms,
+        at=_ms(host.at),
+        steps=[[step.step, step.ms] for step in host.steps],
+        error=host.error,
+        output=host.output,
+    )
+
+
+def _end(record: RolloutRecord) -> int:
+    """Give when a rollout ended; of one that nobody finished, the last that is known of a host, else 0."""
+    if record.ms is not None:
+        return _ms(record.at) + record.ms
+    return max((_ms(host.at) for host in record.hosts), default=0)
+
+
+def _place(entry: object) -> Mapping[str, str]:
+    return {
+        "service": getattr(entry, "service", ""),
+        "environment": getattr(entry, "environment", ""),
+    }
+
+
+def _ms(at: datetime | None) -> int:
+    return round(at.timestamp() * 1000) if at else 0
+
+
+def _filled(**values: object) -> Mapping[str, object]:
+    empty: Sequence[object] = ("", None, [], {}, 0)
+    return {name: value for name, value in values.items() if value not in empty}
