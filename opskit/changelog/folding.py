@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import number, part, parts, text, texts
-from opskit.changelog.event import ABANDONED, FINISHED, HOSTS, NOTE, STARTED
+from opskit.changelog.event import ABANDONED, FINISHED, HOSTS, NOTE, RECOVERED, STARTED
 from opskit.changelog.records import (
     RUNNING,
     UNFINISHED,
@@ -41,6 +41,8 @@ def rollout(events: Sequence[Event], alive: Alive) -> RolloutRecord:
     """Fold the events of one rollout, oldest first; `alive` tells whether a process runs here, and since then."""
     started = next((event for event in events if event.header.kind == STARTED), None)
     finished = next((e.body for e in reversed(events) if e.header.kind == FINISHED), None)
+    if started is None and any(event.header.kind == RECOVERED for event in events):
+        return _recovered(events)
     first, body = started or events[0], started.body if started else NOTHING
     machine = part(body, "machine")
     return RolloutRecord(
@@ -64,6 +66,37 @@ def rollout(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         task=text(body, "task"),
         script=text(body, "script"),
         remarks=texts(body, "notes"),
+        notes=tuple(note(event) for event in events if event.header.kind == NOTE),
+        events=tuple(events),
+    )
+
+
+def _recovered(events: Sequence[Event]) -> RolloutRecord:
+    """Make the record of a rollout of which only the receipts on hosts are left; the first that wrote it down counts."""
+    event = next(event for event in events if event.header.kind == RECOVERED)
+    body = event.body
+    hosts = tuple(
+        HostRecord(
+            name=text(host, "name"),
+            outcome="unknown",
+            before=Release(text(host, "from")) if text(host, "from") else None,
+            to=text(host, "to"),
+            at=moment(number(host, "at")),
+        )
+        for host in parts(body, "hosts")
+    )
+    released = {host.to for host in hosts if host.to}
+    return RolloutRecord(
+        id=event.header.rollout,
+        at=moment(number(body, "at")),
+        actor=text(body, "actor"),
+        action=event.header.action,
+        service=event.header.service,
+        environment=event.header.environment,
+        outcome="recovered",
+        reason=f"known only from receipts on hosts, written down by {event.header.actor}",
+        to=Release(released.pop()) if len(released) == 1 else None,
+        hosts=hosts,
         notes=tuple(note(event) for event in events if event.header.kind == NOTE),
         events=tuple(events),
     )

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opskit.changelog.body import part, parts, text, texts
-from opskit.changelog.event import ABANDONED, FINISHED, HOSTS, NOTE, STARTED, Header, read_body
+from opskit.changelog.body import number, part, parts, text, texts
+from opskit.changelog.clock import COUNTER_BITS
+from opskit.changelog.event import (
+    ABANDONED,
+    FINISHED,
+    HOSTS,
+    NOTE,
+    RECOVERED,
+    STARTED,
+    Header,
+    read_body,
+)
 from opskit.changelog.sql import script, statement
 
 if TYPE_CHECKING:
@@ -47,6 +58,8 @@ def add(connection: sqlite3.Connection, n: int, signed: bytes, body: Mapping[str
         header = Header.decode(signed)
     except ValueError:
         return
+    if header.kind == RECOVERED:
+        header = _as_it_was(header, body)
     entry = _add_entry(connection, n, header)
     if header.kind == STARTED:
         _touch(connection, entry, [text(host, "name") for host in parts(body, "hosts")])
@@ -56,11 +69,21 @@ def add(connection: sqlite3.Connection, n: int, signed: bytes, body: Mapping[str
         _set_live(connection, header, body)
     elif header.kind == NOTE:
         _touch(connection, entry, texts(body, "hosts"))
+    elif header.kind == RECOVERED:
+        _touch(connection, entry, [text(host, "name") for host in parts(body, "hosts")])
+        values = {"outcome": "recovered", "hlc": 1, "rollout": header.rollout}
+        connection.execute(statement("settle"), values)
     elif header.kind in (FINISHED, ABANDONED):
         ended = text(body, "outcome") or "unknown"
         outcome = ended if header.kind == FINISHED else "abandoned"
         values = {"outcome": outcome, "hlc": header.hlc, "rollout": header.rollout}
         connection.execute(statement("settle"), values)
+
+
+def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:
+    """Give the header that a recovered rollout would have had: its time and its actor, not those of the recovery."""
+    at_ms = number(body, "at")
+    return replace(header, ts=at_ms, hlc=max(at_ms << COUNTER_BITS, 1), actor=text(body, "actor"))
 
 
 def place(connection: sqlite3.Connection, n: int, received_ms: int) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import select
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import click
@@ -22,10 +23,19 @@ if TYPE_CHECKING:
 
 Kind = Literal["deploy", "rollback", "restart", "task", "exec", "note"]
 Outcome = Literal[
-    "done", "failed", "partial", "refused", "interrupted", "abandoned", "running", "unfinished"
+    "done",
+    "failed",
+    "partial",
+    "refused",
+    "interrupted",
+    "abandoned",
+    "recovered",
+    "running",
+    "unfinished",
 ]
 ALGEBRA = frozenset("@!&^*?")
 DEFAULT_LIMIT = 50
+PAGE_LIMIT = 5000
 INTERRUPTED = 130
 LOOK_EVERY_MS = 500
 LOOK_UPSTREAM = 3.0  # seconds
@@ -52,14 +62,19 @@ LOOK_UPSTREAM = 3.0  # seconds
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    default=DEFAULT_LIMIT,
-    show_default=True,
+    show_default=f"{DEFAULT_LIMIT}, with --web {PAGE_LIMIT}",
     help="At most so many, the newest.",
 )
 @click.option("--follow", is_flag=True, help="Go on and print what is new, until Ctrl-C.")
 @options.offline
 @options.as_json
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, made for spreadsheets.")
+@click.option(
+    "--web",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.html",
+    help="Write a page with a timeline, to look at in a browser; an earlier page is replaced.",
+)
 def log(
     rollout: str | None,
     *,
@@ -71,18 +86,20 @@ def log(
     outcome: Outcome | None,
     since: str | None,
     until: str | None,
-    limit: int,
+    limit: int | None,
     follow: bool,
     as_json: bool,
     as_csv: bool,
+    web: Path | None,
 ) -> int:
     """Show what was rolled out, by whom and why.
 
     The newest comes first, notes stand between. ROLLOUT (the first characters of its id) opens
     that one: its hosts, commits, output and notes. Without --env, all environments are shown.
     """
-    wishes = Wishes(service, environment, hosts, actor, kind, outcome, since, until, limit)
-    _check_together(rollout, wishes, follow=follow, as_json=as_json, as_csv=as_csv)
+    most = limit or (PAGE_LIMIT if web else DEFAULT_LIMIT)
+    wishes = Wishes(service, environment, hosts, actor, kind, outcome, since, until, most)
+    _check_together(rollout, wishes, follow=follow, as_json=as_json, as_csv=as_csv, web=web)
     config = wiring.read_config()
     with sharing.open_changelog(config, every=LOOK_UPSTREAM if follow else None) as changelog:
         if rollout:
@@ -91,10 +108,9 @@ def log(
         if follow:
             return _follow(changelog, wanted, as_csv=as_csv)
         shown, more = _newest(changelog, wanted)
-    if more:
-        text.mention(f"these are the newest {limit}; --limit gives more")
-    elif not shown:
-        _say_nothing_fits(wishes.doubts(config))
+        _say_what_is_missing(wishes, config, more=more, none=not shown)
+        if web:
+            return _page(web, shown, config, changelog, wishes, more=more, as_json=as_json)
     return _list(shown, as_json=as_json, as_csv=as_csv, one_place=wishes.in_one_place(config))
 
 
@@ -128,6 +144,11 @@ class Wishes:
             limit=self.limit,
         )
 
+    def in_words(self) -> list[str]:
+        """Give what was asked for, a few words for each option."""
+        asked = dataclasses.asdict(self)
+        return [f"{name} {said}" for name, said in asked.items() if said and name != "limit"]
+
     def in_one_place(self, config: Config) -> bool:
         """Tell whether all that is asked for is of the same environment."""
         return bool(self.environment) or len(config.environments) < 2
@@ -150,19 +171,30 @@ class Wishes:
         ]
 
 
-def _say_nothing_fits(doubts: Sequence[str]) -> None:
-    text.mention("nothing in the changelog fits")
-    for doubt in doubts:
-        text.mention(f"  {doubt}")
+def _say_what_is_missing(wishes: Wishes, config: Config, *, more: bool, none: bool) -> None:
+    if more:
+        text.mention(f"these are the newest {wishes.limit}; --limit gives more")
+    if none:
+        text.mention("nothing in the changelog fits")
+        for doubt in wishes.doubts(config):
+            text.mention(f"  {doubt}")
 
 
 def _check_together(
-    rollout: str | None, wishes: Wishes, *, follow: bool, as_json: bool, as_csv: bool
+    rollout: str | None,
+    wishes: Wishes,
+    *,
+    follow: bool,
+    as_json: bool,
+    as_csv: bool,
+    web: Path | None,
 ) -> None:
-    if rollout and (wishes != Wishes() or follow or as_csv):
+    if rollout and (wishes != Wishes() or follow or as_csv or web):
         raise UsageError("a ROLLOUT is opened whole", hint="leave out all options but --json")
     if as_json and (follow or as_csv):
         raise UsageError("--json prints one document", hint="leave out --follow and --csv")
+    if web and (follow or as_csv):
+        raise UsageError("--web writes one page", hint="leave out --follow and --csv")
 
 
 def _names(config: Config, environment: str | None, selector: str | None) -> tuple[str, ...]:
@@ -221,6 +253,22 @@ def _list(entries: Sequence[Entry], *, as_json: bool, as_csv: bool, one_place: b
         one_place = one_place or len({*map(lines.environment_of, entries)}) == 1
         lines.Lines(datetime.now(UTC), one_place=one_place).show(entries)
     return 0
+
+
+def _page(
+    file: Path,
+    entries: Sequence[Entry],
+    config: Config,
+    changelog: Changelog,
+    wishes: Wishes,
+    *,
+    more: bool,
+    as_json: bool,
+) -> int:
+    from opskit.cli.web.command import write_page
+
+    scope, limit = wishes.in_words(), wishes.limit if more else 0
+    return write_page(file, entries, config, changelog, scope=scope, limit=limit, as_json=as_json)
 
 
 def _follow(changelog: Changelog, wanted: Filter, *, as_csv: bool) -> int:

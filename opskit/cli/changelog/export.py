@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.cli import options, wiring
+from opskit.cli import options, sharing, wiring
 from opskit.cli.render import envelope, text
 from opskit.errors import ChangelogError, UsageError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", required=False, type=click.Path())
+@options.offline
 @options.as_json
 def export(file: str | None, *, as_json: bool) -> int:
     """Write all events as lines of JSON, for a backup or a move.
@@ -28,7 +29,7 @@ def export(file: str | None, *, as_json: bool) -> int:
     if as_json and not file:
         raise UsageError("--json and the events would be mixed up", hint="name a FILE for them")
     config = wiring.read_config()
-    with wiring.open_changelog(config) as changelog:
+    with sharing.open_changelog(config) as changelog:
         if not file:
             changelog.export(_print)
             return 0

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
     from opskit.changelog import HostRecord, RolloutRecord
 
-KNOWN_KINDS = {"rollout.started", "rollout.hosts", "rollout.finished", "rollout.abandoned", "note"}
+KNOWN_KINDS = {
+    "rollout.started",
+    "rollout.hosts",
+    "rollout.finished",
+    "rollout.abandoned",
+    "rollout.recovered",
+    "note",
+}
 OUTPUT_LINES = 20
 
 

@@ -35,6 +35,7 @@ STYLES = {
     "unfinished": ("?", "yellow"),
     "interrupted": ("!", "yellow"),
     "abandoned": ("!", "yellow"),
+    "recovered": ("?", "yellow"),
     "warning": ("!", "yellow"),
     "running": ("→", "cyan"),
     "skipped": ("·", "bright_black"),
