@@ -13,6 +13,7 @@ import click
 
 from opskit.cli import complete, options, sharing, wiring
 from opskit.cli.render import envelope, text
+from opskit.cli.web.command import write_page
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def log(
         shown, more = _newest(changelog, wanted)
         _say_what_is_missing(wishes, config, more=more, none=not shown)
         if web:
-            return _page(web, shown, config, changelog, wishes, more=more, as_json=as_json)
+            return write_page(web, shown, config, changelog, wishes, more=more, as_json=as_json)
     return _list(shown, as_json=as_json, as_csv=as_csv, one_place=wishes.in_one_place(config))
 
 
@@ -253,22 +254,6 @@ def _list(entries: Sequence[Entry], *, as_json: bool, as_csv: bool, one_place: b
         one_place = one_place or len({*map(lines.environment_of, entries)}) == 1
         lines.Lines(datetime.now(UTC), one_place=one_place).show(entries)
     return 0
-
-
-def _page(
-    file: Path,
-    entries: Sequence[Entry],
-    config: Config,
-    changelog: Changelog,
-    wishes: Wishes,
-    *,
-    more: bool,
-    as_json: bool,
-) -> int:
-    from opskit.cli.web.command import write_page
-
-    scope, limit = wishes.in_words(), wishes.limit if more else 0
-    return write_page(file, entries, config, changelog, scope=scope, limit=limit, as_json=as_json)
 
 
 def _follow(changelog: Changelog, wanted: Filter, *, as_csv: bool) -> int:

@@ -47,7 +47,7 @@ class Browser:
         self._buffer = b""
         self.events: list[dict[str, Any]] = []
         for end in (theirs_in, theirs_out):
-            os.set_inheritable(end, True)  # noqa: FBT003 (no keyword there)
+            os.set_inheritable(end, True)
         moves = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0),
             (os.POSIX_SPAWN_DUP2, 0, 1),

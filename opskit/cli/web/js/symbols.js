@@ -15,6 +15,7 @@ const SYMBOLS = {
   "abandoned": {colour: "muted", shape: DISC, sign: "M-3.9,3.9L3.9,-3.9"},
   "running": {colour: "running", shape: "M-4.5,-6L6.5,0L-4.5,6z", solid: true},
   "unfinished": {colour: "partial", shape: DISC, sign: QUESTION},
+  "recovered": {colour: "muted", shape: DISC, sign: QUESTION},
   "reverted": {colour: "partial", shape: DISC, sign: "M-2.6,1.6a3,3 0 1,0 -0.2,-2.6M-3.2,-3.2v2.4h2.4", solid: true},
   "unreachable": {colour: "failed", shape: DIAMOND, sign: "M-2.4,0h4.8"},
   "skipped": {colour: "muted", shape: DISC, sign: "M-2.4,0h4.8"},
@@ -26,7 +27,7 @@ const ODD = {colour: "partial", shape: DISC, sign: QUESTION};
 
 // The worst first: what a pile of marks shows at its top, and the order of the chips.
 const WORST = ["failed", "unreachable", "partial", "reverted", "interrupted", "unfinished", "abandoned",
-  "refused", "running", "done", "skipped", "not reached", "note", "event"];
+  "recovered", "refused", "running", "done", "skipped", "not reached", "note", "event"];
 const rank = (outcome) => (WORST.includes(outcome) ? WORST.indexOf(outcome) : 5);
 
 const symbolOf = (outcome) => SYMBOLS[outcome] || ODD;
