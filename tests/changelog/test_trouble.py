@@ -43,8 +43,8 @@ def replaced_by_a_folder(file: Path) -> None:
     [
         (sql("PRAGMA user_version = 2"), "written by a newer opskit", "upgrade opskit"),
         (sql("PRAGMA application_id = 1"), "a database of something else", "OPSKIT_STATE_DIR"),
-        (lambda file: file.write_text("hello " * 1000), "is not a changelog", "mv "),
-        (overwritten, "is damaged", "mv "),
+        (lambda file: file.write_text("hello " * 1000), "is not a changelog", "rebuild"),
+        (overwritten, "is damaged", "rebuild"),
         (replaced_by_a_folder, "cannot be opened", "check that"),
     ],
 )
