@@ -10,26 +10,23 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import re
-import signal
 import struct
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from opskit.changelog.openssh import PATIENCE, Said, fingerprint, is_token, ssh_keygen
 from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from opskit.changelog.signers import Signers
 
 NAMESPACE = "opskit-writer@v1"
-PATIENCE = 20.0  # seconds: somebody may have to touch a token
 LARGEST_SIGNATURE = 65536
 MOST_LINES = 16  # lines of one key that are tried
 FIRST, LAST = 946_684_800, 253_402_300_799  # seconds: the years 2000 to 9999
@@ -37,12 +34,11 @@ FIRST, LAST = 946_684_800, 253_402_300_799  # seconds: the years 2000 to 9999
 _ARMOR = re.compile(
     r"-----BEGIN SSH SIGNATURE-----\s+([A-Za-z0-9+/=\s]+)-----END SSH SIGNATURE-----\s*"
 )
-_OLD = re.compile(r"unknown option|illegal option|Unsupported operation|Invalid option")
 _MATCHED = re.compile(r":(\d+): matched (?:key|certificate CA key)\b")
 _REASONS = (
     (r"namespace does not match", "it was signed for another purpose (its namespace differs)"),
     (r"incorrect signature", "what was signed was altered"),
-    (r"(?s)\[sshsig\].*", "it is no SSH signature"),
+    (r"Couldn't parse signature|incomplete message", "it is no SSH signature"),
     (r"not permitted for use in signature namespace", "its key may not sign for this: namespaces"),
     (
         r"key has expired: .* > valid-before (\S+)",
@@ -66,12 +62,6 @@ class Verdict:
     reason: str = ""
 
 
-class _Said(NamedTuple):
-    code: int
-    output: str
-    errors: str
-
-
 def sign(
     data: bytes,
     key: Path | str,
@@ -93,7 +83,7 @@ def sign(
         if on_touch and is_token(key):
             on_touch(shown)
         line = ("-Y", "sign", "-n", NAMESPACE, "-f", str(file.absolute()), str(folder / "data"))
-        said = _ssh_keygen(line, patience=patience, what=shown)
+        said = ssh_keygen(line, patience=patience, what=shown)
         if said.code == 0:
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 return (folder / "data.sig").read_text("ascii")
@@ -140,57 +130,6 @@ def key_of(signature: str) -> str:
     return f"{kind.decode('ascii')} {base64.b64encode(key).decode()}"
 
 
-def agent_keys() -> list[str]:
-    """Give the public keys that the agent holds, a line each; none if there is no agent."""
-    if not os.environ.get("SSH_AUTH_SOCK"):
-        return []
-    try:
-        said = _run(("ssh-add", "-L"), patience=5.0)
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return []
-    return [line for line in said.output.splitlines() if said.code == 0 and is_key(line)]
-
-
-def certificate_times(key: str) -> list[int]:
-    """Give when a certificate (a public key line) begins and ends to be valid, in seconds since 1970."""
-    if not is_certificate(key):
-        return []
-    said = _ssh_keygen(("-L", "-f", "-"), stdin=f"{key}\n".encode())
-    found = re.search(r"^\s+Valid: (.*)$", said.output, re.MULTILINE)
-    stamps = re.findall(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", found[1]) if found else []
-    return [int(datetime.fromisoformat(f"{stamp}+00:00").timestamp()) for stamp in stamps]
-
-
-def is_key(line: str) -> bool:
-    """Tell whether a line is a public key: type, base64, and perhaps a comment."""
-    return re.match(r"[a-z0-9@.-]+ AAAA[A-Za-z0-9+/=]+(\s|$)", line) is not None
-
-
-def is_certificate(line: str) -> bool:
-    """Tell whether a public key line is a certificate."""
-    return "-cert-v0" in line.partition(" ")[0]
-
-
-def is_token(key: Path | str) -> bool:
-    """Tell whether a key lives on a FIDO token, as far as its public half tells."""
-    if isinstance(key, str):
-        return key.startswith("sk-")
-    public = key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
-    try:
-        return public.read_text("utf-8", "replace").startswith("sk-")
-    except OSError:
-        return False
-
-
-def fingerprint(line: str) -> str:
-    """Give what people know a public key by: its comment and `SHA256:...`, as ssh-add -l shows it."""
-    import hashlib
-
-    _, encoded, *comment = line.split(maxsplit=2)
-    digest = hashlib.sha256(base64.b64decode(encoded)).digest()
-    return " ".join([f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}", *comment])
-
-
 class _Bench:
     """A private folder with what one verification needs."""
 
@@ -227,7 +166,7 @@ class _Bench:
     def damage(self) -> str:
         """Give what is wrong with the signature itself."""
         said = self._ask("check-novalidate", "-n", NAMESPACE)
-        return "" if said.code == 0 else _reason(said.errors) or "it is no good SSH signature"
+        return "" if said.code == 0 else _reason(said.errors) or "it is no SSH signature"
 
     def is_revoked(self) -> bool:
         """Tell whether the signature would stand if no key was revoked."""
@@ -254,9 +193,9 @@ class _Bench:
         said = self._ask("verify", *line)
         return "" if said.code == 0 else _reason(said.errors) or "ssh-keygen refuses it"
 
-    def _ask(self, what: str, *line: str) -> _Said:
+    def _ask(self, what: str, *line: str) -> Said:
         arguments = ("-Y", what, "-s", "signature", *line)
-        return _ssh_keygen(arguments, stdin=self._data, folder=self._folder)
+        return ssh_keygen(arguments, stdin=self._data, folder=self._folder)
 
 
 def _reason(errors: str) -> str:
@@ -284,65 +223,6 @@ def _cannot_sign(key: Path | str, shown: str, errors: str) -> AttestationError:
         return AttestationError(f"there is no key {shown} to sign with", hint=f"ssh-add {private}")
     words = next((line for line in reversed(errors.splitlines()) if line.strip()), "no reason")
     return AttestationError(f"{shown} did not sign: {words.strip()[:200]}", hint="ssh-add -l")
-
-
-def _ssh_keygen(
-    arguments: Sequence[str],
-    *,
-    stdin: bytes | None = None,
-    folder: Path | None = None,
-    patience: float = PATIENCE,
-    what: str = "ssh-keygen",
-) -> _Said:
-    try:
-        said = _run(("ssh-keygen", *arguments), stdin=stdin, folder=folder, patience=patience)
-    except FileNotFoundError:
-        raise AttestationError(
-            "there is no ssh-keygen on this machine", hint="install OpenSSH's client programs"
-        ) from None
-    except subprocess.TimeoutExpired:
-        hint = "touch the token, or confirm it when the agent asks; is the agent alive? ssh-add -l"
-        raise AttestationError(f"{what} did not answer within {patience:g} s", hint=hint) from None
-    if said.code != 0 and _OLD.search(said.errors):
-        raise AttestationError("ssh-keygen is too old", hint="install OpenSSH 8.7 or newer")
-    return said
-
-
-def _run(
-    command: Sequence[str],
-    *,
-    stdin: bytes | None = None,
-    folder: Path | None = None,
-    patience: float,
-) -> _Said:
-    """Run a program that finds nobody to ask: no terminal, no window, and nothing left of it afterwards."""
-    with _started(command, folder=folder, fed=stdin is not None) as process:
-        output, errors = process.communicate(stdin, timeout=patience)
-    return _Said(
-        process.returncode, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace")
-    )
-
-
-@contextlib.contextmanager
-def _started(
-    command: Sequence[str], *, folder: Path | None, fed: bool
-) -> Iterator[subprocess.Popen[bytes]]:
-    quiet = {"SSH_ASKPASS_REQUIRE": "never", "TZ": "UTC", "LC_ALL": "C"}
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, **quiet},
-        stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
 
 
 def _string(data: bytes) -> tuple[bytes, bytes]:
