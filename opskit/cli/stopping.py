@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from opskit.rollout.facts import Teller
     from opskit.rollout.stop import Stop
 
+AGAIN = "Ctrl-C again"
 SAID = {
-    1: "stops as soon as no host is left half-way; Ctrl-C again to stop now",
-    2: "stops now and finds out what each host runs; Ctrl-C again to leave at once",
+    1: f"stops as soon as no host is left half-way; {AGAIN} to stop now",
+    2: f"stops now and finds out what each host runs; {AGAIN} to leave at once",
 }
 LEFT = (
     b"opskit: left at once: commands may still run on hosts, and the changelog does not know how they end\n"
@@ -68,4 +69,7 @@ def _tell(stop: Stop, tell: Teller, count: int) -> None:
 
     while stop.level < min(count, 2):
         stop.request()
-    tell(Warned(SAID[min(count, 2)]))
+    said = SAID[min(count, 2)]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script's background job
+        said = said.replace(AGAIN, f"`kill {os.getpid()}`")
+    tell(Warned(said))

@@ -18,13 +18,13 @@ from opskit.config.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXEC = """exec /bin/sh -c 'IFS= read -r s; eval "$(printf %b "$s")"'"""
-"""The exec request, the same for every command."""
+EXEC = """exec /bin/sh -c 'IFS= read -r s && eval "$(printf %b "$s")"'"""
+"""The exec request, the same for every command; half a line, cut off with its connection, is not run."""
 
 READY = "opskit-tty-is-ready"
 EXEC_TTY = (
     f"""exec /bin/sh -c 't=$(stty -g); stty raw -echo; echo {READY}; """
-    """IFS= read -r s; stty "$t"; eval "$(printf %b "$s")"'"""
+    """IFS= read -r s || exit; stty "$t"; eval "$(printf %b "$s")"'"""
 )
 """The same on a terminal, which is made raw and silent: no line is echoed or cut at 4096 bytes.
 
@@ -72,9 +72,9 @@ def whole_script(
     """Give `script` behind its prologue: the marker and the pid on stdout, the marker on stderr.
 
     What comes before the markers is a profile's and is dropped by `Preamble`. A terminal has only
-    one stream.
+    one stream. Where nobody takes in the pid any more, nobody could end the script: it does not begin.
     """
-    hello = f"unset s\nprintf '%s %s\\n' {marker} $$\n"
+    hello = f"unset s\nprintf '%s %s\\n' {marker} $$ || exit\n"
     if not terminal:
         hello += f"printf '%s\\n' {marker} >&2\n"
     return f"{hello}{exports(env)}{script}\n"

@@ -54,22 +54,24 @@ class Dialer:
         self._open: set[Wire] = set()
         self._closed = False
 
-    def call(self, host: Host) -> Transport:
+    def call(self, host: Host, *, to_end: bool = False) -> Transport:
         """Give a transport that is logged in; raises UnreachableError, HostKeyError, LoginError.
 
         A server that hangs up before it says who it is (MaxStartups) is asked again within the
-        time limit for connecting.
+        time limit for connecting. One that is made `to_end` processes is made by a cancelled fleet, too.
         """
         limit = host.connect_timeout or self.ssh.connect_timeout
         end = time.monotonic() + limit
         for pause in _pauses():
             try:
-                return self._attempt(host, end, limit)
+                return self._attempt(host, end, limit, to_end=to_end)
             except HostError:
-                self._running.check(host.name)
+                if not to_end:
+                    self._running.check(host.name)
                 raise
             except problems.HungUp as hung_up:
-                self._running.check(host.name)
+                if not to_end:
+                    self._running.check(host.name)
                 if self._closed or time.monotonic() + pause >= end:
                     raise hung_up.error from None
             time.sleep(pause)
@@ -85,20 +87,23 @@ class Dialer:
         self._ring.close()
 
     def cut(self) -> None:
-        """End the connections that are being made."""
+        """End the connections that are being made, but for those that are to end what runs."""
         with self._lock:
-            wires = [wire for wire in self._open if wire.opening]
+            wires = [wire for wire in self._open if wire.opening and not wire.to_end]
         for wire in wires:
             wire.close()
 
-    def _attempt(self, host: Host, end: float, limit: float) -> Transport:
+    def _attempt(self, host: Host, end: float, limit: float, *, to_end: bool) -> Transport:
         if not host.hops:
-            return self._secure(host, self._first_wire(host, end, limit), end, limit)
+            wire = self._first_wire(host, end, limit)
+            wire.to_end = to_end
+            return self._secure(host, wire, end, limit)
         gate = self._gate(host.hops)
         through = self._through(gate, host)
         with gate.slots:
             patience = max(end, time.monotonic() + limit)
             wire = Wire(problems.tunnel(through, host, self.ssh.channel_timeout))
+            wire.to_end = to_end
             return self._secure(host, wire, patience, limit)
 
     def _first_wire(self, host: Host, end: float, limit: float) -> Wire:

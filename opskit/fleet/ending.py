@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 from opskit.config.secret import Redactor
-from opskit.errors import HostError, HostUnfitError
+from opskit.errors import HostError
 from opskit.fleet import bootstrap
 from opskit.fleet.command import Command
 from opskit.fleet.session import Line, Session
@@ -21,15 +22,11 @@ GRACE = 3.0
 def end_group(line: Line | None, pid: int, dial: Callable[[], Line]) -> bool:
     """End the group of shell `pid` on the host of `line`; tells whether no process of it is left.
 
-    A host that opens no second channel (MaxSessions 1) gets a second connection from `dial`.
+    Where that connection gives no second channel (MaxSessions 1, or it ends meanwhile), `dial` gives another one.
     """
-    try:
+    with contextlib.suppress(HostError):
         if line is not None and line.transport.alive:
             return _ask(line, pid)
-    except HostUnfitError:
-        pass
-    except HostError:
-        return False
     try:
         fresh = dial()
     except HostError:

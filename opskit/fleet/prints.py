@@ -55,10 +55,14 @@ class Work:
     out: Tap
     err: Tap
 
-    def check(self) -> None:
-        """Raise HostError if the fleet is cancelled."""
+    def check(self, *, ended: bool = True) -> None:
+        """Raise HostError if the fleet is cancelled; `ended` tells whether what ran is certainly gone."""
         if self.running.cancelled:
-            raise HostError(self.remote.name, "cancelled; its processes were ended")
+            name = self.remote.name
+            if ended:
+                raise HostError(name, "cancelled; its processes were ended")
+            hint = f"look with: opskit exec -H {name} 'ps -ef'"
+            raise HostError(name, "cancelled; its processes may still run there", hint=hint)
 
 
 class PerThread(io.TextIOBase):

@@ -145,7 +145,7 @@ class Remote:
     def end_group(self, pid: int) -> bool:
         """End the process group of shell `pid`; tells whether it is certainly gone."""
         return ending.end_group(
-            self._line, pid, lambda: self._new_line(self._dialer.call(self.host))
+            self._line, pid, lambda: self._new_line(self._dialer.call(self.host, to_end=True))
         )
 
     def _new_line(self, transport: Any, quiet: float = 0.3) -> Line:

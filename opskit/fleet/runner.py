@@ -68,7 +68,7 @@ class Runner(Shown, fabric.runners.Remote):
 
     line: Line
     channel: Any = None
-    killed = False
+    killed = gone = False
 
     def start(self, command: str, _shell: str, env: dict[str, Any], _timeout: Any = None) -> None:
         """Start `command` on the host; invoke gives all this by position."""
@@ -106,7 +106,7 @@ class Runner(Shown, fabric.runners.Remote):
         """Whether the command has ended; a cancelled fleet and a dead host end the wait."""
         if self.context.work.running.cancelled:
             self.kill()
-            self.context.work.check()
+            self.context.work.check(ended=self.gone)
         if self.channel.exit_status_ready():
             return True
         self.pinged = session.look_after(self.line, self.began, self.pinged)
@@ -129,8 +129,9 @@ class Runner(Shown, fabric.runners.Remote):
     def kill(self) -> None:
         """End the command's whole process group on the host."""
         self.killed = True
-        if pid := self._meet(time.monotonic() + session.MEETING):
-            self.context.work.remote.end_group(pid)
+        pid = self._meet(time.monotonic() + session.MEETING)
+        over = self.channel.exit_status_ready()
+        self.gone = self.context.work.remote.end_group(pid) if pid else over
         self._leave()
 
     def _meet(self, until: float) -> int:

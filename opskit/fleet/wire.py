@@ -21,7 +21,8 @@ class Wire:
     """What paramiko takes for a socket, with fewer system calls and an end that wakes its reader.
 
     `inner` is a socket or a paramiko Channel. `heard` is the time (monotonic) of the last byte from
-    the other side, `first` the beginning of what it said; `opening` holds until login, `expired` after `expire()`.
+    the other side, `first` the beginning of what it said; `opening` holds until login, `expired` after `expire()`. `to_end` marks one that
+    is made to end processes: a cancelled fleet needs it.
     `complaint` is, once closed, what a proxy command said in the end.
     """
 
@@ -35,6 +36,7 @@ class Wire:
         self.complaint = ""
         self._closing = threading.Lock()
         self.opening = True
+        self.to_end = False
         self.expired = False
         self.closed = False
         inner.settimeout(IDLE_POLL)

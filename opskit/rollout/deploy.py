@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 from opskit.changelog import new_rollout_id
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from opskit.rollout.roll import Roll
 
 STAMP = "%Y%m%d-%H%M%S"
+SANE = (10**9, 10**11)
+"""Seconds since 1970, the years 2001 and 5138: a clock that tells more or less is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +107,28 @@ def deploy(made: DeployPlan, run: Run) -> Report:
 def _release_id(version: source.Version, states: Mapping[str, HostState]) -> str:
     """Name the release by time and revision, so that names sort as the releases were made.
 
-    A second is long for a script, and laptops' clocks differ: where a host has a name of this second or of one to
-    come, the next second is taken, at most a day ahead.
+    A second is long for a script, and laptops' clocks differ: the time is the hosts' own, and where one of them has
+    a name of this second or of one to come, the second after that is taken.
     """
-    now = datetime.now(UTC).replace(microsecond=0)
     known = [release.id for state in states.values() for release in state.releases]
-    made = [then for name in known if (then := _made_at(name)) and then - now < timedelta(days=1)]
-    moment = max([now, *(then + timedelta(seconds=1) for then in made)])
-    return f"{moment:{STAMP}}-{version.revision[:8]}"
+    made = [then + timedelta(seconds=1) for name in known if (then := _made_at(name))]
+    return f"{max([_now(states), *made]):{STAMP}}-{version.revision[:8]}"
+
+
+def _now(states: Mapping[str, HostState]) -> datetime:
+    """Give the time by the clocks of most hosts, by ours if they tell none."""
+    clocks = [state.now for state in states.values() if SANE[0] < state.now < SANE[1]]
+    return datetime.fromtimestamp(median_low(clocks or [int(time.time())]), UTC)
 
 
 def _made_at(release: str) -> datetime | None:
     """Read the time in a release's name, None for a name that is not ours."""
+    stamp, _, revision = release.rpartition("-")
     try:
-        return datetime.strptime(release[:15], STAMP).replace(tzinfo=UTC)
+        made = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
+    return made if len(revision) == 8 and made.timestamp() < SANE[1] else None
 
 
 def _target(target: Target, release: Release, states: Mapping[str, HostState]) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,16 @@ def test_a_signal_is_a_wish_and_the_operator_is_told(number: int, level: int) ->
         until(lambda: facts)
     assert stop.level == level
     assert facts == [Warned(SAID[level])]
+
+
+def test_what_hears_no_ctrl_c_is_not_told_to_press_it() -> None:
+    signal.signal(INT, signal.SIG_IGN)
+    stop, facts = Stop(), []
+    with stoppable(stop, Teller(facts.append)):
+        signal.raise_signal(INT)
+        signal.raise_signal(TERM)
+        until(lambda: facts)
+    assert facts == [Warned(SAID[2].replace("Ctrl-C again", f"`kill {os.getpid()}`"))]
 
 
 def test_two_signals_stop_now() -> None:

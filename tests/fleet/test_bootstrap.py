@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,9 @@ from hypothesis import strategies as st
 
 from opskit.config.secret import Secret
 from opskit.fleet import bootstrap
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 SHELLS = [shell for shell in ("dash", "bash", "busybox", "ksh", "zsh") if shutil.which(shell)]
@@ -27,7 +32,7 @@ def run_line(
 
 
 def test_the_exec_request_is_a_constant_without_anything_a_foreign_shell_could_read() -> None:
-    assert bootstrap.EXEC == """exec /bin/sh -c 'IFS= read -r s; eval "$(printf %b "$s")"'"""
+    assert bootstrap.EXEC == """exec /bin/sh -c 'IFS= read -r s && eval "$(printf %b "$s")"'"""
     assert bootstrap.EXEC.count("'") == 2
     assert not set("!\\\n`") & set(bootstrap.EXEC + bootstrap.EXEC_TTY)
 
@@ -41,7 +46,7 @@ def test_a_script_becomes_one_line_of_plain_ascii() -> None:
 def test_the_whole_script_is_prologue_environment_and_script() -> None:
     env = {"A": "it's", "B": Secret("x")}
     assert bootstrap.whole_script("id", env, "m-1") == (
-        "unset s\nprintf '%s %s\\n' m-1 $$\nprintf '%s\\n' m-1 >&2\n"
+        "unset s\nprintf '%s %s\\n' m-1 $$ || exit\nprintf '%s\\n' m-1 >&2\n"
         "export A='it'\"'\"'s'\nexport B=x\nid\n"
     )
 
@@ -61,6 +66,34 @@ def test_the_rest_of_standard_input_is_the_commands(shell: str) -> None:
     name = "busybox sh" if shell == "busybox" else shell
     done = run_line(bootstrap.encode("cat; exit 3"), shell=name, rest=b"\0a\nb")
     assert (done.stdout, done.returncode) == (b"\0a\nb", 3)
+
+
+@pytest.mark.parametrize("request_", [bootstrap.EXEC, bootstrap.EXEC_TTY])
+def test_half_a_line_is_not_run(request_: str, tmp_path: Path) -> None:
+    line = bootstrap.encode(f"touch {tmp_path}/half\ntouch {tmp_path}/whole")
+    for length in range(len(line)):
+        done = subprocess.run(
+            ["/bin/sh", "-c", request_], input=line[:length], capture_output=True, check=False
+        )
+        assert done.returncode != 0
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("deaf", ["trap '' PIPE; ", ""])
+def test_a_script_does_not_begin_where_nobody_hears_its_pid(
+    shell: str, deaf: str, tmp_path: Path
+) -> None:
+    name = "busybox sh" if shell == "busybox" else shell
+    line = bootstrap.encode(bootstrap.whole_script(f"touch {tmp_path}/begun", {}, "m-1"))
+    nobody, out = os.pipe()
+    os.close(nobody)
+    try:
+        request = deaf + bootstrap.EXEC.replace("/bin/sh", name, 1)
+        subprocess.run(["/bin/sh", "-c", request], input=line, stdout=out, check=False)
+    finally:
+        os.close(out)
+    assert not list(tmp_path.iterdir())
 
 
 @given(

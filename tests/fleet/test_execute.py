@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
+import secrets
 import subprocess
 import threading
 import time
@@ -26,11 +28,13 @@ from tests.support.processes import at_home, kill
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from opskit.fleet.remote import Remote
     from tests.support.hosts import Hosts
 
+ROUNDS = 100 if os.environ.get("OPSKIT_HEAVY") else 4
 SHELLS = ("dash", "bash", "tcsh", "fish")
 AWKWARD = "a b'c\"d$e`f\\g!h\ni\tj;k&l|m<n>o(p)q{r}s*t?u[v]w~x#y%z=é\u2028€\x01\x7f"
 
@@ -91,14 +95,12 @@ def test_a_login_that_runs_nothing_says_what_it_said(openssh_hosts: Hosts) -> No
 
 
 def test_environment_and_script_stand_in_no_process_list(any_hosts: Hosts) -> None:
-    secret = "s3cret-in-no-process-list"
+    name, secret = f"T_{secrets.token_hex(8)}", secrets.token_hex(16)
     with fleet_of(host_of(any_hosts, "web01")) as fleet:
-        command = Command(
-            'ps axww -o args; echo "=$T_OF_TEST="', env={"T_OF_TEST": Secret(secret)}
-        )
+        command = Command(f'ps axww -o args; echo "=${name}="', env={name: Secret(secret)})
         result = fleet.remote("web01").execute(command)
     assert b"printf %b" in result.stdout
-    assert b"T_OF_TEST=" not in result.stdout.replace(b'echo "=$T_OF_TEST="', b"")
+    assert name.encode() not in result.stdout
     assert result.stdout.endswith(b"=[redacted]=\n")
     assert secret.encode() not in result.stdout
 
@@ -252,6 +254,32 @@ def test_cancel_ends_everything_at_once_and_resume_allows_more(any_hosts: Hosts)
             fleet.remote("web01").execute(Command("true"))
         fleet.resume()
         assert fleet.remote("web01").execute(Command("true")).ok
+
+
+@pytest.mark.parametrize("sessions", ["10", "1"])
+def test_cancel_at_any_moment_leaves_nothing_running(
+    openssh_hosts: Hosts, tmp_path: Path, sessions: str
+) -> None:
+    openssh_hosts.odd("odd", MaxSessions=sessions)
+    tasks = tmp_path / "tasks.py"
+    tasks.write_text("from fabric import task\n@task\ndef long(c):\n    c.run('sleep 300')\n")
+    seed = random.randrange(1000)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    told = ("odd: cancelled before it began", "odd: cancelled; its processes were ended")
+    works: list[Callable[[Remote], object]] = [
+        lambda remote: remote.execute(Command("sleep 300")),
+        lambda remote: remote.run_task(tasks, "long", {}),
+    ]
+    with fleet_of(host_of(openssh_hosts, "odd")) as fleet:
+        for number in range(ROUNDS):
+            outcomes = fleet.each(works[number % 2], ["odd"])
+            time.sleep(dice.uniform(0, 0.2))
+            fleet.cancel()
+            (outcome,) = outcomes
+            assert str(outcome.error) in told, outcome.error
+            until(lambda: not left_on(openssh_hosts, "odd"), what="no process to be left")
+            fleet.resume()
 
 
 def test_a_server_that_dies_under_a_command_is_a_lost_connection(any_hosts: Hosts) -> None:

@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from opskit.config.model import FolderSource
+from opskit.rollout.deploy import _release_id
+from opskit.rollout.probe import HostState
+from opskit.rollout.source import Version
+
 if TYPE_CHECKING:
     from tests.support.light import Light
 
@@ -314,9 +319,9 @@ def test_the_same_revision_can_be_deployed_again_at_once(light: Light) -> None:
 
 
 def test_names_of_releases_sort_as_they_were_made_whatever_the_clocks_say(light: Light) -> None:
-    ahead = time.strftime("%Y%m%d-%H%M%S", time.gmtime(time.time() + 3600))
     far = time.strftime("%Y%m%d-%H%M%S", time.gmtime(time.time() + 10 * 365 * 86400))
-    for name in (f"{ahead}-ffffffff", f"{far}-00000000", "by-hand", "20261399-250000-x"):
+    foreign = ("by-hand", "20261399-250000-12345678", "99991231-235959-12345678", f"{far}-by-hand")
+    for name in (f"{far}-ffffffff", *foreign):
         light.place("web02", "releases", name).mkdir(parents=True)
     made = []
     for number in range(2, 6):
@@ -324,8 +329,20 @@ def test_names_of_releases_sort_as_they_were_made_whatever_the_clocks_say(light:
         light.deploy(f"v{number}", "-H", "web[01-02]")
         made.append(light.release("web01"))
     assert made == sorted(made)
-    assert made[0] > f"{ahead}-ffffffff"
-    assert made[-1] < far, "a clock that is years ahead does not drag the others along"
+    assert made[0] > f"{far}-ffffffff"
+    assert made[-1] < "9999", "names that are not ours count for nothing"
+
+
+def test_names_of_releases_tell_the_time_of_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = Version(FolderSource(Path()), "0123456789" * 4, "v1")
+    clocks = {"web01": 1_800_000_000, "web02": 1_800_000_000, "web03": 2_100_000_000, "web04": 0}
+    states = {host: HostState(host, now=now) for host, now in clocks.items()}
+    for ours in (1, 1_700_000_000, 4_000_000_000):
+        monkeypatch.setattr(time, "time", lambda now=ours: float(now))
+        assert _release_id(version, states).startswith("20270115-080000-")
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.9)
+    unknown = {host: HostState(host) for host in clocks}
+    assert _release_id(version, unknown).startswith("20231114-221320-")
 
 
 @pytest.mark.parametrize("names", ['"web99"', '"@nothing"'])
