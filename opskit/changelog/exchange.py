@@ -128,16 +128,21 @@ class Exchange:
 
     def unsent(
         self, log: str, *, everybody: bool = False, limit: int = PUSHED_AT_ONCE
-    ) -> list[Packet]:
-        """Give consecutive events of one writer that a log has not; none if it has all of ours (or of all)."""
+    ) -> tuple[list[Packet], str | None]:
+        """Give consecutive events of one writer that a log has not, and whose they are there (None: ours).
 
-        def work(db: sqlite3.Connection) -> list[Packet]:
+        No events if the log has all of ours (or of all).
+        """
+
+        def work(db: sqlite3.Connection) -> tuple[list[Packet], str | None]:
             row = db.execute(
                 statement("unsent_writer"), {"log": log, "everybody": everybody}
             ).fetchone()
             if row is None:
-                return []
-            return [Packet.of(found) for found in db.execute(statement("packets"), (*row, limit))]
+                return [], None
+            wid, seq, mine, role = row
+            found = db.execute(statement("packets"), (wid, seq, limit))
+            return [Packet.of(values) for values in found], None if mine else role
 
         return self._ask(work)
 

@@ -26,6 +26,11 @@ def script(file: str) -> tuple[str, ...]:
     return tuple(pieces)
 
 
+def text(file: str) -> str:
+    """Give a whole file as it stands."""
+    return (Path(__file__).parent / file).read_text("utf-8")
+
+
 @functools.cache
 def _named() -> dict[str, str]:
     text = (Path(__file__).parent / "statements.sql").read_text("utf-8")

@@ -191,7 +191,7 @@ UPDATE writer SET forked = 1 WHERE writer = ?
 INSERT INTO refused (hash, writer, seq, why, packet, seen_ms) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 -- name: unsent_writer
-SELECT w.wid, coalesce(s.seq, 0) AS shared
+SELECT w.wid, coalesce(s.seq, 0) AS shared, w.mine, w.role
 FROM writer w LEFT JOIN shared s ON s.wid = w.wid AND s.log = :log
 WHERE w.head_seq > coalesce(s.seq, 0) AND w.forked = 0 AND (w.mine = 1 OR :everybody)
 ORDER BY w.wid LIMIT 1
@@ -276,3 +276,38 @@ SELECT writer, public_key, head_seq, mine, role, forked FROM writer ORDER BY wid
 
 -- name: kind_of
 SELECT n, kind FROM event WHERE hash = ?
+
+-- Attestation.
+
+-- name: judged
+SELECT e.header, w.writer, e.seq, (SELECT min(received_ms) FROM place WHERE n = e.n AND received_ms > 0)
+FROM event e JOIN writer w USING (wid)
+WHERE e.hash >= ? AND e.hash <= ?
+
+-- name: enrolments
+SELECT e.seq, b.body
+FROM event e LEFT JOIN body b USING (n)
+WHERE e.kind = 'writer.enrolled' AND e.wid = (SELECT wid FROM writer WHERE writer = ?) AND e.seq <= ?
+ORDER BY e.seq DESC LIMIT ?
+
+-- name: all_enrolments
+SELECT w.writer, e.seq, e.hash, b.body
+FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
+WHERE e.kind = 'writer.enrolled'
+ORDER BY w.writer, e.seq
+
+-- name: revocations
+SELECT e.header, w.writer, e.seq, (SELECT min(received_ms) FROM place WHERE n = e.n AND received_ms > 0), b.body
+FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
+WHERE e.kind = 'writer.revoked'
+ORDER BY e.hlc, w.writer, e.seq
+
+-- name: first_forks
+SELECT writer, min(seq) FROM fork GROUP BY writer
+
+-- name: who_signs_here
+SELECT w.writer, w.public_key, w.head_seq, coalesce((SELECT log FROM log ORDER BY first_ms DESC LIMIT 1), '')
+FROM home JOIN writer w USING (wid)
+
+-- name: writer_heads
+SELECT writer, head_seq, mine, role FROM writer ORDER BY wid

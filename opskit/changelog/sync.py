@@ -133,8 +133,11 @@ def _tell(exchange: Exchange, done: Synced, names: list[str], what: str, trick: 
 
 def _push(exchange: Exchange, upstream: Upstream, done: Synced, *, everybody: bool) -> None:
     stalled = 0
-    while packets := exchange.unsent(done.log, everybody=everybody):
-        answer = upstream.push(packets)
+    while True:
+        packets, role = exchange.unsent(done.log, everybody=everybody)
+        if not packets:
+            return
+        answer = upstream.push(packets, role=role)
         if answer.status == "ok":
             exchange.shared(done.log, packets)
             done.pushed += len(packets)

@@ -31,8 +31,10 @@ class Upstream(Protocol):
     def fetch(self, pos: int) -> Packet:
         """Give the event at one place."""
 
-    def push(self, packets: Sequence[Packet]) -> Pushed:
+    def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
         """Append consecutive events of one writer (at most 500); what is there already is no error.
+
+        `role` is None for events of our own; else they are another's, and it is the upstream's name for whose ("" if nobody knows).
 
         Durable at the upstream when this returns. When this raises, the outcome is unknown: push again.
         """

@@ -84,7 +84,7 @@ class FileLog:
             raise UpstreamError(f"{self.name}: no event ends at byte {pos}")
         return found
 
-    def push(self, packets: Sequence[Packet]) -> Pushed:
+    def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:  # noqa: ARG002 - a file knows no roles
         """Append events, if nobody has appended anything since the last look; else look first."""
         data = frames.framed(packets)
         for _ in range(TRIES):

@@ -1,0 +1,150 @@
+"""The standing of events: who vouches for them, and which count for nobody.
+
+An event is *attested* if its writer was enrolled before it, the enrolment had not ended, and the key that signed the
+enrolment might sign then, as the file of allowed signers says. The time of an event is the upstream's, when it was
+received; its own only until then. It is *revoked* if somebody revoked its writer from an earlier event on, *forked*
+if its writer has two chains from there on, and *unattested* in every other case, with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.changelog.attestation import read_enrolment
+from opskit.changelog.signers import in_words
+from opskit.errors import AttestationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from opskit.changelog.attestation import Enrolment
+    from opskit.changelog.evidence import Enrolled, Evidence, Place, Revoked
+    from opskit.changelog.verdicts import Verdicts
+
+ATTESTED, UNATTESTED, REVOKED, FORKED = "attested", "unattested", "revoked", "forked"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`state` is attested, unattested, revoked or forked; `principal` who vouches for the event, "" if nobody does.
+
+    `reason` says in words why it is not attested.
+    """
+
+    state: str
+    principal: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """What was found for a place: who vouches, by which enrolment; or why nobody does."""
+
+    principal: str = ""
+    enrolment: Enrolment | None = None
+    reason: str = ""
+
+
+class Judge:
+    """Judges events by the evidence; `verdicts` is None where no file of allowed signers is configured."""
+
+    def __init__(self, evidence: Evidence, verdicts: Verdicts | None, trouble: str = "") -> None:
+        self._evidence = evidence
+        self._verdicts = verdicts
+        self._trouble = trouble or "no allowed_signers are configured"
+        self._vouchers: dict[Place, Voucher] = {}
+        self._honoured: list[Revoked] | None = None
+
+    def standings(self) -> dict[str, Standing]:
+        """Give the standing of each event that was asked for, by its id."""
+        return {event: self.standing(place) for event, place in self._evidence.places.items()}
+
+    def standing(self, place: Place) -> Standing:
+        """Give the standing of the event at a place."""
+        voucher = self.voucher(place)
+        if revoked := self._revoked(place, self._revocations()):
+            who = self.voucher(revoked.by).principal
+            reason = f"its writer was revoked{f' by {who}' if who else ''}: {revoked.why}"
+            return Standing(REVOKED, voucher.principal, reason)
+        if self._is_forked(place):
+            reason = "its writer has two chains: a copied or restored changelog went on twice"
+            return Standing(FORKED, voucher.principal, reason)
+        if voucher.principal:
+            return Standing(ATTESTED, voucher.principal)
+        return Standing(UNATTESTED, "", voucher.reason)
+
+    def voucher(self, place: Place) -> Voucher:
+        """Give who vouches for an event at a place; forks and revocations are not looked at."""
+        if place not in self._vouchers:
+            self._vouchers[place] = self._find_voucher(place)
+        return self._vouchers[place]
+
+    def _find_voucher(self, place: Place) -> Voucher:
+        if self._verdicts is None:
+            return Voucher(reason=self._trouble)
+        reason = ""
+        for enrolled in self._evidence.enrolments.get(place.writer, ()):
+            if enrolled.seq <= place.seq:
+                found = self._by(self._verdicts, enrolled, place)
+                if found.principal:
+                    return found
+                reason = reason or found.reason
+        return Voucher(reason=reason or "nobody had signed for its writer")
+
+    @staticmethod
+    def _by(verdicts: Verdicts, enrolled: Enrolled, place: Place) -> Voucher:
+        """Give what one enrolment says of an event at a place."""
+        try:
+            enrolment = read_enrolment(place.writer, enrolled.body)
+            if place.at > enrolment.statement.expires:
+                when = (
+                    f"it reached the upstream on {in_words(place.at)}, " if place.received else ""
+                )
+                ended = f"its writer's enrolment ended on {in_words(enrolment.statement.expires)}"
+                return Voucher(reason=when + ended)
+            verdict = verdicts.of(enrolment.said, enrolment.signature, place.at)
+        except ValueError as error:
+            return Voucher(reason=f"its writer's enrolment is no good: {error}")
+        except AttestationError as error:
+            return Voucher(reason=f"{error.what}; {error.hint}" if error.hint else error.what)
+        if not verdict.principal:
+            return Voucher(reason=f"its writer's enrolment does not stand: {verdict.reason}")
+        return Voucher(verdict.principal, enrolment)
+
+    def _is_forked(self, place: Place) -> bool:
+        first = self._evidence.forks.get(place.writer)
+        return first is not None and place.seq >= first
+
+    def _revocations(self) -> list[Revoked]:
+        if self._honoured is None:
+            self._honoured = self._find_honoured()
+        return self._honoured
+
+    def _find_honoured(self) -> list[Revoked]:
+        """Give the revocations that count: attested ones (if that can be told) that no other one revokes.
+
+        They are taken in the changelog's order, so that of two writers that revoke each other the first one wins. One that falls
+        to a later revocation is taken out, and with it all that followed from it.
+        """
+        waiting = [each for each in self._evidence.revocations if self._may_revoke(each)]
+        fallen: list[Revoked] = []
+        while True:
+            honoured: list[Revoked] = []
+            for each in (each for each in waiting if each not in fallen):
+                if not self._revoked(each.by, honoured):
+                    honoured.append(each)
+            falling = [e for e in honoured if self._revoked(e.by, [h for h in honoured if h != e])]
+            if not falling:
+                return honoured
+            fallen += falling
+
+    def _may_revoke(self, revocation: Revoked) -> bool:
+        if self._is_forked(revocation.by):
+            return False
+        return self._verdicts is None or bool(self.voucher(revocation.by).principal)
+
+    @staticmethod
+    def _revoked(place: Place, by: Collection[Revoked]) -> Revoked | None:
+        hits = (each for each in by if each.writer == place.writer and place.seq > each.last_seq)
+        return next(hits, None)

@@ -1,0 +1,92 @@
+"""Verdicts of ssh-keygen, kept in a file beside the changelog: the same question is asked once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from opskit.changelog import openssh, sshsig
+from opskit.changelog.sshsig import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from opskit.changelog.signers import Signers
+
+MOST = 20_000
+
+
+class Verdicts:
+    """Judges signatures by one reading of the file of signers; `file` remembers, and is only a help.
+
+    A verdict depends on the text, the signature, the file of signers, and the dates in it and in a
+    certificate; so one verdict holds for all times between two of those dates.
+    """
+
+    def __init__(self, file: Path, signers: Signers) -> None:
+        self._file = file
+        self._signers = signers
+        self._verdicts: dict[str, list[str]] = {}
+        self._times: dict[str, list[int]] = {}
+        self._is_new = False
+        self._load()
+
+    def of(self, said: str, signature: str, at: int) -> Verdict:
+        """Judge a signature over a text for a time (seconds since 1970); raises AttestationError as `sshsig.verify`."""
+        name = hashlib.sha256(f"{said}\0{signature}".encode()).hexdigest()
+        since = self._signers.since(at, self._certificate_times(name, signature))
+        key = f"{name}@{since}"
+        if key not in self._verdicts:
+            verdict = sshsig.verify(said.encode(), signature, self._signers, since)
+            self._verdicts[key] = [verdict.principal, verdict.reason]
+            self._is_new = True
+        return Verdict(*self._verdicts[key])
+
+    def save(self) -> None:
+        """Write down what is new; a disk that does not take it only costs time."""
+        if not self._is_new or len(self._verdicts) > MOST or not self._file.parent.is_dir():
+            return
+        fields = {
+            "signers": self._signers.digest,
+            "verdicts": self._verdicts,
+            "times": self._times,
+        }
+        part = self._file.with_name(f"{self._file.name}.{secrets.token_hex(4)}")
+        with contextlib.suppress(OSError):
+            try:
+                with os.fdopen(
+                    os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+                ) as f:
+                    json.dump(fields, f)
+                part.replace(self._file)
+                self._is_new = False
+            finally:
+                part.unlink(missing_ok=True)
+
+    def _certificate_times(self, name: str, signature: str) -> list[int]:
+        if name not in self._times:
+            try:
+                key = sshsig.key_of(signature)
+            except ValueError:
+                return []
+            if not openssh.is_certificate(key):
+                return []
+            self._times[name] = openssh.certificate_times(key)
+            self._is_new = True
+        return self._times[name]
+
+    def _load(self) -> None:
+        """Read what is remembered, if it is about the same file of signers."""
+        try:
+            fields = json.loads(self._file.read_bytes())
+            if fields["signers"] != self._signers.digest:
+                return
+            verdicts = {str(k): [str(v) for v in pair] for k, pair in fields["verdicts"].items()}
+            self._verdicts = {key: pair for key, pair in verdicts.items() if len(pair) == 2}
+            self._times = {str(k): [int(t) for t in times] for k, times in fields["times"].items()}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            self._verdicts, self._times = {}, {}
