@@ -142,6 +142,11 @@ class Remote:
         """Seconds that a command gets if it names no limit."""
         return self._dialer.ssh.command_timeout
 
+    @property
+    def running(self) -> Running:
+        """What runs on the fleet now, and may be cancelled."""
+        return self._running
+
     def end_group(self, pid: int) -> bool:
         """End the process group of shell `pid`; tells whether it is certainly gone."""
         return ending.end_group(

@@ -169,7 +169,7 @@ class Tls(Pipe):
 @contextlib.contextmanager
 def _channel(line: Line, running: Running, address: str, port: int, end: float) -> Iterator[Any]:
     """Give a channel from the host to `address`; raises HostError."""
-    channel = _open(line, address, port, max(0.05, end - time.monotonic()))
+    channel = open_channel(line, address, port, max(0.05, end - time.monotonic()))
     try:
         with running.register(channel.in_buffer.close):
             yield channel
@@ -178,7 +178,8 @@ def _channel(line: Line, running: Running, address: str, port: int, end: float) 
             leave(line, channel)
 
 
-def _open(line: Line, address: str, port: int, timeout: float) -> Any:
+def open_channel(line: Line, address: str, port: int, timeout: float) -> Any:
+    """Give an open channel from the host to `address`; raises HostError, HostUnfitError."""
     from paramiko import ChannelException, SSHException
 
     host, where = line.host.name, f"{address}:{port}"

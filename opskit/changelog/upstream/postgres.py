@@ -49,6 +49,17 @@ FROM opskit.push(%s, %s, %s, %s, %s::bytea[], %s::bytea[], %s::bytea[], %s::byte
 _INIT_LOCK = "SELECT pg_advisory_xact_lock(hashtext('opskit changelog init'))"
 
 
+_PREPARE = "prepare it: opskit changelog init"
+_UNREACHED = "is it up, and reached from here? what is new waits on this machine"
+_ROLE = "an administrator makes your role: see opskit changelog init"
+_CONNECTING = {
+    'role "': _ROLE,
+    'database "': "an administrator types: CREATE DATABASE …; is its name right in opskit.toml?",
+    "password": "is your password in ~/.pgpass or PGPASSWORD?",
+    "pg_hba.conf": _ROLE,
+}
+
+
 class Postgres:
     """An `Upstream` in a database. `timeout` (seconds) is for connecting; `host` and `port` stand for those of the address."""
 
@@ -145,7 +156,7 @@ def setup(
             there = found is not None and found[0] is not None
             if there:
                 _demand_known(name, connection.execute("SELECT version FROM opskit.format"))
-            connection.execute(text("upstream/postgres.sql"))
+            connection.execute(text("upstream/postgres.sql").encode())
             (log,) = connection.execute("SELECT log FROM opskit.head").fetchone()
     done = (
         "was prepared already; its functions and rights are as they should be"
@@ -175,12 +186,12 @@ def _arrival(row: Sequence[Any]) -> Arrival:
     return Arrival(receipt, writer, seq, packet)
 
 
-def _options(timeout: float, host: str | None, port: int | None) -> dict[str, object]:
+def _options(timeout: float, host: str | None, port: int | None) -> dict[str, Any]:
     there = {"host": host, "port": port} if host is not None else {}
     return {**KEEPALIVE, "connect_timeout": max(2, round(timeout)), "options": OPTIONS, **there}
 
 
-def _connect(url: str, options: Mapping[str, object]) -> Any:
+def _connect(url: str, options: Mapping[str, Any]) -> Any:
     try:
         import psycopg
     except ImportError:
@@ -209,22 +220,22 @@ def _in_words(name: str) -> Iterator[None]:
 
 
 def _explained(name: str, error: Any) -> UpstreamError:
+    """Give what went wrong in one line; connecting gives no codes, only the server's English words."""
     from psycopg import errors
 
-    said = " ".join((error.diag.message_primary or str(error)).split())[:300]
+    said = " ".join((error.diag.message_primary or str(error)).split())
+    said = said.rpartition("FATAL: ")[2].strip()
     hints = (
-        ((errors.InvalidSchemaName, errors.UndefinedTable, errors.UndefinedFunction),
-         "prepare it: opskit changelog init"),
-        (errors.InvalidCatalogName, "an administrator types: CREATE DATABASE …"),
-        ((errors.InvalidPassword, errors.InvalidAuthorizationSpecification),
-         "is the role there, and its password in ~/.pgpass or PGPASSWORD?"),
+        ((errors.InvalidSchemaName, errors.UndefinedTable, errors.UndefinedFunction), _PREPARE),
         (errors.InsufficientPrivilege, "an administrator types: GRANT opskit_write TO your role"),
         (errors.LockNotAvailable, "somebody holds its tables; is an administrator at work there?"),
-    )  # fmt: skip
+    )
     hint = next((words for kinds, words in hints if isinstance(error, kinds)), "")
     if not hint and isinstance(error, errors.OperationalError):
-        hint = "is it up, and reached from here? what is new waits on this machine"
-    return UpstreamError(f"{name}: {said}", hint=hint)
+        hint = next((words for part, words in _CONNECTING.items() if part in said), _UNREACHED)
+    if hint == _UNREACHED:
+        said = said.removeprefix("connection failed: ").partition(" Is the server running")[0]
+    return UpstreamError(f"{name}: {said[:300]}", hint=hint)
 
 
 def _shown(url: str) -> str:
