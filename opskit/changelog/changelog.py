@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
     from opskit.changelog.event import Event
     from opskit.changelog.exchange import Exchange, Taken
+    from opskit.changelog.judging import Me, WriterRecord
     from opskit.changelog.packet import Packet
     from opskit.changelog.records import Entry, LiveRecord
     from opskit.changelog.showing import Shown
+    from opskit.changelog.standing import Standing
     from opskit.changelog.store import Store
     from opskit.changelog.verify import Problem
+    from opskit.config.model import ChangelogSettings
 
 T = TypeVar("T")
 
@@ -188,6 +191,30 @@ class Changelog:
 
         with in_words(self.file):
             return verify(fill)
+
+    def me(self) -> Me:
+        """Give the writer that signs on this machine; it is made if there is none yet."""
+        from opskit.changelog.judging import me
+        from opskit.changelog.store import Store
+
+        with self._lock:
+            self._store = self._store or Store(self.file)
+            return me(self._store)
+
+    def standings(self, ids: Iterable[str], settings: ChangelogSettings) -> Mapping[str, Standing]:
+        """Give the standing of events, by the ids that were asked for: the beginnings of their hashes.
+
+        Those that are not here are left out. Files that cannot be read make nothing fail: nobody is attested then.
+        """
+        from opskit.changelog.judging import standings
+
+        return standings(self.file, self._ask, ids, settings)
+
+    def writers(self, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:
+        """Give all writers, those of this machine first, and who vouches for what they write now."""
+        from opskit.changelog.judging import writers
+
+        return writers(self.file, self._ask, settings)
 
     def follow(self, wanted: Filter, *, pause: Callable[[], None]) -> Iterator[list[Entry]]:
         """Give what is there (the newest `wanted.limit`), then what is new or changed, without end and without a gap.

@@ -43,6 +43,11 @@ CREATE INDEX event_rollout ON event (rollout, hlc) WHERE rollout <> '';
 
 CREATE INDEX event_hlc ON event (hlc);
 
+-- Few events among many, on which the standing of the others depends.
+CREATE INDEX event_enrolled ON event (wid, seq) WHERE kind = 'writer.enrolled';
+
+CREATE INDEX event_revoked ON event (hlc) WHERE kind = 'writer.revoked';
+
 CREATE TABLE body (
     n INTEGER PRIMARY KEY REFERENCES event,
     nonce BLOB NOT NULL,

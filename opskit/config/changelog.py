@@ -35,6 +35,7 @@ def read_changelog(table: Table, folder: Path) -> ChangelogSettings:
         "offline": one_of(OFFLINE),
         "timeout": checks.duration,
         "allowed_signers": checks.local_path(folder),
+        "revoked_keys": checks.local_path(folder),
         "signing_key": checks.local_path(folder),
     }
     table.only((*plain, "hooks"))

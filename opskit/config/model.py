@@ -205,7 +205,7 @@ class ChangelogSettings:
 
     `upstream` is "" or an address (postgresql, ssh or file); `via` the host through which a database is reached, "" for
     directly. `offline`: "spool" keeps events for later, "refuse" lets no change begin without the upstream.
-    `timeout` in seconds: how long a command waits for the upstream.
+    `timeout` in seconds: how long a command waits for the upstream. `revoked_keys` is a list of public keys or a KRL.
     """
 
     name: str = "default"
@@ -214,6 +214,7 @@ class ChangelogSettings:
     offline: str = "spool"
     timeout: float = 3.0
     allowed_signers: Path | None = None
+    revoked_keys: Path | None = None
     signing_key: Path | None = None
     hooks: tuple[Hook, ...] = ()
 

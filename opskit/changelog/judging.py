@@ -1,0 +1,150 @@
+"""The standing of events and writers of one changelog, by the files that opskit.toml names.
+
+What is read from the database is read first: while ssh-keygen thinks, nobody is kept from writing. Its verdicts are
+remembered beside the database, so that it runs only for what is new.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from opskit.changelog import database
+from opskit.changelog.evidence import Evidence, Place, gather
+from opskit.changelog.signers import read_signers
+from opskit.changelog.sql import statement
+from opskit.changelog.standing import ATTESTED, Judge
+from opskit.changelog.store import clock_field
+from opskit.changelog.verdicts import Verdicts
+from opskit.errors import AttestationError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from opskit.changelog.signers import Signers
+    from opskit.changelog.standing import Standing
+    from opskit.changelog.store import Store
+    from opskit.config.model import ChangelogSettings
+
+    Ask = Callable[[Callable[[sqlite3.Connection], Evidence]], Evidence | None]
+
+REMEMBERED = "verdicts.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The writer that signs on this machine: id, raw public key, its newest event, the log it is shared with ("" for none).
+
+    `now` is the time by a clock that is set right as far as that is known, in seconds since 1970.
+    """
+
+    writer: bytes
+    key: bytes
+    head_seq: int
+    log: str
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriterRecord:
+    """A writer, and the standing of what it writes now.
+
+    `writer` is its id in hex, `role` the upstream's name for who pushes it. `machine`, `issued` and `expires` (seconds
+    since 1970, 0 for never) are of the enrolment by which `standing.principal` vouches.
+    """
+
+    writer: str
+    mine: bool
+    role: str
+    events: int
+    standing: Standing
+    machine: str = ""
+    issued: int = 0
+    expires: int = 0
+
+    def left(self, now: int) -> float:
+        """Give how much of its time is left, from 1 to 0; 0 if nobody vouches for it."""
+        if self.standing.state != ATTESTED:
+            return 0.0
+        return max(0.0, (self.expires - now) / max(self.expires - self.issued, 1))
+
+
+def me(store: Store) -> Me:
+    """Give the writer that signs on this machine; raises ChangelogError."""
+    with database.in_words(store.file):
+        connection = store.open()
+        writer, key, head_seq, log = connection.execute(statement("who_signs_here")).fetchone()
+        return Me(writer, key, head_seq, log, _now(connection))
+
+
+def standings(
+    file: Path, ask: Ask, ids: Iterable[str], settings: ChangelogSettings
+) -> Mapping[str, Standing]:
+    """Give the standing of events by the beginnings of their hashes, which are left out if they are not here."""
+    evidence = ask(lambda db: gather(db, ids)) or Evidence()
+    verdicts, trouble = _verdicts(file, settings)
+    try:
+        return Judge(evidence, verdicts, trouble).standings()
+    finally:
+        _save(verdicts)
+
+
+def writers(file: Path, ask: Ask, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:
+    """Give all writers, those of this machine first; each judged as if it wrote an event now."""
+    heads: list[tuple[bytes, int, int, str]] = []
+    places: list[Place] = []
+
+    def read(db: sqlite3.Connection) -> Evidence:
+        heads[:] = db.execute(statement("writer_heads")).fetchall()
+        now = _now(db)
+        places[:] = [Place(writer.hex(), seq + 1, now) for writer, seq, _, _ in heads]
+        return gather(db, (), places)
+
+    evidence = ask(read) or Evidence()
+    verdicts, trouble = _verdicts(file, settings)
+    judge = Judge(evidence, verdicts, trouble)
+    try:
+        found = [
+            _record(judge, place, WriterRecord(writer.hex(), bool(mine), role, seq, standing))
+            for (writer, seq, mine, role), place in zip(heads, places, strict=True)
+            for standing in [judge.standing(place)]
+        ]
+    finally:
+        _save(verdicts)
+    return tuple(sorted(found, key=lambda each: not each.mine))
+
+
+def signers_of(settings: ChangelogSettings) -> Signers | None:
+    """Read the files of allowed signers and revoked keys, None if none is configured; raises AttestationError."""
+    if settings.allowed_signers is None:
+        return None
+    return read_signers(settings.allowed_signers, settings.revoked_keys)
+
+
+def _record(judge: Judge, place: Place, record: WriterRecord) -> WriterRecord:
+    enrolment = judge.voucher(place).enrolment
+    if enrolment is None:
+        return record
+    said = enrolment.statement
+    return replace(record, machine=said.machine, issued=said.issued, expires=said.expires)
+
+
+def _verdicts(file: Path, settings: ChangelogSettings) -> tuple[Verdicts | None, str]:
+    """Give what judges signatures, or why there is nothing."""
+    try:
+        signers = signers_of(settings)
+    except AttestationError as error:
+        return None, error.what
+    return (Verdicts(file.with_name(REMEMBERED), signers) if signers else None), ""
+
+
+def _save(verdicts: Verdicts | None) -> None:
+    if verdicts is not None:
+        verdicts.save()
+
+
+def _now(connection: sqlite3.Connection) -> int:
+    return (time.time_ns() // 1_000_000 + int(clock_field(connection).get("off", 0))) // 1000
