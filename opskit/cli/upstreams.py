@@ -38,7 +38,8 @@ def open_file(config: Config) -> Iterator[FileLog]:
     from pathlib import Path
 
     from opskit.changelog.upstream.file import FileLog
-    from opskit.changelog.upstream.place import LocalPlace, RemotePlace
+    from opskit.changelog.upstream.local import LocalPlace
+    from opskit.changelog.upstream.remote import RemotePlace
 
     parts = urlsplit(config.changelog.upstream)
     path = unquote(parts.path)

@@ -1,28 +1,50 @@
 """An append-only file as an upstream: nothing is installed where it lies, and whoever may write it may add to it.
 
-There is no server that could say what is true: the file is data like any other, and the puller checks all of it. A push first reads
-what others have appended meanwhile, so that the file holds every event once, and every writer's in order.
+There is no server that could say what is true: the file is data like any other, and the puller checks all of it. Who pushes
+looks first, and again under the file's lock, so that the file holds every event once, and every writer's in order.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from opskit.changelog.checking import fault
 from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed, Receipt
 from opskit.changelog.upstream import frames
+from opskit.changelog.upstream.place import Order
 from opskit.errors import UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from opskit.changelog.upstream.frames import BodyFrame
-    from opskit.changelog.upstream.place import Place
+    from opskit.changelog.upstream.frames import Placed
+    from opskit.changelog.upstream.place import Claim, Place
 
 PAGE = 1000
-TRIES = 200
-BACK = 256 * 1024  # more than any event's frame without its body
+HEAVY = 8 * 2**20  # bytes of a page that is not filled further
+TRIES = 5
+BEGINNING = 4096  # bytes in which the log is named
+SMALL = 64 * 1024  # bytes that are read first; more and more if there is more
+BACK = (16 * 1024, 512 * 1024)  # the second is more than any event's frame without its body
+FURTHER_BACK = 400  # events, when the one before a push is another than thought
+NEVER = 2**62  # a number that no event has
+
+
+class _Head(NamedTuple):
+    """The newest event of a writer in the file, and the offset behind which none of its events had been seen."""
+
+    seq: int
+    hash: bytes
+    upto: int
+
+
+class _Rest(NamedTuple):
+    """What is left to push, and up to where the file was looked at."""
+
+    packets: Sequence[Packet]
+    upto: int
 
 
 class FileLog:
@@ -34,127 +56,210 @@ class FileLog:
         self.name = place.name
         self._place = place
         self._log = ""
-        self._chain = b""
-        self._from = 0
-        self._seen: set[bytes] = set()
-        self._end = 0
+        self._chains: dict[int, bytes] = {}
+        self._heads: dict[bytes, _Head] = {}
 
     def create(self) -> bool:
-        """Make the file; False if it is there already. Raises UpstreamError."""
-        return self._place.create(frames.first(secrets.token_hex(16)))
+        """Make the file; False if it is there already. Raises UpstreamError, also if something else is there."""
+        made = self._place.create(frames.first(secrets.token_hex(16)))
+        self.greet(None)
+        return made
 
     def greet(self, last: Receipt | None) -> Greeting:
         """Say which log this is, and whether the event of `last` still ends where it ended."""
-        size, now_ms = self._place.size()
-        self._log = self._read_log()
-        self._chain, self._from = _first_chain(self._log), 0
-        trouble = self._trouble(last, size) if last else ""
+        ranges = [(max(0, last.pos - BACK[0]), last.pos)] if last else []
+        look = self._place.look((0, BEGINNING), *ranges)
+        log = self._named(look.parts[0])
+        trouble = self._trouble(last, look.size, look.parts[1]) if last else ""
+        if log != self._log or last is None or trouble:
+            self._heads = {}
+        self._log = log
+        self._chains = {0: hashlib.sha256(b"opskit.log.v1" + log.encode()).digest()}
         if last and not trouble:
-            self._chain, self._from = last.chain, last.pos
-        return Greeting(self._log, size, now_ms, trouble)
+            self._chains[last.pos] = last.chain
+        return Greeting(log, look.size, look.now_ms, trouble)
 
     def pull(self, *, after: int, vector: Mapping[bytes, int]) -> Iterator[Sequence[Arrival]]:
-        """Give what stands behind `after`, which is 0 or the place that `greet` was asked about."""
-        if after != self._from:
-            self._chain, self._from = _first_chain(self._log), 0
-            self._seen.clear()
-        reader = frames.Frames(after)
+        """Give what stands behind `after`. The chain up to there is that of `greet`, or computed anew.
+
+        An event that is the second for its place, as far as this pull shows, comes with its packet.
+        """
+        self._meet()
+        start = after if after in self._chains else 0
+        chain = self._chains[start]
+        newest: dict[bytes, int] = {}
         page: list[Arrival] = []
-        for placed in self._placed(reader):
+        weight = 0
+        for placed in self._placed(start):
             packet = placed.packet
-            if packet.hash in self._seen:
-                continue  # what a program of somebody else's left there twice
-            self._seen.add(packet.hash)
-            self._chain = hashlib.sha256(self._chain + packet.hash).digest()
-            receipt = Receipt(placed.end, packet.hash, self._chain, placed.received_ms)
-            known = packet.seq <= vector.get(packet.writer, 0)
-            page.append(Arrival(receipt, packet.writer, packet.seq, None if known else packet))
-            self._from = placed.end
-            if len(page) == PAGE:
-                yield page
-                page = []
-        self._end = reader.offset
+            chain = hashlib.sha256(chain + packet.hash).digest()
+            twice = packet.seq <= newest.get(packet.writer, 0)
+            newest[packet.writer] = max(packet.seq, newest.get(packet.writer, 0))
+            self._note(placed)
+            if placed.end <= after:
+                continue
+            wanted = twice or packet.seq > vector.get(packet.writer, 0)
+            receipt = Receipt(placed.end, packet.hash, chain, placed.received_ms)
+            whole = placed.whole() if wanted else None
+            page.append(Arrival(receipt, packet.writer, packet.seq, whole))
+            weight += placed.end - placed.start
+            if len(page) == PAGE or weight > HEAVY:
+                yield self._turned(page)
+                page, weight = [], 0
         if page:
-            yield page
+            yield self._turned(page)
 
     def fetch(self, pos: int) -> Packet:
         """Give the event whose frame ends at `pos`."""
-        found = self._ending_at(pos)
-        if found is None:
-            raise UpstreamError(f"{self.name}: no event ends at byte {pos}")
-        return found
+        for back in BACK:
+            begin = max(0, pos - back)
+            found = _ending_at(pos, begin, self._place.look((begin, pos)).parts[0])
+            if found is not None and found.start < begin:
+                begin = found.start
+                found = _ending_at(pos, begin, self._place.look((begin, pos)).parts[0])
+            if found is not None:
+                return found.whole()
+        raise UpstreamError(f"{self.name}: no event ends at byte {pos}")
 
     def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:  # noqa: ARG002 - a file knows no roles
-        """Append events, if nobody has appended anything since the last look; else look first."""
-        data = frames.framed(packets)
+        """Append what is not there yet; all of it is on the disk then. Raises UpstreamError."""
+        self._meet()
+        last = packets[-1]
+        rest: _Rest | Pushed | None = self._expected(packets)
         for _ in range(TRIES):
-            size, _now = self._place.size()
-            if size < self._end:
-                raise UpstreamError(f"{self.name} became shorter meanwhile")
-            if size > self._end and self._holds(packets):
-                return Pushed("ok", packets[-1].seq)
-            self._end = size
-            if (grown := self._place.append(size, data)) is not None:
-                self._end = grown
-                return Pushed("ok", packets[-1].seq)
-        raise UpstreamError(f"{self.name}: others append all the time")
+            rest = rest or self._compared(packets)
+            if isinstance(rest, Pushed):
+                return rest
+            first = rest.packets[0].seq if rest.packets else last.seq + 1
+            order = Order(self._log, last.writer, first, rest.upto)
+            data = self._framed(rest.packets)
+            start = self._place.append(order, data)
+            if start is not None:
+                self._heads[last.writer] = _Head(last.seq, last.hash, start + len(data))
+                return Pushed("ok", last.seq)
+            rest = None
+        raise UpstreamError(f"{self.name}: somebody else pushes the same events all the time")
 
     def redact(self, event: bytes) -> None:
-        """Fill the frame that holds the body of an event."""
-        body = self._body_of(event)
-        if body is None:
-            return
-        data = self._place.read(body.start, body.end - body.start)
-        if not self._place.overwrite(body.start, data):
-            raise UpstreamError(f"{self.name} was changed while {event.hex()[:10]} was redacted")
+        """Fill every frame that holds the body of an event, or began to."""
+        self._meet()
+        for start, end in self._place.bodies(event):
+            data = self._place.look((start, end)).parts[0]
+            if len(data) != end - start or b'{"of":"%s"' % event.hex().encode() not in data[:128]:
+                raise UpstreamError(
+                    f"{self.name} was changed while {event.hex()[:10]} was redacted"
+                )
+            self._place.overwrite(start, data)
 
     def close(self) -> None:
         """Nothing is open."""
 
-    def _holds(self, packets: Sequence[Packet]) -> bool:
-        """Tell whether what came since the last look ends with these packets; as a push whose end was not heard of does."""
-        reader = frames.Frames(self._end)
-        seen = {placed.packet.hash for placed in self._placed(reader)}
-        return packets[-1].hash in seen
+    def _meet(self) -> None:
+        if not self._log:
+            self.greet(None)
 
-    def _placed(self, reader: frames.Frames) -> Iterator[frames.Placed]:
-        offset = reader.offset
-        data, whole = b"", self._place.chunk
-        while offset == reader.offset or len(data) == whole:
-            data = self._place.read(offset, whole)
-            offset += len(data)
-            yield from reader.feed(data)
-            if not data:
-                break
-
-    def _read_log(self) -> str:
+    def _named(self, beginning: bytes) -> str:
         try:
-            log = frames.log_of(self._place.read(0, 4096))
+            log = frames.log_of(beginning)
         except ValueError:
             hint = "upgrade opskit on this machine"
             raise UpstreamError(f"{self.name} was written by a newer opskit", hint=hint) from None
         if not log:
-            raise UpstreamError(f"{self.name} is no changelog", hint="is upstream right?")
+            hint = "is `upstream` in opskit.toml right?"
+            raise UpstreamError(f"{self.name} is no changelog", hint=hint)
         return log
 
-    def _trouble(self, last: Receipt, size: int) -> str:
+    def _trouble(self, last: Receipt, size: int, data: bytes) -> str:
         if size < last.pos:
             return "rewound"
-        found = self._ending_at(last.pos)
-        return "" if found is not None and found.hash == last.hash else "rewritten"
+        found = _ending_at(last.pos, last.pos - len(data), data)
+        if found is None:
+            begin = max(0, last.pos - BACK[1])
+            found = _ending_at(last.pos, begin, self._place.look((begin, last.pos)).parts[0])
+        return "" if found is not None and found.packet.hash == last.hash else "rewritten"
 
-    def _ending_at(self, pos: int) -> Packet | None:
-        start = max(0, pos - BACK)
-        reader = frames.Frames(start)
-        data = self._place.read(start, pos - start)
-        return next((p.packet for p in reader.feed(data) if p.end == pos), None)
+    def _placed(self, start: int, stop: int | None = None) -> Iterator[Placed]:
+        """Give the events behind `start`, as far as the file goes or those that begin before `stop`."""
+        reader, offset, piece = frames.Reader(start), start, SMALL
+        while True:
+            look = self._place.look((offset, offset + piece))
+            offset, piece = offset + len(look.parts[0]), min(8 * piece, self._place.chunk)
+            for placed in reader.feed(look.parts[0]):
+                if stop is not None and placed.start >= stop:
+                    return
+                yield placed
+            if offset >= look.size or not look.parts[0]:
+                return
 
-    def _body_of(self, event: bytes) -> BodyFrame | None:
-        reader = frames.Frames()
-        for _ in self._placed(reader):
-            pass
-        return next((body for body in reader.bodies if body.event == event), None)
+    def _note(self, placed: Placed) -> None:
+        """Remember the newest event of each writer, so that a push needs not look for it."""
+        packet = placed.packet
+        head = self._heads.get(packet.writer)
+        if head is None or packet.seq > head.seq:
+            self._heads[packet.writer] = _Head(packet.seq, packet.hash, placed.end)
+
+    def _turned(self, page: list[Arrival]) -> list[Arrival]:
+        receipt = page[-1].receipt
+        self._chains = {0: self._chains[0], receipt.pos: receipt.chain}
+        return page
+
+    def _framed(self, packets: Sequence[Packet]) -> bytes:
+        try:
+            return frames.framed(packets)
+        except ValueError as error:
+            raise UpstreamError(f"{self.name} does not take this: {error}") from None
+
+    def _expected(self, packets: Sequence[Packet]) -> _Rest | None:
+        """Give what is to be done if these follow what was seen of their writer; None to look first."""
+        first = packets[0]
+        head = self._heads.get(first.writer)
+        if head is not None and (head.seq + 1, head.hash) == (first.seq, first.prev):
+            return _Rest(packets, head.upto)
+        return None
+
+    def _compared(self, packets: Sequence[Packet]) -> _Rest | Pushed:
+        """Find out what of these the file has, and whether they fit to what it has."""
+        first = packets[0]
+        claims = self._place.claims(first.writer, first.seq - 1)
+        there = self._there(claims.found)
+        known = 0
+        while known < len(packets) and _stands(there, packets[known]):
+            known += 1
+        rest = packets[known:]
+        if rest and there.get(rest[0].seq):
+            return self._forked(rest[0], there[rest[0].seq])
+        if known or first.seq == 1:
+            return _Rest(rest, claims.size)
+        before = there.get(first.seq - 1)
+        if not before:
+            return Pushed("gap", claims.below)
+        if before[0] != first.prev:  # they part further back: have those pushed, to find out where
+            return Pushed("gap", max(0, first.seq - 2 - FURTHER_BACK))
+        return _Rest(rest, claims.size)
+
+    def _there(self, claims: Sequence[Claim]) -> dict[int, list[bytes]]:
+        """Read what is claimed; give the hashes of true events by their number, the first in the file first."""
+        there: dict[int, list[bytes]] = {}
+        if claims:
+            starts = {claim.start for claim in claims}
+            for placed in self._placed(min(starts), max(starts) + 1):
+                packet = placed.packet
+                if placed.start in starts and not fault(packet):
+                    there.setdefault(packet.seq, []).append(packet.hash)
+        return there
+
+    def _forked(self, packet: Packet, there: list[bytes]) -> Pushed:
+        """Leave the other event of a taken place there, once, as evidence for everybody."""
+        if packet.hash not in there:
+            order = Order(self._log, packet.writer, NEVER, 0)
+            self._place.append(order, self._framed([packet]))
+        return Pushed("fork", packet.seq - 1)
 
 
-def _first_chain(log: str) -> bytes:
-    return hashlib.sha256(b"opskit.log.v1" + log.encode()).digest()
+def _ending_at(pos: int, begin: int, data: bytes) -> Placed | None:
+    """Give the event that ends at `pos`, of the bytes from `begin` to there."""
+    return next((found for found in frames.Reader(begin).feed(data) if found.end == pos), None)
+
+
+def _stands(there: Mapping[int, list[bytes]], packet: Packet) -> bool:
+    return packet.hash in there.get(packet.seq, [])[:1]

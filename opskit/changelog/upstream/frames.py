@@ -1,14 +1,16 @@
-"""A framed, append-only file: what a cut-off write leaves is skipped, and never takes the next line with it.
+"""A framed, append-only file: a write that was cut off hurts nothing but itself.
 
-Every frame is `\\n<length> <sum> <json>\\n`: the length of the JSON text in bytes, and the first 16 hex digits of its SHA-256.
-It begins with a line feed of its own, so that a torn line before it ends there. Frames are
+A frame is `\\n<length> <sum> <json>\\n`: the length of the JSON text in bytes, and the first 16 hex digits of its SHA-256.
+It begins with a line feed of its own, so that a torn line before it ends there. Frames are, without blanks in their JSON,
 
-    {"log": <UUID in hex>, "opskit": "changelog", "version": 1}     the first one
-    {"body": <text>, "nonce": <hex>, "of": <hash of the event in hex>}
-    {"event": <as `Packet.to_json` gives it, without nonce and body>}
+    {"log":<UUID in hex>,"opskit":"changelog","version":1}                       the first one of the file
+    {"of":<hash of an event>,"nonce":<hex>,"body":<text>}                        its body; a redaction overwrites it with `#`
+    {"event":<hash>,"seq":<n>,"writer":<hex>,"body":<bytes>,"packet":<JSON>}     an event
 
-The body of an event stands before it. A redaction overwrites that frame with as many `#`, and nothing else ever changes. A
-line `@<seconds>` is the clock of the machine that holds the file, when it took what follows.
+A packet is as `Packet.to_json` gives it, without nonce and body. The frame of an event comes right behind that of its body, whose
+length it tells, and its line begins with `@<clock>+<start>+<more> `, outside of the sum: the clock of the machine that
+holds the file, in milliseconds; where the push began that brought it; and how far behind that this event and its body
+begin. So a frame counts only at the place for which it was written: what somebody copied or shifted is no event.
 """
 
 from __future__ import annotations
@@ -25,122 +27,184 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FILLER = b"#"
+LONGEST = 32 * 2**20
+"""Bytes of the longest line that is a frame."""
+BLANK = b"@%013d+%015d+" % (0, 0)
+"""How the line of an event begins before the machine that holds the file has put in its clock and the place."""
 
 _FRAME = re.compile(rb"([0-9]{1,9}) ([0-9a-f]{16}) (.*)", re.DOTALL)
-_STAMP = re.compile(rb"@([0-9]{1,12})")
+_STAMP = re.compile(rb"@([0-9]{13})\+([0-9]{15})\+([0-9]{15}) ")
+_EVENT = re.compile(
+    rb'\{"event":"([0-9a-f]{64})","seq":([0-9]{1,18}),"writer":"([0-9a-f]{64})",'
+    rb'"body":([0-9]{1,9}),"packet":(\{.*\})\}',
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The frame of a body in the file: where its line stands, without line feeds, and what it is."""
+
+    start: int
+    line: bytes
+
+    def of(self, event: bytes) -> tuple[bytes, bytes] | None:
+        """Give nonce and body of that event; None if this is not its body, is torn, or was redacted."""
+        found = _json(_content(self.line))
+        try:
+            if not isinstance(found, dict) or found["of"] != event.hex():
+                return None
+            text = found.get("body")
+            body = text.encode() if isinstance(text, str) else bytes.fromhex(found["body_hex"])
+            return bytes.fromhex(found["nonce"]), body
+        except (KeyError, TypeError, ValueError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An event in the file: the offset behind its frame, and when it came there in milliseconds (0: nobody knows)."""
+    """An event in the file, with its body if that was wanted and is there.
 
-    end: int
-    packet: Packet
-    received_ms: int
+    `start` is where its body begins, or itself if it has none; `end` is behind it; `received_ms` is the clock of the file's machine.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class BodyFrame:
-    """A body in the file: the event that it belongs to, and the bytes of its frame from `start` to `end`."""
-
-    event: bytes
     start: int
     end: int
+    received_ms: int
+    packet: Packet
+    body: Body | None
+
+    def whole(self) -> Packet:
+        """Give the packet with its nonce and body, if they are there."""
+        found = self.body.of(self.packet.hash) if self.body else None
+        return replace(self.packet, nonce=found[0], body=found[1]) if found else self.packet
 
 
-def frame(text: str) -> bytes:
-    """Give a frame that holds a JSON text of one line."""
-    data = text.encode()
-    return b"\n%d %s %s\n" % (len(data), _sum(data), data)
+class Reader:
+    """Finds the events in a file that is fed piece by piece, from any offset on; keeps no more than a frame."""
+
+    def __init__(self, offset: int = 0) -> None:
+        self._offset = offset
+        self._rest = b""
+        self._before: Body | None = None
+
+    def feed(self, data: bytes) -> Iterator[Placed]:
+        """Take in the bytes that follow, and give the events that end in them."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            start, self._offset = self._offset, self._offset + len(line) + 1
+            if line.startswith(b"@"):
+                placed = self._event(line, start)
+                self._before = None
+                if placed is not None:
+                    yield placed
+            elif line:
+                self._before = Body(start, line)
+        if len(self._rest) > LONGEST:
+            self._offset += len(self._rest)
+            self._rest = b""
+
+    def _event(self, line: bytes, at: int) -> Placed | None:
+        stamp = _STAMP.match(line)
+        found = _EVENT.fullmatch(_content(line[stamp.end() :])) if stamp else None
+        if stamp is None or found is None:
+            return None
+        start, length = int(stamp[2]) + int(stamp[3]), int(found[4])
+        if at != start + length + 1:
+            return None
+        packet = _packet(found)
+        if packet is None:
+            return None
+        body = self._before
+        if body is None or (body.start, len(body.line)) != (start + 1, length - 2):
+            body = None
+        return Placed(start, at + len(line) + 1, int(stamp[1]), packet, body)
 
 
 def first(log: str) -> bytes:
     """Give the frame that names a log."""
-    return frame(json.dumps({"log": log, "opskit": "changelog", "version": 1}, sort_keys=True))
-
-
-def framed(packets: Iterable[Packet]) -> bytes:
-    """Give the frames of events and their bodies."""
-    return b"".join(_framed(packet) for packet in packets)
+    fields = {"log": log, "opskit": "changelog", "version": 1}
+    return _frame(json.dumps(fields, separators=(",", ":")).encode())
 
 
 def log_of(data: bytes) -> str:
-    """Give the name of the log from the beginning of its file; "" if this is none, raises ValueError for a newer one."""
-    for line in data.split(b"\n"):
-        found = _content(line)
-        if isinstance(found, dict) and isinstance(found.get("log"), str):
-            if found.get("version") != 1:
-                raise ValueError("written by a newer opskit")
-            return str(found["log"])
-    return ""
+    """Give the name of the log that begins with `data`; "" if that is none, raises ValueError for a newer format."""
+    line = data[1:].partition(b"\n")[0] if data.startswith(b"\n") else b""
+    found = _json(_content(line))
+    if not isinstance(found, dict) or found.get("opskit") != "changelog":
+        return ""
+    log = found.get("log")
+    if found.get("version") != 1:
+        raise ValueError("a newer format")
+    return log if isinstance(log, str) and re.fullmatch("[0-9a-f]{32}", log) else ""
 
 
-class Frames:
-    """Reads a file piece by piece, from any offset behind a frame on."""
+def framed(packets: Iterable[Packet]) -> bytes:
+    """Give the frames of events and their bodies as a push brings them, with blanks for clock and place.
 
-    def __init__(self, offset: int = 0) -> None:
-        self.offset = offset
-        """Behind the last whole line that was read."""
-        self.bodies: list[BodyFrame] = []
-        self._rest = b""
-        self._at_ms = 0
-        self._waiting: dict[bytes, tuple[bytes, bytes]] = {}
-
-    def feed(self, data: bytes) -> Iterator[Placed]:
-        """Take in the bytes that follow, and give the events in them."""
-        whole, line_feed, self._rest = (self._rest + data).rpartition(b"\n")
-        for line in (whole + line_feed).splitlines(keepends=True) if line_feed else ():
-            start, self.offset = self.offset, self.offset + len(line)
-            yield from self._line(line.removesuffix(b"\n"), start)
-
-    def _line(self, line: bytes, start: int) -> Iterator[Placed]:
-        if stamp := _STAMP.fullmatch(line):
-            self._at_ms = int(stamp[1]) * 1000
-            return
-        found = _content(line)
-        if not isinstance(found, dict):
-            return
-        try:
-            if "event" in found:
-                packet = Packet.from_json(json.dumps(found["event"]))
-                nonce, body = self._waiting.pop(packet.hash, (None, None))
-                whole = replace(packet, nonce=nonce, body=body)
-                yield Placed(self.offset, whole, self._at_ms)
-            elif "of" in found:
-                event = bytes.fromhex(found["of"])
-                body = _text(found, "body")
-                self._waiting[event] = bytes.fromhex(found["nonce"]), body
-                self.bodies.append(BodyFrame(event, start, self.offset - 1))
-        except (ValueError, TypeError, KeyError):
-            return  # whole, but not ours
+    Raises ValueError for an event that no reader would take.
+    """
+    data = bytearray()
+    for packet in packets:
+        body = _body(packet)
+        event = _event(packet, len(body))
+        if max(len(body), len(event)) > LONGEST:
+            raise ValueError(f"event {packet.seq} is longer than {LONGEST // 2**20} MiB")
+        data += body + b"\n%s%015d %s\n" % (BLANK, len(data), event)
+    return bytes(data)
 
 
-def _framed(packet: Packet) -> bytes:
-    bare = replace(packet, nonce=None, body=None)
-    event = frame(f'{{"event":{bare.to_json()}}}')
+def stamped(data: bytes, *, start: int, now_ms: int) -> bytes:
+    """Put the clock and the place into the frames of a push; as long as before."""
+    return data.replace(b"\n" + BLANK, b"\n@%013d+%015d+" % (now_ms, start))
+
+
+def _event(packet: Packet, body: int) -> bytes:
+    bare = replace(packet, nonce=None, body=None).to_json().encode()
+    names = (packet.hash.hex().encode(), packet.seq, packet.writer.hex().encode(), body, bare)
+    return _line(b'{"event":"%s","seq":%d,"writer":"%s","body":%d,"packet":%s}' % names)
+
+
+def _body(packet: Packet) -> bytes:
     if packet.nonce is None or packet.body is None:
-        return event
-    fields: dict[str, str] = {"of": packet.hash.hex(), "nonce": packet.nonce.hex()}
+        return b""
+    fields = {"of": packet.hash.hex(), "nonce": packet.nonce.hex()}
     try:
         fields["body"] = packet.body.decode()
     except UnicodeDecodeError:
         fields["body_hex"] = packet.body.hex()
-    return frame(json.dumps(fields, sort_keys=True, ensure_ascii=False)) + event
+    return _frame(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def _text(found: dict[str, object], name: str) -> bytes:
-    if isinstance(text := found.get(name), str):
-        return text.encode()
-    return bytes.fromhex(str(found[f"{name}_hex"]))
+def _packet(found: re.Match[bytes]) -> Packet | None:
+    """Give the packet of an event's frame, if it is what the frame says."""
+    try:
+        packet = Packet.from_json(found[5].decode())
+        named = (bytes.fromhex(found[1].decode()), int(found[2]), bytes.fromhex(found[3].decode()))
+    except (ValueError, RecursionError):
+        return None
+    return packet if (packet.hash, packet.seq, packet.writer) == named else None
 
 
-def _content(line: bytes) -> object:
-    """Give what a line holds if it is a whole frame, else None."""
+def _frame(text: bytes) -> bytes:
+    return b"\n%s\n" % _line(text)
+
+
+def _line(text: bytes) -> bytes:
+    return b"%d %s %s" % (len(text), _sum(text), text)
+
+
+def _content(line: bytes) -> bytes:
+    """Give what a line holds if it is a whole frame, else nothing."""
     match = _FRAME.fullmatch(line)
     if match is None or int(match[1]) != len(match[3]) or match[2] != _sum(match[3]):
-        return None
+        return b""
+    return match[3]
+
+
+def _json(text: bytes) -> object:
     try:
-        return json.loads(match[3])
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
