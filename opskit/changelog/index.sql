@@ -1,25 +1,30 @@
 -- What is derived from the events so that questions stay fast; dropped and rebuilt from them
--- whenever INDEX_VERSION changes.
+-- whenever INDEX_VERSION changes. It is the same in whatever order the events came.
+--
+-- hlc is the clock by which entries are ordered: the event's own, but not later than a minute after an
+-- upstream received it. hash (of the event) decides between equal clocks.
 
 -- One row a line of `opskit log`: a rollout (all its events), or an event that stands alone (a
 -- note, a kind we do not know).
 CREATE TABLE entry (
-    id INTEGER PRIMARY KEY,                     -- event.n of the first event
+    id INTEGER PRIMARY KEY,                     -- event.n of the event of it that was stored first
     rollout TEXT UNIQUE,                        -- NULL for an event that stands alone
     kind TEXT NOT NULL,                         -- 'rollout', 'note', or the unknown kind
     action TEXT NOT NULL,
     service TEXT NOT NULL,
     environment TEXT NOT NULL,
     actor TEXT NOT NULL,
-    at_ms INTEGER NOT NULL,                     -- the writer's wall clock
+    at_ms INTEGER NOT NULL,                     -- the writer's wall clock, set right as far as that is known
     hlc INTEGER NOT NULL,
+    hash BLOB NOT NULL,                         -- the event that all this is from
+    rank INTEGER NOT NULL,                      -- 2 if that is the start of the rollout, 1 a recovery, 0 any other
     outcome TEXT NOT NULL,                      -- '' until a finished event came
     settled INTEGER NOT NULL                    -- hlc of that finished event
 ) STRICT;
 
-CREATE INDEX entry_hlc ON entry (hlc);
+CREATE INDEX entry_hlc ON entry (hlc, hash, kind, action, environment, actor, outcome, at_ms, rollout);
 
-CREATE INDEX entry_service ON entry (service, hlc);
+CREATE INDEX entry_service ON entry (service, hlc, hash);
 
 CREATE TABLE touched (
     host TEXT NOT NULL,
@@ -27,15 +32,24 @@ CREATE TABLE touched (
     PRIMARY KEY (host, entry)
 ) STRICT, WITHOUT ROWID;
 
--- What runs where, and the rollout that made it so: the first of those that found it so ever since.
+-- Every release that a rollout is known to have left live on a host.
+CREATE TABLE result (
+    service TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    host TEXT NOT NULL,
+    hlc INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    release TEXT NOT NULL,
+    rollout TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (service, environment, host, hlc, hash)
+) STRICT, WITHOUT ROWID;
+
+-- The hosts of which there is a result.
 CREATE TABLE live (
     service TEXT NOT NULL,
     environment TEXT NOT NULL,
     host TEXT NOT NULL,
-    release TEXT NOT NULL,
-    rollout TEXT NOT NULL,
-    at_ms INTEGER NOT NULL,
-    hlc INTEGER NOT NULL,
     PRIMARY KEY (service, environment, host)
 ) STRICT, WITHOUT ROWID;
 
@@ -47,5 +61,13 @@ CREATE TABLE known_release (
     label TEXT NOT NULL,
     PRIMARY KEY (service, environment, release)
 ) STRICT, WITHOUT ROWID;
+
+-- Who acted, each once: a part of a name is looked for among few.
+CREATE TABLE actor (
+    actor TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+-- What people search for, by the number of the event that it stands in.
+CREATE VIRTUAL TABLE words USING fts5 (said, tokenize = "unicode61 remove_diacritics 2");
 
 CREATE TABLE index_version (version INTEGER NOT NULL) STRICT;

@@ -11,6 +11,7 @@ from opskit.changelog.event import Event, Header, read_body
 from opskit.changelog.folding import alone, moment, rollout
 from opskit.changelog.machine import is_running
 from opskit.changelog.records import RUNNING, UNFINISHED, Entry, LiveRecord
+from opskit.changelog.search import match_of
 from opskit.changelog.sql import statement
 from opskit.errors import UnknownNameError
 
@@ -31,12 +32,14 @@ _CONDITIONS = {
     "service": "service = :service",
     "environment": "environment = :environment",
     "action": "iif(kind = 'rollout', action, kind) = :action",
-    "actor": "instr(lower(actor), lower(:actor)) > 0",
+    "actor": "actor IN (SELECT a.actor FROM actor a WHERE instr(lower(a.actor), lower(:actor)) > 0)",
     "hosts": "id IN (SELECT entry FROM touched WHERE host IN (SELECT value FROM json_each(:hosts)))",
     "outcome": "outcome = :outcome AND kind = 'rollout'",
     "since": "at_ms >= :since AND hlc >= :since_hlc",
     "until": "at_ms < :until",
     "kind": "kind = :kind",
+    "grep": "id IN (SELECT coalesce(r.id, e.n) FROM words w JOIN event e ON e.n = w.rowid "
+    "LEFT JOIN entry r ON r.rollout = e.rollout AND e.kind <> 'note' WHERE words MATCH :grep)",
     "ids": "id IN (SELECT value FROM json_each(:ids))",
 }
 
@@ -47,7 +50,7 @@ class Filter:
 
     `hosts`: any of them was touched. `actor`: a part of the name. `action`: deploy, rollback,
     restart, task, exec, or note. `outcome`: as in RolloutRecord. `since` is included, `until` is
-    not. `limit`: the newest so many, 0 for all.
+    not. `limit`: the newest so many, 0 for all. `grep`: words that stand in it, as `search.match_of` reads them.
     """
 
     service: str = ""
@@ -59,6 +62,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 0
+    grep: str = ""
 
 
 def entries(
@@ -147,7 +151,7 @@ def _find(
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     limit = -1 if wanted.outcome in OPEN_OUTCOMES else wanted.limit or -1
     return connection.execute(
-        f"SELECT id, rollout FROM entry {where} ORDER BY hlc DESC, id DESC LIMIT :limit",  # noqa: S608 - only our own words
+        f"SELECT id, rollout FROM entry {where} ORDER BY hlc DESC, hash DESC LIMIT :limit",  # noqa: S608 - only our own words
         {**values, "limit": limit},
     ).fetchall()
 
@@ -161,6 +165,7 @@ def _values(wanted: Filter, kind: str, ids: Sequence[int] | None) -> dict[str, o
         "hosts": json.dumps(wanted.hosts) if wanted.hosts else "",
         "outcome": wanted.outcome,
         "kind": kind,
+        "grep": match_of(wanted.grep) if wanted.grep else "",
     }
     values = {name: value for name, value in values.items() if value}
     if wanted.outcome in OPEN_OUTCOMES:

@@ -27,19 +27,16 @@ SELECT 1 FROM event WHERE hash = ?
 -- name: write_the_same
 UPDATE home SET inode = inode
 
--- name: start_entry
-INSERT INTO entry (id, rollout, kind, action, service, environment, actor, at_ms, hlc, outcome, settled)
-VALUES (:n, :rollout, :entry_kind, :action, :service, :environment, :actor, :at_ms, :hlc, '', 0)
+-- name: add_entry
+INSERT INTO entry (id, rollout, kind, action, service, environment, actor, at_ms, hlc, hash, rank, outcome, settled)
+VALUES (:n, :rollout, :entry_kind, :action, :service, :environment, :actor, :at_ms, :hlc, :hash, :rank, '', 0)
 ON CONFLICT (rollout) DO UPDATE SET action = excluded.action, service = excluded.service, environment = excluded.environment,
-    actor = excluded.actor, at_ms = excluded.at_ms, hlc = excluded.hlc
-
--- name: find_or_add_entry
-INSERT INTO entry (id, rollout, kind, action, service, environment, actor, at_ms, hlc, outcome, settled)
-VALUES (:n, :rollout, :entry_kind, :action, :service, :environment, :actor, :at_ms, :hlc, '', 0)
-ON CONFLICT (rollout) DO NOTHING
+    actor = excluded.actor, at_ms = excluded.at_ms, hlc = excluded.hlc, hash = excluded.hash, rank = excluded.rank
+WHERE excluded.rank > entry.rank OR (excluded.rank = entry.rank AND (excluded.hlc, excluded.hash) < (entry.hlc, entry.hash))
 
 -- name: settle
-UPDATE entry SET outcome = :outcome, settled = :hlc WHERE rollout = :rollout AND settled < :hlc
+UPDATE entry SET outcome = :outcome, settled = :hlc
+WHERE rollout = :rollout AND (settled, outcome) < (:hlc, :outcome)
 
 -- name: entry_of_rollout
 SELECT id FROM entry WHERE rollout = ?
@@ -47,24 +44,57 @@ SELECT id FROM entry WHERE rollout = ?
 -- name: touch
 INSERT INTO touched (host, entry) VALUES (?, ?) ON CONFLICT DO NOTHING
 
--- name: set_live
-INSERT INTO live (service, environment, host, release, rollout, at_ms, hlc)
-VALUES (:service, :environment, :host, :release, :rollout, :at_ms, :hlc)
-ON CONFLICT (service, environment, host) DO UPDATE
-SET release = excluded.release, hlc = excluded.hlc,
-    rollout = iif(excluded.release = live.release, live.rollout, excluded.rollout),
-    at_ms = iif(excluded.release = live.release, live.at_ms, excluded.at_ms)
-WHERE excluded.hlc >= live.hlc
+-- name: add_result
+INSERT INTO result (service, environment, host, hlc, hash, release, rollout, at_ms)
+VALUES (:service, :environment, :host, :hlc, :hash, :release, :rollout, :at_ms) ON CONFLICT DO NOTHING
+
+-- name: add_live
+INSERT INTO live (service, environment, host) VALUES (:service, :environment, :host) ON CONFLICT DO NOTHING
+
+-- name: forget_results
+DELETE FROM result WHERE service = :service AND environment = :environment AND hash = :hash
+
+-- name: add_actor
+INSERT INTO actor (actor) VALUES (?) ON CONFLICT DO NOTHING
+
+-- name: add_words
+INSERT INTO words (rowid, said) VALUES (?, ?)
+
+-- name: place_entry
+UPDATE entry SET hlc = :hlc WHERE hash = :hash AND hlc > :hlc
+
+-- name: place_end
+UPDATE entry SET settled = :hlc WHERE rollout = :rollout AND settled = :old
+
+-- name: indexed
+SELECT e.hash, e.header, b.body FROM event e LEFT JOIN body b USING (n) WHERE e.n = ?
 
 -- name: know_release
 INSERT INTO known_release (service, environment, release, revision, label)
 VALUES (:service, :environment, :release, :revision, :label)
 ON CONFLICT (service, environment, release) DO UPDATE SET revision = excluded.revision, label = excluded.label
-WHERE excluded.revision <> ''
+WHERE (excluded.revision, excluded.label) > (known_release.revision, known_release.label)
 
 -- name: live
-SELECT l.host, l.release, coalesce(k.revision, ''), coalesce(k.label, ''), l.rollout, l.at_ms
-FROM live l LEFT JOIN known_release k USING (service, environment, release)
+SELECT l.host, newest.release, coalesce(k.revision, ''), coalesce(k.label, ''), first.rollout, first.at_ms
+FROM live l
+JOIN result newest ON (newest.service, newest.environment, newest.host) = (l.service, l.environment, l.host)
+    AND (newest.hlc, newest.hash) = (
+        SELECT r.hlc, r.hash FROM result r
+        WHERE r.service = l.service AND r.environment = l.environment AND r.host = l.host
+        ORDER BY r.hlc DESC, r.hash DESC LIMIT 1)
+JOIN result first ON (first.service, first.environment, first.host) = (l.service, l.environment, l.host)
+    AND (first.hlc, first.hash) = (
+        SELECT r.hlc, r.hash FROM result r
+        WHERE r.service = l.service AND r.environment = l.environment AND r.host = l.host
+            AND r.release = newest.release AND r.hlc >= coalesce((
+                SELECT o.hlc FROM result o
+                WHERE o.service = l.service AND o.environment = l.environment AND o.host = l.host
+                    AND o.release <> newest.release
+                ORDER BY o.hlc DESC LIMIT 1), 0)
+        ORDER BY r.hlc, r.hash LIMIT 1)
+LEFT JOIN known_release k
+    ON (k.service, k.environment, k.release) = (l.service, l.environment, newest.release)
 WHERE l.service = ? AND l.environment = ?
 ORDER BY l.host
 
@@ -106,7 +136,9 @@ ORDER BY e.seq
 SELECT e.hash FROM event e JOIN writer w USING (wid) WHERE w.writer = ? AND e.seq = ?
 
 -- name: everything
-SELECT e.n, e.header, b.body FROM event e LEFT JOIN body b USING (n) ORDER BY e.n
+SELECT e.n, e.hash, e.header, b.body,
+    coalesce((SELECT min(p.received_ms) FROM place p WHERE p.n = e.n AND p.received_ms > 0), 0)
+FROM event e LEFT JOIN body b USING (n) ORDER BY e.n
 
 -- name: salvage
 SELECT w.writer, w.public_key, e.seq, e.prev, e.header, e.signature, b.nonce, b.body

@@ -248,15 +248,20 @@ def write(
     event: Event,
     nonce: bytes | None,
     body: bytes | None,
+    *,
+    received_ms: int = 0,
 ) -> int:
-    """Add a checked event to the end of its chain, within the caller's transaction; gives its number."""
+    """Add a checked event to the end of its chain, within the caller's transaction; gives its number.
+
+    `received_ms` is when an upstream received it, 0 if that is not known.
+    """
     header = event.header
     place = (wid, header.seq, event.prev, event.hash, event.signed, event.signature)
     values = (*place, header.hlc, header.kind, header.rollout)
     n = connection.execute(statement("add_event"), values).lastrowid or 0
     if nonce is not None and body is not None:
         connection.execute(statement("add_body"), (n, nonce, body))
-    index.add(connection, n, event.signed, event.body)
+    index.add(connection, n, event.hash, event.signed, event.body, received_ms=received_ms)
     return n
 
 

@@ -99,6 +99,7 @@ class Taker:
         held = _event_at(db, writer, arrival.seq)
         if held is not None and held[1] == receipt.hash:
             self._place(db, held[0], arrival)
+            index.place(db, held[0], receipt.received_ms)
             return
         if db.execute(statement("is_evidence"), {"hash": receipt.hash}).fetchone():
             return
@@ -136,7 +137,6 @@ class Taker:
             db.execute(statement("add_shared"), (self._log, writer.wid, arrival.seq))
             if receipt.role:
                 db.execute(statement("add_role"), (receipt.role, writer.wid))
-        index.place(db, n, receipt.received_ms)
 
     def _refuse(self, db: sqlite3.Connection, packet: Packet, why: str) -> None:
         refuse(db, packet, why)
@@ -200,7 +200,7 @@ def append(
     whole = not found.body_damage or found.body_damage == "malformed" or not found.readable
     keep = whole and not redaction.is_redacted(db, packet.hash)
     nonce, body = (packet.nonce, packet.body) if keep else (None, None)
-    n = write(db, writer.wid, found.event, nonce, body)
+    n = write(db, writer.wid, found.event, nonce, body, received_ms=received_ms)
     target = redaction.target(found.event.header.kind, found.event.body)
     if target is not None:
         redaction.obey(db, target, packet.hash)

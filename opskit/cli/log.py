@@ -58,6 +58,11 @@ LOOK_UPSTREAM = 3.0  # seconds
 @click.option(
     "--outcome", type=click.Choice(get_args(Outcome)), help="Only rollouts that came out so."
 )
+@click.option(
+    "--grep",
+    metavar="TEXT",
+    help='Only with these words in reasons, notes, errors, commits: all of them, "a phrase", begin*.',
+)
 @click.option("--since", metavar="TIME", help="Only from then on: 2h, 'yesterday 14:00', a date.")
 @click.option("--until", metavar="TIME", help="Only before then.")
 @click.option(
@@ -85,6 +90,7 @@ def log(
     actor: str | None,
     kind: Kind | None,
     outcome: Outcome | None,
+    grep: str | None,
     since: str | None,
     until: str | None,
     limit: int | None,
@@ -99,7 +105,7 @@ def log(
     that one: its hosts, commits, output and notes. Without --env, all environments are shown.
     """
     most = limit or (PAGE_LIMIT if web else DEFAULT_LIMIT)
-    wishes = Wishes(service, environment, hosts, actor, kind, outcome, since, until, most)
+    wishes = Wishes(service, environment, hosts, actor, kind, outcome, grep, since, until, most)
     _check_together(rollout, wishes, follow=follow, as_json=as_json, as_csv=as_csv, web=web)
     config = wiring.read_config()
     with sharing.open_changelog(config, every=LOOK_UPSTREAM if follow else None) as changelog:
@@ -125,6 +131,7 @@ class Wishes:
     actor: str | None = None
     kind: str | None = None
     outcome: str | None = None
+    grep: str | None = None
     since: str | None = None
     until: str | None = None
     limit: int = DEFAULT_LIMIT
@@ -140,6 +147,7 @@ class Wishes:
             actor=self.actor or "",
             action=self.kind or "",
             outcome=self.outcome or "",
+            grep=self.grep or "",
             since=_time(self.since),
             until=_time(self.until),
             limit=self.limit,

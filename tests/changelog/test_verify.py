@@ -129,7 +129,7 @@ def first_problem(changelog: Changelog) -> str:
             "index entry",
             "what the events say",
         ),
-        (["UPDATE live SET release = 'r1'"], "index live", "what the events say"),
+        (["UPDATE result SET release = 'r1'"], "index result", "what the events say"),
         (["DELETE FROM touched WHERE host = 'web01'"], "index touched", "what the events say"),
         (
             ["UPDATE known_release SET revision = 'x'"],

@@ -1,10 +1,6 @@
 PRAGMA application_id=1869640555;
 PRAGMA user_version=1;
 BEGIN TRANSACTION;
-CREATE TABLE actor (
-    actor TEXT PRIMARY KEY
-) STRICT, WITHOUT ROWID;
-INSERT INTO "actor" VALUES('ann@laptop');
 CREATE TABLE alarm (
     id INTEGER PRIMARY KEY,
     at_ms INTEGER NOT NULL,
@@ -29,24 +25,6 @@ CREATE TABLE clock (
     boot TEXT NOT NULL,
     since_boot_ms INTEGER NOT NULL                                  -- wall clock minus time since boot
 ) STRICT;
-CREATE TABLE entry (
-    id INTEGER PRIMARY KEY,                     -- event.n of the event of it that was stored first
-    rollout TEXT UNIQUE,                        -- NULL for an event that stands alone
-    kind TEXT NOT NULL,                         -- 'rollout', 'note', or the unknown kind
-    action TEXT NOT NULL,
-    service TEXT NOT NULL,
-    environment TEXT NOT NULL,
-    actor TEXT NOT NULL,
-    at_ms INTEGER NOT NULL,                     -- the writer's wall clock, set right as far as that is known
-    hlc INTEGER NOT NULL,
-    hash BLOB NOT NULL,                         -- the event that all this is from
-    rank INTEGER NOT NULL,                      -- 2 if that is the start of the rollout, 1 a recovery, 0 any other
-    outcome TEXT NOT NULL,                      -- '' until a finished event came
-    settled INTEGER NOT NULL                    -- hlc of that finished event
-) STRICT;
-INSERT INTO "entry" VALUES(1,'7y9yhnkemb','rollout','deploy','shop','production','ann@laptop',1795392000010,117662810112655361,X'313CF4007BFEE2CB3CD67D0398E7855FF5F58B94C000B33FCECC8C9F67C71E48',2,'partial',117662810113966083);
-INSERT INTO "entry" VALUES(4,NULL,'note','','shop','production','ann@laptop',1795392000040,117662810114621444,X'50AE562347101095634ACA626EA91BC86B911335EEDAF1BD67CF2D541A4E580F',0,'',0);
-INSERT INTO "entry" VALUES(5,NULL,'verdict','','','','ann@laptop',1795392000050,117662810115276805,X'DF55CE1EEDFB8047BE1A796DFDBE1303C660CEE2505CA865CD447E2A9F95ABA9',0,'',0);
 CREATE TABLE event (
     n INTEGER PRIMARY KEY,
     wid INTEGER NOT NULL REFERENCES writer,
@@ -79,25 +57,6 @@ CREATE TABLE home (
     inode INTEGER NOT NULL
 ) STRICT;
 INSERT INTO "home" VALUES(1,1,'golden',1);
-CREATE TABLE index_version (version INTEGER NOT NULL) STRICT;
-INSERT INTO "index_version" VALUES(3);
-CREATE TABLE known_release (
-    service TEXT NOT NULL,
-    environment TEXT NOT NULL,
-    release TEXT NOT NULL,
-    revision TEXT NOT NULL,
-    label TEXT NOT NULL,
-    PRIMARY KEY (service, environment, release)
-) STRICT, WITHOUT ROWID;
-INSERT INTO "known_release" VALUES('shop','production','20261123-01','1111111111111111111111111111111111111111','v1');
-INSERT INTO "known_release" VALUES('shop','production','20261123-02','2222222222222222222222222222222222222222','v2');
-CREATE TABLE live (
-    service TEXT NOT NULL,
-    environment TEXT NOT NULL,
-    host TEXT NOT NULL,
-    PRIMARY KEY (service, environment, host)
-) STRICT, WITHOUT ROWID;
-INSERT INTO "live" VALUES('shop','production','web01');
 CREATE TABLE log (
     log TEXT PRIMARY KEY,                                           -- a UUID in hex
     url TEXT NOT NULL,
@@ -139,72 +98,12 @@ CREATE TABLE refused (
     packet TEXT NOT NULL,
     seen_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE result (
-    service TEXT NOT NULL,
-    environment TEXT NOT NULL,
-    host TEXT NOT NULL,
-    hlc INTEGER NOT NULL,
-    hash BLOB NOT NULL,
-    release TEXT NOT NULL,
-    rollout TEXT NOT NULL,
-    at_ms INTEGER NOT NULL,
-    PRIMARY KEY (service, environment, host, hlc, hash)
-) STRICT, WITHOUT ROWID;
-INSERT INTO "result" VALUES('shop','production','web01',117662810113310722,X'655A5FCC2504B6597C31705DEABCC315DBA64971D214F4B698C7C8EBCCFF00A3','20261123-02','7y9yhnkemb',1795392000020);
 CREATE TABLE shared (
     log TEXT NOT NULL REFERENCES log,
     wid INTEGER NOT NULL REFERENCES writer,
     seq INTEGER NOT NULL,
     PRIMARY KEY (log, wid)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE touched (
-    host TEXT NOT NULL,
-    entry INTEGER NOT NULL,
-    PRIMARY KEY (host, entry)
-) STRICT, WITHOUT ROWID;
-INSERT INTO "touched" VALUES('web01',1);
-INSERT INTO "touched" VALUES('web01',4);
-INSERT INTO "touched" VALUES('web02',1);
-INSERT INTO sqlite_master(type,name,tbl_name,rootpage,sql)VALUES('table','words','words',0,'CREATE VIRTUAL TABLE words USING fts5 (said, tokenize = "unicode61 remove_diacritics 2")');
-INSERT INTO "words" VALUES('fix the cart – größer
-the work tree was dirty
-v2
-Fix "the" cart\
-Ann
-2222222222222222222222222222222222222222');
-INSERT INTO "words" VALUES('the health check failed
-502 Bad Gateway
-[31m');
-INSERT INTO "words" VALUES('1 host failed, 0 allowed');
-INSERT INTO "words" VALUES('the cart is slow since this one');
-INSERT INTO "words" VALUES('7y9yhnkemb');
-CREATE TABLE 'words_config'(k PRIMARY KEY, v) WITHOUT ROWID;
-INSERT INTO "words_config" VALUES('version',4);
-CREATE TABLE 'words_content'(id INTEGER PRIMARY KEY, c0);
-INSERT INTO "words_content" VALUES(1,'fix the cart – größer
-the work tree was dirty
-v2
-Fix "the" cart\
-Ann
-2222222222222222222222222222222222222222');
-INSERT INTO "words_content" VALUES(2,'the health check failed
-502 Bad Gateway
-[31m');
-INSERT INTO "words_content" VALUES(3,'1 host failed, 0 allowed');
-INSERT INTO "words_content" VALUES(4,'the cart is slow since this one');
-INSERT INTO "words_content" VALUES(5,'7y9yhnkemb');
-CREATE TABLE 'words_data'(id INTEGER PRIMARY KEY, block BLOB);
-INSERT INTO "words_data" VALUES(1,X'0524');
-INSERT INTO "words_data" VALUES(10,X'000000000101010001010101');
-INSERT INTO "words_data" VALUES(137438953473,X'0000012E023030030205010131030202012832323232323232323232323232323232323232323232323232323232323232323232323232323232010210010333316D0202090103353032020206010A37793979686E6B656D620502020107616C6C6F77656403020602026E6E01020F01036261640202070104636172740104040C03020302046865636B0202040105646972747901020A01066661696C6564020205010204020269780104020C0107676174657761790202080206726FC39F657201020501066865616C746802020302036F73740302030102697304020401036F6E65040208010573696E636504020602036C6F77040205010374686501060305090102020202020302697304020702037265650102080102763201020B010377617301020902036F726B0102070406062D08080F0C07080D090A0E080C0B0B0807080A081007080708');
-CREATE TABLE 'words_docsize'(id INTEGER PRIMARY KEY, sz BLOB);
-INSERT INTO "words_docsize" VALUES(1,X'0F');
-INSERT INTO "words_docsize" VALUES(2,X'08');
-INSERT INTO "words_docsize" VALUES(3,X'05');
-INSERT INTO "words_docsize" VALUES(4,X'07');
-INSERT INTO "words_docsize" VALUES(5,X'01');
-CREATE TABLE 'words_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
-INSERT INTO "words_idx" VALUES(1,X'',2);
 CREATE TABLE writer (
     wid INTEGER PRIMARY KEY,
     writer BLOB NOT NULL UNIQUE CHECK (length(writer) = 32),        -- SHA-256 of the public key
@@ -235,6 +134,4 @@ WHEN NEW.seq <> (SELECT head_seq + 1 FROM writer WHERE wid = NEW.wid)
 BEGIN SELECT RAISE(ABORT, 'chain gap or fork'); END;
 CREATE TRIGGER event_becomes_the_head AFTER INSERT ON event
 BEGIN UPDATE writer SET head_seq = NEW.seq, head_hash = NEW.hash WHERE wid = NEW.wid; END;
-CREATE INDEX entry_hlc ON entry (hlc, hash, kind, action, environment, actor, outcome, at_ms, rollout);
-CREATE INDEX entry_service ON entry (service, hlc, hash);
 COMMIT;
