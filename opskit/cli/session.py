@@ -127,11 +127,13 @@ def carry_out(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], 
 def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Report]) -> Report:
     """Do what was planned, shown as it goes, stoppable by signals."""
     from opskit.changelog.machine import actor_here
+    from opskit.cli import vouching
     from opskit.cli.render import progress
     from opskit.rollout.context import Run
     from opskit.rollout.facts import Teller
     from opskit.rollout.stop import Stop
 
+    vouching.keep_enrolled(session.changelog, session.config.changelog)
     with progress.shown(plan, as_json=choice.as_json) as listener:
         tell, stop = Teller(listener), Stop()
         run = Run(

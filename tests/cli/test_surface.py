@@ -33,6 +33,7 @@ FRAME = {
     "sharing",
     "stopping",
     "upstreams",
+    "vouching",
     "web",
     "wiring",
 }

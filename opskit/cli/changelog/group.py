@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from opskit.cli.changelog.enroll import enroll
 from opskit.cli.changelog.export import export
 from opskit.cli.changelog.import_ import import_
 from opskit.cli.changelog.init import init
 from opskit.cli.changelog.rebuild import rebuild
 from opskit.cli.changelog.redact import redact
+from opskit.cli.changelog.revoke import revoke
 from opskit.cli.changelog.show import show
 from opskit.cli.changelog.sync import sync
 from opskit.cli.changelog.verify import verify
+from opskit.cli.changelog.writers import writers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 COMMANDS: Sequence[click.Command] = (
     init,
     sync,
+    writers,
+    enroll,
+    revoke,
     verify,
     show,
     redact,

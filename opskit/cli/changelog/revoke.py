@@ -1,0 +1,102 @@
+"""`opskit changelog revoke`: from some event on, what a writer says counts for nobody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from opskit.cli import options, sharing, vouching, wiring
+from opskit.cli.render import envelope, text
+from opskit.errors import AttestationError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opskit.changelog import Changelog, Event
+    from opskit.changelog.judging import WriterRecord
+    from opskit.config.model import ChangelogSettings
+
+SHORTEST = 4
+
+
+@click.command()
+@click.argument("writer")
+@click.option("--after", metavar="EVENT", help="Its last event that counts; else the newest here.")
+@click.option("--all", "everything", is_flag=True, help="None of its events counts.")
+@options.why
+@options.yes
+@options.as_json
+def revoke(
+    writer: str,
+    *,
+    after: str | None,
+    everything: bool,
+    why: str | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Mark what a writer says as revoked, from some event on.
+
+    For a laptop that was lost or a key that was stolen. WRITER is the beginning of an id that `opskit changelog writers` shows. Nothing is removed;
+    `opskit log` marks its later events as revoked. Where allowed_signers are configured it counts only if you sign for your own machine.
+    """
+    reason = _checked(why, after, everything=everything)
+    config = wiring.read_config()
+    with sharing.open_changelog(config) as changelog:
+        found = the_one(writer, changelog.writers(config.changelog))
+        last = 0 if everything else _last(changelog, found, after)
+        what = f"writer {found.writer[:12]} ({found.machine or found.role or 'unknown machine'})"
+        options.ask(f"revoke what {what} wrote after its event {last}?", yes=yes)
+        event = _revoke(changelog, config.changelog, found.writer, last, reason)
+    if as_json:
+        said = {"writer": found.writer, "last_seq": last, "event": event.id}
+        return envelope.show("changelog", said)
+    text.say(f"{what} is revoked after its event {last}, recorded as {event.id}")
+    return 0
+
+
+def _checked(why: str | None, after: str | None, *, everything: bool) -> str:
+    """Give the reason; raises UsageError if there is none, or if the options contradict each other."""
+    if not (why or "").strip():
+        raise UsageError("a revocation wants its reason", hint="add -m/--why TEXT")
+    if after and everything:
+        raise UsageError("--after and --all exclude each other", hint="leave one out")
+    return (why or "").strip()
+
+
+def the_one(prefix: str, writers: Sequence[WriterRecord]) -> WriterRecord:
+    """Give the only writer whose id starts so; raises UnknownNameError."""
+    found = [each for each in writers if each.writer.startswith(prefix.lower())]
+    if len(prefix) < SHORTEST or not found:
+        hint = (
+            f"give at least {SHORTEST} characters of an id that `opskit changelog writers` shows"
+        )
+        raise UnknownNameError(f"no writer {prefix!r}", hint=hint)
+    if len(found) > 1:
+        which = ", ".join(each.writer[:16] for each in found)
+        raise UnknownNameError(f"several writers start with {prefix!r}", hint=f"one of: {which}")
+    return found[0]
+
+
+def _last(changelog: Changelog, writer: WriterRecord, after: str | None) -> int:
+    if not after:
+        return writer.events
+    header = changelog.show(after).event.header
+    if header.writer != writer.writer:
+        what = f"{after} is an event of writer {header.writer[:12]}"
+        raise UsageError(what, hint=f"name one of writer {writer.writer[:12]}")
+    return header.seq
+
+
+def _revoke(
+    changelog: Changelog, settings: ChangelogSettings, writer: str, last: int, why: str
+) -> Event:
+    """Enrol this machine if that is needed, and revoke; raises AttestationError where nobody would believe it."""
+    from opskit.changelog.enrolling import keep_enrolled, revoke
+
+    if warning := keep_enrolled(changelog, settings, on_touch=vouching.say_touch):
+        raise AttestationError(
+            f"nothing revoked: {warning}", hint="a revocation counts only if your SSH key signs"
+        )
+    return revoke(changelog, writer, last_seq=last, why=why)

@@ -1,0 +1,76 @@
+"""`opskit changelog writers`: which laptops write here, and who vouches for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from opskit.cli import options, sharing, wiring
+from opskit.cli.changelog.enroll import moment_of
+from opskit.cli.render import envelope, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opskit.changelog.judging import WriterRecord
+
+HEADER = ("WRITER", "WHO", "MACHINE", "FROM", "UNTIL", "EVENTS", "STANDING", "WHY")
+COLOURS = {"revoked": "red", "forked": "red", "unattested": "yellow"}
+
+
+@click.command()
+@options.as_json
+def writers(*, as_json: bool) -> int:
+    """List who writes here, and whose SSH key vouches for it now.
+
+    A writer is the changelog of one machine, which signs its events with a key of its own; * is this machine's. Its owner's SSH key signs for it, as
+    `allowed_signers` in opskit.toml says, for some weeks each time.
+    """
+    config = wiring.read_config()
+    with sharing.open_changelog(config) as changelog:
+        found = changelog.writers(config.changelog)
+    if as_json:
+        return envelope.show("changelog", {"writers": [_as_data(each) for each in found]})
+    if not found:
+        text.mention("nobody has written into this changelog yet")
+        return 0
+    lines = text.columns(HEADER, [_row(each) for each in found])
+    text.say(lines[0], bold=True)
+    for each, line in zip(found, lines[1:], strict=True):
+        text.say(line, colour=COLOURS.get(each.standing.state, ""))
+    return 0
+
+
+def _row(record: WriterRecord) -> tuple[str, ...]:
+    mark = "*" if record.mine else " "
+    who = record.standing.principal or (f"({record.role})" if record.role else "")
+    return (
+        f"{mark} {record.writer[:12]}",
+        who,
+        record.machine,
+        _day(record.issued),
+        _day(record.expires),
+        str(record.events),
+        record.standing.state,
+        record.standing.reason,
+    )
+
+
+def _day(at: int) -> str:
+    return f"{moment_of(at).astimezone():%Y-%m-%d %H:%M}" if at else ""
+
+
+def _as_data(record: WriterRecord) -> Mapping[str, object]:
+    return {
+        "writer": record.writer,
+        "mine": record.mine,
+        "role": record.role,
+        "events": record.events,
+        "standing": record.standing.state,
+        "principal": record.standing.principal,
+        "reason": record.standing.reason,
+        "machine": record.machine,
+        "issued": moment_of(record.issued) if record.issued else None,
+        "expires": moment_of(record.expires) if record.expires else None,
+    }

@@ -1,0 +1,124 @@
+"""Enrolling, revoking and who is who, as people type it; rollouts enrol their machine by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.changelog import open_changelog
+from tests.changelog.keys import Keys, line
+from tests.changelog.writing import whole
+
+if TYPE_CHECKING:
+    from tests.support.cli import Opskit
+
+TOML = """
+default_environment = "production"
+[changelog]
+name = "test"
+allowed_signers = "allowed_signers"
+[environments.production]
+hosts = ["web[01-03]"]
+[services.shop]
+path = "~/shop"
+hosts = "*"
+source = { folder = "." }
+"""
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path) -> None:
+    (tmp_path / "opskit.toml").write_text(TOML)
+    (tmp_path / "allowed_signers").write_text("")
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """Ann's key, which the file of signers knows."""
+    folder = Path.home() / ".ssh"
+    folder.mkdir(mode=0o700)
+    made = Keys(folder).make("id_ed25519")
+    (tmp_path / "allowed_signers").write_text(f"ann@example.com {line(made)}\n")
+    return made
+
+
+def test_enroll_says_as_whom_and_until_when(opskit: Opskit, key: Path) -> None:
+    said = opskit("changelog", "enroll", "--days", "7").stdout
+    assert said.startswith("ann@example.com signs for ")
+    data = opskit("changelog", "enroll", "--json").json["data"]
+    assert data["principal"] == "ann@example.com"
+    with open_changelog("test") as changelog:
+        assert changelog.show(data["event"]).event.header.kind == "writer.enrolled"
+        assert changelog.verify() == []
+
+
+def test_without_a_key_enroll_fails_with_the_way_out(opskit: Opskit) -> None:
+    done = opskit("changelog", "enroll", expect=1)
+    assert "there is no SSH key to sign with" in done.stderr
+    assert "ssh-keygen -t ed25519" in done.stderr
+    assert opskit("changelog", "enroll", "--json", expect=1).json["error"]["kind"] == "attestation"
+
+
+def test_writers_shows_who_vouches(opskit: Opskit, key: Path) -> None:
+    assert "nobody has written" in opskit("changelog", "writers").stderr
+    opskit("note", "before")
+    header, row = opskit("changelog", "writers").stdout.splitlines()
+    assert header.split() == [
+        *("WRITER", "WHO", "MACHINE", "FROM", "UNTIL", "EVENTS", "STANDING", "WHY")
+    ]
+    assert row.endswith("1       unattested  nobody had signed for its writer")
+    opskit("changelog", "enroll")
+    (data,) = opskit("changelog", "writers", "--json").json["data"]["writers"]
+    assert (data["principal"], data["standing"], data["events"]) == (
+        "ann@example.com",
+        "attested",
+        2,
+    )
+
+
+def test_a_writer_is_revoked_after_an_event(opskit: Opskit, key: Path) -> None:
+    opskit("changelog", "enroll")
+    with open_changelog("test") as changelog:
+        first, second = whole(changelog), whole(changelog)
+        last = changelog.rollout(first).events[-1]
+    writer = last.header.writer[:8]
+    revoke = ("changelog", "revoke", writer, "--after", last.id)
+    assert "wants its reason" in opskit(*revoke, expect=2).stderr
+    assert "nobody is there to agree" in opskit(*revoke, "-m", "stolen", expect=5).stderr
+    said = opskit(*revoke, "-m", "stolen", "-y").stdout
+    assert f"is revoked after its event {last.header.seq}" in said
+    row = opskit("changelog", "writers").stdout.splitlines()[1]
+    assert row.endswith("revoked   its writer was revoked by ann@example.com: stolen")
+    with open_changelog("test") as changelog:
+        from opskit.config import load
+
+        settings = load(Path(opskit.cwd) / "opskit.toml").changelog
+        events = [changelog.rollout(name).events[0].id for name in (first, second)]
+        states = changelog.standings(events, settings)
+    assert [states[each].state for each in events] == ["attested", "revoked"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "what"),
+    [
+        (["abcd", "-m", "x"], 2, "no writer 'abcd'"),
+        (["ab", "-m", "x"], 2, "no writer 'ab'"),
+        (["abcd", "-m", "x", "--all", "--after", "abcd"], 2, "exclude each other"),
+    ],
+)
+def test_a_revocation_that_makes_no_sense_is_refused(
+    opskit: Opskit, words: list[str], code: int, what: str
+) -> None:
+    opskit("note", "one event")
+    assert what in opskit("changelog", "revoke", *words, "-y", expect=code).stderr
+
+
+def test_a_revocation_that_nobody_would_believe_is_not_written(opskit: Opskit) -> None:
+    opskit("note", "one event")
+    (data,) = opskit("changelog", "writers", "--json").json["data"]["writers"]
+    revoke = ("changelog", "revoke", data["writer"], "--all", "-m", "x", "-y")
+    assert "nothing revoked" in opskit(*revoke, expect=1).stderr
+    with open_changelog("test") as changelog:
+        assert changelog.count() == 1
