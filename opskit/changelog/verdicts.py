@@ -88,5 +88,5 @@ class Verdicts:
             verdicts = {str(k): [str(v) for v in pair] for k, pair in fields["verdicts"].items()}
             self._verdicts = {key: pair for key, pair in verdicts.items() if len(pair) == 2}
             self._times = {str(k): [int(t) for t in times] for k, times in fields["times"].items()}
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             self._verdicts, self._times = {}, {}

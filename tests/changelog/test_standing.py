@@ -1,0 +1,319 @@
+"""Who vouches for an event, and what a thief, a copied statement or a dated-back event come to."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.changelog import Changelog
+from opskit.changelog.enrolling import enroll, revoke
+from opskit.changelog.event import Header, chained, sealed
+from opskit.changelog.packet import Packet
+from opskit.changelog.signing import load_key
+from opskit.changelog.sql import statement
+from opskit.config.model import ChangelogSettings
+from tests.changelog.keys import Keys, line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from opskit.changelog import Event
+    from opskit.changelog.standing import Standing
+
+DAY = 86400
+
+
+@dataclass
+class Team:
+    """Laptops, each with a person's key; all know the same file of signers."""
+
+    folder: Path
+    laptops: dict[str, Changelog]
+
+    @property
+    def settings(self) -> ChangelogSettings:
+        return ChangelogSettings(allowed_signers=self.folder / "allowed_signers")
+
+    def allow(self, *lines: str) -> None:
+        (self.folder / "allowed_signers").write_text("".join(f"{each}\n" for each in lines))
+
+    def key(self, name: str) -> Path:
+        file = self.folder / name
+        return file if file.exists() else Keys(self.folder).make(name)
+
+    def laptop(self, name: str) -> Changelog:
+        if name not in self.laptops:
+            file = self.folder / f"laptop-{name}" / "changelog.db"
+            self.laptops[name] = Changelog(file, actor=f"{name}@laptop")
+        return self.laptops[name]
+
+    def enroll(self, name: str, *, key: str = "", days: int = 30) -> Event:
+        settings = ChangelogSettings(signing_key=self.key(key or name))
+        return enroll(self.laptop(name), settings, days=days).event
+
+    def note(self, name: str) -> Event:
+        return self.laptop(name).append("note", {"text": f"by {name}"})
+
+    def sees(self, name: str, event: Event) -> Standing:
+        """Give the standing of an event as one laptop sees it, after it got all that the others have."""
+        mine = self.laptop(name)
+        for other in self.laptops.values():
+            lines: list[str] = []
+            other.export(lines.append)
+            mine.take_in(lines)
+        return mine.standings([event.id], self.settings)[event.id]
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Team]:
+    team = Team(tmp_path, {})
+    people = ("ann", "bob", "eve")
+    team.allow(*(f"{name}@example.com {line(team.key(name))}" for name in people))
+    yield team
+    for laptop in team.laptops.values():
+        laptop.close()
+
+
+def received(changelog: Changelog, event: Event, at: float) -> None:
+    """Note that an upstream's receipt gives that time for an event, in seconds since 1970."""
+    with sqlite3.connect(changelog.file, isolation_level=None) as db:
+        db.execute("INSERT OR IGNORE INTO log VALUES ('ab', 'file:///x', 1, 1, NULL, NULL, NULL)")
+        db.execute(
+            "INSERT INTO place SELECT n, 'ab', n, ? FROM event WHERE hash = ?",
+            (int(at * 1000), event.hash),
+        )
+    db.close()
+
+
+def test_an_enrolment_vouches_for_what_comes_after_it_on_every_laptop(team: Team) -> None:
+    before = team.note("ann")
+    team.enroll("ann")
+    after = team.note("ann")
+    assert team.sees("bob", after).state == "attested"
+    assert team.sees("bob", after).principal == "ann@example.com"
+    assert team.sees("bob", before).state == "unattested"
+    assert team.sees("bob", before).reason == "nobody had signed for its writer"
+
+
+def test_a_laptop_that_claims_to_be_somebody_else_is_known_by_its_key(team: Team) -> None:
+    team.laptop("ann")
+    team.laptops["eve"] = Changelog(team.folder / "eve.d" / "changelog.db", actor="ann@laptop")
+    team.enroll("eve")
+    event = team.note("eve")
+    assert event.header.actor == "ann@laptop"
+    assert team.sees("bob", event).principal == "eve@example.com"
+
+
+def test_a_statement_of_another_writer_vouches_for_nobody(team: Team) -> None:
+    stolen = team.enroll("ann")
+    team.laptop("eve").append("writer.enrolled", stolen.body)
+    standing = team.sees("bob", team.note("eve"))
+    assert standing.state == "unattested"
+    assert "its statement is about another writer" in standing.reason
+
+
+def test_an_altered_statement_vouches_for_nobody(team: Team) -> None:
+    good = team.enroll("ann", days=1)
+    said = str(good.body["statement"])
+    ends = json.loads(said)["expires"]
+    longer = {**good.body, "statement": said.replace(ends, f"2999{ends[4:]}")}
+    for laptop in ("ann", "bob"):
+        team.laptop(laptop)
+    ann = team.laptops["ann"] = Changelog(team.laptop("ann").file)
+    ann.append("writer.enrolled", longer)
+    later = int(time.time()) + 3 * DAY
+    event = team.note("ann")
+    received(ann, event, later)
+    found = ann.standings([event.id], team.settings)[event.id]
+    assert found.state == "unattested"
+    assert "what was signed was altered" in found.reason
+
+
+def test_a_key_that_is_taken_out_of_the_file_vouches_no_more(team: Team) -> None:
+    team.enroll("ann")
+    event = team.note("ann")
+    assert team.sees("bob", event).state == "attested"
+    team.allow(f"bob@example.com {line(team.key('bob'))}")
+    assert "no line of" in team.sees("bob", event).reason
+
+
+def test_an_enrolment_ends(team: Team) -> None:
+    team.enroll("ann", days=2)
+    events = [team.note("ann"), team.note("ann")]
+    now = time.time()
+    for days, event in zip((1.9, 2.1), events, strict=True):
+        received(team.laptop("ann"), event, now + days * DAY)
+    found = team.laptop("ann").standings([event.id for event in events], team.settings)
+    assert [found[event.id].state for event in events] == ["attested", "unattested"]
+    reason = found[events[1].id].reason
+    assert reason.startswith("it reached the upstream on ")
+    assert "its writer's enrolment ended on " in reason
+
+
+def test_the_time_of_the_receipt_counts_and_not_what_the_writer_claims(team: Team) -> None:
+    """Somebody finds Ann's old key, and dates back what he writes with it."""
+    valid = time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() + DAY))
+    team.allow(f'ann@example.com valid-before="{valid}" {line(team.key("ann"))}')
+    team.enroll("ann")
+    in_time, late, unsent = (team.note("ann") for _ in range(3))
+    received(team.laptop("ann"), in_time, time.time() + DAY / 2)
+    received(team.laptop("ann"), late, time.time() + 2 * DAY)
+    ids = [event.id for event in (in_time, late, unsent)]
+    found = team.laptop("ann").standings(ids, team.settings)
+    assert [found[each].state for each in ids] == ["attested", "unattested", "attested"]
+    assert "valid before then" in found[late.id].reason
+
+
+def test_a_revoked_writer_counts_up_to_an_event(team: Team) -> None:
+    team.enroll("ann")
+    team.enroll("bob")
+    good, bad = team.note("ann"), team.note("ann")
+    assert team.sees("bob", bad).state == "attested"
+    revoke(team.laptop("bob"), good.header.writer, last_seq=good.header.seq, why="stolen")
+    assert team.sees("eve", good).state == "attested"
+    found = team.sees("eve", bad)
+    assert (found.state, found.principal) == ("revoked", "ann@example.com")
+    assert found.reason == "its writer was revoked by bob@example.com: stolen"
+
+
+def test_a_revocation_by_nobody_counts_only_where_nobody_signs(team: Team) -> None:
+    team.enroll("ann")
+    event = team.note("ann")
+    revoke(team.laptop("eve"), event.header.writer, last_seq=0, why="spite")
+    assert team.sees("bob", event).state == "attested"
+    plain = team.laptop("bob").standings([event.id], ChangelogSettings())
+    assert plain[event.id].state == "revoked"
+
+
+def test_a_thief_who_revokes_everybody_falls_with_his_own_revocation(team: Team) -> None:
+    for name in ("ann", "bob", "eve"):
+        team.enroll(name)
+    last = team.note("eve")
+    events = [team.note("ann"), team.note("bob")]
+    for event in events:
+        revoke(team.laptop("eve"), event.header.writer, last_seq=0, why="mine now")
+    assert team.sees("ann", events[0]).state == "revoked"
+    third = team.folder / "third" / "changelog.db"
+    team.laptops["cat"] = Changelog(third, actor="ann@other")
+    team.enroll("cat", key="ann")
+    revoke(team.laptop("cat"), last.header.writer, last_seq=last.header.seq, why="stolen")
+    assert [team.sees("ann", event).state for event in events] == ["attested", "attested"]
+    assert team.sees("ann", last).state == "attested"
+    assert team.sees("ann", team.note("eve")).state == "revoked"
+
+
+def test_of_two_that_revoke_each_other_the_first_one_wins(team: Team) -> None:
+    for name in ("ann", "bob"):
+        team.enroll(name)
+    events = {name: team.note(name) for name in ("ann", "bob")}
+    for one, other in (("ann", "bob"), ("bob", "ann")):
+        team.sees(one, events[other])
+        revoke(team.laptop(one), events[other].header.writer, last_seq=0, why="you")
+    for eyes in ("ann", "bob", "eve"):
+        assert team.sees(eyes, events["bob"]).state == "revoked"
+        assert team.sees(eyes, events["ann"]).state == "attested"
+
+
+def test_whoever_revokes_himself_is_revoked(team: Team) -> None:
+    team.enroll("ann")
+    event = team.note("ann")
+    revoke(team.laptop("ann"), event.header.writer, last_seq=event.header.seq - 1, why="lost")
+    assert team.sees("bob", event).state == "revoked"
+
+
+def test_a_fork_is_seen_from_its_place_on(team: Team) -> None:
+    team.enroll("ann")
+    before, twice = team.note("ann"), team.note("ann")
+    team.sees("bob", twice)
+    team.laptop("bob").take_in_packets([another(team.laptop("ann"), twice)])
+    assert team.sees("bob", before).state == "attested"
+    assert team.sees("bob", twice).state == "forked"
+    assert team.sees("bob", team.note("ann")).state == "forked"
+
+
+def another(changelog: Changelog, event: Event) -> Packet:
+    """Give another event at the same place, as a copy of the laptop would write it."""
+    key = load_key(changelog.file.parent, bytes.fromhex(event.header.writer))
+    assert key is not None
+    nonce, body = b"0" * 16, b'{"text":"the other side"}'
+    fields = json.loads(event.signed) | {"body": sealed(nonce, body)}
+    signed = Header.decode(json.dumps(fields).encode()).encode()
+    return Packet(
+        writer=key.writer,
+        key=key.public,
+        seq=event.header.seq,
+        prev=event.prev,
+        header=signed,
+        signature=key.sign(chained(event.prev, signed)),
+        nonce=nonce,
+        body=body,
+    )
+
+
+def test_what_was_judged_once_needs_no_ssh_keygen(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.enroll("ann")
+    event = team.note("ann")
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(team.folder))
+        found = team.sees("ann", event)
+        assert found.reason.startswith("there is no ssh-keygen on this machine")
+    assert team.sees("ann", event).state == "attested"
+    remembered = team.laptop("ann").file.with_name("verdicts.json")
+    assert remembered.stat().st_mode & 0o777 == 0o600
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(team.folder))
+        assert team.sees("ann", event).state == "attested"
+        assert team.sees("ann", team.note("ann")).state == "attested"
+        team.allow(f"ann@renamed {line(team.key('ann'))}")
+        assert team.sees("ann", event).state == "unattested"
+    assert team.sees("ann", event).principal == "ann@renamed"
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"\xff", b"[]", b'{"signers":5}', b"{}", b"[" * 99999])
+def test_a_damaged_memory_is_only_forgotten(team: Team, rubbish: bytes) -> None:
+    team.enroll("ann")
+    event = team.note("ann")
+    team.laptop("ann").file.with_name("verdicts.json").write_bytes(rubbish)
+    assert team.sees("ann", event).state == "attested"
+
+
+def test_without_a_file_of_signers_nobody_is_attested(team: Team) -> None:
+    team.enroll("ann")
+    event = team.note("ann")
+    found = team.laptop("ann").standings([event.id, "0" * 10, "no hex"], ChangelogSettings())
+    assert list(found) == [event.id]
+    assert found[event.id].reason == "no allowed_signers are configured"
+    assert Changelog(team.folder / "none.db").standings([event.id], team.settings) == {}
+
+
+def test_writers_are_listed_with_who_vouches_for_them_now(team: Team) -> None:
+    team.enroll("bob")
+    team.note("ann")
+    team.sees("ann", team.note("bob"))
+    ann, bob = team.laptop("ann").writers(team.settings)
+    assert (ann.mine, ann.standing.state, ann.events, ann.machine) == (True, "unattested", 1, "")
+    assert (bob.mine, bob.standing.principal, bob.events) == (False, "bob@example.com", 2)
+    assert bob.machine
+    assert 0.99 < bob.left(int(time.time())) <= 1
+    assert Changelog(team.folder / "none.db").writers(team.settings) == ()
+
+
+@pytest.mark.parametrize("name", ["judged", "enrolments", "revocations", "all_enrolments"])
+def test_no_question_looks_at_all_events(team: Team, name: str) -> None:
+    team.note("ann")
+    with sqlite3.connect(team.laptop("ann").file) as db:
+        asked = statement(name)
+        values = (b"",) * asked.count("?")
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {asked}", values)]
+    db.close()
+    events = [step for step in plan if " e " in f"{step} "]
+    assert events
+    assert all("USING" in step for step in events), plan
