@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from opskit.config.model import Config
     from opskit.fleet.remote import Remote
 
+MOST = 64 * 2**20
+"""Bytes that a script may print: more than the longest frame, and more than is asked for at once."""
+SLOWEST = 1_000_000
+"""Bytes a second below which a host is given up."""
+
 
 @contextlib.contextmanager
 def open_upstream(config: Config) -> Iterator[Upstream]:
@@ -46,10 +51,12 @@ def open_file(config: Config) -> Iterator[FileLog]:
     if parts.scheme == "file":
         yield FileLog(LocalPlace(Path(path)))
         return
-    with one_host(config, parts.netloc) as remote:
+    from opskit.fleet import open_host
+
+    with open_host(config, parts.netloc) as remote:
 
         def run(script: str, data: bytes) -> tuple[int, bytes, str]:
-            return _run(remote, script, data, timeout=max(30.0, config.changelog.timeout))
+            return _run(remote, script, data, patience=config.changelog.timeout)
 
         yield FileLog(RemotePlace(parts.netloc, path, run))
 
@@ -60,30 +67,6 @@ def prepare_database(config: Config, administrator: str) -> list[str]:
 
     with _way_to_database(config, administrator) as (host, port):
         return setup(administrator, timeout=config.changelog.timeout, host=host, port=port)
-
-
-@contextlib.contextmanager
-def one_host(config: Config, name: str) -> Iterator[Remote]:
-    """Give a host that no environment needs to know, by its ssh name (`user@name:port` says more)."""
-    import dataclasses
-
-    from opskit.config.model import Environment, HostEntry
-    from opskit.fleet import load_inventory, open_fleet
-
-    parts = urlsplit(f"ssh://{name}")
-    host = parts.hostname or name
-    entry = config.hosts.get(host) or HostEntry(host)
-    entry = dataclasses.replace(
-        entry, user=parts.username or entry.user, port=parts.port or entry.port
-    )
-    alone = dataclasses.replace(
-        config,
-        environments={"upstream": Environment("upstream", hosts=(host,))},
-        default_environment="upstream",
-        hosts={**config.hosts, host: entry},
-    )
-    with open_fleet(load_inventory(alone, None), config.ssh) as fleet:
-        yield fleet.remote(host)
 
 
 @contextlib.contextmanager
@@ -103,25 +86,34 @@ def _way_to_database(config: Config, url: str) -> Iterator[tuple[str | None, int
     if not via:
         yield None, None
         return
+    from opskit.fleet import open_host
     from opskit.fleet.forward import forward
 
     parts = urlsplit(url)
     with (
-        one_host(config, via) as bastion,
+        open_host(config, via) as bastion,
         _in_words(via),
         forward(bastion, parts.hostname or "localhost", parts.port or 5432) as way,
     ):
         yield way
 
 
-def _run(remote: Remote, script: str, data: bytes, *, timeout: float) -> tuple[int, bytes, str]:
+def _run(remote: Remote, script: str, data: bytes, *, patience: float) -> tuple[int, bytes, str]:
+    """Run a script of the changelog's; its output is given whole, and may be as long as a few of its pieces."""
     from opskit.fleet.command import Command
 
+    out = bytearray()
+
+    def collect(stream: str, chunk: bytes) -> None:
+        if stream == "stdout":
+            out.extend(chunk)
+        if len(out) > MOST:
+            raise UpstreamError(f"{remote.name} said more than was asked for")
+
+    limit = patience + (len(data) + MOST) / SLOWEST
     with _in_words(remote.name):
-        done = remote.execute(Command(script, input=data, timeout=timeout))
-    if done.truncated:
-        raise UpstreamError(f"{remote.name} said more than was asked for")
-    return done.exit, done.stdout, done.stderr.decode("utf-8", "replace")
+        done = remote.execute(Command(script, input=data, timeout=limit), watch=collect)
+    return done.exit, bytes(out), done.stderr.decode("utf-8", "replace")
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Importing this package is cheap: `open_fleet` loads fabric and paramiko when it 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from opskit.config.secret import Redactor
@@ -12,8 +13,11 @@ from opskit.fleet.command import Command, HttpAnswer, Outcome, Parameter, Result
 from opskit.fleet.inventory import Host, Inventory, load_inventory
 
 if TYPE_CHECKING:
-    from opskit.config.model import Ssh
+    from collections.abc import Iterator
+
+    from opskit.config.model import Config, Ssh
     from opskit.fleet.fanout import Fleet
+    from opskit.fleet.remote import Remote
 
 __all__ = [
     "Command",
@@ -26,6 +30,7 @@ __all__ = [
     "TaskInfo",
     "load_inventory",
     "open_fleet",
+    "open_host",
 ]
 
 
@@ -34,3 +39,17 @@ def open_fleet(inventory: Inventory, ssh: Ssh, *, redactor: Redactor | None = No
     from opskit.fleet.fanout import Fleet
 
     return Fleet(inventory, ssh, redactor=redactor or Redactor())
+
+
+@contextlib.contextmanager
+def open_host(config: Config, name: str) -> Iterator[Remote]:
+    """Give one host for the block, written as `name` or `user@name:port`; no environment needs to know it.
+
+    Its own entry in opskit.toml and ssh's configuration hold for it as for all hosts. It connects when
+    it is used. Raises ConfigError.
+    """
+    from opskit.fleet.assembly import assemble_one
+
+    inventory = assemble_one(config, name)
+    with open_fleet(inventory, config.ssh) as fleet:
+        yield fleet.remote(next(iter(inventory.hosts)))

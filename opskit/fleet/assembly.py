@@ -49,6 +49,13 @@ def assemble(config: Config, environment: Environment) -> Inventory:
     return Inventory(environment.name, MappingProxyType(hosts), MappingProxyType(groups))
 
 
+def assemble_one(config: Config, spec: str) -> Inventory:
+    """Give an inventory of one host, in no environment, written like `user@name:22`; raises ConfigError."""
+    host = _router(config).spec(spec)
+    _check_names([host.name])
+    return Inventory("", MappingProxyType({host.name: host}))
+
+
 def _ansible(config: Config, environment: Environment) -> AnsibleInventory | None:
     if environment.inventory is None:
         return None
@@ -86,7 +93,7 @@ def _check_names(names: Iterable[str]) -> None:
 
 
 def _check_entries(config: Config, environment: Environment, names: tuple[str, ...]) -> None:
-    """Refuse a [hosts."x"] that is of no use: x is in no environment and no other entry's jump.
+    """Refuse a [hosts."x"] that is of no use: x is in no environment, no other entry's jump, and not on the way to the changelog.
 
     What the inventory commands of other environments would say is not known here, so then all pass.
     """
@@ -95,6 +102,8 @@ def _check_entries(config: Config, environment: Environment, names: tuple[str, .
         return
     known = {*names, *(name for one in others for name in _names(config, one))}
     known |= {hop for entry in config.hosts.values() for hop in jump_names(entry.jump or "")}
+    known |= set(jump_names(config.changelog.via))
+    known |= set(jump_names(config.changelog.upstream.partition("//")[2].partition("/")[0]))
     for name in config.hosts:
         if name not in known:
             raise ConfigError(

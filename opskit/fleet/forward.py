@@ -9,15 +9,20 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opskit.fleet import tunnel
+from opskit.errors import HostError
+from opskit.fleet import problems, tunnel
+from opskit.fleet.session import leave
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opskit.fleet.remote import Remote
+    from opskit.fleet.session import Line
 
 BLOCK = 64 * 1024
 POSTGRES = 5432  # the number in the socket's name, which libpq looks for
+LONGEST = 90  # bytes of a path that every system takes for a socket
+ENDING = 2.0  # seconds that a connection's threads get to end
 
 
 @contextlib.contextmanager
@@ -26,71 +31,143 @@ def forward(
 ) -> Iterator[tuple[str, int]]:
     """Give (folder, number) of a socket `.s.PGSQL.<number>` for the block; each connection to it goes to `address:port`.
 
-    The first one is tried at once, so that a host that forwards nothing, or a port where nobody listens, is a HostError
-    here and not a mystery later. The folder is private to this user.
+    The first one is opened at once, so that a host that forwards nothing, or a port where nobody listens, is a HostError
+    here and not a mystery later. If a later one fails, or the way breaks, that HostError takes the place of whatever
+    ends the block because of it. The folder is private to this user.
     """
-    tunnel.tcp_open(remote.line(), remote.running, address, port, timeout)
-    with tempfile.TemporaryDirectory(prefix="opskit-") as folder:
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(Path(folder) / f".s.PGSQL.{POSTGRES}"))
-        listener.listen()
-        served = _Served(remote, address, port, timeout, listener)
-        thread = threading.Thread(target=served.accept, daemon=True, name="forward")
-        thread.start()
-        try:
-            yield folder, POSTGRES
-        finally:
-            served.close()
-            thread.join(2.0)
+    first = tunnel.open_channel(remote.line(), address, port, timeout)
+    served = _Served(remote, (address, port), timeout, first)
+    try:
+        with _private_folder() as folder:
+            served.listen(folder / f".s.PGSQL.{POSTGRES}")
+            yield str(folder), POSTGRES
+    except Exception as error:
+        problem = served.problem()
+        if problem is None or isinstance(error, HostError):
+            raise
+        raise problem from error
+    finally:
+        served.close()
+
+
+@contextlib.contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Give a new folder (0700) whose path is short enough for a socket."""
+    where = tempfile.gettempdir()
+    short = None if len(where.encode()) < LONGEST - 30 else "/tmp"  # noqa: S108 - the folder in it is private
+    with tempfile.TemporaryDirectory(
+        prefix="opskit-", dir=short, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
 
 
 class _Served:
     """Takes connections and carries their bytes, a thread each way, until it is closed."""
 
     def __init__(
-        self, remote: Remote, address: str, port: int, timeout: float, listener: socket.socket
+        self, remote: Remote, target: tuple[str, int], timeout: float, first: Any
     ) -> None:
         self._remote = remote
-        self._address = address
-        self._port = port
+        self._line = remote.line()
+        self._target = target
         self._timeout = timeout
-        self._listener = listener
-        self._open: list[Any] = []
+        self._first = first
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._lock = threading.Lock()
+        self._open: set[Any] = {first}
+        self._threads: list[threading.Thread] = []
+        self._refused: HostError | None = None
+        self._closed = False
 
-    def accept(self) -> None:
-        """Serve until the listener is closed."""
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                self._open.append(connection)
-                threading.Thread(
-                    target=self._carry, args=(connection,), daemon=True, name="forwarded"
-                ).start()
+    def listen(self, path: Path) -> None:
+        """Serve on a socket at `path`, from a thread of its own."""
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._start(self._accept)
+
+    def problem(self) -> HostError | None:
+        """Give what went wrong on the way, if something did."""
+        if self._refused is None and not self._line.transport.alive:
+            return problems.lost_before(self._line.host, self._line.transport, EOFError())
+        return self._refused
 
     def close(self) -> None:
         """End the listener and all connections."""
+        with self._lock:
+            self._closed = True
+            ends, self._open = self._open, set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for each in self._open:
-            with contextlib.suppress(OSError, EOFError):
-                each.close()
+        for end in ends:
+            self._end(end)
+        for thread in self._threads:
+            thread.join(ENDING)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._start(self._carry, connection)
 
     def _carry(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                channel = tunnel.open_channel(
-                    self._remote.line(), self._address, self._port, self._timeout
-                )
-            except Exception:  # noqa: BLE001 - the other end hears of it as a connection that ends
-                return
-            self._open.append(channel)
-            back = threading.Thread(target=_pump, args=(channel, connection), daemon=True)
-            back.start()
-            _pump(connection, channel)
-            back.join(self._timeout)
-            with contextlib.suppress(OSError, EOFError):
-                channel.close()
+        """Carry one connection until both sides have ended it."""
+        if not self._keep(connection):
+            return
+        try:
+            channel = self._channel()
+        except HostError as error:
+            self._refused = error
+        else:
+            if self._keep(channel):
+                back = self._start(_pump, channel, connection)
+                _pump(connection, channel)
+                back.join()
+                self._drop(channel)
+        self._drop(connection)
+
+    def _channel(self) -> Any:
+        """Give the channel that was opened at the beginning, if it still stands and is free, else a new one."""
+        with self._lock:
+            first, self._first = self._first, None
+        if first is not None and not (first.closed or first.eof_received):
+            return first
+        self._line = self._remote.line()
+        return tunnel.open_channel(self._line, *self._target, self._timeout)
+
+    def _start(self, work: Any, *arguments: Any) -> threading.Thread:
+        thread = threading.Thread(target=work, args=arguments, daemon=True, name="forward")
+        self._threads.append(thread)
+        thread.start()
+        return thread
+
+    def _keep(self, end: Any) -> bool:
+        """Remember to close an end; closes it at once if all is over."""
+        with self._lock:
+            closed = self._closed
+            if not closed:
+                self._open.add(end)
+        if closed:
+            self._end(end)
+        return not closed
+
+    def _drop(self, end: Any) -> None:
+        with self._lock:
+            self._open.discard(end)
+        self._end(end)
+
+    def _end(self, end: Any) -> None:
+        if not isinstance(end, socket.socket):
+            _leave(self._line, end)
+            return
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
+        end.close()
+
+
+def _leave(line: Line, channel: Any) -> None:
+    if line.transport.alive:
+        leave(line, channel)
 
 
 def _pump(source: Any, sink: Any) -> None:

@@ -46,6 +46,14 @@ class Router:
         """
         return self._host(name, target, [*self._own(name), *told], trail=())
 
+    def spec(self, spec: str) -> Host:
+        """Give the host that a word like `user@name:22` means; raises ConfigError."""
+        if not _hop_parts(spec):
+            raise ConfigError(
+                f"{spec!r} is no host", hint="as in bastion.example.com, or user@name:22"
+            )
+        return self._hop(spec, (), (spec,))
+
     def _own(self, name: str) -> list[Line]:
         entry = self.entries.get(name)
         return own_lines(entry) if entry else []
