@@ -193,7 +193,7 @@ def open_channel(line: Line, address: str, port: int, timeout: float) -> Any:
             raise HostUnfitError(
                 host,
                 f"sshd there forwards no connection to {where}",
-                hint="AllowTcpForwarding and PermitOpen in its sshd_config decide; a health check can be a command instead",
+                hint="allow it (AllowTcpForwarding, PermitOpen); a health check can be health.command instead",
             ) from None
         raise HostError(host, f"{where}: {problems.refusal(error)}") from None
     except (SSHException, OSError, EOFError) as error:
