@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.changelog import index
+from opskit.changelog.enrolments import attestation_problems
 from opskit.changelog.event import Header, chained, genesis, read_body, sealed
 from opskit.changelog.signing import is_signed
 from opskit.changelog.sql import statement
@@ -84,6 +85,8 @@ def _problems(connection: sqlite3.Connection) -> Iterator[Problem]:
             yield Problem("file", found)
     for row in connection.execute(statement("writers")).fetchall():
         yield from _chain(connection, _Writer(*row))
+    for where, what in attestation_problems(connection):
+        yield Problem(where, what)
     yield from _index(connection)
 
 

@@ -249,3 +249,25 @@ def test_a_statement_reads_as_it_was_written() -> None:
     assert '"expires":"2026-12-18T11:06:40Z"' in said
     with pytest.raises(ValueError, match="no proper time"):
         Statement.decode(said.replace("2026-12-18T", "2026-12-48T"))
+
+
+def test_verify_names_each_enrolment_whose_signature_is_none(
+    changelog: Changelog, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys.make("id_ed25519")
+    good = enroll(changelog, ChangelogSettings()).event
+    said = str(good.body["statement"])
+    bad = [
+        changelog.append(
+            "writer.enrolled", {**good.body, "statement": said.replace(":1,", ":1, ")}
+        ),
+        changelog.append("writer.enrolled", {}),
+    ]
+    problems = [str(problem) for problem in changelog.verify()]
+    assert len(problems) == 2
+    for problem, event, what in zip(problems, bad, ("altered", "missing"), strict=True):
+        assert f"event {event.header.seq} ({event.id}): it vouches for nobody" in problem
+        assert what in problem
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (problem,) = changelog.verify()
+    assert "not checked: there is no ssh-keygen" in problem.what
