@@ -131,7 +131,7 @@ def test_ending_a_group_ends_all_of_it_and_says_so_though_nobody_buries_the_dead
             capture_output=True,
             check=True,
         )
-        group.wait(5)
+        group.wait(20)
     assert done.stdout == b"gone\n"
     left = subprocess.run(["ps", "-A", "-o", "pgid="], capture_output=True, text=True, check=True)
     assert str(group.pid) not in left.stdout.split()

@@ -203,7 +203,7 @@ def test_a_daemon_left_behind_does_not_hold_the_command(any_hosts: Hosts) -> Non
         began = time.monotonic()
         result = fleet.remote("web01").execute(Command("nohup sleep 60 & echo started; exit 4"))
         assert (result.exit, result.stdout) == (4, b"started\n")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         assert left_on(any_hosts, "web01"), "the daemon lives on"
 
 
@@ -309,7 +309,7 @@ def test_a_server_that_stands_still_is_given_up_after_three_keepalives(
         began = time.monotonic()
         with pytest.raises(ConnectionLostError):
             fleet.remote("web01").execute(Command("echo $PPID; sleep 300"), watch=freeze)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 20
         kill(stopped)
 
 

@@ -60,21 +60,22 @@ def test_one_hosts_error_even_a_bug_is_only_its_own(hosts: Hosts) -> None:
 def test_never_more_hosts_at_once_than_allowed(hosts: Hosts) -> None:
     host = host_of(hosts, "web01")
     names = [f"n{number}" for number in range(12)]
-    at_once, most, lock = 0, 0, threading.Lock()
+    at_once, most, wanted, lock = 0, 0, 5, threading.Lock()
 
     def work(_remote: Remote) -> None:
         nonlocal at_once, most
         with lock:
             at_once += 1
             most = max(most, at_once)
-        time.sleep(0.05)
+        until(lambda: most >= wanted)
+        time.sleep(0.05)  # one too many would come now
         with lock:
             at_once -= 1
 
     with fleet_of(*(replace(host, name=name) for name in names), parallel=5) as fleet:
         assert len(list(fleet.each(work, names))) == 12
         assert most == 5
-        most = 0
+        most, wanted = 0, 2
         assert len(list(fleet.each(work, names, parallel=2))) == 12
         assert most == 2
         assert list(fleet.each(work, [])) == []
@@ -118,9 +119,9 @@ def test_close_waits_for_nobody_and_leaves_no_threads(hosts: Hosts) -> None:
     until(lambda: len(at_home([hosts.folder(n) for n in hosts.names])) >= 4, what="the commands")
     began = time.monotonic()
     fleet.close()
-    assert time.monotonic() - began < 0.5
-    consumer.join(5)
-    until(lambda: threading.active_count() == before, what="the threads to end")
+    assert time.monotonic() - began < 3
+    consumer.join(10)
+    until(lambda: threading.active_count() <= before, what="the threads to end")
 
 
 def test_a_ctrl_c_while_waiting_loses_no_outcome_and_leaves_nothing_running(hosts: Hosts) -> None:

@@ -32,7 +32,7 @@ def test_a_failure_is_told_with_the_last_line_of_standard_error(tmp_path: Path) 
 def test_a_program_that_takes_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(ConfigError, match="did not end within"):
-        run("echo $$ > leader; sleep 987 & echo $! > child; wait", tmp_path, timeout=0.5)
+        run("echo $$ > leader; sleep 987 & echo $! > child; wait", tmp_path, timeout=1.5)
     assert time.monotonic() - started < 10
     child = (tmp_path / "child").read_text().strip()
     until(lambda: is_gone(child), what="the child to end")

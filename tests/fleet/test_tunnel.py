@@ -104,7 +104,7 @@ def test_a_server_that_says_nothing_or_nonsense_is_given_up_in_time(remote: Remo
         began = time.monotonic()
         with pytest.raises(HostError, match=r"no answer within 0\.3 s"):
             remote.http_get(f"http://127.0.0.1:{port}/", timeout=0.3)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8
     with closing(socket.create_server(("127.0.0.1", 0))) as rude:
         port = rude.getsockname()[1]
         threading.Thread(target=_say, args=(rude, b"220 smtp ready\r\n")).start()
@@ -132,4 +132,4 @@ def test_a_host_that_forwards_nothing_says_what_to_use_instead(openssh_hosts: Ho
     with fleet_of(host_of(openssh_hosts, "shut")) as fleet, web() as port:
         with pytest.raises(HostUnfitError) as caught:
             fleet.remote("shut").http_get(f"http://127.0.0.1:{port}/", timeout=5)
-        assert "health.command" in caught.value.hint
+        assert "a health check can be a command instead" in caught.value.hint

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.support.hosts import Hosts
 
-QUICK = 'connect_timeout = "1s"\nchannel_timeout = "1s"\nkeepalive = "300ms"'
+QUICK = 'connect_timeout = "2s"\nchannel_timeout = "2s"\nkeepalive = "500ms"'
 WAIT = 'touch "$HOME/waits"; while [ ! -e "$HOME/go" ]; do sleep 0.05; done; cat version >>"$HOME/restarts"'
 BIG = 3_000_000
 

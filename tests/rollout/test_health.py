@@ -143,14 +143,14 @@ def test_it_is_asked_until_it_holds(remote: Remote) -> None:
 
 def test_when_time_is_up_the_last_reason_is_given(remote: Remote) -> None:
     began = time.monotonic()
-    health = http_health("/500/the-reason", within=0.4, interval=0.1)
+    health = http_health("/500/the-reason", within=1.5, interval=0.2)
     with pytest.raises(UnhealthyError) as raised:
         wait_healthy(remote, health, path="~/shop", env={}, stop=Stop())
-    assert "not healthy within 0.4 s: http://127.0.0.1:" in raised.value.what
+    assert "not healthy within 1.5 s: http://127.0.0.1:" in raised.value.what
     assert raised.value.what.endswith("/500/the-reason gave 500, expected 200")
     assert raised.value.output == "the-reason"
-    assert time.monotonic() - began < 5
-    assert 2 <= Service.asked <= 6
+    assert 1 < time.monotonic() - began < 15
+    assert 2 <= Service.asked <= 8
 
 
 def test_the_second_wish_to_stop_ends_the_wait(remote: Remote) -> None:

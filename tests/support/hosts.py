@@ -26,6 +26,8 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+WORKERS = 16
+_given: set[int] = set()
 NAMES = ("web01", "web02", "web03", "web04")
 Options = dict[str, "str | list[str] | None"]
 
@@ -217,12 +219,18 @@ def answers(machine: Machine) -> bool:
 
 
 def free_port() -> int:
-    """Give a free port below the range that outgoing connections take theirs from."""
+    """Give a free port below the range that outgoing connections take theirs from.
+
+    It is not held, so no other worker of this run gives it too, and this one gives it once.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
     while True:
-        port = random.randrange(15000, 32000)
+        port = random.randrange(15000 + worker, 32000, WORKERS)
         with suppress(OSError), closing(socket.socket()) as probe:
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def _sshd_config(machine: Machine, options: Options) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -171,6 +173,19 @@ def finish(process: subprocess.Popen[str], *, within: float = 30.0) -> tuple[int
         process.communicate()
         raise
     return process.returncode, said, complained
+
+
+def hear(process: subprocess.Popen[str], words: str, *, within: float = 20.0) -> str:
+    """Wait until a run that was started says `words`; gives what it said. The rest is `finish`'s."""
+    assert process.stdout
+    heard, end = "", time.monotonic() + within
+    while words not in heard:
+        ready, _, _ = select.select([process.stdout], [], [], max(0, end - time.monotonic()))
+        assert ready, f"not within {within:g} s: {words!r} in {heard!r}"
+        block = os.read(process.stdout.fileno(), 65536)
+        assert block, f"it ended without {words!r}: {heard!r}"
+        heard += block.decode()
+    return heard
 
 
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
