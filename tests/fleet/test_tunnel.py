@@ -132,4 +132,4 @@ def test_a_host_that_forwards_nothing_says_what_to_use_instead(openssh_hosts: Ho
     with fleet_of(host_of(openssh_hosts, "shut")) as fleet, web() as port:
         with pytest.raises(HostUnfitError) as caught:
             fleet.remote("shut").http_get(f"http://127.0.0.1:{port}/", timeout=5)
-        assert "a health check can be a command instead" in caught.value.hint
+        assert "health.command" in caught.value.hint
