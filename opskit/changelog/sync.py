@@ -35,11 +35,13 @@ def sync(
     *,
     everybody: bool = False,
     accept: bool = False,
+    again: bool = False,
     pulled: Callable[[], None] | None = None,
 ) -> Synced:
     """Exchange all that one side has and the other lacks; safe to repeat, at any time, whatever became of the last one.
 
-    `everybody` also pushes others' events, `accept` takes another log than the one known for ours from now on. `pulled` is
+    `everybody` also pushes others' events, `accept` takes another log than the one known for ours from now on; `again` pulls
+    all of it anew, so that what was refused gets another chance. `pulled` is
     called when all of the upstream is here and before anything is pushed. Raises UpstreamError, and UpstreamLiesError,
     which is kept as an alarm, when it says what cannot be true; nothing is pushed to such a one.
     """
@@ -47,6 +49,9 @@ def sync(
     done = Synced()
     try:
         done.log = _meet(exchange, upstream, done, accept=accept)
+        if again:
+            exchange.forget(done.log)
+            upstream.greet(None)
         _pull(exchange, upstream, done)
         if pulled is not None:
             pulled()

@@ -101,26 +101,31 @@ class Taker:
             self._place(db, held[0], arrival)
             index.place(db, held[0], receipt.received_ms)
             return
-        if db.execute(statement("is_evidence"), {"hash": receipt.hash}).fetchone():
-            return
+        told = bool(db.execute(statement("is_evidence"), {"hash": receipt.hash}).fetchone())
         if packet is None:
-            if held is None:
-                what = f"event {arrival.seq} of writer {arrival.writer.hex()[:12]}"
-                raise UpstreamLiesError("dropped", f"the upstream does not give {what}")
-            self._received.missing.append(receipt.pos)
+            self._lacks(arrival, held, told=told)
             return
         if (packet.writer, packet.seq) != (arrival.writer, arrival.seq):
             wrong = wrong or "it stands at another's place"
         if held is not None and not wrong:
             self.keep_fork(db, packet)
-            self._received.forks.append(_named(packet))
+            self._received.forks += [] if told else [_named(packet)]
             return
         n = None if wrong else self._append(db, packet, writer, arrival)
-        if n is None:
-            self._refuse(db, packet, wrong or "it does not follow the events before it")
-        else:
+        if n is not None:
             self._received.new.append(receipt.hash)
             self._place(db, n, arrival)
+        elif not told:
+            self._refuse(db, packet, wrong or "it does not follow the events before it")
+
+    def _lacks(self, arrival: Arrival, held: tuple[int, bytes] | None, *, told: bool) -> None:
+        """Take note of an event that came without its packet: we have another one there, or should have it."""
+        if told:
+            return
+        if held is None:
+            what = f"event {arrival.seq} of writer {arrival.writer.hex()[:12]}"
+            raise UpstreamLiesError("dropped", f"the upstream does not give {what}")
+        self._received.missing.append(arrival.receipt.pos)
 
     def _append(
         self, db: sqlite3.Connection, packet: Packet, writer: _Writer | None, arrival: Arrival

@@ -42,7 +42,12 @@ def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Ch
 
 
 def sync_now(
-    config: Config, changelog: Changelog, *, everybody: bool = False, accept: bool = False
+    config: Config,
+    changelog: Changelog,
+    *,
+    everybody: bool = False,
+    accept: bool = False,
+    again: bool = False,
 ) -> Synced:
     """Sync once and wait for it, however long it takes; raises UpstreamError, UpstreamLiesError."""
     from opskit.changelog.sync import sync
@@ -51,7 +56,7 @@ def sync_now(
     exchange = changelog.exchange()
     try:
         with open_upstream(config) as upstream:
-            return sync(exchange, upstream, everybody=everybody, accept=accept)
+            return sync(exchange, upstream, everybody=everybody, accept=accept, again=again)
     finally:
         exchange.close()
 

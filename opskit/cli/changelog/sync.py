@@ -19,8 +19,11 @@ from opskit.errors import UpstreamError
 @click.option(
     "--relay", "everybody", is_flag=True, help="Push also what others wrote, who cannot do it."
 )
+@click.option(
+    "--again", is_flag=True, help="Pull everything anew, also what was not taken in before."
+)
 @options.as_json
-def sync(*, accept: bool, everybody: bool, as_json: bool) -> int:
+def sync(*, accept: bool, everybody: bool, again: bool, as_json: bool) -> int:
     """Exchange with the upstream now, and wait for it.
 
     Every command does so around its work, within the time limit of opskit.toml; this waits for as long as it takes.
@@ -31,7 +34,7 @@ def sync(*, accept: bool, everybody: bool, as_json: bool) -> int:
         hint = 'say where in opskit.toml: [changelog] upstream = "postgresql://…"'
         raise UpstreamError("this changelog has no upstream", hint=hint)
     with wiring.open_changelog(config) as changelog:
-        done = sharing.sync_now(config, changelog, everybody=everybody, accept=accept)
+        done = sharing.sync_now(config, changelog, everybody=everybody, accept=accept, again=again)
     if as_json:
         return envelope.show("changelog", {"sync": done})
     text.say(f"{text.plural(done.pulled, 'event')} came, {done.pushed} went, {done.seconds:.1f} s")
