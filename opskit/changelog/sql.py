@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 @functools.cache
-def statement(name: str) -> str:
-    """Give one statement of `statements.sql` by its name."""
-    return _named()[name]
+def statement(name: str, file: str = "statements.sql") -> str:
+    """Give one statement of a file of named ones."""
+    return _named(file)[name]
 
 
 @functools.cache
@@ -32,8 +32,8 @@ def text(file: str) -> str:
 
 
 @functools.cache
-def _named() -> dict[str, str]:
-    text = (Path(__file__).parent / "statements.sql").read_text("utf-8")
+def _named(file: str) -> dict[str, str]:
+    text = (Path(__file__).parent / file).read_text("utf-8")
     return dict(
         re.findall(r"^-- name: (\w+)\n(.*?)(?=\n-- name:|\Z)", text, re.DOTALL | re.MULTILINE)
     )

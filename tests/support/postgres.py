@@ -1,24 +1,28 @@
-"""A real PostgreSQL for tests: started, killed, set back to an earlier state; on loopback and in a folder of its own."""
+"""A real PostgreSQL for tests: started, frozen, killed, set back to an earlier state; on loopback and in a folder of its own."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
+from tests.support.processes import descendants, kill_all
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # Durable as in real life, small as in a test.
 SETTINGS = """
@@ -36,10 +40,11 @@ log_min_messages = fatal
 
 def binaries() -> Path | None:
     """Give the folder of PostgreSQL's programs, the newest there is; None without one."""
+    folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if folders:
+        return max(folders, key=lambda folder: float(folder.parent.name))
     found = shutil.which("initdb")
-    folders = [Path(found).parent] if found else []
-    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((folder for folder in folders if (folder / "initdb").exists()), None)
+    return Path(found).parent if found else None
 
 
 def as_nobody() -> dict[str, Any]:
@@ -55,7 +60,7 @@ class Server:
     programs: Path
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
-    copies: int = field(default=0)
+    copies: int = 0
 
     @property
     def data(self) -> Path:
@@ -72,10 +77,10 @@ class Server:
         self.port = self.port or free_port()
         settings = SETTINGS.format(folder=self.folder, port=self.port)
         (self.data / "postgresql.auto.conf").write_text(settings)
-        log = (self.folder / "log").open("ab")
-        with log:
+        with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.data],
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -85,21 +90,34 @@ class Server:
 
     def stop(self) -> None:
         """Stop it in good order."""
-        self._end(signal.SIGINT)
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
+            self.process = None
 
     def kill(self) -> None:
-        """Kill every process of it at once, as a power cut would."""
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self._end(signal.SIGKILL)
+        """Kill every process of it at once: the postmaster first, so that it cannot look after the others."""
+        if self.process is None:
+            return
+        children = descendants(self.process.pid)  # each in a session of its own
+        self.process.kill()
+        kill_all(lambda: [pid for pid in children if _is_postgres(pid)])
+        self.process.wait(30)
+        self.process = None
+
+    def freeze(self) -> None:
+        """Make it hang: what is connected stays so, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
 
     def copy(self) -> Path:
         """Give a copy of all data as it is now; the server is stopped for it."""
         self.stop()
         self.copies += 1
-        copy = self.folder / f"copy-{self.copies}"
-        shutil.copytree(self.data, copy)
-        _give_away(copy)
+        copy = _copied(self.data, self.folder / f"copy-{self.copies}")
         self.start()
         return copy
 
@@ -110,42 +128,50 @@ class Server:
         copy.rename(self.data)
         self.start()
 
-    def sql(self, command: str, *, role: str = "postgres", database: str = "opskit") -> list[Any]:
+    def sql(
+        self,
+        command: str,
+        values: Sequence[Any] | None = None,
+        *,
+        role: str = "postgres",
+        database: str = "opskit",
+    ) -> list[Any]:
         """Run SQL; gives rows, if there are any."""
-        import psycopg
-
         with psycopg.connect(self.url(role, database), autocommit=True) as connection:
-            cursor = connection.execute(command)  # type: ignore[arg-type]
+            cursor = connection.execute(command, values)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
 
-    def new_database(self, name: str = "opskit") -> None:
-        """Make an empty database, in the place of one of that name."""
+    def new_database(self, name: str = "opskit", *, options: str = "") -> str:
+        """Make an empty database, in the place of one of that name; gives its address."""
         self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', database="postgres")
-        self.sql(f'CREATE DATABASE "{name}"', database="postgres")
+        self.sql(f'CREATE DATABASE "{name}" {options}', database="postgres")
+        return self.url(database=name)
 
-    def engineer(self, name: str, *groups: str) -> str:
-        """Make a role that may log in; gives its address."""
-        with contextlib.suppress(Exception):
-            self.sql(f'CREATE ROLE "{name}" LOGIN', database="postgres")
-        for group in groups or ("opskit_write",):
-            self.sql(f'GRANT {group} TO "{name}"')
+    def role(self, name: str, *groups: str, options: str = "") -> str:
+        """Make a role that may log in, in these groups, unless it is there; gives its address."""
+        if not self.sql("SELECT FROM pg_roles WHERE rolname = %s", (name,), database="postgres"):
+            self.sql(f'CREATE ROLE "{name}" LOGIN {options}', database="postgres")
+        for group in groups:
+            self.sql(f'GRANT {group} TO "{name}"', database="postgres")
         return self.url(name)
 
-    def _answers(self) -> bool:
-        import psycopg
+    def engineer(self, name: str, *groups: str) -> str:
+        """Make a role that may push; gives its address."""
+        return self.role(name, *(groups or ("opskit_write",)))
 
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "log").read_text("utf-8", "replace")
         try:
             psycopg.connect(self.url(database="postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True
 
-    def _end(self, how: signal.Signals) -> None:
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(how)
-            self.process.wait(30)
-            self.process = None
+    def _signal(self, which: signal.Signals) -> None:
+        assert self.process is not None
+        for pid in (self.process.pid, *descendants(self.process.pid)):
+            os.kill(pid, which)
 
 
 @contextlib.contextmanager
@@ -156,27 +182,10 @@ def server() -> Iterator[Server]:
         if os.environ.get("CI"):
             pytest.fail("PostgreSQL is not installed")
         pytest.skip("PostgreSQL is not installed")
-    # A socket's path may be 107 bytes long, and another user must get there.
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    folder = _folder()
     try:
-        folder.chmod(0o755)
-        _give_away(folder)
         made = Server(folder, programs)
-        initdb = [
-            programs / "initdb",
-            "-D",
-            made.data,
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-N",
-            "-E",
-            "UTF8",
-        ]
-        subprocess.run(
-            [*initdb, "--locale=C"], check=True, capture_output=True, timeout=60, **as_nobody()
-        )
+        _copied(_template(programs), made.data)
         made.start()
         made.new_database()
         try:
@@ -189,13 +198,46 @@ def server() -> Iterator[Server]:
 
 def free_port() -> int:
     """Give a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
 
 
-def _give_away(folder: Path) -> None:
-    if os.getuid() == 0:
-        for path in (folder, *folder.rglob("*")):
-            shutil.chown(path, "nobody")
+@functools.cache
+def _template(programs: Path) -> Path:
+    """Make the data folder that every server of this run starts with."""
+    folder = _folder()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    command = [programs / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-N"]
+    subprocess.run(
+        [*command, "-E", "UTF8", "--locale=C"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        timeout=60,
+        **as_nobody(),
+    )
+    return folder / "data"
+
+
+def _folder() -> Path:
+    """Make a folder for the server's user; a socket's path may be 107 bytes long, and another user must get there."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    folder.chmod(0o755)
+    if as_nobody():
+        shutil.chown(folder, "nobody")
+    return folder
+
+
+def _copied(source: Path, target: Path) -> Path:
+    """Copy a data folder with its owner and its rights."""
+    subprocess.run(["cp", "-a", source, target], check=True)
+    return target
+
+
+def _is_postgres(pid: int) -> bool:
+    """Tell whether a process lives and is one of the server's: its number may be another's by now."""
+    ps = ["ps", "-o", "state=,comm=", "-p", str(pid)]
+    ran = subprocess.run(ps, capture_output=True, text=True, check=False)
+    state, _, name = ran.stdout.strip().partition(" ")
+    return bool(name) and not state.startswith("Z") and "postgres" in name

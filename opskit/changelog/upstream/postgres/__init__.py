@@ -1,0 +1,9 @@
+"""A PostgreSQL database as an upstream: `Postgres` talks to one, `setup` prepares one.
+
+`schema.sql` and `push.sql` say what is in the database, and what it holds to, whoever talks to it.
+"""
+
+from opskit.changelog.upstream.postgres.client import Postgres
+from opskit.changelog.upstream.postgres.preparing import setup
+
+__all__ = ["Postgres", "setup"]

@@ -1,0 +1,159 @@
+"""PostgreSQL as an `Upstream`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed, Receipt
+from opskit.changelog.sql import statement
+from opskit.changelog.upstream.postgres.address import read_address
+from opskit.changelog.upstream.postgres.connecting import Connection, demand_driver
+from opskit.changelog.upstream.postgres.preparing import NEWEST
+from opskit.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+PAGE = 1000
+PAGE_BYTES = 4 * 2**20
+PUSH_BYTES = 2 * 2**20
+ANSWER_S = 40.0  # for what may take its time; the server gives a push up after 30 s by itself
+
+
+class Postgres:
+    """A database that `opskit changelog init` prepared.
+
+    `timeout` are the seconds for connecting and for the first answer. `host` and `port` are the near end of a tunnel to the
+    server that the address names. Raises UpstreamError.
+    """
+
+    gapless = True
+
+    def __init__(
+        self, url: str, *, timeout: float, host: str | None = None, port: int | None = None
+    ) -> None:
+        demand_driver()
+        address = read_address(url, host, port)
+        self.name = address.name
+        self._timeout = timeout
+        self._connection = Connection(address, timeout=timeout)
+
+    def greet(self, last: Receipt | None) -> Greeting:
+        """Say which log this is, and whether `last` still stands there."""
+        rows = self._ask("greet", (last.pos if last else None,), within=max(2.0, self._timeout))
+        if not rows or not isinstance(rows[0][0], int):
+            raise UpstreamError(
+                f"{self.name} is not prepared for the changelog", hint="opskit changelog init"
+            )
+        version, log, pos, now_ms, digest, chain = rows[0]
+        if version > NEWEST:
+            raise UpstreamError(
+                f"{self.name} was prepared by a newer opskit (format {version}, known here: {NEWEST})",
+                hint="upgrade opskit on this machine",
+            )
+        trouble = ""
+        if last is not None and last.pos > pos:
+            trouble = "rewound"
+        elif last is not None and (last.hash, last.chain) != (digest, chain):
+            trouble = "rewritten"
+        return Greeting(log, pos, now_ms, trouble)
+
+    def pull(self, *, after: int, vector: Mapping[bytes, int]) -> Iterator[Sequence[Arrival]]:
+        """Give every place after `after`; a page is at most 1,000 of them and, but for the last of them, 4 MiB of bodies."""
+        values = {"writers": list(vector), "seqs": list(vector.values())}
+        limits = {"most": PAGE, "most_bytes": PAGE_BYTES}
+        whole = True
+        while whole:
+            rows = self._ask("pull", {"after": after, **values, **limits})
+            if not rows:
+                return
+            page = [self._arrival(row) for row in rows]
+            yield page
+            after = page[-1].receipt.pos
+            whole = len(rows) == PAGE or sum(len(row[-1] or b"") for row in rows) >= PAGE_BYTES
+
+    def fetch(self, pos: int) -> Packet:
+        """Give the event at one place."""
+        rows = self._ask("fetch", (pos,))
+        if not rows:
+            raise UpstreamError(f"{self.name} has no event at place {pos}")
+        return Packet.of(rows[0])
+
+    def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
+        """Append consecutive events of one writer; with a `role` they are another's, which needs the role opskit_relay.
+
+        A message to the server holds about 2 MiB at most, so that a slow line gets on, too.
+        """
+        answer = Pushed("ok")
+        for part in _parts(packets):
+            answer = self._push(part, role=role)
+            if answer.status != "ok":
+                break
+        return answer
+
+    def redact(self, event: bytes) -> None:
+        """Make sure that a body is gone: the database took it away when the event came that says so."""
+        if self._ask("still_there", (event,)) != [(False,)]:
+            raise UpstreamError(
+                f"{self.name} still has the body of {event.hex()[:10]}: nobody pushed the event that redacts it",
+                hint="opskit changelog sync --relay",
+            )
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def _push(self, packets: Sequence[Packet], *, role: str | None) -> Pushed:
+        from psycopg import ClientCursor
+
+        first = packets[0]
+        lists = ("header", "signature", "nonce", "body")
+        values = (
+            *(first.writer, first.key, first.seq, first.prev),
+            *([getattr(packet, name) for packet in packets] for name in lists),
+            role,
+        )
+        with self._connection.asking(ANSWER_S) as raw, ClientCursor(raw) as cursor:
+            cursor.execute(_said("push"), values)
+            while cursor.nextset():
+                pass
+            row = cursor.fetchone()
+        if row is None:
+            raise UpstreamError(f"{self.name} does not say what became of a push")
+        return Pushed(str(row[0]), int(row[1]))
+
+    def _ask(self, name: str, values: Any, *, within: float = ANSWER_S) -> list[tuple[Any, ...]]:
+        with self._connection.asking(within) as raw:
+            return raw.execute(_said(name), values, binary=True).fetchall()
+
+    def _arrival(self, row: Sequence[Any]) -> Arrival:
+        pos, digest, chain, received_ms, role, writer, seq, key, *rest = row
+        receipt = Receipt(pos, digest, chain, received_ms, role)
+        packet = None if key is None else Packet.of((writer, key, seq, *rest))
+        shapes = (
+            (bytes, (digest, chain, writer)),
+            (int, (pos, received_ms, seq)),
+            (bytes, (key, *rest[:3]) if packet else ()),
+        )
+        if not all(isinstance(value, kind) for kind, values in shapes for value in values):
+            raise UpstreamError(f"{self.name} gives what is no event at place {pos}")
+        return Arrival(receipt, writer, seq, packet)
+
+
+def _said(name: str) -> Any:
+    """Give one of our statements, as psycopg's types want it: not made of what somebody typed."""
+    return statement(name, "upstream/postgres/statements.sql")
+
+
+def _parts(packets: Sequence[Packet]) -> Iterator[list[Packet]]:
+    part: list[Packet] = []
+    size = 0
+    for packet in packets:
+        weight = len(packet.header) + len(packet.body or b"")
+        if part and size + weight > PUSH_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(packet)
+        size += weight
+    if part:
+        yield part

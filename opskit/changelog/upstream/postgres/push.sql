@@ -1,0 +1,185 @@
+-- How events come into the log; run after schema.sql, by the same hands.
+
+-- The row of a writer, locked until this push commits; made if its chain begins here. No row: its chain does not begin here.
+CREATE FUNCTION opskit.lock_writer(p_writer bytea, p_key bytea, p_from bigint, p_role text) RETURNS opskit.writer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    w opskit.writer;
+BEGIN
+    SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer FOR UPDATE;
+    IF NOT FOUND AND p_from = 1 THEN
+        INSERT INTO opskit.writer (writer, public_key, head_seq, head_hash)
+        VALUES (p_writer, p_key, 0, sha256('opskit.genesis.v1'::bytea || p_writer))
+        ON CONFLICT DO NOTHING;
+        SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer FOR UPDATE;
+    END IF;
+    IF p_role IS NOT NULL AND NOT pg_has_role(session_user, 'opskit_relay', 'MEMBER') THEN
+        RAISE EXCEPTION 'role % may not push events of others', session_user
+            USING ERRCODE = 'OPS03', HINT = format('GRANT opskit_relay TO %I;', session_user);
+    END IF;
+    IF p_role IS NULL AND w.db_role <> session_user THEN
+        RAISE EXCEPTION 'writer % belongs to role %, not to %', left(encode(p_writer, 'hex'), 12), w.db_role, session_user
+            USING ERRCODE = 'OPS02',
+            HINT = format('if that is wrong, somebody in opskit_relay runs: SELECT opskit.assign(%L, %L);',
+                p_writer, session_user);
+    END IF;
+    RETURN w;
+END $$;
+
+-- Raises if a header says that it is of another place than the one that it is pushed for. Others are not looked into.
+CREATE FUNCTION opskit.demand_place(p_header jsonb, p_writer bytea, p_seq bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF (jsonb_typeof(p_header -> 'w') = 'string' AND p_header ->> 'w' <> encode(p_writer, 'hex'))
+        OR (jsonb_typeof(p_header -> 'seq') = 'number' AND p_header ->> 'seq' <> p_seq::text)
+    THEN
+        RAISE EXCEPTION 'event % of writer % was signed for another place', p_seq, left(encode(p_writer, 'hex'), 12)
+            USING ERRCODE = 'OPS01';
+    END IF;
+END $$;
+
+-- Takes bodies away that `body.redacted` events name; those without which others cannot be verified stay.
+CREATE FUNCTION opskit.obey(p_targets bytea[], p_by bytea[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO opskit.redaction (hash, by)
+    SELECT t.hash, t.by FROM unnest(p_targets, p_by) t (hash, by) LEFT JOIN opskit.event e USING (hash)
+    WHERE coalesce(opskit.decoded(e.header) ->> 'kind', '')
+        NOT IN ('body.redacted', 'writer.enrolled', 'writer.revoked', 'writer.succeeds')
+    ON CONFLICT DO NOTHING;
+    DELETE FROM opskit.body b USING opskit.event e
+    WHERE b.pos = e.pos AND e.hash IN (SELECT hash FROM opskit.redaction WHERE hash = ANY (p_targets));
+$$;
+
+-- Appends consecutive events of one writer, the first of which is number p_from and follows the event of hash p_prev.
+--
+-- status: 'ok'; 'gap': p_from is too high, go on after event `agreed`; 'fork': an event of this chain is not the one that is
+-- here, both are alike up to event `agreed` at most. What is there already is no error, so that a push whose end was not
+-- heard of can be repeated. A body that is too large, or not the one that the header names, is left out; the event is not.
+-- p_role is NULL for events of one's own: the first role that pushes a writer owns it from then on. Else they are another's,
+-- brought back by somebody in opskit_relay, and it names whose; '' if nobody knows: then the next role that adds to it owns it.
+-- Errors: OPS01 what is pushed is no event, OPS02 another role's writer, OPS03 p_role without being in opskit_relay.
+CREATE FUNCTION opskit.push(
+    p_writer bytea, p_key bytea, p_from bigint, p_prev bytea, p_headers bytea[], p_signatures bytea[],
+    p_nonces bytea[], p_bodies bytea[], p_role text, OUT status text, OUT agreed bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    n CONSTANT integer := coalesce(cardinality(p_headers), 0);
+    w opskit.writer;
+    h opskit.head;
+    header jsonb;
+    old bytea[];
+    places integer[] := '{}';
+    prevs bytea[] := '{}';
+    hashes bytea[] := '{}';
+    chains bytea[] := '{}';
+    keeps boolean[] := '{}';
+    targets bytea[] := '{}';
+    redactors bytea[] := '{}';
+    prev bytea := p_prev;
+    hash bytea;
+    named text;
+    place bigint;
+BEGIN
+    IF sha256(p_key) IS DISTINCT FROM p_writer OR octet_length(p_key) <> 32 OR octet_length(p_prev) IS DISTINCT FROM 32
+        OR p_from IS NULL OR p_from < 1 OR octet_length(p_role) > 63 OR n NOT BETWEEN 1 AND 500
+        OR (n, n, n) IS DISTINCT FROM (cardinality(p_signatures), cardinality(p_nonces), cardinality(p_bodies))
+        OR (p_from = 1 AND p_prev <> sha256('opskit.genesis.v1'::bytea || p_writer))
+    THEN
+        RAISE EXCEPTION 'this is no push of events' USING ERRCODE = 'OPS01';
+    END IF;
+    -- A server or a role that commits before the disk has it would acknowledge what it can still lose.
+    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    w := opskit.lock_writer(p_writer, p_key, p_from, p_role);
+    IF w.wid IS NULL OR p_from > w.head_seq + 1 THEN
+        status := 'gap';
+        agreed := coalesce(w.head_seq, 0);
+        RETURN;
+    END IF;
+    SELECT array_agg(e.hash ORDER BY e.seq) INTO old FROM opskit.event e
+        WHERE e.wid = w.wid AND e.seq >= p_from AND e.seq < p_from + n;
+    FOR i IN 1..n LOOP
+        place := p_from + i - 1;
+        IF p_headers[i] IS NULL OR octet_length(p_headers[i]) NOT BETWEEN 1 AND 16384
+            OR octet_length(p_signatures[i]) IS DISTINCT FROM 64
+        THEN
+            RAISE EXCEPTION 'event % of writer % is not shaped like one', place, left(encode(p_writer, 'hex'), 12)
+                USING ERRCODE = 'OPS01';
+        END IF;
+        hash := sha256('opskit.event.v1'::bytea || prev || p_headers[i]);
+        IF (CASE WHEN place <= w.head_seq THEN old[i] <> hash ELSE place = w.head_seq + 1 AND prev <> w.head_hash END) THEN
+            INSERT INTO opskit.fork (wid, seq, prev, hash, header, signature)
+            VALUES (w.wid, place, prev, hash, p_headers[i], p_signatures[i]) ON CONFLICT DO NOTHING;
+            status := 'fork';
+            agreed := place - CASE WHEN prev = w.head_hash OR place <= w.head_seq THEN 1 ELSE 2 END;
+            RETURN;
+        END IF;
+        IF place > w.head_seq THEN
+            header := opskit.decoded(p_headers[i]);
+            PERFORM opskit.demand_place(header, p_writer, place);
+            places := places || i;
+            prevs := prevs || prev;
+            hashes := hashes || hash;
+            keeps := keeps || coalesce(
+                octet_length(p_nonces[i]) <= 64 AND octet_length(p_bodies[i]) <= 16777216
+                AND coalesce(header ->> 'body' = encode(sha256(p_nonces[i] || p_bodies[i]), 'hex'), header IS NULL), false);
+            IF header ->> 'kind' = 'body.redacted' AND keeps[cardinality(keeps)] THEN
+                named := opskit.decoded(p_bodies[i]) ->> 'event';
+                IF named ~ '^[0-9a-f]{64}$' THEN
+                    targets := targets || decode(named, 'hex');
+                    redactors := redactors || hash;
+                END IF;
+            END IF;
+        END IF;
+        prev := hash;
+    END LOOP;
+    status := 'ok';
+    agreed := greatest(w.head_seq, place);
+    IF places = '{}' THEN
+        RETURN;
+    END IF;
+    SELECT * INTO h FROM opskit.head x WHERE x.one FOR UPDATE;
+    FOR i IN 1..cardinality(hashes) LOOP
+        h.chain := sha256(h.chain || hashes[i]);
+        chains := chains || h.chain;
+    END LOOP;
+    INSERT INTO opskit.event (pos, wid, seq, prev, hash, header, signature, chain, received_at)
+    SELECT h.pos + t.i, w.wid, w.head_seq + t.i, t.prev, t.hash, p_headers[t.place], p_signatures[t.place], t.chain,
+        clock_timestamp()
+    FROM unnest(places, prevs, hashes, chains) WITH ORDINALITY t (place, prev, hash, chain, i);
+    INSERT INTO opskit.body (pos, nonce, body)
+    SELECT h.pos + t.i, p_nonces[t.place], p_bodies[t.place]
+    FROM unnest(places, hashes, keeps) WITH ORDINALITY t (place, hash, keep, i)
+    WHERE t.keep AND NOT EXISTS (SELECT FROM opskit.redaction r WHERE r.hash = t.hash
+        AND coalesce(opskit.decoded(p_headers[t.place]) ->> 'kind', '')
+            NOT IN ('body.redacted', 'writer.enrolled', 'writer.revoked', 'writer.succeeds'));
+    PERFORM opskit.obey(targets, redactors);
+    IF w.db_role IS NULL AND p_role IS DISTINCT FROM '' THEN
+        w.db_role := coalesce(p_role, session_user);
+        INSERT INTO opskit.claim (wid, db_role) VALUES (w.wid, w.db_role);
+    END IF;
+    UPDATE opskit.writer x SET head_seq = agreed, head_hash = prev, db_role = w.db_role WHERE x.wid = w.wid;
+    UPDATE opskit.head x SET pos = h.pos + cardinality(hashes), chain = h.chain WHERE x.one;
+END $$;
+
+-- Gives a writer to a role: the one that has it from now on is not the one that pushed it first.
+CREATE FUNCTION opskit.assign(p_writer bytea, p_role text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = p_role) THEN
+        RAISE EXCEPTION 'there is no role %', p_role USING ERRCODE = 'undefined_object';
+    END IF;
+    INSERT INTO opskit.claim (wid, db_role) SELECT wid, p_role FROM opskit.writer WHERE writer = p_writer;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no writer %', encode(p_writer, 'hex') USING ERRCODE = 'undefined_object';
+    END IF;
+    UPDATE opskit.writer SET db_role = p_role WHERE writer = p_writer;
+END $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA opskit FROM PUBLIC;
+GRANT USAGE ON SCHEMA opskit TO opskit_read, opskit_write, opskit_relay;
+GRANT SELECT ON ALL TABLES IN SCHEMA opskit TO opskit_read, opskit_write, opskit_relay;
+GRANT EXECUTE ON FUNCTION opskit.decoded, opskit.at TO opskit_read, opskit_write, opskit_relay;
+GRANT EXECUTE ON FUNCTION opskit.push TO opskit_write, opskit_relay;
+GRANT EXECUTE ON FUNCTION opskit.assign TO opskit_relay;

@@ -1,0 +1,60 @@
+-- What laptops say to the database; see `client.py`.
+
+-- name: greet
+SELECT f.version, h.log_id, h.pos, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, e.hash, e.chain
+FROM opskit.head h
+    CROSS JOIN (SELECT max(version) AS version FROM opskit.format) f
+    LEFT JOIN opskit.event e ON e.pos = %s::bigint
+
+-- name: pull
+SELECT p.pos, p.hash, p.chain, (extract(epoch FROM p.received_at) * 1000)::bigint AS received_ms, coalesce(w.db_role, ''),
+    w.writer, p.seq,
+    CASE WHEN p.is_new THEN w.public_key END, CASE WHEN p.is_new THEN p.prev END,
+    CASE WHEN p.is_new THEN p.header END, CASE WHEN p.is_new THEN p.signature END, p.nonce, p.body
+FROM (
+    SELECT e.*, b.nonce, b.body,
+        sum(octet_length(b.body)) OVER (ORDER BY e.pos ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM (
+        SELECT e.*, e.seq > coalesce(k.seq, 0) AS is_new
+        FROM (SELECT * FROM opskit.event WHERE pos > %(after)s::bigint ORDER BY pos LIMIT %(most)s) e
+            JOIN opskit.writer w USING (wid)
+            LEFT JOIN unnest(%(writers)s::bytea[], %(seqs)s::bigint[]) k (writer, seq) ON k.writer = w.writer
+    ) e LEFT JOIN opskit.body b ON b.pos = e.pos AND e.is_new
+) p JOIN opskit.writer w USING (wid)
+WHERE coalesce(p.before, 0) < %(most_bytes)s
+ORDER BY p.pos
+
+-- name: fetch
+SELECT w.writer, w.public_key, e.seq, e.prev, e.header, e.signature, b.nonce, b.body
+FROM opskit.event e JOIN opskit.writer w USING (wid) LEFT JOIN opskit.body b USING (pos)
+WHERE e.pos = %s
+
+-- name: push
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = '30s';
+SELECT status, agreed FROM opskit.push(
+    %s::bytea, %s::bytea, %s::bigint, %s::bytea, %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text)
+
+-- name: still_there
+SELECT EXISTS (SELECT FROM opskit.body b JOIN opskit.event e USING (pos) WHERE e.hash = %s)
+
+-- name: look
+SELECT current_user, current_database(), to_regnamespace('opskit') IS NOT NULL, to_regclass('opskit.format') IS NOT NULL,
+    current_setting('server_version_num')::integer, current_setting('server_encoding'),
+    has_database_privilege(current_user, current_database(), 'CREATE'),
+    (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+    (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user),
+    ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'opskit\_%%'),
+    has_database_privilege('public', current_database(), 'CONNECT')
+
+-- name: wait_for_others
+SELECT pg_advisory_xact_lock(hashtext('opskit changelog init'))
+
+-- name: version
+SELECT max(version) FROM opskit.format
+
+-- name: state
+SELECT (SELECT max(version) FROM opskit.format), log_id, pos FROM opskit.head
+
+-- name: may_act_as_owner
+SELECT pg_has_role(current_user, 'opskit_owner', 'MEMBER')

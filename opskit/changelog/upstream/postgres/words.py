@@ -1,0 +1,114 @@
+"""What went wrong with a database, in one line and what to do next; never with the password."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from opskit.changelog.upstream.postgres.address import Address
+
+INIT = "opskit changelog init"
+NOT_PREPARED = ("42P01", "3F000", "42883")
+RULES = ("OPS01", "OPS02", "OPS03")
+
+# A server that refuses a connection says so in words only, some of them in its own language; what is not known here is shown
+# as it is.
+REFUSALS = (
+    (
+        r'password authentication failed for user "(?P<who>[^"]*)"',
+        "refuses the password of {who}",
+        "correct it in ~/.pgpass or PGPASSWORD",
+    ),
+    (r"no password supplied", "asks for a password", "put it into ~/.pgpass or PGPASSWORD"),
+    (
+        r'(?:role|user) "(?P<who>[^"]*)" does not exist',
+        "knows no role {who}",
+        "an administrator runs: CREATE ROLE {who} LOGIN PASSWORD '...'; GRANT opskit_write TO {who};",
+    ),
+    (
+        r'database "(?P<who>[^"]*)" does not exist',
+        "has no database {who}",
+        "is upstream right? An administrator makes it: CREATE DATABASE {who};",
+    ),
+    (
+        r'role "(?P<who>[^"]*)" is not permitted to log in',
+        "does not let {who} log in",
+        "an administrator runs: ALTER ROLE {who} LOGIN;",
+    ),
+    (
+        r'permission denied for database "(?P<who>[^"]*)"',
+        "does not let this role into its database {who}",
+        "an administrator runs: GRANT CONNECT ON DATABASE {who} TO <role>;",
+    ),
+    (
+        r"no pg_hba\.conf entry for (?P<who>.*)",
+        "lets nobody in this way: {who}",
+        "an administrator adds it to pg_hba.conf; or go through a host with `via`",
+    ),
+    (
+        r"certificate|SSL|TLS|(?<!post)gssapi",
+        "and this machine do not agree on encryption: {said}",
+        "see sslmode and sslrootcert in PostgreSQL's manual; both can stand in the address",
+    ),
+    (r"[Cc]onnection refused", "refuses connections", "does the server run, and at this port?"),
+    (r"No such file or directory", "is not there: {said}", "does the server run on this machine?"),
+    (r"timeout expired|timed out", "does not answer", "is it reachable from here?"),
+    (
+        r"could not translate host name|resolve host|[Nn]ame or service not known",
+        "cannot be found: this machine does not know the name",
+        "is the name right, and this machine online?",
+    ),
+    (r"too many (clients|connections)|remaining connection slots", "has too many clients", ""),
+    (r"is starting up|shutting down|recovery mode", "is just starting or stopping", "try again"),
+    (
+        r"server closed the connection|connection.*(lost|closed|reset)|Broken pipe",
+        "broke the connection",
+        "",
+    ),
+)
+
+STATES = {
+    "25006": ("is a copy that can only be read", "upstream must name the primary server"),
+    "55P03": ("is busy: others hold its log for too long", "try again; who holds it: SELECT * FROM pg_stat_activity;"),
+    "57014": ("took too long", "try again"),
+    "53100": ("has no space left", "its administrator must make room; nothing is lost here meanwhile"),
+    "53300": ("has too many clients", "try again"),
+    "57P01": ("is stopping", "try again"),
+    "57P03": ("is just starting", "try again"),
+    "28P01": ("refuses the password", "correct it in ~/.pgpass or PGPASSWORD"),
+}  # fmt: skip
+
+
+def of(error: psycopg.Error, address: Address) -> tuple[str, str]:
+    """Give what went wrong, to be put behind the database's name, and a hint."""
+    said = _first_line(address.without_secrets(str(error)))
+    state = error.sqlstate or ""
+    if state in NOT_PREPARED:
+        return "is not prepared for the changelog", INIT
+    if state in RULES:
+        hint = error.diag.message_hint or ""
+        return f"refuses: {said}", hint
+    if state == "42501":
+        who = address.parameters.get("user") or "<role>"
+        return f"refuses: {said}", f"an administrator runs: GRANT opskit_write TO {who};"
+    if state in STATES:
+        return STATES[state]
+    for pattern, what, hint in REFUSALS:
+        if found := re.search(pattern, str(error)):
+            values = {"said": said, **found.groupdict()}
+            safe = {
+                key: address.without_secrets(_first_line(text)) for key, text in values.items()
+            }
+            return what.format_map(safe), hint.format_map(safe)
+    return f"says: {said}" if said else "broke the connection", ""
+
+
+def _first_line(text: str) -> str:
+    """Give what a server said, without the words before it that say only that it was the server."""
+    line = next(iter(text.strip().splitlines()), "")
+    line = re.sub(r"^connection failed: ", "", line)
+    line = re.sub(r"^connection to server .*? failed: ", "", line)
+    return re.sub(r"^(FATAL|ERROR): +", "", line)
