@@ -211,7 +211,7 @@ class Changelog:
         return standings(self.file, self._ask, ids, settings)
 
     def writers(self, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:
-        """Give all writers, those of this machine first, and who vouches for what they write now."""
+        """Give all writers, the one that signs here first, and who vouches for what they write now."""
         from opskit.changelog.judging import writers
 
         return writers(self.file, self._ask, settings)

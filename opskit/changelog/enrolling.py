@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DAYS = 30
 DAY = 86400
+PROBE = b"opskit doctor asks whether this key signs"
 RENEW_AT = 1 / 3  # of its time is left
 KINDS = ("ed25519", "ecdsa", "rsa")
 
@@ -33,6 +35,14 @@ class NewEnrolment:
 
     event: Event
     statement: Statement
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key that would sign, as ssh-add -l shows it, and as whom ("" if that was not tried)."""
+
+    key: str
     principal: str
 
 
@@ -62,6 +72,28 @@ def enroll(
             trouble.append(error)
             continue
         return NewEnrolment(changelog.append(ENROLLED, enrolment.body), statement, principal)
+    raise trouble[0] if trouble else _nobody(signers)
+
+
+def who_signs(settings: ChangelogSettings) -> Signer:
+    """Find out which key would enrol this machine, and as whom; a token is not asked for a touch.
+
+    Raises AttestationError.
+    """
+    signers = signers_of(settings)
+    trouble: list[AttestationError] = []
+    for key in candidates(settings, signers):
+        line = _public(key)
+        shown = openssh.fingerprint(line) if line else str(key)
+        if openssh.is_token(key):
+            return Signer(shown, "")
+        try:
+            signature = sshsig.sign(PROBE, key)
+            principal = _counted(PROBE, signature, signers, int(time.time()))
+        except AttestationError as error:
+            trouble.append(error)
+            continue
+        return Signer(shown, principal)
     raise trouble[0] if trouble else _nobody(signers)
 
 
@@ -125,14 +157,19 @@ def _signed(
     said = statement.encode()
     signature = sshsig.sign(said.encode(), key, on_touch=on_touch)
     enrolment = Enrolment(statement, said, signature, sshsig.key_of(signature))
+    return enrolment, _counted(said.encode(), signature, signers, statement.issued)
+
+
+def _counted(data: bytes, signature: str, signers: Signers | None, at: int) -> str:
+    """Give whose signature it is, "" where nobody asks; raises AttestationError if it does not count."""
     if signers is None:
-        return enrolment, ""
-    verdict = sshsig.verify(said.encode(), signature, signers, statement.issued)
+        return ""
+    verdict = sshsig.verify(data, signature, signers, at)
     if not verdict.principal:
-        shown = openssh.fingerprint(enrolment.key)
-        what = f"the signature of {shown} does not count: {verdict.reason}"
-        raise AttestationError(what, hint=_how_to_add(signers.name, enrolment.key))
-    return enrolment, verdict.principal
+        key = sshsig.key_of(signature)
+        what = f"the signature of {openssh.fingerprint(key)} does not count: {verdict.reason}"
+        raise AttestationError(what, hint=_how_to_add(signers.name, key))
+    return verdict.principal
 
 
 def _files(held: set[str]) -> Iterator[Path]:

@@ -36,14 +36,13 @@ REMEMBERED = "verdicts.json"
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """The writer that signs on this machine: id, raw public key, its newest event, the log it is shared with ("" for none).
+    """The writer that signs on this machine: id, raw public key, the log it is shared with ("" for none).
 
     `now` is the time by a clock that is set right as far as that is known, in seconds since 1970.
     """
 
     writer: bytes
     key: bytes
-    head_seq: int
     log: str
     now: int
 
@@ -52,12 +51,12 @@ class Me:
 class WriterRecord:
     """A writer, and the standing of what it writes now.
 
-    `writer` is its id in hex, `role` the upstream's name for who pushes it. `machine`, `issued` and `expires` (seconds
+    `writer` is its id in hex, `here` tells whether it signs on this machine, `role` the upstream's name for who pushes it. `machine`, `issued` and `expires` (seconds
     since 1970, 0 for never) are of the enrolment by which `standing.principal` vouches.
     """
 
     writer: str
-    mine: bool
+    here: bool
     role: str
     events: int
     standing: Standing
@@ -76,8 +75,8 @@ def me(store: Store) -> Me:
     """Give the writer that signs on this machine; raises ChangelogError."""
     with database.in_words(store.file):
         connection = store.open()
-        writer, key, head_seq, log = connection.execute(statement("who_signs_here")).fetchone()
-        return Me(writer, key, head_seq, log, _now(connection))
+        writer, key, log = connection.execute(statement("who_signs_here")).fetchone()
+        return Me(writer, key, log, _now(connection))
 
 
 def standings(
@@ -93,7 +92,7 @@ def standings(
 
 
 def writers(file: Path, ask: Ask, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:
-    """Give all writers, those of this machine first; each judged as if it wrote an event now."""
+    """Give all writers, the one that signs here first; each judged as if it wrote an event now."""
     heads: list[tuple[bytes, int, int, str]] = []
     places: list[Place] = []
 
@@ -107,14 +106,13 @@ def writers(file: Path, ask: Ask, settings: ChangelogSettings) -> tuple[WriterRe
     verdicts, trouble = _verdicts(file, settings)
     judge = Judge(evidence, verdicts, trouble)
     try:
-        found = [
-            _record(judge, place, WriterRecord(writer.hex(), bool(mine), role, seq, standing))
-            for (writer, seq, mine, role), place in zip(heads, places, strict=True)
+        return tuple(
+            _record(judge, place, WriterRecord(writer.hex(), bool(here), role, seq, standing))
+            for (writer, seq, here, role), place in zip(heads, places, strict=True)
             for standing in [judge.standing(place)]
-        ]
+        )
     finally:
         _save(verdicts)
-    return tuple(sorted(found, key=lambda each: not each.mine))
 
 
 def signers_of(settings: ChangelogSettings) -> Signers | None:

@@ -338,8 +338,8 @@ ORDER BY e.hlc, w.writer, e.seq
 SELECT writer, min(seq) FROM fork GROUP BY writer
 
 -- name: who_signs_here
-SELECT w.writer, w.public_key, w.head_seq, coalesce((SELECT log FROM log ORDER BY first_ms DESC LIMIT 1), '')
+SELECT w.writer, w.public_key, coalesce((SELECT log FROM log ORDER BY first_ms DESC LIMIT 1), '')
 FROM home JOIN writer w USING (wid)
 
 -- name: writer_heads
-SELECT writer, head_seq, mine, role FROM writer ORDER BY wid
+SELECT writer, head_seq, wid IS (SELECT wid FROM home) AS here, role FROM writer ORDER BY here DESC, wid

@@ -299,8 +299,8 @@ def test_writers_are_listed_with_who_vouches_for_them_now(team: Team) -> None:
     team.note("ann")
     team.sees("ann", team.note("bob"))
     ann, bob = team.laptop("ann").writers(team.settings)
-    assert (ann.mine, ann.standing.state, ann.events, ann.machine) == (True, "unattested", 1, "")
-    assert (bob.mine, bob.standing.principal, bob.events) == (False, "bob@example.com", 2)
+    assert (ann.here, ann.standing.state, ann.events, ann.machine) == (True, "unattested", 1, "")
+    assert (bob.here, bob.standing.principal, bob.events) == (False, "bob@example.com", 2)
     assert bob.machine
     assert 0.99 < bob.left(int(time.time())) <= 1
     assert Changelog(team.folder / "none.db").writers(team.settings) == ()

@@ -43,7 +43,7 @@ def writers(*, as_json: bool) -> int:
 
 
 def _row(record: WriterRecord) -> tuple[str, ...]:
-    mark = "*" if record.mine else " "
+    mark = "*" if record.here else " "
     who = record.standing.principal or (f"({record.role})" if record.role else "")
     return (
         f"{mark} {record.writer[:12]}",
@@ -64,7 +64,7 @@ def _day(at: int) -> str:
 def _as_data(record: WriterRecord) -> Mapping[str, object]:
     return {
         "writer": record.writer,
-        "mine": record.mine,
+        "here": record.here,
         "role": record.role,
         "events": record.events,
         "standing": record.standing.state,

@@ -20,6 +20,7 @@ from opskit.rollout.doctor.configuration import (
 from opskit.rollout.doctor.finding import Finding, Level, failed
 from opskit.rollout.doctor.machines import check_hosts
 from opskit.rollout.doctor.record import check_changelog
+from opskit.rollout.doctor.signing import check_signing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,6 +47,7 @@ def examine(
     yield from check_keys(hosts)
     yield from check_known_hosts(hosts)
     yield from check_changelog(changelog)
+    yield from check_signing(config.changelog, changelog)
     yield from check_hosts(fleet, _services_by_host(config, inventory, hosts))
 
 

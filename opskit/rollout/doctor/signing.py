@@ -1,0 +1,50 @@
+"""Whether the engineer's SSH key vouches for what this machine writes into the changelog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opskit.changelog.enrolling import who_signs
+from opskit.changelog.signers import in_words
+from opskit.changelog.signing import key_file
+from opskit.errors import AttestationError, ChangelogError
+from opskit.rollout.doctor.finding import Finding, failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opskit.changelog import Changelog
+    from opskit.changelog.judging import WriterRecord
+    from opskit.config.model import ChangelogSettings
+
+AREA = "signing"
+
+
+def check_signing(settings: ChangelogSettings, changelog: Changelog) -> Iterator[Finding]:
+    """Say which key signs, as whom, and until when this machine is enrolled; a token is not asked for a touch."""
+    if settings.allowed_signers is None:
+        if settings.upstream:
+            what = "the changelog is shared, and opskit.toml does not say whose signatures count"
+            yield Finding(AREA, "warn", what, "set allowed_signers in [changelog]")
+        return
+    try:
+        here = next((each for each in changelog.writers(settings) if each.here), None)
+    except ChangelogError as error:
+        yield failed(AREA, error)
+        return
+    if here and here.standing.state in ("revoked", "forked"):
+        key = key_file(changelog.file.parent, bytes.fromhex(here.writer))
+        hint = f"without its key, opskit goes on as a new writer: mv {key} {key}.revoked"
+        yield Finding(AREA, "bad", f"nobody believes this machine: {here.standing.reason}", hint)
+    yield _key(settings, here)
+
+
+def _key(settings: ChangelogSettings, here: WriterRecord | None) -> Finding:
+    enrolled = here is not None and here.standing.state == "attested"
+    until = f"enrolled until {in_words(here.expires)}" if here and enrolled else "not enrolled yet"
+    try:
+        signer = who_signs(settings)
+    except AttestationError as error:
+        return Finding(AREA, "warn", f"this machine is {until}, and {error.what}", error.hint)
+    who = f"{signer.principal} signs" if signer.principal else "you may sign"
+    return Finding(AREA, "ok", f"{who} with {signer.key}; this machine is {until}")

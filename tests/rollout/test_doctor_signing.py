@@ -1,0 +1,117 @@
+"""What the doctor says of the key that vouches for this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.changelog import Changelog
+from opskit.changelog.enrolling import enroll, keep_enrolled, revoke
+from opskit.config.model import ChangelogSettings
+from opskit.rollout.doctor.signing import check_signing
+from tests.changelog.keys import TOKEN, Keys, line
+
+if TYPE_CHECKING:
+    from opskit.rollout.doctor.finding import Finding
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ChangelogSettings:
+    (tmp_path / "allowed_signers").write_text("")
+    return ChangelogSettings(allowed_signers=tmp_path / "allowed_signers")
+
+
+@pytest.fixture
+def changelog(tmp_path: Path) -> Changelog:
+    return Changelog(tmp_path / "state" / "changelog.db")
+
+
+def allowed(settings: ChangelogSettings, *kind: str, passphrase: str = "") -> Path:
+    folder = Path.home() / ".ssh"
+    folder.mkdir(mode=0o700)
+    name = f"id_{(kind or ('ed25519',))[0].replace('-', '_')}"
+    key = Keys(folder).make(name, *kind, passphrase=passphrase)
+    assert settings.allowed_signers
+    settings.allowed_signers.write_text(f"ann@x {line(key)}\n")
+    return key
+
+
+def only(settings: ChangelogSettings, changelog: Changelog) -> Finding:
+    (finding,) = check_signing(settings, changelog)
+    return finding
+
+
+def test_a_key_that_counts_is_well_and_nothing_is_written(
+    settings: ChangelogSettings, changelog: Changelog
+) -> None:
+    allowed(settings)
+    found = only(settings, changelog)
+    assert found.level == "ok"
+    assert found.what.startswith("ann@x signs with SHA256:")
+    assert found.what.endswith("this machine is not enrolled yet")
+    assert not changelog.file.exists()
+    enroll(changelog, settings)
+    assert "this machine is enrolled until 20" in only(settings, changelog).what
+
+
+def test_what_is_in_the_way_is_a_warning_with_the_way_out(
+    settings: ChangelogSettings, changelog: Changelog
+) -> None:
+    assert "there is no SSH key to sign with" in only(settings, changelog).what
+    key = allowed(settings, passphrase="secret")
+    found = only(settings, changelog)
+    assert found.level == "warn"
+    assert "wants its passphrase" in found.what
+    assert found.hint == f"ssh-add {key}"
+
+
+def test_a_file_that_is_gone_is_a_warning(changelog: Changelog, tmp_path: Path) -> None:
+    found = only(ChangelogSettings(allowed_signers=tmp_path / "gone"), changelog)
+    assert (found.level, "cannot be read" in found.what) == ("warn", True)
+
+
+def test_without_ssh_keygen_it_is_said_so(
+    settings: ChangelogSettings,
+    changelog: Changelog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    allowed(settings)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "there is no ssh-keygen on this machine" in only(settings, changelog).what
+
+
+def test_a_revoked_machine_is_bad_and_the_way_out_works(
+    settings: ChangelogSettings, changelog: Changelog
+) -> None:
+    allowed(settings)
+    event = enroll(changelog, settings).event
+    revoke(changelog, event.header.writer, last_seq=0, why="lost")
+    bad, _ = check_signing(settings, changelog)
+    assert (bad.level, "lost" in bad.what) == ("bad", True)
+    assert "lost" in keep_enrolled(changelog, settings)
+    old, new = bad.hint.split()[-2:]
+    changelog.close()
+    Path(old).rename(new)
+    again = Changelog(changelog.file)
+    assert keep_enrolled(again, settings) == ""
+    assert only(settings, again).level == "ok"
+
+
+def test_a_token_is_not_asked_for_a_touch(
+    settings: ChangelogSettings, changelog: Changelog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not TOKEN.exists():
+        pytest.skip("there is no token made of software here (Debian: openssh-tests)")
+    with monkeypatch.context() as with_token:
+        with_token.setenv("SSH_SK_PROVIDER", str(TOKEN))
+        allowed(settings, "ed25519-sk")
+    assert only(settings, changelog).what.startswith("you may sign with SHA256:")
+
+
+def test_a_shared_changelog_without_signers_is_mentioned(changelog: Changelog) -> None:
+    assert list(check_signing(ChangelogSettings(), changelog)) == []
+    shared = ChangelogSettings(upstream="file:///x/y")
+    assert only(shared, changelog).level == "warn"
