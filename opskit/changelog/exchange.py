@@ -87,7 +87,7 @@ class Exchange:
         """Pull all of a log again: it is not what it was. What it said before stays, as evidence."""
 
         def work(db: sqlite3.Connection) -> None:
-            for name in ("forget_log", "forget_places", "forget_shared"):
+            for name in ("forget_log", "forget_places", "forget_other_places", "forget_shared"):
                 db.execute(statement(name), (log,))
 
         self._change(work)

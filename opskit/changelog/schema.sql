@@ -98,6 +98,14 @@ CREATE TABLE log (
     chain BLOB
 ) STRICT, WITHOUT ROWID;
 
+-- The places of a log whose event is no true part of a chain here: it is in fork or refused.
+CREATE TABLE other_place (
+    log TEXT NOT NULL REFERENCES log,
+    pos INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (log, pos)
+) STRICT, WITHOUT ROWID;
+
 -- How much of each writer's chain a log has, as its receipts say.
 CREATE TABLE shared (
     log TEXT NOT NULL REFERENCES log,

@@ -343,3 +343,21 @@ FROM home JOIN writer w USING (wid)
 
 -- name: writer_heads
 SELECT writer, head_seq, wid IS (SELECT wid FROM home) AS here, role FROM writer ORDER BY here DESC, wid
+
+-- name: last_of
+SELECT seq, hash FROM event WHERE wid = ? ORDER BY seq DESC LIMIT 1
+
+-- name: cursors
+SELECT log, url, pos, hash, chain FROM log WHERE pos IS NOT NULL
+
+-- name: log_places
+SELECT pos, hash FROM (
+    SELECT p.pos, e.hash FROM place p JOIN event e USING (n) WHERE p.log = :log
+    UNION ALL SELECT o.pos, o.hash FROM other_place o WHERE o.log = :log
+) ORDER BY pos
+
+-- name: add_other_place
+INSERT INTO other_place (log, pos, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: forget_other_places
+DELETE FROM other_place WHERE log = ?

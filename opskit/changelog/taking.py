@@ -94,28 +94,44 @@ class Taker:
             pos = receipt.pos
 
     def _arrive(self, db: sqlite3.Connection, arrival: Arrival, wrong: str) -> None:
-        receipt, packet = arrival.receipt, arrival.packet
+        receipt = arrival.receipt
         writer = _writer(db, arrival.writer)
         held = _event_at(db, writer, arrival.seq)
         if held is not None and held[1] == receipt.hash:
             self._place(db, held[0], arrival)
             index.place(db, held[0], receipt.received_ms)
             return
+        self._arrive_elsewhere(db, arrival, writer, held, wrong)
+
+    def _arrive_elsewhere(
+        self,
+        db: sqlite3.Connection,
+        arrival: Arrival,
+        writer: _Writer | None,
+        held: tuple[int, bytes] | None,
+        wrong: str,
+    ) -> None:
+        """Take in what is not here yet: at the end of its chain, or as evidence."""
+        receipt, packet = arrival.receipt, arrival.packet
         told = bool(db.execute(statement("is_evidence"), {"hash": receipt.hash}).fetchone())
         if packet is None:
             self._lacks(arrival, held, told=told)
+            self._place_elsewhere(db, arrival)
             return
         if (packet.writer, packet.seq) != (arrival.writer, arrival.seq):
             wrong = wrong or "it stands at another's place"
         if held is not None and not wrong:
             self.keep_fork(db, packet)
+            self._place_elsewhere(db, arrival)
             self._received.forks += [] if told else [_named(packet)]
             return
         n = None if wrong else self._append(db, packet, writer, arrival)
         if n is not None:
             self._received.new.append(receipt.hash)
             self._place(db, n, arrival)
-        elif not told:
+            return
+        self._place_elsewhere(db, arrival)
+        if not told:
             self._refuse(db, packet, wrong or "it does not follow the events before it")
 
     def _lacks(self, arrival: Arrival, held: tuple[int, bytes] | None, *, told: bool) -> None:
@@ -142,6 +158,10 @@ class Taker:
             db.execute(statement("add_shared"), (self._log, writer.wid, arrival.seq))
             if receipt.role:
                 db.execute(statement("add_role"), (receipt.role, writer.wid))
+
+    def _place_elsewhere(self, db: sqlite3.Connection, arrival: Arrival) -> None:
+        values = (self._log, arrival.receipt.pos, arrival.receipt.hash)
+        db.execute(statement("add_other_place"), values)
 
     def _refuse(self, db: sqlite3.Connection, packet: Packet, why: str) -> None:
         refuse(db, packet, why)

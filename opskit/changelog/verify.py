@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import sqlite3
 import tempfile
 from dataclasses import dataclass
@@ -11,15 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.changelog import index
+from opskit.changelog.chains import Piece, faults
 from opskit.changelog.enrolments import attestation_problems
-from opskit.changelog.event import Header, chained, genesis, read_body, sealed
-from opskit.changelog.signing import is_signed
+from opskit.changelog.event import genesis
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MOST_NAMED = 100
+PIECE = 2000  # events that a process checks at once
+LONG = 20_000  # events from which on several processes are worth their start
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +36,12 @@ class Problem:
         return f"{self.where}: {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """A writer as its row tells; `id` and `public_key` are bytes."""
-
-    wid: int
-    id: bytes
-    public_key: bytes
-    head_seq: int
-    head_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """An event as it is stored: what was signed, and the columns that repeat it."""
-
-    n: int
-    seq: int
-    prev: bytes
-    hash: bytes
-    header: bytes
-    signature: bytes
-    hlc: int
-    kind: str
-    rollout: str
-    nonce: bytes | None
-    body: bytes | None
-    redacted: int
-
-
 def verify(fill: Callable[[sqlite3.Connection], bool]) -> list[Problem]:
     """Give what is wrong, the first bad event of each writer first; an empty list if all is well.
 
     `fill` copies the changelog, page by page, into an empty database, and tells whether there is
     one. The copy is what is checked: that takes minutes for a million events, and who reads the
-    file itself keeps every rollout from writing. An event that is altered breaks the chain there;
-    later events of the same writer are still checked against what stands before them, so that one
-    alteration is not told a thousand times. Raises sqlite3.Error.
+    file itself keeps every rollout from writing. Raises sqlite3.Error.
     """
     with tempfile.TemporaryDirectory(prefix="opskit-") as folder:
         copy = sqlite3.connect(Path(folder) / "copy.db", isolation_level=None)
@@ -83,62 +55,81 @@ def _problems(connection: sqlite3.Connection) -> Iterator[Problem]:
     for (found,) in connection.execute("PRAGMA integrity_check(10)"):
         if found != "ok":
             yield Problem("file", found)
-    for row in connection.execute(statement("writers")).fetchall():
-        yield from _chain(connection, _Writer(*row))
+    heads = list(_heads(connection))
+    yield from (each for each in heads if "public key" in each.what)
+    yield from _chains(connection)
+    yield from (each for each in heads if "public key" not in each.what)
+    yield from _receipts(connection)
     for where, what in attestation_problems(connection):
         yield Problem(where, what)
     yield from _index(connection)
 
 
-def _chain(connection: sqlite3.Connection, writer: _Writer) -> Iterator[Problem]:
-    name = f"writer {writer.id.hex()[:12]}"
-    if hashlib.sha256(writer.public_key).digest() != writer.id:
-        yield Problem(name, "its public key is not the one that it is named after")
-    seq, head = 0, genesis(writer.id)
-    for values in connection.execute(statement("chain"), (writer.wid,)):
-        row = _Row(*values)
-        if row.seq != seq + 1:
-            yield Problem(f"{name}, event {seq + 1}", f"missing: {row.seq} follows {seq}")
-        what = _damage(writer, row, head if row.seq == seq + 1 else row.prev)
-        if what:
-            yield Problem(f"{name}, event {row.seq} ({row.hash.hex()[:10]})", what)
-        seq, head = row.seq, row.hash
-    if (seq, head) != (writer.head_seq, writer.head_hash):
-        yield Problem(
-            f"{name}, event {seq + 1}", f"missing: the chain's head is {writer.head_seq}"
-        )
+def _chains(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Check every writer's chain; a long changelog by as many processes as there are cores."""
+    (count,) = connection.execute("SELECT count(*) FROM event").fetchone()
+    pieces = (
+        piece
+        for row in connection.execute(statement("writers")).fetchall()
+        for piece in _pieces(connection, row)
+    )
+    checked = map(faults, pieces) if count < LONG else _shared_out(pieces)
+    for found in checked:
+        yield from (Problem(where, what) for where, what in found)
 
 
-def _damage(writer: _Writer, row: _Row, head: bytes) -> str:
-    """Give what is wrong with one event, "" if nothing is; the gravest first."""
-    if row.prev != head:
-        return "it does not follow the event before it: one of the two was replaced or moved"
-    if chained(row.prev, row.header) != row.hash:
-        return "its header was altered"
-    if not is_signed(writer.public_key, row.signature, row.hash):
-        return "its signature is not the writer's"
-    try:
-        header = Header.decode(row.header)
-    except ValueError as error:
-        return f"its header cannot be read: {error}"
-    return _misplaced(writer, row, header) or _body_damage(row, header)
+def _pieces(
+    connection: sqlite3.Connection, writer: tuple[int, bytes, bytes, int, bytes]
+) -> Iterator[Piece]:
+    wid, name, key, _, _ = writer
+    rows = connection.execute(statement("chain"), (wid,))
+    seq, head = 0, genesis(name)
+    while piece := rows.fetchmany(PIECE):
+        yield Piece(name, key, seq, head, piece)
+        seq, head = piece[-1][1], piece[-1][3]
 
 
-def _misplaced(writer: _Writer, row: _Row, header: Header) -> str:
-    if (header.writer, header.seq) != (writer.id.hex(), row.seq):
-        return "it was signed for another place"
-    if (header.hlc, header.kind, header.rollout) != (row.hlc, row.kind, row.rollout):
-        return "what is searched is not what was signed"
-    return ""
+def _shared_out(pieces: Iterable[Piece]) -> Iterator[list[tuple[str, str]]]:
+    """Give what is wrong with each piece, in their order; a few wait at any time, so that memory stays small."""
+    import multiprocessing
+    from collections import deque
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+    workers = os.cpu_count() or 1
+    waiting: deque[Future[list[tuple[str, str]]]] = deque()
+    # not forked: a fork would take this process's open database and its threads' locks along
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        for piece in pieces:
+            waiting.append(pool.submit(faults, piece))
+            if len(waiting) > 3 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
-def _body_damage(row: _Row, header: Header) -> str:
-    if row.nonce is None or row.body is None:
-        return "" if row.redacted else "its body is missing, and no event redacted it"
-    if sealed(row.nonce, row.body) != header.body:
-        return "its body was altered"
-    damage = read_body(row.body)[1]
-    return f"its body is {damage}" if damage else ""
+def _heads(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Check every writer's own row: its key, and where its chain ends."""
+    for wid, name, key, head_seq, head in connection.execute(statement("writers")).fetchall():
+        where = f"writer {name.hex()[:12]}"
+        if hashlib.sha256(key).digest() != name:
+            yield Problem(where, "its public key is not the one that it is named after")
+        row = connection.execute(statement("last_of"), (wid,)).fetchone()
+        seq, last = row or (0, genesis(name))
+        if (seq, last) != (head_seq, head):
+            yield Problem(f"{where}, event {seq + 1}", f"missing: the chain's head is {head_seq}")
+
+
+def _receipts(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Follow each log from its first place on: it must end in the newest receipt that we were given."""
+    for log, url, pos, digest, chain in connection.execute(statement("cursors")).fetchall():
+        last_pos, last, found = 0, b"", hashlib.sha256(b"opskit.log.v1" + log.encode()).digest()
+        for row in connection.execute(statement("log_places"), {"log": log}):
+            last_pos, last = row
+            found = hashlib.sha256(found + last).digest()
+        if (last_pos, last, found) != (pos, digest, chain):
+            what = "what is here of it does not lead to the newest receipt that it gave: events were moved or removed here"
+            yield Problem(f"upstream {url}", what)
 
 
 def _index(connection: sqlite3.Connection) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opskit.changelog import Changelog, database
+from opskit.changelog import Changelog, chains, database
 from opskit.changelog import verify as verification
 from tests.changelog.writing import whole
 
@@ -198,7 +198,7 @@ def test_a_damaged_page_is_found(written: Changelog) -> None:
 def test_checking_keeps_nobody_from_writing(
     written: Changelog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = verification.is_signed
+    real = chains.is_signed
 
     def meanwhile(*values: bytes) -> bool:
         with Changelog(written.file) as other:
@@ -206,7 +206,7 @@ def test_checking_keeps_nobody_from_writing(
         return real(*values)
 
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr(verification, "is_signed", meanwhile)
+    monkeypatch.setattr(chains, "is_signed", meanwhile)
     assert written.verify() == []
     assert written.count() == 2 * EVENTS
 
@@ -239,3 +239,16 @@ def test_any_flipped_bit_is_found(
     finally:
         written.close()
         written.file.write_bytes(sound)
+
+
+def test_a_long_changelog_is_checked_by_several_processes_with_the_same_result(
+    changelog: Changelog, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        changelog.append("note", {"text": str(number)})
+    tamper(file, "UPDATE event SET signature = zeroblob(64) WHERE seq IN (7, 23)")
+    alone = changelog.verify()
+    assert len(alone) == 2
+    monkeypatch.setattr(verification, "LONG", 1)
+    monkeypatch.setattr(verification, "PIECE", 5)
+    assert changelog.verify() == alone

@@ -71,6 +71,12 @@ CREATE TABLE obeyed (
     hash BLOB NOT NULL,
     PRIMARY KEY (log, hash)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE other_place (
+    log TEXT NOT NULL REFERENCES log,
+    pos INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (log, pos)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE place (
     n INTEGER NOT NULL REFERENCES event,
     log TEXT NOT NULL REFERENCES log,
