@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from opskit.config.model import ChangelogSettings
 
 T = TypeVar("T")
+E = TypeVar("E", bound="Entry")
 
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -209,6 +210,17 @@ class Changelog:
         from opskit.changelog.judging import standings
 
         return standings(self.file, self._ask, ids, settings)
+
+    def judged(
+        self, entries: Iterable[E], settings: ChangelogSettings, *, whole: bool = False
+    ) -> tuple[E, ...]:
+        """Give entries with their standing: that of the event that began each, with `whole` of all events of rollouts."""
+        from opskit.changelog.judging import judged
+
+        asked = settings.allowed_signers is not None
+        return judged(
+            entries, lambda ids: self.standings(ids, settings), is_asked=asked, whole=whole
+        )
 
     def writers(self, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:
         """Give all writers, the one that signs here first, and who vouches for what they write now."""

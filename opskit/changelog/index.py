@@ -9,6 +9,7 @@ from opskit.changelog.body import number, part, parts, text, texts
 from opskit.changelog.clock import COUNTER_BITS, ceiling
 from opskit.changelog.event import (
     ABANDONED,
+    ENROLLED,
     FINISHED,
     HOSTS,
     NOTE,
@@ -89,13 +90,15 @@ def add(
     *,
     received_ms: int = 0,
 ) -> None:
-    """Take one event into the index; an event that cannot be read stays out of it.
+    """Take one event into the index; an event that cannot be read stays out of it, and so do enrolments.
 
     `received_ms` is when an upstream first received it, 0 if that is not known: nothing is placed much later than that.
     """
     try:
         header = Header.decode(signed)
     except ValueError:
+        return
+    if header.kind == ENROLLED:
         return
     if header.kind == RECOVERED:
         header = _as_it_was(header, body)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from opskit.changelog import database
+from opskit.changelog.event import STARTED
 from opskit.changelog.evidence import Evidence, Place, gather
+from opskit.changelog.records import RolloutRecord
 from opskit.changelog.signers import read_signers
 from opskit.changelog.sql import statement
-from opskit.changelog.standing import ATTESTED, Judge
+from opskit.changelog.standing import ATTESTED, FORKED, REVOKED, Judge, Standing
 from opskit.changelog.store import clock_field
 from opskit.changelog.verdicts import Verdicts
 from opskit.errors import AttestationError
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from opskit.changelog.records import Entry
     from opskit.changelog.signers import Signers
-    from opskit.changelog.standing import Standing
     from opskit.changelog.store import Store
     from opskit.config.model import ChangelogSettings
 
     Ask = Callable[[Callable[[sqlite3.Connection], Evidence]], Evidence | None]
+
+E = TypeVar("E", bound="Entry")
 
 REMEMBERED = "verdicts.json"
 
@@ -89,6 +93,55 @@ def standings(
         return Judge(evidence, verdicts, trouble).standings()
     finally:
         _save(verdicts)
+
+
+def judged(
+    entries: Iterable[E],
+    look: Callable[[Iterable[str]], Mapping[str, Standing]],
+    *,
+    is_asked: bool,
+    whole: bool,
+) -> tuple[E, ...]:
+    """Give entries with their standing; `look` gives that of events by their ids.
+
+    Without `is_asked` (no allowed_signers) only what is revoked or forked is told. `whole` looks at all events of a rollout.
+    """
+    found = tuple(entries)
+    ids = [event for entry in found for event in _ids(entry, whole=whole)]
+    told = {
+        event: standing
+        for event, standing in look(ids).items()
+        if is_asked or standing.state in (REVOKED, FORKED)
+    }
+    return tuple(_with_standing(entry, told, whole=whole) for entry in found)
+
+
+def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
+    first, *others = _ids(entry, whole=whole)
+    standing = told.get(first, Standing(""))
+    found = replace(
+        entry,
+        standing=standing.state,
+        principal=standing.principal,
+        doubt=standing.reason,
+    )
+    if not isinstance(found, RolloutRecord):
+        return found
+    kinds = {event.id: event.header.kind for event in found.events}
+    doubts = [
+        f"{kinds[event]} {event} is {told[event].state}: {told[event].reason}"
+        for event in others
+        if event in told and told[event].state != ATTESTED
+    ]
+    return replace(found, doubts=tuple(doubts))
+
+
+def _ids(entry: Entry, *, whole: bool) -> list[str]:
+    """Give the ids of the events to look at, the one that began the entry first."""
+    if not isinstance(entry, RolloutRecord):
+        return [entry.id]
+    first = next((e for e in entry.events if e.header.kind == STARTED), entry.events[0])
+    return [first.id, *(e.id for e in entry.events if whole and e is not first)]
 
 
 def writers(file: Path, ask: Ask, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:

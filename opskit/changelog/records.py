@@ -83,6 +83,10 @@ class RolloutRecord:
     refused or interrupted; abandoned when a later run found it dead; "running" while its process lives on this machine, else "unfinished".
     `output` is the end of what a failed build said. `ms` is the duration, None until finished. `events` are all events of the rollout, `notes` what
     people wrote about it since, `remarks` what opskit remarked at its start.
+
+    `standing` is that of its first event: attested, unattested, revoked or forked; "" where nobody's signature is asked
+    for, or before `judging.judged` looked. `principal` is who vouches for it, `doubt` why it is not attested, `doubts` what is to be
+    said of its other events.
     """
 
     id: str
@@ -92,6 +96,9 @@ class RolloutRecord:
     service: str
     environment: str
     outcome: str
+    standing: str = ""
+    principal: str = ""
+    doubt: str = ""
     why: str = ""
     reason: str = ""
     output: str = ""
@@ -104,6 +111,7 @@ class RolloutRecord:
     task: str = ""
     script: str = ""
     remarks: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     notes: tuple[NoteEntry, ...] = ()
     events: tuple[Event, ...] = ()
 
@@ -123,7 +131,7 @@ class RolloutRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteEntry:
-    """What somebody wrote down; `rollout` if it is about one."""
+    """What somebody wrote down; `rollout` if it is about one. Standing, principal and doubt as of a RolloutRecord."""
 
     id: str
     at: datetime
@@ -133,6 +141,9 @@ class NoteEntry:
     environment: str = ""
     rollout: str = ""
     hosts: tuple[str, ...] = ()
+    standing: str = ""
+    principal: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +154,9 @@ class OtherEntry:
     at: datetime
     actor: str
     event: Event
+    standing: str = ""
+    principal: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from opskit.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from opskit.changelog import Changelog, Entry, Filter, RolloutRecord
+    from opskit.changelog import Changelog, Entry, Filter
     from opskit.config.model import Config
 
 Kind = Literal["deploy", "rollback", "restart", "task", "exec", "note"]
@@ -110,11 +110,11 @@ def log(
     config = wiring.read_config()
     with sharing.open_changelog(config, every=LOOK_UPSTREAM if follow else None) as changelog:
         if rollout:
-            return _open(changelog.rollout(rollout), as_json=as_json)
+            return _open(changelog, rollout, config, as_json=as_json)
         wanted = wishes.as_filter(config)
         if follow:
-            return _follow(changelog, wanted, as_csv=as_csv)
-        shown, more = _newest(changelog, wanted)
+            return _follow(changelog, wanted, config, as_csv=as_csv)
+        shown, more = _newest(changelog, wanted, config)
         _say_what_is_missing(wishes, config, more=more, none=not shown)
         if web:
             return write_page(web, shown, config, changelog, wishes, more=more, as_json=as_json)
@@ -235,15 +235,19 @@ def _time(said: str | None) -> datetime | None:
     return parse_when(said, datetime.now().astimezone()) if said is not None else None
 
 
-def _newest(changelog: Changelog, wanted: Filter) -> tuple[tuple[Entry, ...], bool]:
+def _newest(
+    changelog: Changelog, wanted: Filter, config: Config
+) -> tuple[tuple[Entry, ...], bool]:
     """Give the entries that are wanted, and whether there are more than the limit allows."""
     found = changelog.entries(dataclasses.replace(wanted, limit=wanted.limit + 1))
-    return found[: wanted.limit], len(found) > wanted.limit
+    shown = changelog.judged(found[: wanted.limit], config.changelog)
+    return shown, len(found) > wanted.limit
 
 
-def _open(record: RolloutRecord, *, as_json: bool) -> int:
+def _open(changelog: Changelog, prefix: str, config: Config, *, as_json: bool) -> int:
     from opskit.cli.render import records, rollout
 
+    (record,) = changelog.judged([changelog.rollout(prefix)], config.changelog, whole=True)
     if as_json:
         return envelope.show("log", {"rollout": records.as_whole(record)})
     rollout.show(record, datetime.now(UTC))
@@ -264,14 +268,15 @@ def _list(entries: Sequence[Entry], *, as_json: bool, as_csv: bool, one_place: b
     return 0
 
 
-def _follow(changelog: Changelog, wanted: Filter, *, as_csv: bool) -> int:
+def _follow(changelog: Changelog, wanted: Filter, config: Config, *, as_csv: bool) -> int:
     """Print what there is, the newest last, then what comes; Ctrl-C is how this ends, and no accident."""
     from opskit.cli.render import log as lines
     from opskit.cli.render import records
 
     screen = lines.Lines(None, one_place=bool(wanted.environment))
     try:
-        for look, entries in enumerate(changelog.follow(wanted, pause=_pause)):
+        for look, found in enumerate(changelog.follow(wanted, pause=_pause)):
+            entries = changelog.judged(found, config.changelog)
             if as_csv:
                 header = [] if look else [records.CSV_HEADER]
                 lines.show_csv([*header, *map(records.as_row, entries)])

@@ -27,6 +27,8 @@ GAPS = (2, 1)
 NARROW = 100
 MONTHS = 300  # days for which a date needs no year
 SHOWN_OF_SCRIPT = 30  # characters
+ATTESTED = "attested"
+DOUBTFUL = {"revoked": "red", "forked": "red"}
 
 
 @dataclasses.dataclass
@@ -82,7 +84,8 @@ def cells(entry: Entry, now: datetime | None, *, one_place: bool = False) -> lis
     """Give an entry's cells, in the order of HEADER, each on one line and harmless to a terminal."""
     environment, hosts, told = _told(entry)
     where = hosts if one_place else f"{environment} {hosts}".strip()
-    row = [entry.id, when(entry.at, now), entry.actor, *told[:2], where, *told[2:]]
+    about = " ".join(word for word in (mark(entry), told[3]) if word)
+    row = [entry.id, when(entry.at, now), who(entry), *told[:2], where, told[2], about]
     return [terminal.visible(cell, one_line=True) for cell in row]
 
 
@@ -98,6 +101,17 @@ def _told(entry: Entry) -> tuple[str, str, tuple[str, str, str, str]]:
         return entry.environment, folded(entry.hosts), told
     header = entry.event.header
     return header.environment, "", (header.kind, "", "", raw(entry.event.body))
+
+
+def who(entry: Entry) -> str:
+    """Give who acted: what was typed; and who signed for it, where that is somebody else."""
+    typed, signed = (name.partition("@")[0].casefold() for name in (entry.actor, entry.principal))
+    return f"{entry.actor} ({entry.principal})" if signed not in ("", typed) else entry.actor
+
+
+def mark(entry: Entry) -> str:
+    """Give `[unattested]`, `[revoked]` or `[forked]` for what nobody vouches for, else nothing."""
+    return f"[{entry.standing}]" if entry.standing not in ("", ATTESTED) else ""
 
 
 def environment_of(entry: Entry) -> str:
@@ -180,7 +194,8 @@ def local(at: datetime) -> str:
 def colour_of(entry: Entry) -> str:
     """Give the colour of an entry's line: none for what is done or needs no attention."""
     outcome = entry.outcome if isinstance(entry, RolloutRecord) else ""
-    return "" if outcome == "done" else text.Status(outcome).colour
+    colour = "" if outcome == "done" else text.Status(outcome).colour
+    return DOUBTFUL.get(entry.standing, "") or colour
 
 
 def fitted(widths: Sequence[int], room: int) -> tuple[list[int], int]:

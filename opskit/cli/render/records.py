@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CSV_HEADER = (
     *("id", "type", "at", "actor", "action", "service", "environment", "from", "to"),
     *("hosts", "outcome", "seconds", "why", "reason", "from_revision", "to_revision"),
+    *("standing", "principal"),
 )
 
 
@@ -26,7 +27,8 @@ def as_data(entry: Entry) -> Mapping[str, object]:
         return {"type": "rollout", **{name: getattr(entry, name) for name in names}}
     if isinstance(entry, NoteEntry):
         return {"type": "note", **dataclasses.asdict(entry)}
-    about = {"id": entry.id, "at": entry.at, "actor": entry.actor}
+    wanted = ("id", "at", "actor", "standing", "principal", "doubt")
+    about = {name: getattr(entry, name) for name in wanted}
     return {"type": "event", **about, "event": _event(entry.event)}
 
 
@@ -38,6 +40,7 @@ def as_whole(record: RolloutRecord) -> Mapping[str, object]:
 def as_row(entry: Entry) -> list[object]:
     """Give an entry as a row of CSV, in the order of CSV_HEADER."""
     at = entry.at.isoformat(timespec="seconds")
+    signed = (entry.standing, entry.principal)
     if isinstance(entry, RolloutRecord):
         before = " ".join(named(release) for release in entry.before)
         after = named(entry.to) if entry.to else ""
@@ -49,11 +52,11 @@ def as_row(entry: Entry) -> list[object]:
             " ".join(r.revision for r in entry.before),
             entry.to.revision if entry.to else "",
         )
-        return [entry.id, "rollout", at, *names, *told, *revisions]
+        return [entry.id, "rollout", at, *names, *told, *revisions, *signed]
     if isinstance(entry, NoteEntry):
         names = (entry.actor, "", entry.service, entry.environment)
         told = ("", "", " ".join(entry.hosts), "", "", entry.text, "")
-        return [entry.id, "note", at, *names, *told, "", ""]
+        return [entry.id, "note", at, *names, *told, "", "", *signed]
     header = entry.event.header
     return [
         entry.id,
@@ -64,6 +67,7 @@ def as_row(entry: Entry) -> list[object]:
         header.service,
         header.environment,
         *("",) * 9,
+        *signed,
     ]
 
 

@@ -47,6 +47,7 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     yield "rollout", record.id
     yield "when", f"{local(record.at)} ({text.ago(record.at, now)}){took}"
     yield "who", record.actor + (f", on {record.machine}" if record.machine else "")
+    yield "signed", _signed(record)
     yield "where", record.environment
     yield (
         "release",
@@ -58,6 +59,16 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     yield "script", record.script
     for remark in record.remarks:
         yield "remark", remark
+    for doubt in record.doubts:
+        yield "doubt", doubt
+
+
+def _signed(record: RolloutRecord) -> str:
+    """Give who vouches for the rollout, or why nobody does; nothing where nobody's signature is asked for."""
+    if not record.doubt:
+        return record.principal
+    by = f" (signed by {record.principal})" if record.principal else ""
+    return f"{record.standing}: {record.doubt}{by}"
 
 
 def _quoted(word: str) -> str:
