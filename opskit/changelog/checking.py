@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,11 @@ from opskit.changelog.event import Event, Header, read_body, sealed
 from opskit.changelog.signing import is_signed
 
 if TYPE_CHECKING:
-    from opskit.changelog.packet import Packet
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from opskit.changelog.packet import Arrival, Packet
+
+MANY = 20_000  # events from which on other processes are worth their start
 
 UNREADABLE = "0" * 64
 
@@ -39,6 +44,35 @@ def fault(packet: Packet) -> str:
     if (header.writer, header.seq) != (packet.writer.hex(), packet.seq):
         return "it was signed for another place"
     return ""
+
+
+def faults_of(page: Sequence[Arrival]) -> list[str]:
+    """Give `fault` of every packet of a page, "" where none came."""
+    return [fault(arrival.packet) if arrival.packet else "" for arrival in page]
+
+
+def ahead(
+    pages: Iterable[Sequence[Arrival]], expected: int
+) -> Iterator[tuple[Sequence[Arrival], Sequence[str]]]:
+    """Give pages with their faults; where many are expected, other processes check the next ones meanwhile."""
+    if expected < MANY:
+        yield from ((page, faults_of(page)) for page in pages)
+        return
+    import multiprocessing
+    from collections import deque
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+    workers = os.cpu_count() or 1
+    waiting: deque[tuple[Sequence[Arrival], Future[list[str]]]] = deque()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        for page in pages:
+            waiting.append((page, pool.submit(faults_of, page)))
+            if len(waiting) > 2 * workers:
+                first, found = waiting.popleft()
+                yield first, found.result()
+        for page, found in waiting:
+            yield page, found.result()
 
 
 def checked(packet: Packet, received_ms: int) -> Checked:

@@ -96,12 +96,19 @@ class Exchange:
         """Give the newest number of every writer's events here."""
         return dict(self._read("vector", ()))
 
-    def receive(self, log: str, page: Sequence[Arrival], *, gapless: bool = False) -> Received:
-        """Take in a page of a log, in one transaction; see `Taker`.
+    def receive(
+        self,
+        log: str,
+        page: Sequence[Arrival],
+        *,
+        gapless: bool = False,
+        faults: Sequence[str] | None = None,
+    ) -> Received:
+        """Take in a page of a log, in one transaction; see `Taker`. `faults` if they are known already.
 
         Raises UpstreamLiesError, with nothing taken in, when the page does not go on where the last one ended.
         """
-        taker = Taker(log, page, gapless=gapless)
+        taker = Taker(log, page, gapless=gapless, faults=faults)
         return self._change(taker.take)
 
     def keep_fork(self, packet: Packet) -> None:

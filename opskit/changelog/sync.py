@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opskit.changelog.checking import ahead
 from opskit.errors import UpstreamError, UpstreamLiesError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from opskit.changelog.packet import Greeting
     from opskit.changelog.upstream import Upstream
 
+EVENT_IN_FILE = 1000  # bytes, about
 ROUNDS = 20  # pushes and forks in one sync, before it is given up
 
 
@@ -27,6 +29,8 @@ class Synced:
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     log: str = ""
+    newest: int = 0
+    """The newest place of the upstream, when it was asked first."""
 
 
 def sync(
@@ -72,6 +76,7 @@ def _meet(exchange: Exchange, upstream: Upstream, done: Synced, *, accept: bool)
     known = exchange.current()
     sent = time.monotonic()
     greeting = upstream.greet(known.last if known else None)
+    done.newest = greeting.pos
     _measure(exchange, greeting, time.monotonic() - sent)
     if known is not None and known.log != greeting.log and not accept:
         raise UpstreamLiesError(
@@ -113,8 +118,11 @@ def _measure(exchange: Exchange, greeting: Greeting, seconds: float) -> None:
 def _pull(exchange: Exchange, upstream: Upstream, done: Synced) -> None:
     last = exchange.last(done.log)
     missing: list[int] = []
-    for page in upstream.pull(after=last.pos if last else 0, vector=exchange.vector()):
-        got = exchange.receive(done.log, page, gapless=upstream.gapless)
+    after = last.pos if last else 0
+    pages = upstream.pull(after=after, vector=exchange.vector())
+    expected = done.newest - after if upstream.gapless else (done.newest - after) // EVENT_IN_FILE
+    for page, faults in ahead(pages, expected):
+        got = exchange.receive(done.log, page, gapless=upstream.gapless, faults=faults)
         done.pulled += len(got.new)
         missing += got.missing
         _tell(exchange, done, got.refused, "refused", "altered")
@@ -125,8 +133,8 @@ def _pull(exchange: Exchange, upstream: Upstream, done: Synced) -> None:
         exchange.keep_fork(packet)
         name = f"event {packet.seq} of writer {packet.writer.hex()[:12]}"
         _tell(exchange, done, [name], "is there twice, both are kept", "forked")
-    if (after := exchange.our_fork()) is not None:
-        exchange.fork_me(after)
+    if (fork := exchange.our_fork()) is not None:
+        exchange.fork_me(fork)
 
 
 def _tell(exchange: Exchange, done: Synced, names: list[str], what: str, trick: str) -> None:

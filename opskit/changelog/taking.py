@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog import index, redaction
-from opskit.changelog.checking import checked, fault
+from opskit.changelog.checking import checked, fault, faults_of
 from opskit.changelog.event import genesis
 from opskit.changelog.sql import statement
 from opskit.changelog.store import write
@@ -45,11 +45,18 @@ class _Writer(NamedTuple):
 class Taker:
     """Takes in one page of a log. Signatures are checked before the database is locked for it."""
 
-    def __init__(self, log: str, page: Sequence[Arrival], *, gapless: bool) -> None:
+    def __init__(
+        self,
+        log: str,
+        page: Sequence[Arrival],
+        *,
+        gapless: bool,
+        faults: Sequence[str] | None = None,
+    ) -> None:
         self._log = log
         self._page = page
         self._gapless = gapless
-        self._faults = [fault(arrival.packet) if arrival.packet else "" for arrival in page]
+        self._faults = faults_of(page) if faults is None else faults
         self._received = Received()
 
     def take(self, db: sqlite3.Connection) -> Received:

@@ -1,10 +1,10 @@
-"""`python -m tests.bench fanout [--hosts 1,10,50,200] [--rounds 5]`: opskit beside its peers."""
+"""`python -m tests.bench fanout [--hosts 1,10,50,200]` or `changelog [--events 1000000]`: opskit beside its peers."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.bench import fanout
+from tests.bench import changelog, fanout
 
 
 def main() -> None:
@@ -14,7 +14,14 @@ def main() -> None:
     many.add_argument("--hosts", default="1,10,50,200", help="how many hosts, several by comma")
     many.add_argument("--rounds", type=int, default=5)
     many.add_argument("--tools", default="", help="only these, by comma")
+    history = sub.add_parser("changelog", help="append, log, verify, search; pull and push")
+    history.add_argument("--events", type=int, default=1_000_000)
+    history.add_argument("--pulled", type=int, default=100_000)
+    history.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
+    if chosen.bench == "changelog":
+        changelog.main(chosen.events, chosen.rounds, chosen.pulled)
+        return
     counts = [int(word) for word in chosen.hosts.split(",")]
     fanout.main(counts, chosen.rounds, {word for word in chosen.tools.split(",") if word})
 

@@ -1,0 +1,305 @@
+"""The changelog beside the least that could work, in one run: plain sqlite3, COPY and ed25519.
+
+Times differ from machine to machine and from minute to minute; ratios of interleaved runs do so less.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opskit.changelog import Changelog
+from opskit.changelog.event import Header, genesis, sealed
+from opskit.changelog.packet import Packet
+from opskit.changelog.signing import is_signed, writer_key
+from opskit.changelog.taking import _writer
+from opskit.changelog.taking import append as take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+WRITERS = 5
+SERVICES = ("shop", "search", "pages", "mail", "billing")
+SUBJECTS = (
+    "Give prices per 100 g",
+    "Fix the cart",
+    "Rename the cache",
+    "Bump the parser",
+    "Drop a table",
+)
+FILTERS = {
+    "none": (),
+    "service": ("-s", "search"),
+    "environment": ("-e", "production"),
+    "host": ("-H", "web0007"),
+    "actor": ("--actor", "w3"),
+    "kind": ("--kind", "note"),
+    "outcome": ("--outcome", "failed"),
+    "time": ("--since", "2023-06-01", "--until", "2023-06-20"),
+    "words": ("--grep", "zebra17"),
+    "all": ("-s", "shop", "--actor", "w1", "--outcome", "done", "-H", "web0003"),
+}
+
+
+def main(events: int, rounds: int, pulled: int) -> None:
+    """Run everything and print a table."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        appends(folder, rounds)
+        reading(folder, events, rounds)
+        sharing(folder, pulled)
+
+
+def appends(folder: Path, rounds: int) -> None:
+    """One durable, signed, indexed event against one durable row of the same size."""
+    changelog = Changelog(folder / "append" / "changelog.db", actor="bench")
+    bare = sqlite3.connect(folder / "bare.db", isolation_level=None)
+    for pragma in ("journal_mode = TRUNCATE", "synchronous = FULL"):
+        bare.execute(f"PRAGMA {pragma}").fetchall()
+    bare.execute("CREATE TABLE event (n INTEGER PRIMARY KEY, at INTEGER, body BLOB)")
+    text, data = "x" * 300, b"x" * 900
+
+    def insert() -> None:
+        bare.execute("BEGIN IMMEDIATE")
+        bare.execute("INSERT INTO event (at, body) VALUES (?, ?)", (1, data))
+        bare.execute("COMMIT")
+
+    ours, theirs = [], []
+    for _ in range(40 * rounds):
+        theirs.append(timed(insert))
+        ours.append(timed(lambda: changelog.append("note", {"text": text})))
+    show("append, durable and signed", ours, "bare durable insert", theirs)
+    changelog.close()
+    bare.close()
+
+
+def reading(folder: Path, events: int, rounds: int) -> None:
+    """`opskit log` on many events over the start-up alone; verify; full text."""
+    state = folder / "state"
+    file = state / "bench" / "changelog.db"
+    began = time.monotonic()
+    with Changelog(file, actor="w0") as changelog:
+        changelog.append("note", {"text": "the first one"})
+        fill(changelog, events)
+        print(f"\n{changelog.count():,} events made in {time.monotonic() - began:.0f} s, "
+              f"{file.stat().st_size / 2**20:.0f} MiB")  # fmt: skip
+    (folder / "opskit.toml").write_text(
+        '[changelog]\nname = "bench"\n[environments.production]\nhosts = ["web0001"]\n'
+    )
+    env = {**os.environ, "OPSKIT_STATE_DIR": str(state), "PYTHONPATH": str(Path.cwd())}
+
+    def opskit(*words: str) -> Callable[[], None]:
+        argv = [sys.executable, "-m", "opskit", *words]
+        return lambda: check(
+            subprocess.run(argv, cwd=folder, env=env, capture_output=True, check=False)
+        )
+
+    runs = {name: opskit("log", *words) for name, words in FILTERS.items()}
+    start = opskit("--version")
+    times: dict[str, list[float]] = {name: [] for name in ("", *runs)}
+    for _ in range(rounds):
+        times[""].append(timed(start))
+        for name, run in runs.items():
+            times[name].append(timed(run))
+    alone = statistics.median(times.pop(""))
+    print(
+        f"start-up alone (--version): {alone * 1000:.0f} ms; opskit log, the last 50, beyond that:"
+    )
+    for name, found in times.items():
+        print(f"  {name:12} {(statistics.median(found) - alone) * 1000:6.0f} ms")
+    with Changelog(file) as changelog:
+        took = timed(lambda: expect(changelog.verify() == []))
+        print(
+            f"verify: {took:.1f} s, {changelog.count() / took:,.0f} events/s on {os.cpu_count()} cores"
+        )
+
+
+def sharing(folder: Path, count: int) -> None:
+    """The first pull against COPY and the check of signatures; many laptops pushing at once."""
+    from tests.support.postgres import server
+
+    with server() as postgres:
+        from opskit.changelog.upstream.postgres import setup
+
+        setup(postgres.url(), timeout=5)
+        source = folder / "source" / "changelog.db"
+        with Changelog(source, actor="w0") as changelog:
+            changelog.append("note", {"text": "the first one"})
+            fill(changelog, count)
+        print(
+            f"\npushing {count:,} events: {timed(lambda: share(source, postgres.url(), everybody=True)):.1f} s"
+        )
+        ours, theirs = [], []
+        for number in range(2):
+            theirs.append(timed(lambda: copied(postgres)))
+            target = folder / f"target{number}" / "changelog.db"
+            ours.append(timed(lambda target=target: share(target, postgres.url())))
+        show(f"first pull of {count:,}", ours, "COPY and its signatures", theirs)
+        pushers(folder, postgres)
+
+
+def pushers(folder: Path, postgres: Any, *, laptops: int = 20, each: int = 300) -> None:
+    """Many laptops push at once, three events at a time, while one of them sleeps within a transaction."""
+    import psycopg
+
+    from opskit.changelog.upstream.postgres import Postgres
+
+    spools: list[list[Packet]] = []
+    for number in range(laptops):
+        with Changelog(
+            folder / f"laptop{number}" / "changelog.db", actor=f"l{number}"
+        ) as changelog:
+            for event in range(each):
+                changelog.append("note", {"text": f"{event}"})
+            exchange = changelog.exchange()
+            spools.append(exchange.unsent("none")[0])
+            exchange.close()
+    total = sum(map(len, spools))
+
+    def push(packets: list[Packet]) -> None:
+        upstream = Postgres(postgres.url(), timeout=5)
+        for start in range(0, len(packets), 3):
+            expect(upstream.push(packets[start : start + 3]).status == "ok")
+        upstream.close()
+
+    sleeper = psycopg.connect(postgres.url())
+    sleeper.execute("SELECT count(*) FROM opskit.event")  # and then its lid is closed
+    threads = [threading.Thread(target=push, args=(packets,)) for packets in spools]
+
+    def run() -> None:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    took = timed(run)
+    sleeper.close()
+    print(
+        f"{laptops} laptops at once, 3 events a push, one more asleep: {total} events in {took:.1f} s, {total / took:,.0f} events/s"
+    )
+
+
+def share(file: Path, url: str, **options: bool) -> None:
+    from tests.changelog.laptop import share as shared
+
+    shared(file, url, **options)
+
+
+def copied(postgres: Any) -> None:
+    """The least that could work: COPY all rows out, and check their signatures."""
+    import psycopg
+
+    with psycopg.connect(postgres.url()) as connection, connection.cursor() as cursor:
+        columns = "w.public_key, e.hash, e.signature, e.header, b.nonce, b.body"
+        query = f"COPY (SELECT {columns} FROM opskit.event e JOIN opskit.writer w USING (wid) LEFT JOIN opskit.body b USING (pos)) TO STDOUT (FORMAT binary)"
+        with cursor.copy(query) as copy:
+            copy.set_types(["bytea"] * 6)
+            for key, digest, signature, *_ in copy.rows():
+                expect(is_signed(key, signature, digest))
+
+
+def fill(changelog: Changelog, count: int) -> None:
+    """Add so many events of several writers: rollouts of three events each, and notes."""
+    dice = random.Random(1)
+    keys = [writer_key(bytes([number + 1]) * 32) for number in range(WRITERS)]
+    heads = {key.writer: (0, genesis(key.writer)) for key in keys}
+    exchange = changelog.exchange()
+    made = story(dice)
+
+    def batch(db: sqlite3.Connection) -> None:
+        for _ in range(min(20_000, count)):
+            number, fields, body, at = next(made)
+            key = keys[number]
+            seq, prev = heads[key.writer]
+            nonce = secrets.token_bytes(16)
+            header = Header(
+                writer=key.writer.hex(), seq=seq + 1, hlc=at << 16, ts=at, body=sealed(nonce, body),
+                actor=f"w{number}@laptop", **fields,
+            ).encode()  # fmt: skip
+            bare = Packet(
+                writer=key.writer, key=key.public, seq=seq + 1, prev=prev, header=header,
+                signature=b"", nonce=nonce, body=body,
+            )  # fmt: skip
+            packet = Packet(
+                **{name: getattr(bare, name) for name in bare.__slots__}
+                | {"signature": key.sign(bare.hash)}
+            )
+            take(db, packet, _writer(db, key.writer), 0, "")
+            heads[key.writer] = (seq + 1, packet.hash)
+
+    for _ in range(max(1, count // 20_000)):
+        exchange._change(batch)
+    exchange.close()
+
+
+def story(dice: random.Random) -> Iterator[tuple[int, dict[str, str], bytes, int]]:
+    """Give events without end: whose they are, names for the header, body, time in milliseconds."""
+    import json
+
+    at = 1_577_836_800_000
+    for number in range(1 << 40):
+        writer, service = dice.randrange(WRITERS), dice.choice(SERVICES)
+        at += dice.randrange(1000, 400_000)
+        names = {"environment": "production", "service": service}
+        if number % 9 == 0:
+            body = {
+                "text": f"looked into {dice.choice(SUBJECTS)} zebra{dice.randrange(100_000)}",
+                "hosts": [],
+            }
+            yield writer, {**names, "kind": "note"}, json.dumps(body).encode(), at
+            continue
+        names |= {"rollout": f"r{number:09d}", "action": "deploy"}
+        hosts = [f"web{dice.randrange(2000):04d}" for _ in range(dice.randrange(1, 8))]
+        to = {"release": f"rel{number}", "revision": f"{number:040x}", "label": f"v{number}"}
+        commits = [{"sha": f"{number:040x}", "subject": dice.choice(SUBJECTS), "author": "ana"}]
+        started = {
+            "why": f"ticket {number}",
+            "to": to,
+            "hosts": [{"name": h, "batch": 1} for h in hosts],
+            "commits": commits,
+        }
+        outcome = "failed" if dice.random() < 0.03 else "done"
+        results = [
+            {"host": h, "outcome": outcome, "live": f"rel{number}", "ms": 900, "at": at}
+            for h in hosts
+        ]
+        finished = {"outcome": outcome, "reason": "", "ms": 2000}
+        for kind, body in (
+            ("started", started),
+            ("hosts", {"results": results}),
+            ("finished", finished),
+        ):
+            at += 1000
+            yield writer, {**names, "kind": f"rollout.{kind}"}, json.dumps(body).encode(), at
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def show(what: str, ours: list[float], beside: str, theirs: list[float]) -> None:
+    mine, other = statistics.median(ours), statistics.median(theirs)
+    print(
+        f"{what}: {mine * 1000:.2f} ms; {beside}: {other * 1000:.2f} ms; ratio {mine / other:.2f} (n = {len(ours)})"
+    )
+
+
+def check(done: subprocess.CompletedProcess[bytes]) -> None:
+    expect(done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr.decode())
+
+
+def expect(true: bool, said: str = "") -> None:
+    if not true:
+        raise SystemExit(f"the benchmark itself went wrong: {said}")
