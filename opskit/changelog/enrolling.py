@@ -168,7 +168,7 @@ def _counted(data: bytes, signature: str, signers: Signers | None, at: int) -> s
     if not verdict.principal:
         key = sshsig.key_of(signature)
         what = f"the signature of {openssh.fingerprint(key)} does not count: {verdict.reason}"
-        raise AttestationError(what, hint=_how_to_add(signers.name, key))
+        raise AttestationError(what, hint=_how_to_add(key))
     return verdict.principal
 
 
@@ -206,11 +206,9 @@ def _nobody(signers: Signers | None) -> AttestationError:
             hint="load one into the agent with ssh-add, or make one: ssh-keygen -t ed25519",
         )
     name = signers.name if signers else "allowed_signers"
-    return AttestationError(
-        f"none of your SSH keys stands in {name}", hint=_how_to_add(name, own[0])
-    )
+    return AttestationError(f"none of your SSH keys stands in {name}", hint=_how_to_add(own[0]))
 
 
-def _how_to_add(name: str, key: str) -> str:
+def _how_to_add(key: str) -> str:
     line = " ".join(key.split()[:2])
-    return f'your line in {name}: you@example.com namespaces="{sshsig.NAMESPACE}" {line}'
+    return f'a line that does: you@example.com namespaces="{sshsig.NAMESPACE}" {line}'

@@ -13,6 +13,7 @@ from tests.changelog.writing import whole
 
 if TYPE_CHECKING:
     from tests.support.cli import Opskit
+    from tests.support.hosts import Hosts
 
 TOML = """
 default_environment = "production"
@@ -122,3 +123,72 @@ def test_a_revocation_that_nobody_would_believe_is_not_written(opskit: Opskit) -
     assert "nothing revoked" in opskit(*revoke, expect=1).stderr
     with open_changelog("test") as changelog:
         assert changelog.count() == 1
+
+
+def test_log_marks_what_nobody_vouches_for_and_names_who_signed(
+    opskit: Opskit, key: Path, tmp_path: Path
+) -> None:
+    with open_changelog("test", actor="ann@laptop") as changelog:
+        early = whole(changelog, why="at 3 am")
+    opskit("changelog", "enroll")
+    with open_changelog("test", actor="bob@laptop") as changelog:
+        typed = whole(changelog, why="as somebody else")
+    with open_changelog("test", actor="Ann@laptop") as changelog:
+        own = whole(changelog, why="as herself")
+    rows = {line.split()[0]: line for line in opskit("log").stdout.splitlines()[1:]}
+    assert len(rows) == 3
+    assert "done     [unattested] at 3 am" in rows[early]
+    assert "bob@laptop (ann@example.com)" in rows[typed]
+    assert rows[typed].endswith("done     as somebody else")
+    assert "example.com" not in rows[own]
+    found = {each["id"]: each for each in opskit("log", "--json").json["data"]["entries"]}
+    assert [found[each]["standing"] for each in (early, typed, own)] == [
+        *("unattested", "attested", "attested")
+    ]
+    assert found[own]["principal"] == "ann@example.com"
+    assert found[early]["doubt"] == "nobody had signed for its writer"
+    assert opskit("log", "--csv").stdout.splitlines()[1].endswith(",attested,ann@example.com")
+    assert "  signed    ann@example.com\n" in opskit("log", typed).stdout
+    assert "  signed    unattested: nobody had signed" in opskit("log", early).stdout
+
+
+def test_without_allowed_signers_nobodys_signature_is_missed(
+    opskit: Opskit, tmp_path: Path
+) -> None:
+    (tmp_path / "opskit.toml").write_text(TOML.replace("allowed_signers =", "#"))
+    with open_changelog("test") as changelog:
+        name = whole(changelog)
+    assert "attested" not in opskit("log").stdout
+    assert "signed" not in opskit("log", name).stdout
+    (entry,) = opskit("log", "--json").json["data"]["entries"]
+    assert entry["standing"] == ""
+
+
+def test_the_page_of_a_rollout_tells_of_each_of_its_events(opskit: Opskit, key: Path) -> None:
+    opskit("changelog", "enroll")
+    with open_changelog("test") as changelog:
+        name = whole(changelog)
+        started, results, finished = changelog.rollout(name).events
+    revoke = ("changelog", "revoke", started.header.writer, "--after", started.id)
+    opskit(*revoke, "-m", "stolen in the midst", "-y")
+    page = opskit("log", name).stdout
+    assert "  signed    ann@example.com\n" in page
+    for event in (results, finished):
+        assert f"  doubt     {event.header.kind} {event.id} is revoked: " in page
+
+
+def test_a_rollout_enrols_its_machine_first_and_goes_on_without(
+    opskit: Opskit, key: Path, tmp_path: Path, hosts: Hosts
+) -> None:
+    signed = '[changelog]\nname = "test"\nallowed_signers = "allowed_signers"\n'
+    (tmp_path / "opskit.toml").write_text(f"{signed}{hosts.toml()}")
+    signers = (tmp_path / "allowed_signers").read_text()
+    (tmp_path / "allowed_signers").write_text("")
+    exec_ = ("exec", "-H", hosts.names[0], "true")
+    done = opskit(*exec_)
+    (warning,) = [each for each in done.stderr.splitlines() if "warning" in each]
+    assert warning.startswith("warning: what follows is not attested: none of your SSH keys")
+    (tmp_path / "allowed_signers").write_text(signers)
+    assert "attested" not in opskit(*exec_).stderr
+    entries = opskit("log", "--json").json["data"]["entries"]
+    assert [each["standing"] for each in entries] == ["attested", "unattested"]
