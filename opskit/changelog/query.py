@@ -137,6 +137,11 @@ def count(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM event").fetchone()[0])
 
 
+def is_contested(connection: sqlite3.Connection) -> bool:
+    """Tell whether any writer was revoked or forked."""
+    return bool(connection.execute(statement("is_contested")).fetchone()[0])
+
+
 def hash_at(connection: sqlite3.Connection, writer: bytes, seq: int) -> bytes | None:
     """Give the hash of a writer's event of that number, None if it is not here."""
     row = connection.execute(statement("hash_at"), (writer, seq)).fetchone()

@@ -361,3 +361,7 @@ INSERT INTO other_place (log, pos, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
 
 -- name: forget_other_places
 DELETE FROM other_place WHERE log = ?
+
+-- name: is_contested
+SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'writer.revoked') OR EXISTS (SELECT 1 FROM fork)
+    OR EXISTS (SELECT 1 FROM writer WHERE forked = 1)
