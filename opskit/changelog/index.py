@@ -138,8 +138,12 @@ def place(connection: sqlite3.Connection, n: int, received_ms: int) -> None:
 
 
 def forget(connection: sqlite3.Connection, n: int) -> None:
-    """Take out what people search for in the body of event `n`, which is gone."""
+    """Take out what people search for in the body of event `n`, which is gone.
+
+    FTS5 only marks deleted words; they leave the file when all of its pieces are merged.
+    """
     connection.execute("DELETE FROM words WHERE rowid = ?", (n,))
+    connection.execute("INSERT INTO words (words) VALUES ('optimize')")
 
 
 def _placed(header: Header, received_ms: int) -> Header:

@@ -1,0 +1,228 @@
+"""Sharing around every command: what is pulled, pushed, spooled, refused, and what is said about it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.light import Light
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.cli import Completed
+    from tests.support.hosts import Hosts
+
+CONFIG = """
+[changelog]
+name = "test"
+{changelog}
+[environments.production]
+hosts = ["web01"]
+"""
+
+
+class Desk:
+    """A folder with an opskit.toml that names an upstream, and people with a laptop each."""
+
+    def __init__(self, folder: Path, opskit: Any) -> None:
+        self.folder, self._opskit = folder, opskit
+        self.share = folder / "share" / "log"
+        self.configure()
+
+    def configure(self, *lines: str, upstream: str | None = None) -> None:
+        address = upstream or f"file://{self.share}"
+        changelog = "\n".join([f'upstream = "{address}"', *lines])
+        (self.folder / "opskit.toml").write_text(CONFIG.format(changelog=changelog))
+
+    def does(self, who: str, *words: object, expect: int | None = 0, **env: str) -> Completed:
+        state = {"OPSKIT_STATE_DIR": str(self.folder / who), "OPSKIT_ACTOR": who}
+        done: Completed = self._opskit(*words, cwd=self.folder, env=state | env, expect=expect)
+        return done
+
+    def texts(self, who: str, *words: str) -> list[str]:
+        entries = self.does(who, "log", "--json", *words).json["data"]["entries"]
+        return [entry["text"] for entry in entries]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, opskit: Any) -> Desk:
+    made = Desk(tmp_path, opskit)
+    made.does("ana", "changelog", "init")
+    return made
+
+
+def test_init_can_be_said_again(desk: Desk) -> None:
+    assert "was there already" in desk.does("ana", "changelog", "init").stdout
+    desk.does("ana", "note", "one")
+    desk.does("ben", "changelog", "init")
+    assert desk.texts("ben") == ["one"]
+
+
+def test_what_one_writes_is_in_the_next_command_of_the_other(desk: Desk) -> None:
+    desk.does("ana", "note", "from ana")
+    assert desk.texts("ben") == ["from ana"]
+    desk.does("ben", "note", "from ben")
+    assert desk.texts("ana") == ["from ben", "from ana"]
+    assert desk.does("ana", "log").stderr == "", "nothing is said when all is well"
+
+
+def test_offline_asks_nobody_and_says_nothing(desk: Desk) -> None:
+    desk.does("ana", "note", "from ana")
+    assert desk.texts("ben", "--offline") == []
+    assert desk.does("ben", "log", OPSKIT_OFFLINE="1").stderr == "nothing in the changelog fits\n"
+    desk.does("ben", "note", "written offline", "--offline")
+    assert desk.texts("ana") == ["from ana"]
+    assert desk.does("ben", "log").stderr == ""
+    assert desk.texts("ana") == ["written offline", "from ana"]
+
+
+def test_without_its_upstream_a_command_goes_on_and_says_how_old_its_copy_is(desk: Desk) -> None:
+    desk.does("ana", "note", "one")
+    away = desk.share.rename(desk.share.with_name("away"))
+    said = desk.does("ana", "log")
+    assert "one" in said.stdout
+    assert said.stderr.startswith("this is as of ")
+    assert "is not there" in said.stderr
+    said = desk.does("ana", "note", "two")
+    assert "1 event of this machine wait" in said.stderr
+    assert desk.does("new", "log").stderr.startswith("never synced: ")
+    away.rename(desk.share)
+    assert desk.does("ana", "log").stderr == ""
+    assert desk.texts("ben") == ["two", "one"]
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_an_upstream_that_hangs_costs_a_command_its_time_limit_once(
+    desk: Desk, black_hole: int
+) -> None:
+    desk.configure('timeout = "1s"', upstream=f"postgresql://ana@127.0.0.1:{black_hole}/opskit")
+    desk.does("ana", "log", "--offline")
+    began = time.monotonic()
+    said = desk.does("ana", "note", "in spite of it")
+    took = time.monotonic() - began
+    assert "never synced: the upstream does not answer" in said.stderr
+    assert took < 6, "connecting, pushing and leaving do not wait one after the other"
+    assert desk.texts("ana", "--offline") == ["in spite of it"]
+
+
+def test_sync_says_what_came_and_went_and_fails_if_it_cannot(desk: Desk) -> None:
+    desk.does("ana", "note", "one", "--offline")
+    assert "0 events came, 1 went" in desk.does("ana", "changelog", "sync").stdout
+    done = desk.does("ben", "changelog", "sync", "--json").json["data"]["sync"]
+    assert (done["pulled"], done["pushed"]) == (1, 0)
+    desk.share.unlink()
+    failed = desk.does("ben", "changelog", "sync", expect=1)
+    assert "is not there" in failed.stderr
+    assert "opskit changelog init" in failed.stderr
+
+
+def test_without_an_upstream_sync_says_how_to_get_one(desk: Desk) -> None:
+    (desk.folder / "opskit.toml").write_text(CONFIG.format(changelog=""))
+    failed = desk.does("ana", "changelog", "sync", expect=1)
+    assert "has no upstream" in failed.stderr
+    assert desk.does("ana", "note", "alone").stderr == ""
+
+
+def test_another_log_is_an_alarm_in_every_command_and_nothing_goes_there(desk: Desk) -> None:
+    desk.does("ana", "note", "one")
+    desk.share.unlink()
+    desk.does("ben", "changelog", "init")
+    said = desk.does("ana", "log")
+    assert "is another log" in said.stderr
+    assert "one" in said.stdout
+    assert desk.texts("ben") == []
+    desk.does("ana", "changelog", "sync", "--accept-new-log")
+    assert desk.texts("ben") == ["one"]
+
+
+def test_a_redaction_reaches_everybody_and_nothing_of_the_secret_is_left(desk: Desk) -> None:
+    desk.does("ana", "note", "the password is hunter2")
+    shown = desk.does("ben", "log", "--json").json["data"]["entries"][0]
+    assert shown["text"] == "the password is hunter2"
+    missing = desk.does("ben", "changelog", "redact", shown["id"], "-y", expect=2)
+    assert "wants its reason" in missing.stderr
+    desk.does("ben", "changelog", "redact", shown["id"], "-m", "a password", "-y")
+    for who in ("ana", "cleo"):
+        assert "hunter2" not in desk.does(who, "log").stdout
+        assert "hunter2" not in desk.does(who, "log", "--grep", "hunter2").stdout
+        assert desk.does(who, "changelog", "verify").exit == 0
+        assert "redacted" in desk.does(who, "changelog", "show", shown["id"]).stdout
+    for file in desk.folder.rglob("*"):
+        assert not file.is_file() or b"hunter2" not in file.read_bytes(), file
+    again = desk.does("ben", "changelog", "redact", shown["id"], "-m", "x", "-y", expect=1)
+    assert "redacted already" in again.stderr
+
+
+def test_an_event_that_verifies_others_cannot_be_redacted(desk: Desk) -> None:
+    desk.does("ana", "note", "one")
+    entry = desk.does("ana", "log", "--json").json["data"]["entries"][0]
+    desk.does("ana", "changelog", "redact", entry["id"], "-m", "x", "-y")
+    lines = desk.does("ana", "changelog", "export").stdout.splitlines()
+    assert len(lines) == 3
+    said = desk.does("ana", "changelog", "redact", "zz", "-m", "x", "-y", expect=2)
+    assert "no event 'zz'" in said.stderr
+
+
+def test_an_export_taken_in_elsewhere_gives_the_same_bytes(desk: Desk) -> None:
+    for number in range(5):
+        desk.does("ana", "note", f"number {number}")
+    desk.does("ben", "note", "ben's")
+    file = desk.folder / "all.jsonl"
+    desk.does("ana", "changelog", "export", file)
+    assert "is there already" in desk.does("ana", "changelog", "export", file, expect=1).stderr
+    said = desk.does("cleo", "changelog", "import", file, "--json", OPSKIT_OFFLINE="1").json
+    assert said["data"] == {"new": 6, "known": 0, "refused": []}
+    assert desk.does("cleo", "changelog", "export", "--offline").stdout == file.read_text()
+    lines = file.read_text().splitlines()
+    broken = desk.folder / "broken.jsonl"
+    broken.write_text("\n".join([*lines[:3], lines[3][:-9], *lines[4:], "not json"]) + "\n")
+    done = desk.does("dan", "changelog", "import", broken, expect=1)
+    assert "line 4" in done.stderr
+    assert "line 8" in done.stderr
+
+
+@pytest.fixture
+def light(tmp_path: Path, hosts: Hosts) -> Iterator[Light]:
+    made = Light.create(tmp_path / "project", hosts)
+    yield made
+    made.end()
+
+
+def test_offline_refuse_begins_nothing_that_the_others_cannot_see_but_a_rollback(
+    light: Light,
+) -> None:
+    toml = light.folder / "opskit.toml"
+    share = light.folder.parent / "log"
+    lines = f'upstream = "file://{share}"\noffline = "refuse"\ntimeout = "2s"\n'
+    toml.write_text(toml.read_text().replace('name = "test"\n', f'name = "test"\n{lines}'))
+    light.opskit("changelog", "init")
+    light.commit("v2")
+    light.deploy("v1")
+    light.deploy("v2")
+    share.rename(share.with_name("away"))
+    before = light.live()
+    refused = light.deploy("v1", expect=5)
+    assert "the others cannot see this" in refused.stderr
+    assert "--offline" in refused.stderr
+    assert light.live() == before
+    assert light.log()[0]["outcome"] == "refused"
+    light.restart("-H", "web01", expect=5)
+    light.rollback()
+    assert light.live() == light.on_all("v1")
+    light.deploy("v2", "--offline")
+    assert light.live() == light.on_all("v2")
+    share.with_name("away").rename(share)
+    light.log()
+    shown = light.opskit("log", "--json", env={"OPSKIT_STATE_DIR": str(light.folder / "ben")}).json
+    assert len(shown["data"]["entries"]) == 6, "all that waited has come"
