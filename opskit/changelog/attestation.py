@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERSION = 1
+LONGEST = 10_000  # characters
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -109,6 +110,8 @@ def read_enrolment(writer: str, body: Mapping[str, object]) -> Enrolment:
     said, signature, key = (text(body, name) for name in ("statement", "signature", "key"))
     if not said:
         raise ValueError("its statement is missing")
+    if len(said) > LONGEST:
+        raise ValueError("its statement is too long")
     statement = Statement.decode(said)
     if statement.writer != writer:
         raise ValueError("its statement is about another writer")

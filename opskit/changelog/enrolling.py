@@ -174,7 +174,10 @@ def _counted(data: bytes, signature: str, signers: Signers | None, at: int) -> s
 
 def _files(held: set[str]) -> Iterator[Path]:
     """Give the public key files in ~/.ssh whose key the agent does not hold."""
-    folder = Path.home() / ".ssh"
+    try:
+        folder = Path.home() / ".ssh"
+    except RuntimeError:  # there is no home
+        return
     for kind in KINDS:
         for file in sorted(folder.glob(f"id_{kind}*.pub")):
             line = _public(file)

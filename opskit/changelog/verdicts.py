@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import openssh, sshsig
 from opskit.changelog.sshsig import Verdict
+from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,18 +34,21 @@ class Verdicts:
         self._verdicts: dict[str, list[str]] = {}
         self._times: dict[str, list[int]] = {}
         self._is_new = False
+        self._trouble: AttestationError | None = None
         self._load()
 
     def of(self, said: str, signature: str, at: int) -> Verdict:
-        """Judge a signature over a text for a time (seconds since 1970); raises AttestationError as `sshsig.verify`."""
+        """Judge a signature over a text for a time (seconds since 1970).
+
+        Raises AttestationError as `sshsig.verify`, and from then on at once for all that is not remembered.
+        """
         name = hashlib.sha256(f"{said}\0{signature}".encode()).hexdigest()
-        since = self._signers.since(at, self._certificate_times(name, signature))
-        key = f"{name}@{since}"
-        if key not in self._verdicts:
-            verdict = sshsig.verify(said.encode(), signature, self._signers, since)
-            self._verdicts[key] = [verdict.principal, verdict.reason]
-            self._is_new = True
-        return Verdict(*self._verdicts[key])
+        try:
+            since = self._signers.since(at, self._certificate_times(name, signature))
+            return self._at(f"{name}@{since}", said, signature, since)
+        except AttestationError as error:
+            self._trouble = error
+            raise
 
     def save(self) -> None:
         """Write down what is new; a disk that does not take it only costs time."""
@@ -66,6 +70,15 @@ class Verdicts:
                 self._is_new = False
             finally:
                 part.unlink(missing_ok=True)
+
+    def _at(self, key: str, said: str, signature: str, since: int) -> Verdict:
+        if key not in self._verdicts:
+            if self._trouble:
+                raise self._trouble
+            verdict = sshsig.verify(said.encode(), signature, self._signers, since)
+            self._verdicts[key] = [verdict.principal, verdict.reason]
+            self._is_new = True
+        return Verdict(*self._verdicts[key])
 
     def _certificate_times(self, name: str, signature: str) -> list[int]:
         if name not in self._times:

@@ -213,6 +213,7 @@ def test_an_auditor_verifies_an_enrolment_with_ssh_keygen_alone(
     ("change", "reason"),
     [
         ({"statement": ""}, "statement is missing"),
+        ({"statement": "x" * 10_001}, "too long"),
         ({"statement": "{"}, "cannot be read"),
         ({"statement": '{"v":2}'}, "another version"),
         ({"statement": '{"v":1,"key":"x"}'}, "names no key"),
