@@ -1,0 +1,162 @@
+"""The database dies, is set back, is replaced, while laptops share through it: they notice, heal it, and nothing is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.changelog import Changelog
+from opskit.changelog.upstream.postgres import setup
+from opskit.errors import UpstreamError, UpstreamLiesError
+from tests.changelog.laptop import share
+from tests.support.postgres import Server, server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROUNDS = 5
+NAMES = ("ana", "ben", "cleo")
+
+
+@pytest.fixture(scope="module")
+def _server() -> Iterator[Server]:
+    with server() as made:
+        yield made
+
+
+@pytest.fixture
+def postgres(_server: Server) -> Server:
+    """The server with a database that was just prepared."""
+    _server.new_database()
+    setup(_server.url(), timeout=5)
+    for name in NAMES:
+        engineer(_server, name)
+    return _server
+
+
+def engineer(postgres: Server, name: str, group: str = "opskit_write") -> None:
+    """Let somebody use the database; roles belong to the whole server and are there from the last test."""
+    if not postgres.sql(f"SELECT 1 FROM pg_roles WHERE rolname = '{name}'"):
+        postgres.sql(f"CREATE ROLE {name} LOGIN")
+    postgres.sql(f"GRANT {group} TO {name}")
+    if group == "opskit_write":
+        postgres.sql(f"REVOKE opskit_relay FROM {name}")
+
+
+def database(folder: Path, name: str) -> Path:
+    return folder / name / "changelog.db"
+
+
+def writes(folder: Path, name: str, *texts: str) -> None:
+    with Changelog(database(folder, name), actor=name) as changelog:
+        for text in texts:
+            changelog.append("note", {"text": text})
+
+
+def reads(folder: Path, name: str) -> list[str]:
+    with Changelog(database(folder, name)) as changelog:
+        assert changelog.verify() == []
+        return sorted(note.text for note in changelog.notes())
+
+
+def test_killed_in_the_middle_of_pushes_it_has_all_that_it_said_it_has(
+    postgres: Server, tmp_path: Path
+) -> None:
+    acknowledged: set[str] = set()
+    kills = 0
+    for _ in range(ROUNDS):
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.changelog.laptop",
+            database(tmp_path, "ana"),
+            "60",
+            postgres.url("ana"),
+            "ana",
+        ]
+        with subprocess.Popen(
+            [str(word) for word in argv], stdout=subprocess.PIPE, text=True
+        ) as laptop:
+            assert laptop.stdout is not None
+            for number, line in enumerate(laptop.stdout):
+                if line.startswith("ACK"):
+                    acknowledged.add(line.split()[1])
+                if number == 20:
+                    postgres.kill()
+                    kills += 1
+                    postgres.start()
+    share(database(tmp_path, "ana"), postgres.url("ana"))
+    done = share(database(tmp_path, "ben"), postgres.url("ben"))
+    assert (kills, done.warnings) == (ROUNDS, [])
+    with Changelog(database(tmp_path, "ben")) as changelog:
+        assert changelog.verify() == []
+        assert {changelog.show(digest).event.hash.hex() for digest in acknowledged} == acknowledged
+        assert changelog.count() == len(acknowledged) == ROUNDS * 60
+
+
+def test_set_back_to_a_backup_it_is_healed_by_those_who_wrote(
+    postgres: Server, tmp_path: Path
+) -> None:
+    writes(tmp_path, "ana", "before the backup")
+    share(database(tmp_path, "ana"), postgres.url("ana"))
+    backup = postgres.copy()
+    writes(tmp_path, "ana", "after it")
+    writes(tmp_path, "ben", "by ben, after it")
+    for name in ("ana", "ben", "ana", "cleo"):
+        share(database(tmp_path, name), postgres.url(name))
+    whole = reads(tmp_path, "ana")
+    assert len(whole) == 3
+    postgres.set_back(backup)
+    said = share(database(tmp_path, "ana"), postgres.url("ana")).warnings
+    assert "was set back to an earlier state" in said[0]
+    assert share(database(tmp_path, "ben"), postgres.url("ben")).pushed == 1
+    for name in ("cleo", "new"):
+        url = postgres.url("cleo" if name == "new" else name)
+        share(database(tmp_path, name), url)
+        assert reads(tmp_path, name) == whole
+    assert share(database(tmp_path, "ana"), postgres.url("ana")).warnings == []
+    rows = postgres.sql("SELECT count(*), max(pos) FROM opskit.event")
+    assert rows == [(3, 3)]
+
+
+def test_what_somebody_wrote_who_does_not_come_back_is_relayed_by_one_who_may(
+    postgres: Server, tmp_path: Path
+) -> None:
+    writes(tmp_path, "cleo", "by cleo")
+    share(database(tmp_path, "cleo"), postgres.url("cleo"))
+    share(database(tmp_path, "ana"), postgres.url("ana"))
+    postgres.new_database()
+    setup(postgres.url(), timeout=5)
+    engineer(postgres, "ana")
+    with pytest.raises(UpstreamLiesError) as caught:
+        share(database(tmp_path, "ana"), postgres.url("ana"))
+    assert caught.value.trick == "other log"
+    assert postgres.sql("SELECT count(*) FROM opskit.event") == [(0,)], (
+        "nothing goes to a stranger"
+    )
+    share(database(tmp_path, "ana"), postgres.url("ana"), accept=True)
+    with pytest.raises(UpstreamError, match=r"may not|relay"):
+        share(database(tmp_path, "ana"), postgres.url("ana"), everybody=True)
+    engineer(postgres, "ana", "opskit_relay")
+    assert share(database(tmp_path, "ana"), postgres.url("ana"), everybody=True).pushed == 1
+    share(database(tmp_path, "new"), postgres.url("ana"))
+    assert reads(tmp_path, "new") == ["by cleo"]
+    writes(tmp_path, "cleo", "cleo is back")
+    engineer(postgres, "cleo")
+    share(database(tmp_path, "cleo"), postgres.url("cleo"), accept=True)
+    share(database(tmp_path, "new"), postgres.url("ana"))
+    assert reads(tmp_path, "new") == ["by cleo", "cleo is back"]
+
+
+def test_an_engineer_can_only_add_to_what_is_theirs(postgres: Server, tmp_path: Path) -> None:
+    writes(tmp_path, "ana", "by ana")
+    share(database(tmp_path, "ana"), postgres.url("ana"))
+    writes(tmp_path, "ana", "by somebody with ana's laptop and ben's role")
+    with pytest.raises(UpstreamError):
+        share(database(tmp_path, "ana"), postgres.url("ben"))
+    assert postgres.sql("SELECT count(*) FROM opskit.event") == [(1,)]
+    assert len(reads(tmp_path, "ana")) == 2, "it stays here"
