@@ -17,7 +17,6 @@ from opskit.changelog.records import RolloutRecord
 from opskit.changelog.signers import read_signers
 from opskit.changelog.sql import statement
 from opskit.changelog.standing import ATTESTED, FORKED, REVOKED, Judge, Standing
-from opskit.changelog.store import clock_field
 from opskit.changelog.verdicts import Verdicts
 from opskit.errors import AttestationError
 
@@ -198,4 +197,6 @@ def _save(verdicts: Verdicts | None) -> None:
 
 
 def _now(connection: sqlite3.Connection) -> int:
+    from opskit.changelog.store import clock_field
+
     return (time.time_ns() // 1_000_000 + int(clock_field(connection).get("off", 0))) // 1000

@@ -12,7 +12,6 @@ import base64
 import contextlib
 import re
 import struct
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from opskit.changelog.openssh import PATIENCE, Said, fingerprint, is_token, ssh_
 from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Callable
 
     from opskit.changelog.signers import Signers
@@ -73,7 +73,7 @@ def sign(
 
     `on_touch` is told which key it is that may want to be touched. Raises AttestationError.
     """
-    with tempfile.TemporaryDirectory(prefix="opskit-") as name:
+    with _private_folder() as name:
         folder = Path(name)
         (folder / "data").write_bytes(data)
         file = key if isinstance(key, Path) else folder / "key.pub"
@@ -97,7 +97,7 @@ def verify(data: bytes, signature: str, signers: Signers, at: int) -> Verdict:
     """
     if not _ARMOR.fullmatch(signature) or len(signature) > LARGEST_SIGNATURE:
         return Verdict(reason="it is no SSH signature")
-    with tempfile.TemporaryDirectory(prefix="opskit-") as name:
+    with _private_folder() as name:
         bench = _Bench(Path(name), data, signature, signers, at)
         verdict = bench.judge()
         if verdict.principal:
@@ -113,7 +113,7 @@ def damage(data: bytes, signature: str) -> str:
     """Tell what is wrong with a signature whoever made it, "" if it is one over `data`; raises AttestationError."""
     if not _ARMOR.fullmatch(signature) or len(signature) > LARGEST_SIGNATURE:
         return "it is no SSH signature"
-    with tempfile.TemporaryDirectory(prefix="opskit-") as name:
+    with _private_folder() as name:
         return _Bench(Path(name), data, signature, None, LAST).damage()
 
 
@@ -128,6 +128,12 @@ def key_of(signature: str) -> str:
     key, _ = _string(blob[10:])
     kind, _ = _string(key)
     return f"{kind.decode('ascii')} {base64.b64encode(key).decode()}"
+
+
+def _private_folder() -> tempfile.TemporaryDirectory[str]:
+    import tempfile
+
+    return tempfile.TemporaryDirectory(prefix="opskit-")
 
 
 class _Bench:
