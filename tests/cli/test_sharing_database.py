@@ -1,0 +1,124 @@
+"""A team and its database, through the command line: prepared, used directly, by a socket and through an ssh host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.light import Light
+from tests.support.postgres import Server, server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.hosts import Hosts
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with server() as made:
+        yield made
+
+
+@pytest.fixture
+def light(tmp_path: Path, hosts: Hosts) -> Iterator[Light]:
+    made = Light.create(tmp_path / "project", hosts)
+    yield made
+    made.end()
+
+
+class Team:
+    def __init__(self, light: Light, *lines: str) -> None:
+        self.light = light
+        self.use(*lines)
+
+    def use(self, *lines: str) -> None:
+        self.light.configure()
+        toml = self.light.folder / "opskit.toml"
+        told = "\n".join(['name = "test"', *lines, ""])
+        toml.write_text(toml.read_text().replace('name = "test"\n', told))
+
+    def does(self, who: str, *words: object, expect: int | None = 0):  # type: ignore[no-untyped-def]
+        env = {"OPSKIT_STATE_DIR": str(self.light.folder.parent / who), "OPSKIT_ACTOR": who}
+        return self.light.opskit(*words, env=env, expect=expect)
+
+    def log(self, who: str, *words: str) -> list[tuple[str, str]]:
+        entries = self.does(who, "log", "--json", *words).json["data"]["entries"]
+        return [(entry["actor"], entry.get("text") or entry["why"]) for entry in entries]
+
+
+def test_two_people_see_each_others_rollout_in_the_next_command_and_a_third_reads_on_a_plane(
+    light: Light, postgres: Server
+) -> None:
+    url = postgres.new_database("team")
+    team = Team(light, f'upstream = "{url}"')
+    unprepared = team.does("ana", "changelog", "sync", expect=1)
+    assert "opskit changelog init" in unprepared.stderr
+    said = team.does("ana", "changelog", "init").stdout
+    assert "opskit_write" in said
+    assert team.does("ana", "changelog", "init").exit == 0, "it can be said again"
+    team.does("ana", "deploy", "shop", "v1", "-y", "-m", "the first one")
+    assert team.log("ben") == [("ana", "the first one")]
+    light.commit("v2")
+    team.does("ben", "deploy", "shop", "v2", "-y", "-m", "the second one")
+    whole = [("ben", "the second one"), ("ana", "the first one")]
+    assert team.log("ana") == whole
+    assert team.log("cleo") == whole
+    postgres.stop()
+    try:
+        assert team.log("cleo", "--offline") == whole
+        said = team.does("cleo", "log")
+        assert "this is as of" in said.stderr
+        team.does("ana", "rollback", "shop", "-y", "-m", "back, while the database is down")
+    finally:
+        postgres.start()
+    assert team.log("ana")[0] == ("ana", "back, while the database is down")
+    assert team.log("ben")[0] == ("ana", "back, while the database is down")
+    for who in ("ana", "ben", "cleo"):
+        team.does(who, "changelog", "verify")
+
+
+@pytest.mark.parametrize("way", ["directly", "by a socket", "through an ssh host"])
+def test_every_way_to_the_database_leads_there(light: Light, postgres: Server, way: str) -> None:
+    postgres.new_database("ways")
+    urls = {"by a socket": postgres.socket_url(database="ways")}
+    lines = [f'upstream = "{urls.get(way, postgres.url(database="ways"))}"']
+    if way == "through an ssh host":
+        lines.append('via = "web01"')
+    team = Team(light, *lines)
+    team.does("ana", "changelog", "init")
+    team.does("ana", "note", "here")
+    assert team.log("ben") == [("ana", "here")]
+    rows = postgres.sql("SELECT count(*) FROM opskit.event", database="ways")
+    assert rows == [(1,)]
+
+
+def test_an_engineers_role_may_push_and_no_more(light: Light, postgres: Server) -> None:
+    admin = postgres.new_database("rights")
+    url = postgres.role("ana")
+    team = Team(light, f'upstream = "{url.replace("/opskit", "/rights")}"')
+    refused = team.does("ana", "changelog", "init", expect=1)
+    assert "Traceback" not in refused.stderr
+    team.does("ana", "changelog", "init", "--as", admin)
+    said = team.does("ana", "note", "not yet allowed")
+    assert "1 event of this machine wait" in said.stderr
+    postgres.sql("GRANT opskit_write TO ana", database="rights")
+    team.does("ana", "note", "allowed")
+    rows = postgres.sql("SELECT count(*) FROM opskit.event", database="rights")
+    assert rows == [(2,)]
+
+
+def test_the_file_of_an_ssh_host_is_an_upstream_for_which_nothing_is_installed(
+    light: Light,
+) -> None:
+    team = Team(light, 'upstream = "ssh://web01/~/shared/log"')
+    missing = team.does("ana", "changelog", "sync", expect=1)
+    assert "opskit changelog init" in missing.stderr
+    team.does("ana", "changelog", "init")
+    team.does("ana", "note", "by ssh")
+    assert team.log("ben") == [("ana", "by ssh")]
+    team.does("ben", "note", "and back")
+    assert team.log("ana") == [("ben", "and back"), ("ana", "by ssh")]
+    assert light.hosts.folder("web01").joinpath("shared", "log").is_file()
