@@ -32,8 +32,12 @@ class Agent(AgentSSH):
         self._one_at_a_time = threading.Lock()
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         link.settimeout(AGENT_PATIENCE)
-        link.connect(path)
-        self._connect(link)  # type: ignore[attr-defined]  # protected, not in the stubs; a test holds it
+        try:
+            link.connect(path)
+            self._connect(link)  # type: ignore[attr-defined]  # protected, not in the stubs; a test holds it
+        except BaseException:
+            link.close()
+            raise
 
     def close(self) -> None:
         """Let the agent go."""

@@ -131,10 +131,12 @@ class Proxy:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(patience)
         status = self._process.poll()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.5)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
+                break
         with self._said as said:
             said.seek(0)
             lines = said.read(BLOCK).decode("utf-8", "replace").split("\n")

@@ -125,6 +125,7 @@ def test_an_altered_statement_vouches_for_nobody(team: Team) -> None:
     longer = {**good.body, "statement": said.replace(ends, f"2999{ends[4:]}")}
     for laptop in ("ann", "bob"):
         team.laptop(laptop)
+    team.laptop("ann").close()
     ann = team.laptops["ann"] = Changelog(team.laptop("ann").file)
     ann.append("writer.enrolled", longer)
     later = int(time.time()) + 3 * DAY

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,6 @@ from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from opskit.fleet.inventory import Host
     from tests.support.hosts import Hosts
@@ -368,3 +368,17 @@ def test_a_proxy_command_carries_the_connection_and_its_failure_is_told(
     assert error.what == "its proxy command failed: the bastion is gone"
     stuck = host_of(openssh_hosts, "web01", proxy_command="sleep 100")
     assert "said nothing within 0.5 s" in failure(stuck, connect_timeout=0.5).what
+
+
+def test_a_proxy_command_that_will_not_end_is_killed(hosts: Hosts, tmp_path: Path) -> None:
+    stubborn = f"trap '' TERM; echo $$ >{tmp_path}/pid; while :; do sleep 0.1; done"
+    failure(host_of(hosts, "web01", proxy_command=stubborn), connect_timeout=1.5)
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+
+
+def test_an_agent_that_is_gone_is_no_obstacle(hosts: Hosts, tmp_path: Path) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as agent:
+        agent.bind(str(tmp_path / "agent"))
+    host = host_of(hosts, "web01", agent=str(tmp_path / "agent"))
+    with fleet_of(host) as fleet:
+        assert fleet.remote("web01").execute(Command("true")).ok
