@@ -92,6 +92,9 @@ def test_a_writer_is_revoked_after_an_event(opskit: Opskit, key: Path) -> None:
     assert f"is revoked after its event {last.header.seq}" in said
     row = opskit("changelog", "writers").stdout.splitlines()[1]
     assert row.endswith("revoked   its writer was revoked by ann@example.com: stolen")
+    line = opskit("log").stdout.splitlines()[1]
+    assert f"  revoked writer {last.header.writer[:12]}  " in line
+    assert line.endswith("  [revoked] stolen")
     with open_changelog("test") as changelog:
         from opskit.config import load
 

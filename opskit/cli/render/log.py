@@ -99,8 +99,11 @@ def _told(entry: Entry) -> tuple[str, str, tuple[str, str, str, str]]:
         about = entry.rollout or entry.service
         told = (f"note {about}".strip(), "", "", entry.text)
         return entry.environment, folded(entry.hosts), told
-    header = entry.event.header
-    return header.environment, "", (header.kind, "", "", raw(entry.event.body))
+    header, body = entry.event.header, entry.event.body
+    if header.kind == "writer.revoked":
+        whose = str(body.get("writer", ""))[:12]
+        return "", "", (f"revoked writer {whose}", "", "", str(body.get("why", "")))
+    return header.environment, "", (header.kind, "", "", raw(body))
 
 
 def who(entry: Entry) -> str:
