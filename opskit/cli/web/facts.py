@@ -5,11 +5,12 @@ Both are plain values for JSON, times in milliseconds since 1970. What is empty 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from opskit.changelog import NoteEntry, RolloutRecord
-from opskit.cli.render.log import named, releases, what
+from opskit.cli.render.log import folded, releases, what
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +54,7 @@ def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
             kind=entry.action or "rollout",
             what=what(entry),
             releases=releases(entry),
+            where=_folded(tuple(host.name for host in entry.hosts)),
             outcome=entry.outcome,
             why=entry.why[:SHOWN_OF_WHY],
         )
@@ -62,6 +64,7 @@ def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
         return _filled(
             **{"type": "note", **common, **_place(entry), **told},
             hosts=about,
+            where=_folded(entry.hosts),
             rollout=entry.rollout,
         )
     header = entry.event.header
@@ -95,12 +98,17 @@ def opened(entry: Entry) -> Mapping[str, object]:
     )
 
 
+@functools.lru_cache(maxsize=1000)
+def _folded(hosts: tuple[str, ...]) -> str:
+    return folded(hosts)
+
+
 def _host(host: HostRecord, titles: Mapping[str, str]) -> Mapping[str, object]:
     return _filled(
         name=host.name,
         outcome=host.outcome,
         batch=host.batch,
-        before=named(host.before) if host.before else "",
+        before=host.before.title if host.before else "",
         live=titles.get(host.live, host.live),
         ms=host.ms,
         at=_ms(host.at),

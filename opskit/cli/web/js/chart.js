@@ -103,6 +103,7 @@ function drawLanes({pen, width, height}, marked, scrolled) {
   for (const [lane, top] of shown) drawMarks(pen, lane, top, width);
   pen.restore();
   for (const [lane, top] of shown) drawLabel(pen, lane, top, width);
+  if (chart.height - scrolled > height + 4) drawFade(pen, width, height);
 }
 
 function drawGround(pen, width, height, marked) {
@@ -126,6 +127,15 @@ function drawGround(pen, width, height, marked) {
     pen.fillStyle = colours.today;
     pen.fillRect(made, 0, 1.5, height);
   }
+}
+
+// More lanes follow below.
+function drawFade(pen, width, height) {
+  const fade = pen.createLinearGradient(0, height - 26, 0, height);
+  fade.addColorStop(0, `${colours.paper}00`);
+  fade.addColorStop(1, colours.paper);
+  pen.fillStyle = fade;
+  pen.fillRect(0, height - 26, width, 26);
 }
 
 function drawLabel(pen, lane, top, width) {
@@ -176,7 +186,7 @@ function drawMark(pen, mark, x, y, room) {
   const [item] = mark.items, wide = Math.max(mark.long, MARK), single = mark.items.length === 1;
   const box = {x, y: y - ROW / 2, w: wide, h: ROW, items: mark.items};
   chart.boxes.push(box);
-  if (!single) drawPile(pen, mark.items, x, y, room);
+  if (!single) drawPile(pen, mark.items, x, y);
   else if (mark.long >= MARK * 1.5) drawBar(pen, item, x, y, wide, room);
   else drawSymbol(pen, colours, item.outcome, x + MARK / 2, y);
   const held = mark.items.some((each) => each.entry === chart.selected);
@@ -211,29 +221,26 @@ function drawBar(pen, item, x, y, wide, room) {
   if (fits) pen.fillText(cut(pen, label, fits), inside > 34 ? x + shift + MARK + 6 : x + wide + 6, y + 0.5);
 }
 
-// A pile shows how much of it came out how, and how many they are; the worst lies at its top, with its sign.
-function drawPile(pen, items, x, y, room) {
-  const sorted = counted(items), several = sorted.length > 1, low = y + 9;
+// A pile shows the worst that is in it above what is there most often else, and how many they are.
+function drawPile(pen, items, x, y) {
+  const [[worst, count], ...others] = counted(items);
+  const most = others.sort((a, b) => b[1] - a[1])[0], high = most ? (count > items.length / 2 ? 10 : 8.5) : 18;
   pen.save();
   pen.beginPath();
   pen.roundRect(x, y - 9, MARK, 18, 4);
   pen.clip();
-  let top = y - 9;
-  sorted.forEach(([outcome, count], n) => {
-    const last = n === sorted.length - 1, least = n ? 2.5 : 8.5, rest = (sorted.length - n - 1) * 2.5;
-    const high = last ? low - top : Math.max(least, Math.min(18 * count / items.length, low - top - rest));
-    pen.fillStyle = colours[symbolOf(outcome).colour];
-    pen.fillRect(x, top, MARK, high - (last ? 0 : 1));
-    if (!n && several) drawSign(pen, outcome, x + MARK / 2, top + (high - 1) / 2);
-    top += high;
-  });
+  pen.fillStyle = colours[symbolOf(worst).colour];
+  pen.fillRect(x, y - 9, MARK, high);
+  if (most) {
+    pen.fillStyle = colours[symbolOf(most[0]).colour];
+    pen.fillRect(x, y - 8 + high, MARK, 18);
+    drawSign(pen, worst, x + MARK / 2, y - 9 + high / 2);
+  }
   pen.restore();
-  pen.font = `600 ${several ? 9 : 10}px system-ui, sans-serif`;
-  const label = items.length > 999 ? "1k+" : String(items.length), wide = pen.measureText(label).width;
-  const inside = wide <= MARK - 2 && (!several || 18 * sorted[0][1] / items.length < 10);
-  if (!inside && room - MARK < wide + 1) return;
-  pen.fillStyle = inside ? colours.paper : colours.muted;
-  pen.fillText(label, inside ? x + (MARK - wide) / 2 : x + MARK + 3, inside && several ? y + 5 : y + 0.5);
+  const label = items.length > 99 ? "99+" : String(items.length);
+  pen.font = `600 ${label.length > 2 ? 7 : most ? 9 : 10}px system-ui, sans-serif`;
+  pen.fillStyle = colours.paper;
+  pen.fillText(label, x + (MARK - pen.measureText(label).width) / 2, most ? y + 5 : y + 0.5);
 }
 
 function drawSign(pen, outcome, x, y) {

@@ -5,6 +5,7 @@ function detailOf(entry) {
   return [
     make("div", {class: "top"},
       make("div", {class: "badge"}, icon(entry.outcome), make("span", {}, entry.type === "rollout" ? entry.outcome : entry.type)),
+      make("button", {type: "button", class: "near", title: "Show it large on the timeline (z)", onclick: () => zoomToEntry(entry)}, "Zoom to it"),
       make("button", {type: "button", class: "close", title: "Close (Esc)", "aria-label": "Close", onclick: closeDetail}, "×")),
     make("h2", {}, entry.what, entry.releases ? make("span", {class: "releases"}, said(entry.releases)) : ""),
     more.why ? make("blockquote", {}, said(more.why)) : "",
@@ -26,7 +27,7 @@ function facts(entry, more) {
     ["When", make("span", {title: `${new Date(entry.at).toISOString()}`}, `${stamp(entry.at)} `, make("span", {class: "dim"}, `${zoneName()}, ${ago(entry.at)}`))],
     ["Took", more.ms != null ? duration(more.ms) : entry.type !== "rollout" ? "" : entry.outcome === "running" ? "it was running when this page was made" : "nobody wrote down its end"],
     ["Who", `${entry.actor}${more.machine ? ` on ${more.machine}` : ""}`],
-    ["Where", [entry.environment, entry.type === "rollout" ? "" : folded(entry.names)].filter(Boolean).join(" · ")],
+    ["Where", [entry.environment, entry.type === "rollout" ? "" : entry.where].filter(Boolean).join(" · ")],
     ["Service", entry.service],
     ["About", entry.rollout ? jump(rolloutOf.get(entry.rollout), entry.rollout) : ""],
     ["Release", more.to ? make("span", {}, more.before?.length ? [said(more.before.join(", ")), " → "] : "", said(more.to)) : ""],
@@ -58,7 +59,7 @@ async function copy(words, code, button) {
 }
 
 const jump = (entry, otherwise = "") => (entry
-  ? make("a", {href: `#${entry.id}`}, icon(entry.outcome), ` ${entry.what} ${entry.releases}`.trimEnd())
+  ? make("a", {href: `#${entry.id}`}, icon(entry.outcome), make("span", {}, `${entry.what} ${entry.releases}`.trimEnd()))
   : otherwise && make("code", {}, otherwise));
 
 function together(entry) {
@@ -81,7 +82,7 @@ function hostsOf(more) {
 }
 
 function hostRow(host, longest) {
-  const steps = host.steps || [], moved = [host.before, host.live].filter(Boolean).join(" → ");
+  const steps = host.steps || [], moved = host.before === host.live && host.live ? `stays on ${host.live}` : [host.before, host.live].filter(Boolean).join(" → ");
   const line = make("span", {class: "steps", "aria-hidden": "true"}, steps.map(([name, ms], n) => {
     const part = make("i", {class: `s${n % 4}`, title: `${name} ${duration(ms)}`});
     part.style.width = `${ms / longest * 100}%`;

@@ -47,9 +47,9 @@ function rowOf(entry, n) {
     "aria-setsize": list.shown.length, "aria-posinset": n + 1, "aria-selected": String(n === list.active),
   },
   make("span", {class: "outcome", title: entry.outcome}, icon(entry.outcome), make("span", {}, entry.type === "rollout" ? entry.outcome : "")),
-  make("time", {datetime: new Date(entry.at).toISOString(), title: `${stamp(entry.at)} ${zoneName()}`}, `${day(entry.at)} ${clock(entry.at)}`),
+  make("time", {datetime: new Date(entry.at).toISOString(), title: `${stamp(entry.at)} ${zoneName()}`}, make("span", {class: "weekday"}, `${DAYS[parts(entry.at).wd]} `), `${day(entry.at, false)} ${clock(entry.at)}`),
   make("span", {class: "what"}, make("b", {}, entry.what), entry.releases ? said(entry.releases) : ""),
-  make("span", {class: "where"}, [environments.size > 1 ? entry.environment : "", folded(entry.names)].filter(Boolean).join(" · ")),
+  make("span", {class: "where"}, [environments.size > 1 ? entry.environment : "", entry.where].filter(Boolean).join(" · ")),
   make("span", {class: "who"}, entry.actor),
   make("span", {class: "took"}, took),
   said(oneLine(entry.why), {class: "why"}));

@@ -19,8 +19,8 @@ function changed() {
     drawStrip();
     showRange();
     const shown = inRange(chosen);
-    setList(shown);
     showCount(shown);
+    setList(shown);
   });
 }
 
@@ -166,8 +166,9 @@ const KEYS = {
   "ArrowDown": () => step(1), "j": () => step(1), "ArrowUp": () => step(-1), "k": () => step(-1),
   "Enter": () => list.shown[list.active] && open(list.shown[list.active]),
   "ArrowLeft": () => pan((view.from - view.to) / 8), "ArrowRight": () => pan((view.to - view.from) / 8),
-  "+": () => zoom(1.6), "=": () => zoom(1.6), "-": () => zoom(1 / 1.6), "0": showAll, "Home": showAll,
+  "+": () => zoomHere(1.6), "=": () => zoomHere(1.6), "-": () => zoomHere(1 / 1.6), "0": showAll, "Home": showAll,
   "h": () => setLaneKind(chart.by === "host" ? "service" : "host"),
+  "z": () => chart.selected && zoomToEntry(chart.selected),
   "?": () => $("help").showModal(),
   "Escape": closeDetail,
 };
@@ -196,7 +197,7 @@ function start() {
   $("presets").replaceChildren(...presets.filter(([, span]) => span < whole.to - whole.from).map(([words, span]) =>
     make("button", {type: "button", "data-span": span, onclick: () => (span ? showLast(span) : showAll())}, words)));
   $("legend").replaceChildren(...Object.keys(SYMBOLS).map((outcome) => make("li", {}, icon(outcome), ` ${outcome}`)));
-  const clicks = {"zoom-in": () => zoom(1.6), "zoom-out": () => zoom(1 / 1.6), "by-service": () => setLaneKind("service"), "by-host": () => setLaneKind("host"),
+  const clicks = {"zoom-in": () => zoomHere(1.6), "zoom-out": () => zoomHere(1 / 1.6), "by-service": () => setLaneKind("service"), "by-host": () => setLaneKind("host"),
     "clear": clearFilters, "help-open": () => $("help").showModal()};
   for (const [id, does] of Object.entries(clicks)) $(id).addEventListener("click", does);
   $("more").addEventListener("click", () => $("more").setAttribute("aria-expanded", String(document.body.classList.toggle("choosing"))));
@@ -208,6 +209,7 @@ function start() {
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   view.listeners.push(changed);
   chart.open = open;
+  view.held = () => chart.selected;
   listenToPointers();
   listenToStrip();
   listenToList(open);

@@ -2,7 +2,7 @@
 
 const SHORTEST = 5 * SECOND;
 const whole = wholeRange();
-const view = {from: whole.from, to: whole.to, listeners: []};
+const view = {from: whole.from, to: whole.to, listeners: [], held: () => null};
 
 function wholeRange() {
   let first = data.made, last = data.made;
@@ -28,6 +28,20 @@ function zoom(factor, around = (view.from + view.to) / 2) {
   const span = Math.min(Math.max((view.to - view.from) / factor, SHORTEST), (whole.to - whole.from) * 1.2);
   const share = (around - view.from) / (view.to - view.from);
   look(around - share * span, around + (1 - share) * span);
+}
+
+// Zoom without a pointer: what is open comes to the middle.
+function zoomHere(factor) {
+  const held = view.held(), span = (view.to - view.from) / factor;
+  if (!held || held.end < view.from || held.at > view.to) return zoom(factor);
+  const middle = Math.min(Math.max((held.at + held.end) / 2, view.from), view.to);
+  return look(middle - span / 2, middle + span / 2);
+}
+
+// Show an entry large, with what was around it.
+function zoomToEntry(entry) {
+  const room = Math.max((entry.end - entry.at) * 1.5, 2 * MINUTE);
+  look(entry.at - room, entry.end + room);
 }
 
 const pan = (ms) => look(view.from + ms, view.to + ms);

@@ -38,8 +38,3 @@ const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replac
 
 // Names with numbers in the order that people expect: web2 before web10.
 const byName = new Intl.Collator("en", {numeric: true}).compare;
-
-function folded(names) {
-  if (names.length <= 3) return names.join(", ");
-  return `${names.slice(0, 2).join(", ")} and ${names.length - 2} more`;
-}
