@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import click
@@ -37,7 +38,9 @@ def doctor(environment: str | None, hosts: str | None, *, as_json: bool) -> int:
 
 def examine(environment: str | None, selector: str) -> Iterator[Finding]:
     """Give the findings as they come; a configuration that cannot be read is one, and the last."""
+    from opskit.cli.upstreams import open_upstream
     from opskit.rollout.doctor import examine, failed
+    from opskit.rollout.doctor.upstream import check_upstream
 
     try:
         config = wiring.read_config()
@@ -49,6 +52,8 @@ def examine(environment: str | None, selector: str) -> Iterator[Finding]:
         wiring.open_fleet(config, inventory) as fleet,
         wiring.open_changelog(config) as changelog,
     ):
+        if config.changelog.upstream and not options.is_offline():
+            yield from check_upstream(functools.partial(open_upstream, config), changelog)
         yield from examine(config, inventory, fleet, changelog, selector=selector)
 
 

@@ -192,6 +192,27 @@ def test_an_export_taken_in_elsewhere_gives_the_same_bytes(desk: Desk) -> None:
     assert "line 8" in done.stderr
 
 
+def test_the_doctor_says_how_the_upstream_is_and_changes_nothing(desk: Desk) -> None:
+    def found(who: str) -> list[tuple[str, str]]:
+        findings = desk.does(who, "doctor", "--json", expect=None).json["data"]["findings"]
+        return [(each["level"], each["what"]) for each in findings if each["area"] == "upstream"]
+
+    (fresh,) = found("ana")
+    assert fresh[0] == "ok"
+    desk.does("ana", "note", "x", "--offline")
+    (waiting,) = found("ana")
+    assert waiting[0] == "warn"
+    assert "1 events of this machine wait" in waiting[1]
+    desk.does("ana", "log")
+    assert found("ana")[0][0] == "ok"
+    desk.share.unlink()
+    assert found("ana")[0][0] == "bad"
+    desk.does("ben", "changelog", "init")
+    assert "is another log" in found("ana")[0][1]
+    desk.does("ana", "changelog", "sync", expect=1)
+    assert found("ana")[-1][0] == "warn", "an alarm is kept"
+
+
 @pytest.fixture
 def light(tmp_path: Path, hosts: Hosts) -> Iterator[Light]:
     made = Light.create(tmp_path / "project", hosts)

@@ -1,0 +1,81 @@
+"""Whether the upstream of the changelog answers, is the one that we know, and has what was written here."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from opskit.errors import ChangelogError, UpstreamError
+from opskit.rollout.doctor.finding import Finding, failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from opskit.changelog import Changelog
+    from opskit.changelog.exchange import Exchange
+    from opskit.changelog.packet import Greeting
+    from opskit.changelog.upstream import Upstream
+
+AREA = "upstream"
+MOST_ALARMS = 3
+CLOCK_MS = 2000  # that a clock may be off before it is told
+
+
+def check_upstream(
+    connect: Callable[[], AbstractContextManager[Upstream]], changelog: Changelog
+) -> Iterator[Finding]:
+    """Say hello to the upstream, without pulling or pushing; changes nothing, here or there."""
+    if not changelog.file.exists():
+        yield from _ask(connect, None)
+        return
+    exchange = changelog.exchange()
+    try:
+        yield from _ask(connect, exchange)
+        alarms = exchange.alarms()
+    except ChangelogError as error:
+        yield failed(AREA, error)
+        return
+    finally:
+        exchange.close()
+    for alarm in alarms[-MOST_ALARMS:]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(alarm.at_ms / 1000))
+        yield Finding(AREA, "warn", f"on {when}: {alarm.what}", "see: opskit changelog verify")
+
+
+def _ask(
+    connect: Callable[[], AbstractContextManager[Upstream]], exchange: Exchange | None
+) -> Iterator[Finding]:
+    known = exchange.current() if exchange else None
+    try:
+        with connect() as upstream:
+            greeting, name = upstream.greet(known.last if known else None), upstream.name
+    except UpstreamError as error:
+        yield failed(AREA, error)
+        return
+    if known and known.log != greeting.log:
+        what = f"{name} is another log than the one that is known here"
+        hint = "if it was replaced on purpose: opskit changelog sync --accept-new-log"
+        yield Finding(AREA, "bad", what, hint)
+        return
+    if greeting.trouble:
+        what = f"{name} was {greeting.trouble} since the last sync"
+        yield Finding(AREA, "warn", what, "heal it: opskit changelog sync")
+    waiting = exchange.waiting(greeting.log) if exchange else 0
+    if waiting:
+        hint = "push them: opskit changelog sync"
+        yield Finding(AREA, "warn", f"{name}: {waiting} events of this machine wait for it", hint)
+    else:
+        yield Finding(AREA, "ok", f"{name} answers, and has all that was written here")
+    yield from _clock(greeting)
+
+
+def _clock(greeting: Greeting) -> Iterator[Finding]:
+    if not greeting.now_ms:
+        return
+    off = greeting.now_ms - time.time_ns() // 1_000_000
+    if abs(off) > CLOCK_MS:
+        what = f"this machine's clock is {abs(off) / 1000:.0f} s {'slow' if off > 0 else 'fast'}"
+        yield Finding(
+            "clock", "warn", what, "set it, or turn NTP on; the changelog corrects for it"
+        )
