@@ -99,6 +99,8 @@ def test_an_enrolment_vouches_for_what_comes_after_it_on_every_laptop(team: Team
     assert team.sees("bob", after).principal == "ann@example.com"
     assert team.sees("bob", before).state == "unattested"
     assert team.sees("bob", before).reason == "nobody had signed for its writer"
+    both = team.laptop("bob").standings([before.id, after.id], team.settings)
+    assert [both[event.id].state for event in (before, after)] == ["unattested", "attested"]
 
 
 def test_a_laptop_that_claims_to_be_somebody_else_is_known_by_its_key(team: Team) -> None:
