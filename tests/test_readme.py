@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from opskit.cli.app import app
@@ -70,6 +71,10 @@ def test_every_call_names_a_command_and_options_that_exist(call: list[str]) -> N
         return
     command = app.commands.get(call[0])
     assert command is not None, f"no such command: {call[0]}"
+    inner = command.commands if isinstance(command, click.Group) else {}
+    if inner and len(call) > 1 and not call[1].startswith("-"):
+        assert call[1] in inner, f"no such command: {' '.join(call[:2])}"
+        command = inner[call[1]]
     flags = {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)}
     ours = call[1 : call.index("--")] if "--" in call else call[1:]
     used = {word.partition("=")[0] for word in ours if re.match(r"--?[a-zA-Z]", word)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -9,6 +10,9 @@ import click
 from opskit.cli import options, wiring
 from opskit.cli.render import envelope, text
 from opskit.errors import UsageError
+
+if TYPE_CHECKING:
+    from opskit.config.model import Config
 
 
 @click.command()
@@ -25,20 +29,23 @@ def init(*, administrator: str | None, as_json: bool) -> int:
     A database gets its tables, its rules and two roles, and what is typed for each engineer is printed; a file is
     made. What is there already stays as it is.
     """
-    from opskit.cli.upstreams import open_file, prepare_database
-
-    config = wiring.read_config()
-    upstream = config.changelog.upstream
-    if not upstream:
-        hint = 'say where in opskit.toml: [changelog] upstream = "postgresql://…"'
-        raise UsageError("this changelog has no upstream", hint=hint)
-    if urlsplit(upstream).scheme in ("file", "ssh"):
-        with open_file(config) as file:
-            said = [f"{file.name} {'is ready' if file.create() else 'was there already'}"]
-    else:
-        said = prepare_database(config, administrator or upstream)
+    said = _prepare(wiring.read_config(), administrator)
     if as_json:
         return envelope.show("changelog", {"said": said})
     for line in said:
         text.say(line)
     return 0
+
+
+def _prepare(config: Config, administrator: str | None) -> list[str]:
+    """Prepare whatever the upstream is; gives what to tell people. Raises UsageError, UpstreamError."""
+    from opskit.cli.upstreams import open_file, prepare_database
+
+    upstream = config.changelog.upstream
+    if not upstream:
+        hint = 'say where in opskit.toml: [changelog] upstream = "postgresql://…"'
+        raise UsageError("this changelog has no upstream", hint=hint)
+    if urlsplit(upstream).scheme not in ("file", "ssh"):
+        return prepare_database(config, administrator or upstream)
+    with open_file(config) as file:
+        return [f"{file.name} {'is ready' if file.create() else 'was there already'}"]
