@@ -47,7 +47,7 @@ def rollout(events: Sequence[Event], alive: Alive) -> RolloutRecord:
     machine = part(body, "machine")
     return RolloutRecord(
         id=first.header.rollout,
-        at=moment(first.header.ts),
+        at=moment(first.header.at_ms),
         actor=first.header.actor,
         action=first.header.action,
         service=first.header.service,
@@ -106,7 +106,7 @@ def note(event: Event) -> NoteEntry:
     """Make the record of a note."""
     return NoteEntry(
         id=event.id,
-        at=moment(event.header.ts),
+        at=moment(event.header.at_ms),
         actor=event.header.actor,
         text=text(event.body, "text"),
         service=event.header.service,
@@ -121,7 +121,7 @@ def alone(event: Event) -> Entry:
     if event.header.kind == NOTE:
         return note(event)
     return OtherEntry(
-        id=event.id, at=moment(event.header.ts), actor=event.header.actor, event=event
+        id=event.id, at=moment(event.header.at_ms), actor=event.header.actor, event=event
     )
 
 
