@@ -10,9 +10,9 @@ from opskit.cli import options, wiring
 from opskit.cli.render import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from opskit.changelog import Changelog
+    from opskit.changelog import Changelog, Event
     from opskit.changelog.sync import Synced
     from opskit.changelog.syncing import Syncer
     from opskit.config.model import Config
@@ -24,7 +24,7 @@ def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Ch
 
     With `every`, news is looked for after so many seconds again and again. `--offline`, or no upstream: only what is here.
     """
-    with wiring.open_changelog(config) as changelog:
+    with wiring.open_changelog(config) as changelog, _hooked(config, changelog):
         if not config.changelog.upstream or options.is_offline():
             yield changelog
             return
@@ -33,12 +33,40 @@ def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Ch
         if not syncer.wait_for_news():
             _say_how_old(changelog, syncer)
         _warn(syncer)
-        changelog.on_append = syncer.appended
+        changelog.on_append = _each(changelog.on_append, syncer.appended)
         changelog.unshared = functools.partial(_unshared, syncer)
         try:
             yield changelog
         finally:
             _end(syncer)
+
+
+@contextlib.contextmanager
+def _hooked(config: Config, changelog: Changelog) -> Iterator[None]:
+    """Tell the hooks of opskit.toml what is appended during the block; what they were not told is said at its end."""
+    if not config.changelog.hooks:
+        yield
+        return
+    from opskit.changelog.hooks import Hooks
+
+    hooks = Hooks(config.changelog.hooks, changelog=config.changelog.name)
+    changelog.on_append = hooks.sent
+    try:
+        yield
+    finally:
+        if lost := hooks.close(config.changelog.timeout):
+            text.mention("; ".join(lost), colour="yellow")
+
+
+def _each(*told: Callable[[Event], None] | None) -> Callable[[Event], None]:
+    """Give what tells each of them of an event, in this order."""
+    wanted = [one for one in told if one is not None]
+
+    def tell(event: Event) -> None:
+        for one in wanted:
+            one(event)
+
+    return tell
 
 
 def sync_now(
