@@ -134,8 +134,9 @@ class FileLog:
             order = Order(self._log, last.writer, first, rest.upto)
             data = self._framed(rest.packets)
             start = self._place.append(order, data)
-            if start is not None:
+            if start is not None and rest.packets:
                 self._heads[last.writer] = _Head(last.seq, last.hash, start + len(data))
+            if start is not None:
                 return Pushed("ok", last.seq)
             rest = None
         raise UpstreamError(f"{self.name}: somebody else pushes the same events all the time")
@@ -225,16 +226,14 @@ class FileLog:
         known = 0
         while known < len(packets) and _stands(there, packets[known]):
             known += 1
+        before = there.get(first.seq - 1, [])
+        if not known and first.seq > 1 and first.prev not in before[:1]:
+            # Parted further back than thought: have those pushed, to find out where.
+            parted = max(0, first.seq - 2 - FURTHER_BACK)
+            return Pushed("gap", parted if before else claims.below)
         rest = packets[known:]
         if rest and there.get(rest[0].seq):
             return self._forked(rest[0], there[rest[0].seq])
-        if known or first.seq == 1:
-            return _Rest(rest, claims.size)
-        before = there.get(first.seq - 1)
-        if not before:
-            return Pushed("gap", claims.below)
-        if before[0] != first.prev:  # they part further back: have those pushed, to find out where
-            return Pushed("gap", max(0, first.seq - 2 - FURTHER_BACK))
         return _Rest(rest, claims.size)
 
     def _there(self, claims: Sequence[Claim]) -> dict[int, list[bytes]]:

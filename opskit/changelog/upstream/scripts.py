@@ -204,7 +204,7 @@ def _cut(first: int, blocks: int) -> str:
 
 
 def _claims(writer: bytes, first: int, since: int) -> str:
-    """Print a writer's lines behind `since`, or a little before; garbage before them is none of them."""
+    """Print a writer's lines that begin at `since` or behind it; they are only what they claim to be."""
     line = (
         r"@[0-9]*+\([0-9]*\)+\([0-9]*\) [0-9]* [0-9a-f]* "
         rf'{{"event":"\([0-9a-f]*\)","seq":\([0-9]*\),"writer":"{writer.hex()}".*'
@@ -212,6 +212,6 @@ def _claims(writer: bytes, first: int, since: int) -> str:
     return (
         f"""dd if="$p" bs={WIDE} skip={since // WIDE:d} 2>/dev/null | tr '\\000' '?' | """
         f"""sed -n 's/^{line}$/\\4 \\3 \\1 \\2/p' | """
-        f"""awk '$1 >= {first:d} {{ if (k++ < {MOST_CLAIMS}) print; next }} $1 > b {{ b = $1 }} """
+        f"""awk '$3 + $4 < {since:d} {{ next }} $1 >= {first:d} {{ if (k++ < {MOST_CLAIMS}) print; next }} $1 > b {{ b = $1 }} """
         """END { print "below", b + 0 }'"""
     )
