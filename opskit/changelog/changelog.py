@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog.event import Event
-    from opskit.changelog.exchange import Exchange, Taken
+    from opskit.changelog.exchange import Alarm, Exchange, Taken
     from opskit.changelog.judging import Me, WriterRecord
     from opskit.changelog.packet import Packet
     from opskit.changelog.records import Entry, LiveRecord
@@ -173,6 +173,16 @@ class Changelog:
         exchange = self.exchange()
         try:
             return exchange.take_in(packets)
+        finally:
+            exchange.close()
+
+    def alarms(self) -> list[Alarm]:
+        """Give what was ever wrong with an upstream, the oldest first."""
+        if not self.file.exists():
+            return []
+        exchange = self.exchange()
+        try:
+            return exchange.alarms()
         finally:
             exchange.close()
 

@@ -144,6 +144,9 @@ def test_another_log_is_an_alarm_in_every_command_and_nothing_goes_there(desk: D
     assert desk.texts("ben") == []
     desk.does("ana", "changelog", "sync", "--accept-new-log")
     assert desk.texts("ben") == ["one"]
+    verified = desk.does("ana", "changelog", "verify").stdout
+    assert "(other log)" in verified, "it is over, and not forgotten"
+    assert "all as written" in verified
 
 
 def test_a_redaction_reaches_everybody_and_nothing_of_the_secret_is_left(desk: Desk) -> None:

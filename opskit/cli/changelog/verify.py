@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opskit.changelog import Changelog
+    from opskit.changelog.exchange import Alarm
     from opskit.changelog.verify import Problem
     from opskit.config.model import Config
     from opskit.rollout.witness import Testimony
@@ -36,17 +38,17 @@ def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
     """Check that no event was altered, removed or forged.
 
     Checks every chain, signature, enrolment and receipt of the upstream. With --hosts also the receipts that
-    rollouts left on the hosts of an environment. Exit code 1 if anything is wrong; the first bad event of
-    each writer stands first.
+    rollouts left on the hosts of an environment. Exit code 1 if anything is wrong now; the first bad event of
+    each writer stands first. What was ever wrong with the upstream is told, too.
     """
     config = wiring.read_config()
     with sharing.open_changelog(config) as changelog:
-        problems = changelog.verify()
+        problems, alarms = changelog.verify(), changelog.alarms()
         count = changelog.count()
         heard = _hear(config, changelog, environment, hosts) if hosts else []
     if as_json:
-        return _show_json(count, problems, heard)
-    return _show(count, problems, heard)
+        return _show_json(count, problems, alarms, heard)
+    return _show(count, problems, alarms, heard)
 
 
 def _hear(
@@ -75,9 +77,14 @@ def _is_well(problems: Sequence[Problem], heard: Sequence[Testimony]) -> bool:
     return not problems and not any(each.doubts or each.errors for each in heard)
 
 
-def _show(count: int, problems: Sequence[Problem], heard: Sequence[Testimony]) -> int:
+def _show(
+    count: int, problems: Sequence[Problem], alarms: Sequence[Alarm], heard: Sequence[Testimony]
+) -> int:
     for problem in problems:
         text.say(str(problem), colour="red")
+    for alarm in alarms:
+        when = f"{datetime.fromtimestamp(alarm.at_ms / 1000).astimezone():%Y-%m-%d %H:%M:%S}"
+        text.say(f"once, at {when}: {alarm.what} ({alarm.trick})", colour="yellow")
     for each in heard:
         for doubt in each.doubts:
             text.say(f"{doubt.host}, {each.service}: {doubt.what}", colour="red")
@@ -91,10 +98,13 @@ def _show(count: int, problems: Sequence[Problem], heard: Sequence[Testimony]) -
     return 0 if _is_well(problems, heard) else 1
 
 
-def _show_json(count: int, problems: Sequence[Problem], heard: Sequence[Testimony]) -> int:
+def _show_json(
+    count: int, problems: Sequence[Problem], alarms: Sequence[Alarm], heard: Sequence[Testimony]
+) -> int:
     data = {
         "events": count,
         "problems": [{"where": problem.where, "what": problem.what} for problem in problems],
+        "alarms": alarms,
         "hosts": [
             {
                 "service": each.service,
