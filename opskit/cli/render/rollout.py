@@ -23,6 +23,7 @@ KNOWN_KINDS = {
     "note",
 }
 OUTPUT_LINES = 20
+SHOWN_EVENTS = 8
 
 
 def show(record: RolloutRecord, now: datetime) -> None:
@@ -59,6 +60,9 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     yield "script", record.script
     for remark in record.remarks:
         yield "remark", remark
+    kinds = ", ".join(f"{event.id} {event.header.kind}" for event in record.events[:SHOWN_EVENTS])
+    more = len(record.events) - SHOWN_EVENTS
+    yield "events", f"{kinds}, and {more} more" if more > 0 else kinds
     for doubt in record.doubts:
         yield "doubt", doubt
 
