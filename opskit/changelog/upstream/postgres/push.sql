@@ -91,6 +91,8 @@ BEGIN
     IF current_setting('synchronous_commit') IN ('off', 'local') THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
+    -- Whoever calls this in a transaction of their own and then falls asleep is sent away: locks are held until its end.
+    PERFORM set_config('idle_in_transaction_session_timeout', '3s', true);
     w := opskit.lock_writer(p_writer, p_key, p_from, p_role);
     IF w.wid IS NULL OR p_from > w.head_seq + 1 THEN
         status := 'gap';
