@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import secrets
 import threading
 import time
 import urllib.error
@@ -84,6 +85,20 @@ def send(hook: Hook, event: Event, *, changelog: str, environ: Mapping[str, str]
     if isinstance(answer, HookError):
         raise answer
     return answer
+
+
+def trial(actor: str) -> Event:
+    """Give an event that is in no changelog: a note that says it is a test."""
+    from opskit.changelog.event import NOTE, Event, Header
+
+    now = time.time_ns() // 1_000_000
+    nobody = "0" * 64
+    header = Header(
+        writer=nobody, seq=1, kind=NOTE, hlc=now << 16, ts=now, body=nobody, actor=actor
+    )
+    body = {"text": "this is a test of the hooks in opskit.toml", "hosts": []}
+    digest = secrets.token_bytes(32)
+    return Event(header=header, signed=b"", prev=b"", hash=digest, signature=b"", body=body)
 
 
 class _Outlet:

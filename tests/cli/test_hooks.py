@@ -87,3 +87,21 @@ def test_a_note_is_told_and_waits_no_longer_than_the_limit(opskit: Opskit, tmp_p
 def test_reading_tells_no_hook(opskit: Opskit, tmp_path: Path) -> None:
     (tmp_path / "opskit.toml").write_text(TOML)
     assert "hook" not in opskit("log").stderr
+
+
+def test_hooks_are_listed_without_their_secrets_and_tested_on_demand(
+    opskit: Opskit, tmp_path: Path
+) -> None:
+    (tmp_path / "opskit.toml").write_text(TOML)
+    listed = opskit("changelog", "hooks").stdout.splitlines()
+    assert listed[1].split(maxsplit=3)[:3] == ["chat", "slack", "$CHAT"]
+    with receiving(200, 404) as receiver:
+        env = {"CHAT": receiver.url, "OPSKIT_ACTOR": "ann@laptop"}
+        assert "answered 200" in opskit("changelog", "hooks", "--test", env=env).stdout
+        assert receiver.told[0].body == {
+            "text": "ann@laptop noted: this is a test of the hooks in opskit.toml"
+        }
+        done = opskit("changelog", "hooks", "--test", "--json", env=env, expect=1)
+    assert done.json["data"]["hooks"][0]["test"] == "failed: it answered 404"
+    assert "s3cret" not in done.stdout + done.stderr
+    assert opskit("log").stdout == ""

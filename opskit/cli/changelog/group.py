@@ -8,6 +8,7 @@ import click
 
 from opskit.cli.changelog.enroll import enroll
 from opskit.cli.changelog.export import export
+from opskit.cli.changelog.hooks import hooks
 from opskit.cli.changelog.import_ import import_
 from opskit.cli.changelog.init import init
 from opskit.cli.changelog.rebuild import rebuild
@@ -33,6 +34,7 @@ COMMANDS: Sequence[click.Command] = (
     export,
     import_,
     rebuild,
+    hooks,
 )
 
 
