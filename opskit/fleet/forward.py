@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opskit.errors import HostError
+from opskit.errors import ConnectionLostError, HostError
 from opskit.fleet import problems, tunnel
 from opskit.fleet.session import leave
 
@@ -88,7 +88,9 @@ class _Served:
     def problem(self) -> HostError | None:
         """Give what went wrong on the way, if something did."""
         if self._refused is None and not self._line.transport.alive:
-            return problems.lost_before(self._line.host, self._line.transport, EOFError())
+            host = self._line.host
+            what = f"the connection to {problems.place(host)} was lost"
+            return ConnectionLostError(host.name, what, hint="try again")
         return self._refused
 
     def close(self) -> None:
