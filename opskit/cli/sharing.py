@@ -124,5 +124,7 @@ def _end(syncer: Syncer) -> None:
     waiting = syncer.close()
     _warn(syncer)
     if waiting:
-        what = f"{text.plural(waiting, 'event')} of this machine wait for the upstream"
-        text.mention(f"{what}; the next command tries again", colour="yellow")
+        verb = "waits" if waiting == 1 else "wait"
+        what = f"{text.plural(waiting, 'event')} of this machine {verb} for the upstream"
+        why = f": {syncer.error.what}" if syncer.error else "; the next command tries again"
+        text.mention(f"{what}{why}", colour="yellow")

@@ -89,7 +89,7 @@ def test_without_its_upstream_a_command_goes_on_and_says_how_old_its_copy_is(des
     assert said.stderr.startswith("this is as of ")
     assert "is not there" in said.stderr
     said = desk.does("ana", "note", "two")
-    assert "1 event of this machine wait" in said.stderr
+    assert "1 event of this machine waits" in said.stderr
     assert desk.does("new", "log").stderr.startswith("never synced: ")
     away.rename(desk.share)
     assert desk.does("ana", "log").stderr == ""

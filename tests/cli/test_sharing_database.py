@@ -103,7 +103,7 @@ def test_an_engineers_role_may_push_and_no_more(light: Light, postgres: Server) 
     assert "Traceback" not in refused.stderr
     team.does("ana", "changelog", "init", "--as", admin)
     said = team.does("ana", "note", "not yet allowed")
-    assert "1 event of this machine wait" in said.stderr
+    assert "1 event of this machine waits" in said.stderr
     postgres.sql("GRANT opskit_write TO ana", database="rights")
     team.does("ana", "note", "allowed")
     rows = postgres.sql("SELECT count(*) FROM opskit.event", database="rights")
