@@ -78,7 +78,8 @@ function drawAxis(marked) {
   pen.fillStyle = colours.muted;
   if (!first && view.to - view.from < 300 * DAY) {
     pen.font = "600 12px system-ui, sans-serif";
-    pen.fillText(view.to - view.from > 2 * DAY ? `${MONTHS[parts(view.from).mo]} ${parts(view.from).y}` : day(view.from), chart.left ? 14 : 6, height / 2);
+    const p = parts(view.from), words = view.to - view.from > 2 * DAY ? `${MONTHS[p.mo]} ${p.y}` : day(view.from);
+    pen.fillText(words, chart.left ? 14 : 6, height / 2);
   }
   const from = chart.left || (first ? 0 : 90);
   for (const tick of marked) {

@@ -5,8 +5,9 @@ function detailOf(entry) {
   return [
     make("div", {class: "top"},
       make("div", {class: "badge"}, icon(entry.outcome), make("span", {}, entry.type === "rollout" ? entry.outcome : entry.type)),
-      make("button", {type: "button", class: "near", title: "Show it large on the timeline (z)", onclick: () => zoomToEntry(entry)}, "Zoom to it"),
-      make("button", {type: "button", class: "close", title: "Close (Esc)", "aria-label": "Close", onclick: closeDetail}, "×")),
+      make("button", {type: "button", class: "near", title: "Show it large on the timeline (z)",
+        onclick: () => zoomToEntry(entry)}, "Zoom to it"),
+      closer()),
     make("h2", {}, entry.what, entry.releases ? make("span", {class: "releases"}, said(entry.releases)) : ""),
     more.why ? make("blockquote", {}, said(more.why)) : "",
     facts(entry, more),
@@ -14,30 +15,42 @@ function detailOf(entry) {
     together(entry),
     hostsOf(more),
     outputOf("What ended it", more.reason, more.output),
-    ...(more.hosts || []).filter((host) => host.error || host.output).map((host) => outputOf(host.name, host.error || host.outcome, host.output)),
+    ...(more.hosts || []).filter((host) => host.error || host.output)
+      .map((host) => outputOf(host.name, host.error || host.outcome, host.output)),
     commitsOf(more),
     notesOf(more),
-    more.body || more.damage ? make("pre", {}, more.damage ? `its body is ${more.damage}` : JSON.stringify(more.body, null, 2)) : "",
+    more.damage ? make("p", {}, `its body is ${more.damage}`) : more.body ? make("pre", {}, JSON.stringify(more.body, null, 2)) : "",
     steps(entry),
   ];
 }
 
+const closer = () => make("button", {type: "button", class: "close", title: "Close (Esc)", "aria-label": "Close",
+  onclick: closeDetail}, "×");
+
 function facts(entry, more) {
   const rows = [
-    ["When", make("span", {title: `${new Date(entry.at).toISOString()}`}, `${stamp(entry.at)} `, make("span", {class: "dim"}, `${zoneName()}, ${ago(entry.at)}`))],
-    ["Took", more.ms != null ? duration(more.ms) : entry.type !== "rollout" ? "" : entry.outcome === "running" ? "it was running when this page was made" : "nobody wrote down its end"],
+    ["When", make("span", {title: new Date(entry.at).toISOString()},
+      `${stamp(entry.at)} `, make("span", {class: "dim"}, `${zoneName()}, ${ago(entry.at)}`))],
+    ["Took", entry.type === "rollout" ? took(entry, more) : ""],
     ["Who", `${entry.actor}${more.machine ? ` on ${more.machine}` : ""}`],
     ["Where", [entry.environment, entry.type === "rollout" ? "" : entry.where].filter(Boolean).join(" · ")],
     ["Service", entry.service],
     ["About", entry.rollout ? jump(rolloutOf.get(entry.rollout), entry.rollout) : ""],
-    ["Release", more.to ? make("span", {}, more.before?.length ? [said(more.before.join(", ")), " → "] : "", said(more.to)) : ""],
+    ["Release", more.to
+      ? make("span", {}, more.before?.length ? [said(more.before.join(", ")), " → "] : "", said(more.to)) : ""],
     ["Reason", more.reason && !more.output ? said(more.reason) : ""],
     ["Typed", more.command?.length ? make("code", {}, more.command.map(quoted).join(" ")) : ""],
     ["Script", more.script ? make("code", {}, more.script) : ""],
     ...(more.remarks || []).map((remark) => ["Remark", said(remark)]),
     ["Id", make("code", {}, entry.id)],
   ];
-  return make("dl", {class: "facts"}, rows.filter(([, value]) => value).map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  return make("dl", {class: "facts"}, rows.filter(([, value]) => value)
+    .map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+}
+
+function took(entry, more) {
+  if (more.ms != null) return duration(more.ms);
+  return entry.outcome === "running" ? "it was running when this page was made" : "nobody wrote down its end";
 }
 
 function commandLine(entry) {
@@ -66,8 +79,10 @@ function together(entry) {
   const others = meanwhile(entry);
   if (!others.length) return "";
   const shown = others.slice(0, 12);
+  const line = (other) => make("li", {}, jump(other),
+    make("span", {class: "dim"}, ` ${other.actor}, ${clock(other.at, true)} to ${clock(other.end, true)}`));
   return make("section", {class: "together"}, make("h3", {}, "At the same time"),
-    make("ul", {}, shown.map((other) => make("li", {}, jump(other), make("span", {class: "dim"}, ` ${other.actor}, ${clock(other.at, true)} to ${clock(other.end, true)}`)))),
+    make("ul", {}, shown.map(line)),
     others.length > shown.length ? make("p", {class: "dim"}, `and ${others.length - shown.length} more`) : "");
 }
 
@@ -77,49 +92,63 @@ function hostsOf(more) {
   const counts = new Map();
   for (const host of hosts) counts.set(host.outcome, (counts.get(host.outcome) || 0) + 1);
   const longest = Math.max(1, ...hosts.map((host) => host.ms || 0));
-  return make("section", {}, make("h3", {}, plural(hosts.length, "host"), make("span", {class: "dim"}, ` ${[...counts].map(([outcome, count]) => `${count} ${outcome}`).join(", ")}`)),
+  const told = [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(", ");
+  return make("section", {},
+    make("h3", {}, plural(hosts.length, "host"), make("span", {class: "dim"}, ` ${told}`)),
     make("ul", {class: "hosts"}, hosts.map((host) => hostRow(host, longest))));
 }
 
 function hostRow(host, longest) {
-  const steps = host.steps || [], moved = host.before === host.live && host.live ? `stays on ${host.live}` : [host.before, host.live].filter(Boolean).join(" → ");
+  const steps = host.steps || [], stays = host.live && host.before === host.live;
+  const moved = stays ? `stays on ${host.live}` : [host.before, host.live].filter(Boolean).join(" → ");
   const line = make("span", {class: "steps", "aria-hidden": "true"}, steps.map(([name, ms], n) => {
     const part = make("i", {class: `s${n % 4}`, title: `${name} ${duration(ms)}`});
     part.style.width = `${ms / longest * 100}%`;
     return part;
   }));
   return make("li", {},
-    make("span", {class: "host"}, icon(host.outcome), " ", make("b", {}, host.name), make("span", {class: "dim"}, ` ${host.outcome}${host.batch ? `, batch ${host.batch}` : ""}`)),
+    make("span", {class: "host"}, icon(host.outcome), " ", make("b", {}, host.name),
+      make("span", {class: "dim"}, ` ${host.outcome}${host.batch ? `, batch ${host.batch}` : ""}`)),
     make("span", {class: "took"}, host.at ? duration(host.ms || 0) : ""),
     moved ? make("span", {class: "moved"}, said(moved)) : "",
     steps.length ? line : "",
-    steps.length ? make("span", {class: "dim small"}, steps.map(([name, ms]) => `${name} ${duration(ms)}`).join(", ")) : "");
+    steps.length
+      ? make("span", {class: "dim small"}, steps.map(([name, ms]) => `${name} ${duration(ms)}`).join(", ")) : "");
 }
 
 function outputOf(name, error, output) {
   if (!output && (name === "What ended it" || !error)) return "";
-  return make("section", {class: "output"}, make("h3", {}, name), error ? make("p", {class: "error"}, said(error)) : "", output ? make("pre", {dir: "auto"}, output) : "");
+  return make("section", {class: "output"}, make("h3", {}, name),
+    error ? make("p", {class: "error"}, said(error)) : "", output ? make("pre", {dir: "auto"}, output) : "");
 }
 
 function commitsOf(more) {
   const commits = more.commits || [];
   if (!commits.length) return "";
-  return make("section", {}, make("h3", {}, plural(commits.length, "commit"), make("span", {class: "dim"}, " the newest first")),
-    make("ul", {class: "commits"}, commits.map((commit) => make("li", {}, make("code", {}, commit.sha.slice(0, 10)), " ", said(commit.subject), make("span", {class: "dim"}, ` ${commit.author}`)))));
+  const line = (commit) => make("li", {}, make("code", {}, commit.sha.slice(0, 10)), " ", said(commit.subject),
+    make("span", {class: "dim"}, ` ${commit.author}`));
+  return make("section", {},
+    make("h3", {}, plural(commits.length, "commit"), make("span", {class: "dim"}, " the newest first")),
+    make("ul", {class: "commits"}, commits.map(line)));
 }
 
 function notesOf(more) {
   const notes = more.notes || [];
   if (!notes.length) return "";
-  return make("section", {class: "notes"}, make("h3", {}, plural(notes.length, "note")),
-    notes.map((note) => make("div", {}, make("p", {class: "dim"}, icon("note"), ` ${note.actor}, ${stamp(note.at)}`), make("p", {}, said(note.text)))));
+  const shown = (note) => make("div", {},
+    make("p", {class: "dim"}, icon("note"), ` ${note.actor}, ${stamp(note.at)}`), make("p", {}, said(note.text)));
+  return make("section", {class: "notes"}, make("h3", {}, plural(notes.length, "note")), notes.map(shown));
 }
 
 function steps(entry) {
-  const links = [["Before it", neighbour(entry, 1)], ["After it", neighbour(entry, -1)]].filter(([, other]) => other && entry.type === "rollout" && entry.service);
+  if (entry.type !== "rollout" || !entry.service) return "";
+  const links = [["Before it", neighbour(entry, 1)], ["After it", neighbour(entry, -1)]].filter(([, other]) => other);
   if (!links.length) return "";
-  return make("section", {class: "around"}, make("h3", {}, `${entry.service}${entry.environment ? ` in ${entry.environment}` : ""}`),
-    make("ul", {}, links.map(([words, other]) => make("li", {}, make("span", {class: "dim"}, `${words}: `), jump(other), make("span", {class: "dim"}, ` ${day(other.at)} ${clock(other.at)}`)))));
+  const line = ([words, other]) => make("li", {}, make("span", {class: "dim"}, `${words}: `), jump(other),
+    make("span", {class: "dim"}, ` ${day(other.at)} ${clock(other.at)}`));
+  return make("section", {class: "around"},
+    make("h3", {}, `${entry.service}${entry.environment ? ` in ${entry.environment}` : ""}`),
+    make("ul", {}, links.map(line)));
 }
 
 function showDetail(entry) {
@@ -128,9 +157,10 @@ function showDetail(entry) {
 }
 
 function showMissing(id) {
-  const words = data.limit ? `It holds the newest ${entriesIn(data.limit)}.` : "It may be newer than the page, or outside of what the page was made for.";
+  const words = data.limit ? `It holds the newest ${entriesIn(data.limit)}.`
+    : "It may be newer than the page, or outside of what the page was made for.";
   $("detail").replaceChildren(
-    make("div", {class: "top"}, make("span", {}), make("button", {type: "button", class: "close", "aria-label": "Close", onclick: closeDetail}, "×")),
+    make("div", {class: "top"}, make("span", {}), closer()),
     make("h2", {}, `No ${id} on this page`), make("p", {}, words), commandLine({id}));
   present();
 }

@@ -27,30 +27,33 @@ function changed() {
 function showRange() {
   $("range").textContent = rangeInWords();
   for (const button of $("presets").children) {
-    const span = Number(button.dataset.span), last = Math.abs(view.to - data.made - span * 0.02) < 1000 && Math.abs(view.from - data.made + span) < 1000;
-    const all = !span && Math.abs(view.from - whole.from) < 1000 && Math.abs(view.to - whole.to) < 1000;
-    button.setAttribute("aria-pressed", String(last || all));
+    const {from, to} = presetRange(Number(button.dataset.span)), near = (a, b) => Math.abs(a - b) < SECOND;
+    button.setAttribute("aria-pressed", String(near(view.from, from) && near(view.to, to)));
   }
 }
 
 function showCount(shown) {
-  const some = shown.length === entries.length ? entriesIn(shown.length) : `${shown.length.toLocaleString("en")} of ${entriesIn(entries.length)}`;
+  const some = shown.length === entries.length ? entriesIn(shown.length)
+    : `${shown.length.toLocaleString("en")} of ${entriesIn(entries.length)}`;
   $("count").textContent = shown.length ? some : "";
   $("nothing").hidden = shown.length > 0;
-  $("rows").hidden = !shown.length;
+  $("scroller").hidden = !shown.length;
   if (!shown.length) $("nothing").replaceChildren(...emptyWords());
 }
 
 function emptyWords() {
   if (!entries.length) {
-    return [make("h2", {}, "Nothing here yet"),
-      make("p", {}, data.scope.length ? `The changelog “${data.name}” holds nothing for ${data.scope.join(", ")}.` : `The changelog “${data.name}” is empty. After the first deploy or note, make this page again:`),
-      data.scope.length ? "" : make("code", {}, data.command)].filter(Boolean);
+    const words = data.scope.length ? `holds nothing for ${data.scope.join(", ")}. Later, make this page again:`
+      : "is empty. After the first deploy or note, make this page again:";
+    return [make("h2", {}, "Nothing here yet"), make("p", {}, `The changelog “${data.name}” ${words}`),
+      make("code", {}, data.command)];
   }
   if (!chosen.length) {
-    return [make("h2", {}, "Nothing fits"), make("p", {}, "No entry fits all of these filters."), make("button", {type: "button", onclick: clearFilters}, "Clear the filters")];
+    return [make("h2", {}, "Nothing fits"), make("p", {}, "No entry fits all of these filters."),
+      make("button", {type: "button", onclick: clearFilters}, "Clear the filters")];
   }
-  return [make("h2", {}, "Nothing in this time"), make("p", {}, `${entriesIn(chosen.length)} ${chosen.length === 1 ? "lies" : "lie"} outside of ${rangeInWords()}.`),
+  const lie = `${entriesIn(chosen.length)} ${chosen.length === 1 ? "lies" : "lie"}`;
+  return [make("h2", {}, "Nothing in this time"), make("p", {}, `${lie} outside of ${rangeInWords()}.`),
     make("button", {type: "button", onclick: showAll}, "Show all")];
 }
 
@@ -59,7 +62,10 @@ function showHead() {
   const newest = Math.max(...entries.map((entry) => entry.at), 0);
   const told = [make("span", {title: data.command}, `Made ${briefly(data.made)} (${ago(data.made)})`)];
   if (newest) told.push(make("span", {}, `newest entry ${briefly(newest)}`));
-  if (data.shared) told.push(make("span", {}, data.synced ? `the others' work is known up to ${briefly(data.synced)}` : "nothing is known of the others' work yet"));
+  if (data.shared) {
+    told.push(make("span", {}, data.synced ? `the others' work is known up to ${briefly(data.synced)}`
+      : "nothing is known of the others' work yet"));
+  }
   if (data.limit) told.push(make("span", {}, `only the newest ${entriesIn(data.limit)} are here`));
   $("about").replaceChildren(...told);
   $("about").classList.toggle("old", Date.now() - data.made > DAY);
@@ -74,7 +80,8 @@ function showChips() {
   for (const entry of fitting(true)) counts.set(entry.outcome, (counts.get(entry.outcome) || 0) + 1);
   const focused = document.activeElement?.dataset?.outcome;
   $("outcomes").replaceChildren(...[...counts].sort(([a], [b]) => rank(b) - rank(a)).reverse().map(([outcome, count]) =>
-    make("button", {type: "button", class: "chip", "data-outcome": outcome, "aria-pressed": String(filter.outcomes.has(outcome)), onclick: () => toggle(outcome)},
+    make("button", {type: "button", class: "chip", "data-outcome": outcome, onclick: () => toggle(outcome),
+      "aria-pressed": String(filter.outcomes.has(outcome))},
       icon(outcome), make("span", {}, outcome), make("span", {class: "dim"}, count.toLocaleString("en")))));
   if (focused) [...$("outcomes").children].find((chip) => chip.dataset.outcome === focused)?.focus();
 }
@@ -85,9 +92,10 @@ function toggle(outcome) {
 }
 
 function fillChoices() {
-  for (const [name, all] of [["service", "all services"], ["environment", "all environments"], ["actor", "everybody"], ["kind", "all kinds"]]) {
+  const all = {service: "all services", environment: "all environments", actor: "everybody", kind: "all kinds"};
+  for (const name of Object.keys(all)) {
     const values = [...new Set(entries.map((entry) => entry[name]).filter(Boolean))].sort(byName);
-    $(name).replaceChildren(make("option", {value: ""}, all), ...values.map((value) => make("option", {value}, oneLine(value))));
+    $(name).replaceChildren(make("option", {value: ""}, all[name]), ...values.map((value) => make("option", {value}, oneLine(value))));
     $(name).hidden = values.length < 2;
     $(name).addEventListener("input", () => {
       filter[name] = $(name).value;
@@ -195,9 +203,10 @@ function start() {
   fillChoices();
   const presets = [["1 h", HOUR], ["24 h", DAY], ["7 d", 7 * DAY], ["30 d", 30 * DAY], ["90 d", 90 * DAY], ["1 y", 365 * DAY], ["All", 0]];
   $("presets").replaceChildren(...presets.filter(([, span]) => span < whole.to - whole.from).map(([words, span]) =>
-    make("button", {type: "button", "data-span": span, onclick: () => (span ? showLast(span) : showAll())}, words)));
+    make("button", {type: "button", "data-span": span, onclick: () => showPreset(span)}, words)));
   $("legend").replaceChildren(...Object.keys(SYMBOLS).map((outcome) => make("li", {}, icon(outcome), ` ${outcome}`)));
-  const clicks = {"zoom-in": () => zoomHere(1.6), "zoom-out": () => zoomHere(1 / 1.6), "by-service": () => setLaneKind("service"), "by-host": () => setLaneKind("host"),
+  const clicks = {"zoom-in": () => zoomHere(1.6), "zoom-out": () => zoomHere(1 / 1.6),
+    "by-service": () => setLaneKind("service"), "by-host": () => setLaneKind("host"),
     "clear": clearFilters, "help-open": () => $("help").showModal()};
   for (const [id, does] of Object.entries(clicks)) $(id).addEventListener("click", does);
   $("more").addEventListener("click", () => $("more").setAttribute("aria-expanded", String(document.body.classList.toggle("choosing"))));
@@ -221,6 +230,7 @@ function start() {
     colours = readColours();
     changed();
   });
+  document.body.classList.toggle("empty", !entries.length);
   setInterval(showHead, MINUTE);
   showHead();
   refresh();

@@ -90,8 +90,8 @@ function dayTicks(from, to, step) {
   for (let n = 0; n < 2000; n++) {
     const at = moment(p.y, p.mo, first + n);
     if (at > to) break;
-    const q = parts(at), due = step === 7 ? n % 7 === 0 : step === 16 ? q.d === 1 || q.d === 16 : (q.d - 1) % step === 0 && !(step > 1 && q.d === 31);
-    if (at < from || !due) continue;
+    const q = parts(at), due = step === 7 ? n % 7 === 0 : (q.d - 1) % (step === 16 ? 15 : step) === 0;
+    if (at < from || !due || (step > 1 && step !== 7 && q.d === 31)) continue;
     found.push({at, label: step === 1 ? `${DAYS[q.wd]} ${q.d}` : `${q.d} ${MONTHS[q.mo]}`, strong: q.d === 1});
   }
   return found;

@@ -47,8 +47,13 @@ function zoomToEntry(entry) {
 const pan = (ms) => look(view.from + ms, view.to + ms);
 const showAll = () => look(whole.from, whole.to);
 
-// Show the last so many ms before the page was made.
-const showLast = (ms) => look(data.made - ms, data.made + ms * 0.02);
+// The last so many ms before the page was made; 0 is all.
+const presetRange = (ms) => (ms ? {from: data.made - ms, to: data.made + ms * 0.02} : whole);
+
+function showPreset(ms) {
+  const {from, to} = presetRange(ms);
+  look(from, to);
+}
 
 // Let an entry be seen: move there if it is outside.
 function reveal(entry) {
