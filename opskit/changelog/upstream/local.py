@@ -13,9 +13,11 @@ from opskit.changelog.upstream import frames
 from opskit.changelog.upstream.locking import locked
 from opskit.changelog.upstream.place import (
     DENIED,
+    FIXED,
     FULL,
     MISSING,
     MOST_CLAIMS,
+    UNFIX,
     Claim,
     Claims,
     Look,
@@ -80,7 +82,7 @@ class LocalPlace:
 
     def overwrite(self, start: int, data: bytes) -> None:
         """See Place."""
-        with self._opened(os.O_RDWR) as file, locked(self.path, file, self.name):
+        with self._changing(), self._opened(os.O_RDWR) as file, locked(self.path, file, self.name):
             if _read(file, start, start + len(data)) != data:
                 raise UpstreamError(f"{self.name} was changed meanwhile")
             _write_all(file, frames.FILLER * len(data), start)
@@ -166,6 +168,16 @@ class LocalPlace:
                 yield file
             finally:
                 os.close(file)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Name the file that its administrator has made append-only."""
+        try:
+            yield
+        except UpstreamError as error:
+            if isinstance(error.__context__, OSError) and error.__context__.errno == errno.EPERM:
+                raise UpstreamError(f"{self.name} {FIXED}", hint=UNFIX) from None
+            raise
 
     @contextlib.contextmanager
     def _in_words(self) -> Iterator[None]:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 MISSING = "is the share mounted? if this changelog is new: opskit changelog init"
 DENIED = "who may read and write it? see its owner and group"
+FIXED = "may only be appended to, so nothing is taken away there"
+UNFIX = "an administrator may allow it for a moment: chattr -a"
 FULL = "is the disk there full?"
 WAIT = 10
 """Seconds to wait for the lock; it is held for as long as it takes to append and sync, never for a network."""

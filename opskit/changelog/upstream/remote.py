@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.changelog.upstream import scripts
-from opskit.changelog.upstream.place import DENIED, FULL, MISSING, WAIT, Claim, Claims, Look
+from opskit.changelog.upstream.place import (
+    DENIED,
+    FIXED,
+    FULL,
+    MISSING,
+    UNFIX,
+    WAIT,
+    Claim,
+    Claims,
+    Look,
+)
 from opskit.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -24,6 +34,7 @@ _SAID = {
     scripts.CUT: ("did not get all that was sent", "try again; is the disk there full?"),
     scripts.FULL: ("cannot grow", FULL),
     scripts.BUSY: (f"is locked by somebody else for {WAIT} s", ""),
+    scripts.FIXED: (FIXED, UNFIX),
     scripts.UNLOCKED: ("has grown: something writes there without taking the lock", ""),
 }
 

@@ -18,7 +18,17 @@ from opskit.changelog.upstream.place import MOST_CLAIMS, WAIT
 if TYPE_CHECKING:
     from opskit.changelog.upstream.place import Order
 
-MISSING, DENIED, REPLACED, AHEAD, CUT, FULL, BUSY, UNLOCKED = 66, 77, 65, 69, 68, 74, 75, 76
+MISSING, DENIED, REPLACED, AHEAD, CUT, FULL, BUSY, UNLOCKED, FIXED = (
+    66,
+    77,
+    65,
+    69,
+    68,
+    74,
+    75,
+    76,
+    78,
+)
 BLOCK = 4096
 """`read` begins and ends at multiples of it."""
 WIDE = 65536
@@ -158,7 +168,7 @@ cat >"$t" || exit {CUT}
 {_HOLD}
 clock
 tail -c +{start + 1:d} "$p" | head -c {length:d} | cmp -s - "$t" || exit {REPLACED}
-tr '\\000-\\377' '#' <"$t" | dd of="$p" bs=1 seek={start:d} conv=notrunc 2>/dev/null
+tr '\\000-\\377' '#' <"$t" | dd of="$p" bs=1 seek={start:d} conv=notrunc 2>/dev/null || exit {FIXED}
 {_SYNC}
 [ "$(tail -c +{start + 1:d} "$p" | head -c {length:d} | tr -d '#' | wc -c)" -eq 0 ] || exit {FULL}
 echo "ok {start:d} $now\""""

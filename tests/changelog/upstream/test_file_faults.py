@@ -206,6 +206,28 @@ def test_a_sync_that_fails_is_no_success(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_may_only_be_appended_to_takes_pushes_and_no_redaction(
+    kind: str, tmp_path: Path
+) -> None:
+    path, events = tmp_path / "log", Writer().write(2)
+    log = file_log(kind, path)
+    log.create()
+    fixed = subprocess.run(["chattr", "+a", path], capture_output=True, check=False)
+    if fixed.returncode != 0:
+        pytest.skip("chattr +a does not work here")
+    try:
+        assert log.push(events).status == "ok"
+        with pytest.raises(UpstreamError, match="may only be appended to") as caught:
+            log.redact(events[0].hash)
+        assert "chattr" in caught.value.hint
+        assert packets(pull(log)) == events
+    finally:
+        subprocess.run(["chattr", "-a", path], check=True)
+    log.redact(events[0].hash)
+    assert packets(pull(log))[0].body is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("held", ["old", "garbage", "far"])
 def test_a_lock_that_was_left_behind_runs_out(
     kind: str, held: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
