@@ -365,3 +365,6 @@ DELETE FROM other_place WHERE log = ?
 -- name: is_contested
 SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'writer.revoked') OR EXISTS (SELECT 1 FROM fork)
     OR EXISTS (SELECT 1 FROM writer WHERE forked = 1)
+
+-- name: has_evidence
+SELECT EXISTS (SELECT 1 FROM fork) OR EXISTS (SELECT 1 FROM refused)

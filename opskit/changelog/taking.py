@@ -58,14 +58,21 @@ class Taker:
         self._gapless = gapless
         self._faults = faults_of(page) if faults is None else faults
         self._received = Received()
+        self._writers: dict[bytes, _Writer | None] = {}
+        self._shared: dict[int, tuple[int, str]] = {}
+        self._evidence = False
 
     def take(self, db: sqlite3.Connection) -> Received:
         """Take in the page within the caller's transaction; raises UpstreamLiesError."""
         if not self._page:
             return self._received
         self._check_receipts(db)
+        self._evidence = bool(db.execute(statement("has_evidence")).fetchone()[0])
         for arrival, wrong in zip(self._page, self._faults, strict=True):
             self._arrive(db, arrival, wrong)
+        for wid, (seq, role) in self._shared.items():
+            db.execute(statement("add_shared"), (self._log, wid, seq))
+            db.execute(statement("add_role"), (role, wid))
         last = self._page[-1].receipt
         db.execute(statement("move_log"), (last.pos, last.hash, last.chain, self._log))
         values = (self._log, last.pos, last.hash, last.chain, _now())
@@ -86,8 +93,6 @@ class Taker:
                 raise UpstreamLiesError(
                     "reordered", f"the upstream gave {where} after place {pos}"
                 )
-            if db.execute(statement("has_place"), (receipt.hash, self._log)).fetchone():
-                raise UpstreamLiesError("replayed", f"the upstream gave {where} a second time")
             if self._gapless and receipt.pos != pos + 1:
                 raise UpstreamLiesError("dropped", f"the upstream left out place {pos + 1}")
             if arrival.packet is not None and arrival.packet.hash != receipt.hash:
@@ -102,9 +107,12 @@ class Taker:
 
     def _arrive(self, db: sqlite3.Connection, arrival: Arrival, wrong: str) -> None:
         receipt = arrival.receipt
-        writer = _writer(db, arrival.writer)
+        writer = self._writer(db, arrival.writer)
         held = _event_at(db, writer, arrival.seq)
         if held is not None and held[1] == receipt.hash:
+            if db.execute(statement("has_place"), (receipt.hash, self._log)).fetchone():
+                name = f"event {arrival.seq} of writer {arrival.writer.hex()[:12]}"
+                raise UpstreamLiesError("replayed", f"the upstream gave {name} a second time")
             self._place(db, held[0], arrival)
             index.place(db, held[0], receipt.received_ms)
             return
@@ -120,7 +128,9 @@ class Taker:
     ) -> None:
         """Take in what is not here yet: at the end of its chain, or as evidence."""
         receipt, packet = arrival.receipt, arrival.packet
-        told = bool(db.execute(statement("is_evidence"), {"hash": receipt.hash}).fetchone())
+        told = self._evidence and bool(
+            db.execute(statement("is_evidence"), {"hash": receipt.hash}).fetchone()
+        )
         if packet is None:
             self._lacks(arrival, held, told=told)
             self._place_elsewhere(db, arrival)
@@ -153,18 +163,25 @@ class Taker:
     def _append(
         self, db: sqlite3.Connection, packet: Packet, writer: _Writer | None, arrival: Arrival
     ) -> int | None:
-        n, damage = append(db, packet, writer, arrival.receipt.received_ms, arrival.receipt.role)
+        receipt = arrival.receipt
+        n, damage, after = append(db, packet, writer, receipt.received_ms, receipt.role)
+        self._writers[arrival.writer] = after
         if damage == "altered":
             self._received.swapped.append(_named(packet))
         return n
 
+    def _writer(self, db: sqlite3.Connection, writer: bytes) -> _Writer | None:
+        """Give a writer as it stands amid this page."""
+        if writer not in self._writers:
+            self._writers[writer] = writer_of(db, writer)
+        return self._writers[writer]
+
     def _place(self, db: sqlite3.Connection, n: int, arrival: Arrival) -> None:
-        receipt, writer = arrival.receipt, _writer(db, arrival.writer)
+        receipt, writer = arrival.receipt, self._writer(db, arrival.writer)
         db.execute(statement("add_place"), (n, self._log, receipt.pos, receipt.received_ms))
         if writer is not None:
-            db.execute(statement("add_shared"), (self._log, writer.wid, arrival.seq))
-            if receipt.role:
-                db.execute(statement("add_role"), (receipt.role, writer.wid))
+            seq, _ = self._shared.get(writer.wid, (0, ""))
+            self._shared[writer.wid] = max(seq, arrival.seq), receipt.role
 
     def _place_elsewhere(self, db: sqlite3.Connection, arrival: Arrival) -> None:
         values = (self._log, arrival.receipt.pos, arrival.receipt.hash)
@@ -190,7 +207,7 @@ class Taker:
         refused: list[str] = []
         early: list[Packet] = []
         for packet in sorted(packets, key=lambda each: (each.writer, each.seq)):
-            writer = _writer(db, packet.writer)
+            writer = writer_of(db, packet.writer)
             held = _event_at(db, writer, packet.seq)
             head = writer.head_seq if writer else 0
             if held is not None and held[1] == packet.hash:
@@ -220,14 +237,17 @@ def append(
     writer: _Writer | None,
     received_ms: int,
     role: str,
-) -> tuple[int | None, str]:
-    """Add a packet without fault to its chain; gives its number, None if it does not follow, and the damage of its body."""
+) -> tuple[int | None, str, _Writer | None]:
+    """Add a packet without fault to its chain.
+
+    Gives its number (None if it does not follow), the damage of its body, and the writer as it is then.
+    """
     if writer is None:
         values = (packet.writer, packet.key, genesis(packet.writer), role)
         db.execute(statement("add_other_writer"), values)
-        writer = _writer(db, packet.writer)
+        writer = writer_of(db, packet.writer)
     if writer is None or (packet.seq, packet.prev) != (writer.head_seq + 1, writer.head_hash):
-        return None, ""
+        return None, "", writer
     found = checked(packet, received_ms)
     whole = not found.body_damage or found.body_damage == "malformed" or not found.readable
     keep = whole and not redaction.is_redacted(db, packet.hash)
@@ -236,7 +256,8 @@ def append(
     target = redaction.target(found.event.header.kind, found.event.body)
     if target is not None:
         redaction.obey(db, target, packet.hash)
-    return n, found.body_damage
+    after = writer._replace(head_seq=packet.seq, head_hash=found.event.hash)
+    return n, found.body_damage, after
 
 
 def refuse(db: sqlite3.Connection, packet: Packet, why: str) -> None:
@@ -245,7 +266,8 @@ def refuse(db: sqlite3.Connection, packet: Packet, why: str) -> None:
     db.execute(statement("add_refused"), values)
 
 
-def _writer(db: sqlite3.Connection, writer: bytes) -> _Writer | None:
+def writer_of(db: sqlite3.Connection, writer: bytes) -> _Writer | None:
+    """Give a writer's row, None for one that is not here."""
     row = db.execute(statement("writer_of"), (writer,)).fetchone()
     return _Writer(*row) if row else None
 

@@ -22,8 +22,8 @@ from opskit.changelog import Changelog
 from opskit.changelog.event import Header, genesis, sealed
 from opskit.changelog.packet import Packet
 from opskit.changelog.signing import is_signed, writer_key
-from opskit.changelog.taking import _writer
 from opskit.changelog.taking import append as take
+from opskit.changelog.taking import writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -234,7 +234,7 @@ def fill(changelog: Changelog, count: int) -> None:
                 **{name: getattr(bare, name) for name in bare.__slots__}
                 | {"signature": key.sign(bare.hash)}
             )
-            take(db, packet, _writer(db, key.writer), 0, "")
+            take(db, packet, writer_of(db, key.writer), 0, "")
             heads[key.writer] = (seq + 1, packet.hash)
 
     for _ in range(max(1, count // 20_000)):
