@@ -275,3 +275,18 @@ def test_a_broken_writer_does_not_keep_others_from_sharing(upstream: Memory, ben
     assert (done.pulled, done.pushed) == (0, 1)
     assert len(done.warnings) == 5
     assert shared(ben, upstream).warnings == [], "each is told once"
+
+
+def test_lines_copied_within_a_file_that_anybody_may_write_stop_nobody(
+    upstream: Memory, ana: Path, ben: Path
+) -> None:
+    upstream.gapless = False
+    shared(ben, upstream)
+    upstream.packets.append(upstream.packets[1])
+    assert shared(ben, upstream).warnings == []
+    with Changelog(ana, actor="ana") as changelog:
+        changelog.append("note", {"text": "later"})
+    shared(ana, upstream)
+    assert shared(ben, upstream).pulled == 1
+    with Changelog(ben) as changelog:
+        assert changelog.verify() == []
