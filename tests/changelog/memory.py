@@ -56,7 +56,8 @@ class Memory:
 
     def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:  # noqa: ARG002
         self.pushes += 1
-        mine = [held for held in self.packets if held.writer == packets[0].writer]
+        held = {each.hash: each for each in self.packets if each.writer == packets[0].writer}
+        mine = list(held.values())
         if packets[0].seq > len(mine) + 1:
             return Pushed("gap", len(mine))
         for packet in packets:
