@@ -56,7 +56,7 @@ def test_a_selector_and_an_environment_choose(opskit: Opskit, project: Path) -> 
 
 
 def test_the_hosts_that_a_rollout_left_undone_can_be_chosen(opskit: Opskit, project: Path) -> None:
-    with open_changelog(load(start=project).changelog, actor="ann@laptop") as changelog:
+    with open_changelog(load(start=project).changelog.name, actor="ann@laptop") as changelog:
         name = start(changelog, hosts=("web01", "web02"))
         results(changelog, name, {"web01": "done", "web02": "failed"})
     lines = opskit("hosts", f"@failed:{name}", cwd=project).stdout.splitlines()

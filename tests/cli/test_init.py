@@ -48,7 +48,7 @@ def test_what_exists_is_kept_and_the_exit_code_says_partly(opskit: Opskit, tmp_p
 )
 def test_the_changelog_is_named_after_the_folder(opskit: Opskit, tmp_path: Path, folder, name):
     opskit("init", "--", folder)
-    assert load(start=tmp_path / folder).changelog == name
+    assert load(start=tmp_path / folder).changelog.name == name
 
 
 def test_a_fleet_never_gets_the_changelog_of_another(opskit: Opskit, tmp_path: Path):
@@ -56,7 +56,7 @@ def test_a_fleet_never_gets_the_changelog_of_another(opskit: Opskit, tmp_path: P
         opskit("init", f"{parent}/fleet")
         opskit("note", "hello", cwd=tmp_path / parent / "fleet")
         assert opskit("log", cwd=tmp_path / parent / "fleet").stdout.count("hello") == 1
-    assert load(start=tmp_path / "c" / "fleet").changelog == "fleet-3"
+    assert load(start=tmp_path / "c" / "fleet").changelog.name == "fleet-3"
 
 
 def test_nothing_written_is_no_success(opskit: Opskit):
