@@ -1,0 +1,115 @@
+"""runbooks/changelog-audit.md, word for word, on a real database: what is true holds, and each lie is found."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.postgres import Server, binaries, server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = (Path(__file__).parents[2] / "runbooks" / "changelog-audit.md").read_text("utf-8")
+FENCES = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+CONFIG = """
+[changelog]
+name = "audit"
+upstream = "{url}"
+allowed_signers = "allowed_signers"
+signing_key = "id"
+[environments.production]
+hosts = ["web01"]
+"""
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with server() as made:
+        yield made
+
+
+@pytest.fixture
+def audited(tmp_path: Path, postgres: Server, opskit: Any) -> Path:
+    """A folder of an auditor; the newest place of the log is a note of ana's, whose key vouches for it."""
+    url = postgres.new_database("audit")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "id"], check=True
+    )
+    public = (tmp_path / "id.pub").read_text().split()
+    (tmp_path / "allowed_signers").write_text(f"ana@example.com {' '.join(public[:2])}\n")
+    (tmp_path / "opskit.toml").write_text(CONFIG.format(url=url))
+    opskit("changelog", "init", cwd=tmp_path)
+    opskit("changelog", "enroll", cwd=tmp_path)
+    opskit("note", "größer als gedacht", cwd=tmp_path)
+    return tmp_path
+
+
+def follows(folder: Path, postgres: Server, *, place: int) -> str:
+    """Paste all of the page's commands into one shell, with the place and the database filled in."""
+    script = "\n".join(FENCES)
+    script = re.sub(r"^db=.*", f"db={postgres.url(database='audit')}", script, flags=re.MULTILINE)
+    script = re.sub(r"^place=\d+$", f"place={place}", script, flags=re.MULTILINE)
+    programs = binaries()
+    assert programs is not None
+    ran = subprocess.run(
+        ["/bin/sh", "-uc", script],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return ran.stdout + ran.stderr
+
+
+def newest(postgres: Server) -> int:
+    return int(postgres.sql("SELECT max(pos) FROM opskit.event", database="audit")[0][0])
+
+
+def test_a_true_event_passes_every_step(audited: Path, postgres: Server) -> None:
+    said = follows(audited, postgres, place=newest(postgres))
+    for words in (
+        "the header is as it was",
+        "the body is as it was",
+        "the log leads to it",
+        "the key is the writer's",
+        "Signature Verified Successfully",
+        "it is about this writer",
+        'Good "opskit-writer@v1" signature for ana@example.com',
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("lie", "missing"),
+    [
+        ("UPDATE opskit.event SET header = convert_to(replace(convert_from(header, 'UTF8'), 'note', 'lie!'), 'UTF8')", "the header is as it was"),
+        ("UPDATE opskit.body SET body = convert_to(replace(convert_from(body, 'UTF8'), 'gedacht', 'gesagt!'), 'UTF8')", "the body is as it was"),
+        ("UPDATE opskit.event SET signature = sha256('a') || sha256('b')", "Signature Verified Successfully"),
+        ("UPDATE opskit.event SET chain = sha256('a')", "the log leads to it"),
+    ],
+)  # fmt: skip
+def test_what_an_administrator_altered_is_found(
+    audited: Path, postgres: Server, lie: str, missing: str
+) -> None:
+    place = newest(postgres)
+    table = lie.split()[1]
+    postgres.sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL", database="audit")
+    postgres.sql(f"{lie} WHERE pos = {place}", database="audit")
+    assert missing not in follows(audited, postgres, place=place)
+
+
+def test_a_key_that_may_not_sign_is_no_voucher(audited: Path, postgres: Server) -> None:
+    shutil.copy(audited / "allowed_signers", audited / "old")
+    line = (audited / "old").read_text().replace(" ssh-", ' valid-before="20200101" ssh-')
+    (audited / "allowed_signers").write_text(line)
+    said = follows(audited, postgres, place=newest(postgres))
+    assert "Good" not in said
