@@ -139,7 +139,7 @@ class Server:
         """Run SQL; gives rows, if there are any."""
         with psycopg.connect(self.url(role, database), autocommit=True) as connection:
             cursor = connection.execute(command, values)  # type: ignore[arg-type]
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description is not None else []
 
     def new_database(self, name: str = "opskit", *, options: str = "") -> str:
         """Make an empty database, in the place of one of that name; gives its address."""
@@ -149,7 +149,7 @@ class Server:
 
     def role(self, name: str, *groups: str, options: str = "") -> str:
         """Make a role that may log in, in these groups, unless it is there; gives its address."""
-        if not self.sql("SELECT FROM pg_roles WHERE rolname = %s", (name,), database="postgres"):
+        if not self.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,), database="postgres"):
             self.sql(f'CREATE ROLE "{name}" LOGIN {options}', database="postgres")
         for group in groups:
             self.sql(f'GRANT {group} TO "{name}"', database="postgres")
