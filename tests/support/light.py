@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from opskit.demo.shop.history import git
-from tests.support.processes import descendants
+from tests.support.processes import descendants, send
 from tests.support.project import Project
 from tests.support.waiting import until
 
@@ -67,13 +67,11 @@ class Light(Project):
         """Let a host hang for the block: its server and all its connections stand still."""
         server = self.hosts.server(host)
         pids = [server, *descendants(server)]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
         try:
+            send(pids, signal.SIGSTOP)
             yield
         finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+            send(pids, signal.SIGCONT)
 
     def commit(
         self,

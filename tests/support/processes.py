@@ -33,9 +33,14 @@ def at_home(homes: Collection[Path]) -> list[int]:
 
 def kill(pids: Collection[int]) -> None:
     """Send SIGKILL to all of them; those already gone are fine."""
+    send(pids, signal.SIGKILL)
+
+
+def send(pids: Collection[int], number: int) -> None:
+    """Send a signal to all of them; those already gone are fine."""
     for pid in pids:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
 
 
 def kill_all(find: Callable[[], Collection[int]]) -> None:
