@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FORMATS: tuple[tuple[str, ...], ...] = (("schema.sql", "push.sql"),)
 NEWEST = len(FORMATS)
 OLDEST_SERVER = 130000
+# From here on, who made a role is a member of it that may not act as it.
+ROLES_ARE_LENT = 160000
 ROLES = {"opskit_owner", "opskit_read", "opskit_write", "opskit_relay"}
 LIMIT_S = 60.0
 
@@ -69,9 +71,11 @@ def _prepare(raw: psycopg.Connection[Any], found: _Found) -> int:
         if was >= NEWEST:
             return was
         raw.execute(_script("roles.sql"))
-        borrowed = not found.is_superuser and not _row(raw, "may_act_as_owner")[0]
+        borrowed = not found.is_superuser and (
+            found.server >= ROLES_ARE_LENT or not _row(raw, "may_act_as_owner")[0]
+        )
         if borrowed:
-            raw.execute("GRANT opskit_owner TO CURRENT_USER")
+            raw.execute("GRANT opskit_owner, opskit_read TO CURRENT_USER")
         if was == 0:
             raw.execute("CREATE SCHEMA opskit AUTHORIZATION opskit_owner")
         raw.execute("SET LOCAL ROLE opskit_owner")
