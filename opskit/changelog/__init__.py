@@ -6,8 +6,8 @@ never altered or dropped. Reading needs neither a key nor cryptography, and crea
 
 from opskit.changelog.changelog import Changelog, new_rollout_id, open_changelog
 from opskit.changelog.event import Event
+from opskit.changelog.filtering import Filter
 from opskit.changelog.machine import this_machine
-from opskit.changelog.query import Filter
 from opskit.changelog.records import (
     Commit,
     Entry,

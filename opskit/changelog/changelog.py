@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from opskit.changelog import query
 from opskit.changelog.event import REDACTED
 from opskit.changelog.files import changelog_file
+from opskit.changelog.filtering import Filter
 from opskit.changelog.machine import actor_here
-from opskit.changelog.query import Filter
 from opskit.changelog.reader import Reader
 from opskit.changelog.records import NoteEntry, RolloutRecord
 
@@ -46,6 +45,8 @@ def open_changelog(name: str, *, actor: str | None = None) -> Changelog:
 
 def new_rollout_id() -> str:
     """Give 10 random characters of Crockford's base 32, in lower case: easy to read out and to type."""
+    import secrets
+
     return "".join(secrets.choice(CROCKFORD) for _ in range(10))
 
 

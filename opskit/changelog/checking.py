@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opskit.changelog.cores import Cores
 from opskit.changelog.event import Event, Header, read_body, sealed
 from opskit.changelog.signing import is_signed
 
@@ -58,21 +58,8 @@ def ahead(
     if expected < MANY:
         yield from ((page, faults_of(page)) for page in pages)
         return
-    import multiprocessing
-    from collections import deque
-    from concurrent.futures import Future, ProcessPoolExecutor
-
-    workers = os.cpu_count() or 1
-    waiting: deque[tuple[Sequence[Arrival], Future[list[str]]]] = deque()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for page in pages:
-            waiting.append((page, pool.submit(faults_of, page)))
-            if len(waiting) > 2 * workers:
-                first, found = waiting.popleft()
-                yield first, found.result()
-        for page, found in waiting:
-            yield page, found.result()
+    with Cores() as cores:
+        yield from cores.each(faults_of, pages)
 
 
 def checked(packet: Packet, received_ms: int) -> Checked:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 APPLICATION = 0x6F70736B  # "opsk"
 FORMAT = 1
+INDEX_VERSION = 4  # of what is derived from the events, see `index`
 BUSY_SECONDS = 30.0
 
 # TRUNCATE, not WAL: common SQLite builds corrupt WAL files under concurrent checkpoints. And not
@@ -30,6 +31,7 @@ _SETTINGS = (
     "PRAGMA recursive_triggers = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA secure_delete = ON",  # what is redacted leaves the file
+    "PRAGMA cache_size = -65536",  # KiB; with less, a long pull writes pages again and again
 )
 
 _ADVICE = {
@@ -121,6 +123,14 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def is_new(connection: sqlite3.Connection) -> bool:
     """Tell whether the database is still empty."""
     return not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+
+
+def has_index(connection: sqlite3.Connection) -> bool:
+    """Tell whether what is derived from the events is there, in the shape that this opskit makes."""
+    there = "SELECT 1 FROM sqlite_schema WHERE name = 'index_version'"
+    if not connection.execute(there).fetchall():
+        return False
+    return connection.execute("SELECT version FROM index_version").fetchall() == [(INDEX_VERSION,)]
 
 
 def create(connection: sqlite3.Connection) -> None:

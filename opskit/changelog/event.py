@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -40,6 +39,8 @@ _KNOWN = frozenset(
         "body",
     ]
 )
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class Header:
             actor=_typed(fields, "actor", str, ""),
             seen=_typed(fields, "seen", dict, {}),
             clock=_typed(fields, "clock", dict, {}),
-            more={key: value for key, value in fields.items() if key not in _KNOWN},
+            more={key: fields[key] for key in fields.keys() - _KNOWN},
         )
 
 
@@ -130,16 +131,22 @@ class Event:
 
 def genesis(writer: bytes) -> bytes:
     """Give the `prev` of a writer's first event; it holds the writer, so that no two firsts are equal."""
+    import hashlib
+
     return hashlib.sha256(b"opskit.genesis.v1" + writer).digest()
 
 
 def chained(prev: bytes, header: bytes) -> bytes:
     """Give the hash of an event: it commits to the header and to all that came before."""
+    import hashlib
+
     return hashlib.sha256(b"opskit.event.v1" + prev + header).digest()
 
 
 def sealed(nonce: bytes, body: bytes) -> str:
     """Give, in hex, what a header says of its body; the nonce stops guessing at a removed body."""
+    import hashlib
+
     return hashlib.sha256(nonce + body).hexdigest()
 
 
@@ -155,19 +162,19 @@ def read_body(data: bytes | None, *, redacted: bool = False) -> tuple[Mapping[st
 
 def _typed(fields: Mapping[str, object], name: str, kind: type[T], default: T | None = None) -> T:
     value = fields.get(name, default)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    if type(value) is not kind:  # JSON gives these very types, and true is no integer here
         raise ValueError(f"{name} is not {kind.__name__}")
     return value
 
 
 def _hex(fields: Mapping[str, object], name: str) -> str:
     value = _typed(fields, name, str)
-    if not re.fullmatch(r"[0-9a-f]{64}", value):
+    if not _SHA256.fullmatch(value):
         raise ValueError(f"{name} is no SHA-256")
     return value
 
 
 def _clock(text: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) >= 2**63:
+    if not _NUMBER.fullmatch(text) or int(text) >= 2**63:
         raise ValueError("hlc is no clock")
     return int(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -103,6 +102,8 @@ def _unescaped(point: str) -> str:
 
 
 def _bsd_mounts() -> list[tuple[str, str]]:
+    import subprocess
+
     said = subprocess.run(["mount"], capture_output=True, text=True, check=False, timeout=10)
     return re.findall(r"^.* on (/.*) \(([\w.]+)[,)]", said.stdout, re.MULTILINE)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-    from opskit.changelog.query import Filter
+    from opskit.changelog.filtering import Filter
     from opskit.changelog.reader import Reader
     from opskit.changelog.records import Entry
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from opskit.changelog import database
 from opskit.changelog.body import number, part, parts, text, texts
 from opskit.changelog.clock import COUNTER_BITS, ceiling
 from opskit.changelog.event import (
@@ -25,18 +26,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
-INDEX_VERSION = 3
 SAYS_NOTHING = ("skipped", "unreachable")  # results of hosts that the rollout did not touch
-TABLES = {
-    "entry": "1",
-    "touched": "1, 2",
-    "result": "1, 2, 3, 4, 5",
-    "live": "1, 2, 3",
-    "known_release": "1, 2, 3",
-    "actor": "1",
-    "words": "1",
-}
-"""The tables, and the columns that order their rows."""
+TABLES = ("entry", "touched", "result", "known_release", "actor", "words", "said")
+RELEASE = ("release", "revision", "label")
 RANKS = {STARTED: 2, RECOVERED: 1}
 
 
@@ -48,14 +40,6 @@ class _Found:
     hash: bytes
     header: Header
     body: Mapping[str, object]
-
-
-def is_current(connection: sqlite3.Connection) -> bool:
-    """Tell whether the index is there and of this version."""
-    there = "SELECT 1 FROM sqlite_schema WHERE name = 'index_version'"
-    if not connection.execute(there).fetchall():
-        return False
-    return connection.execute("SELECT version FROM index_version").fetchall() == [(INDEX_VERSION,)]
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
@@ -70,7 +54,11 @@ def fill(
     connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, bytes, bytes, int]]
 ) -> None:
     """Take in all events, as the statement `everything` gives them."""
-    for n, digest, header, body, received_ms in rows:
+    for n, digest, signed, body, received_ms in rows:
+        try:
+            header = Header.decode(signed)
+        except ValueError:
+            continue
         add(connection, n, digest, header, read_body(body)[0], received_ms=received_ms)
 
 
@@ -78,26 +66,22 @@ def make(connection: sqlite3.Connection) -> None:
     """Make an empty index."""
     for piece in script("index.sql"):
         connection.execute(piece)
-    connection.execute("INSERT INTO index_version VALUES (?)", (INDEX_VERSION,))
+    connection.execute("INSERT INTO index_version VALUES (?)", (database.INDEX_VERSION,))
 
 
 def add(
     connection: sqlite3.Connection,
     n: int,
     digest: bytes,
-    signed: bytes,
+    header: Header,
     body: Mapping[str, object],
     *,
     received_ms: int = 0,
 ) -> None:
-    """Take one event into the index; an event that cannot be read stays out of it, and so do enrolments.
+    """Take one event into the index; enrolments stay out of it, and so must an event whose header cannot be read.
 
     `received_ms` is when an upstream first received it, 0 if that is not known: nothing is placed much later than that.
     """
-    try:
-        header = Header.decode(signed)
-    except ValueError:
-        return
     if header.kind == ENROLLED:
         return
     if header.kind == RECOVERED:
@@ -109,6 +93,7 @@ def add(
         _settle(connection, found)
     if said := words_of(header, body):
         connection.execute(statement("add_words"), (n, said))
+        connection.execute(statement("add_said"), (n, entry))
 
 
 def place(connection: sqlite3.Connection, n: int, received_ms: int) -> None:
@@ -127,14 +112,12 @@ def place(connection: sqlite3.Connection, n: int, received_ms: int) -> None:
     connection.execute(statement("place_entry"), {"hlc": placed.hlc, "hash": digest})
     found = _Found(n, digest, placed, read_body(body)[0])
     if header.kind == HOSTS:
-        connection.execute(
-            statement("forget_results"),
-            _names(header, "service", "environment") | {"hash": digest},
-        )
+        values = (header.service, header.environment, digest)
+        connection.execute(statement("forget_results"), values)
         _add_results(connection, found)
     if header.kind in (FINISHED, ABANDONED):
-        values = {"hlc": placed.hlc, "old": header.hlc, "rollout": header.rollout}
-        connection.execute(statement("place_end"), values)
+        end = (placed.hlc, header.rollout, header.hlc)
+        connection.execute(statement("place_end"), end)
 
 
 def forget(connection: sqlite3.Connection, n: int) -> None:
@@ -161,24 +144,25 @@ def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:
 
 
 def _add_entry(connection: sqlite3.Connection, found: _Found) -> int:
+    """Give the entry that an event belongs to; it is made, or told by this event, if none before it told more of it."""
     header = found.header
     alone = header.kind == NOTE or not header.rollout
-    values = {
-        "n": found.n,
-        "rollout": None if alone else header.rollout,
-        "entry_kind": header.kind if alone else "rollout",
-        "at_ms": header.at_ms,
-        "hlc": header.hlc,
-        "hash": found.hash,
-        "rank": RANKS.get(header.kind, 0),
-        **_names(header, "action", "service", "environment", "actor"),
-    }
-    connection.execute(statement("add_entry"), values)
+    rank = RANKS.get(header.kind, 0)
+    row = None if alone else _entry_of(connection, header.rollout)
+    if row is None or (-rank, header.hlc, found.hash) < (-row[1], *row[2:]):
+        kind, rollout = (header.kind, None) if alone else ("rollout", header.rollout)
+        names = (header.action, header.service, header.environment, header.actor)
+        told = (found.n, rollout, kind, *names, header.at_ms, header.hlc, found.hash, rank)
+        connection.execute(statement("add_entry"), told)
     connection.execute(statement("add_actor"), (header.actor,))
-    if alone:
-        return found.n
-    (entry,) = connection.execute(statement("entry_of_rollout"), (header.rollout,)).fetchone()
-    return int(entry)
+    return int(row[0]) if row else found.n
+
+
+def _entry_of(connection: sqlite3.Connection, rollout: str) -> tuple[int, int, int, bytes] | None:
+    """Give the entry of a rollout: its id, and the rank, the clock and the hash of the event that tells it."""
+    row: tuple[int, int, int, bytes] | None
+    row = connection.execute(statement("entry_of_rollout"), (rollout,)).fetchone()
+    return row
 
 
 def _add_hosts(connection: sqlite3.Connection, entry: int, found: _Found) -> None:
@@ -202,8 +186,8 @@ def _settle(connection: sqlite3.Connection, found: _Found) -> None:
         ABANDONED: ("abandoned", header.hlc),
         RECOVERED: ("recovered", 1),  # anything else that is known of its end is better
     }[header.kind]
-    values = {"outcome": outcome, "hlc": hlc, "rollout": header.rollout}
-    connection.execute(statement("settle"), values)
+    end = (hlc, outcome)
+    connection.execute(statement("settle"), (*end, header.rollout, *end))
 
 
 def _touch(connection: sqlite3.Connection, entry: int, hosts: list[str] | tuple[str, ...]) -> None:
@@ -212,38 +196,22 @@ def _touch(connection: sqlite3.Connection, entry: int, hosts: list[str] | tuple[
 
 def _add_results(connection: sqlite3.Connection, found: _Found) -> None:
     header = found.header
+    where = (header.service, header.environment)
     rows = [
-        {
-            **_names(header, "service", "environment", "rollout"),
-            "at_ms": header.at_ms,
-            "hlc": header.hlc,
-            "hash": found.hash,
-            "host": text(result, "host"),
-            "release": text(result, "live"),
-        }
+        (*where, host, header.hlc, found.hash, release, header.rollout, header.at_ms)
         for result in parts(found.body, "results")
-        if text(result, "host") and text(result, "live")
-        if text(result, "outcome") not in SAYS_NOTHING
+        if (host := text(result, "host"))
+        and (release := text(result, "live"))
+        and text(result, "outcome") not in SAYS_NOTHING
     ]
     connection.executemany(statement("add_result"), rows)
-    connection.executemany(statement("add_live"), rows)
 
 
 def _learn_releases(
     connection: sqlite3.Connection, header: Header, body: Mapping[str, object]
 ) -> None:
     told = [part(body, "to"), *(part(host, "from") for host in parts(body, "hosts"))]
-    keys = ("release", "revision", "label")
-    known = {tuple(text(release, key) for key in keys) for release in told}
-    connection.executemany(
-        statement("know_release"),
-        [
-            {**_names(header, "service", "environment"), **dict(zip(keys, release, strict=True))}
-            for release in sorted(known)
-            if release[0]
-        ],
-    )
-
-
-def _names(header: Header, *names: str) -> dict[str, str]:
-    return {name: getattr(header, name) for name in names}
+    known = {tuple(text(release, key) for key in RELEASE) for release in told}
+    where = (header.service, header.environment)
+    rows = [(*where, *release) for release in sorted(known) if release[0]]
+    connection.executemany(statement("know_release"), rows)

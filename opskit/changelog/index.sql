@@ -22,9 +22,22 @@ CREATE TABLE entry (
     settled INTEGER NOT NULL                    -- hlc of that finished event
 ) STRICT;
 
-CREATE INDEX entry_hlc ON entry (hlc, hash, kind, action, environment, actor, outcome, at_ms, rollout);
+-- How entries are gone through from the newest on, whatever is wanted of them; see `filtering.py`.
+CREATE INDEX entry_hlc ON entry (hlc, hash, kind, action, service, environment, actor, outcome, at_ms, rollout);
 
-CREATE INDEX entry_service ON entry (service, hlc, hash);
+-- How few are found among many.
+CREATE INDEX entry_service ON entry (service);
+
+CREATE INDEX entry_environment ON entry (environment);
+
+CREATE INDEX entry_actor ON entry (actor);
+
+CREATE INDEX entry_action ON entry (iif(kind = 'rollout', action, kind));
+
+CREATE INDEX entry_outcome ON entry (outcome) WHERE outcome <> 'done' AND kind = 'rollout';
+
+-- Those whose clock runs ahead of their time: a writer's clock was wrong once and never goes back.
+CREATE INDEX entry_ahead ON entry ((hlc >> 16) - at_ms) WHERE (hlc >> 16) - at_ms > 1000;
 
 CREATE TABLE touched (
     host TEXT NOT NULL,
@@ -45,14 +58,6 @@ CREATE TABLE result (
     PRIMARY KEY (service, environment, host, hlc, hash)
 ) STRICT, WITHOUT ROWID;
 
--- The hosts of which there is a result.
-CREATE TABLE live (
-    service TEXT NOT NULL,
-    environment TEXT NOT NULL,
-    host TEXT NOT NULL,
-    PRIMARY KEY (service, environment, host)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE known_release (
     service TEXT NOT NULL,
     environment TEXT NOT NULL,
@@ -69,5 +74,11 @@ CREATE TABLE actor (
 
 -- What people search for, by the number of the event that it stands in.
 CREATE VIRTUAL TABLE words USING fts5 (said, tokenize = "unicode61 remove_diacritics 2");
+
+-- The entry that an event belongs to in which something can be searched.
+CREATE TABLE said (
+    n INTEGER PRIMARY KEY,
+    entry INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE index_version (version INTEGER NOT NULL) STRICT;

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -80,6 +78,8 @@ def _started_ms(pid: int) -> int:
 
 
 def _user() -> str:
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -94,6 +94,8 @@ def _read(file: str) -> str:
 
 
 def _said(*command: str) -> str:
+    import subprocess
+
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.SubprocessError):

@@ -1,68 +1,26 @@
-"""Questions to the changelog: which entries, filtered where the data is."""
+"""Questions to the changelog: entries, rollouts, what is live."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opskit.changelog.clock import COUNTER_BITS
 from opskit.changelog.event import Event, Header, read_body
+from opskit.changelog.filtering import OPEN_OUTCOMES, Filter, find
 from opskit.changelog.folding import alone, moment, rollout
 from opskit.changelog.machine import is_running
-from opskit.changelog.records import RUNNING, UNFINISHED, Entry, LiveRecord
-from opskit.changelog.search import match_of
+from opskit.changelog.records import Entry, LiveRecord
 from opskit.changelog.sql import statement
 from opskit.errors import UnknownNameError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from opskit.changelog.records import RolloutRecord
 
-OPEN_OUTCOMES = (RUNNING, UNFINISHED)
 SHORTEST_PREFIX = 4
 PAGE = 200
-
-# What each wish of a Filter adds to the question. A clock value is never behind its wall time, so
-# `hlc` bounds `since` by an index.
-_CONDITIONS = {
-    "service": "service = :service",
-    "environment": "environment = :environment",
-    "action": "iif(kind = 'rollout', action, kind) = :action",
-    "actor": "actor IN (SELECT a.actor FROM actor a WHERE instr(lower(a.actor), lower(:actor)) > 0)",
-    "hosts": "id IN (SELECT entry FROM touched WHERE host IN (SELECT value FROM json_each(:hosts)))",
-    "outcome": "outcome = :outcome AND kind = 'rollout'",
-    "since": "at_ms >= :since AND hlc >= :since_hlc",
-    "until": "at_ms < :until",
-    "kind": "kind = :kind",
-    "grep": "id IN (SELECT coalesce(r.id, e.n) FROM words w JOIN event e ON e.n = w.rowid "
-    "LEFT JOIN entry r ON r.rollout = e.rollout AND e.kind <> 'note' WHERE words MATCH :grep)",
-    "ids": "id IN (SELECT value FROM json_each(:ids))",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which entries are wanted; what is empty does not restrict.
-
-    `hosts`: any of them was touched. `actor`: a part of the name. `action`: deploy, rollback,
-    restart, task, exec, or note. `outcome`: as in RolloutRecord. `since` is included, `until` is
-    not. `limit`: the newest so many, 0 for all. `grep`: words that stand in it, as `search.match_of` reads them.
-    """
-
-    service: str = ""
-    environment: str = ""
-    hosts: tuple[str, ...] = ()
-    actor: str = ""
-    action: str = ""
-    outcome: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    limit: int = 0
-    grep: str = ""
 
 
 def entries(
@@ -73,7 +31,7 @@ def entries(
     ids: Sequence[int] | None = None,
 ) -> Iterator[Entry]:
     """Give entries, newest first; of one `kind` ("rollout", "note") or among `ids` if asked for."""
-    found = _find(connection, wanted, kind=kind, ids=ids)
+    found = find(connection, wanted, kind=kind, ids=ids)
     given = 0
     for start in range(0, len(found), PAGE):
         for entry in _load(connection, found[start : start + PAGE]):
@@ -107,7 +65,8 @@ def the_one(prefix: str, found: Sequence[RolloutRecord]) -> RolloutRecord:
 
 def live(connection: sqlite3.Connection, service: str, environment: str) -> dict[str, LiveRecord]:
     """Give the newest release that each host is known to run."""
-    rows = connection.execute(statement("live"), (service, environment))
+    values = {"service": service, "environment": environment}
+    rows = connection.execute(statement("live"), values)
     return {row[0]: _live(row) for row in rows}
 
 
@@ -146,43 +105,6 @@ def hash_at(connection: sqlite3.Connection, writer: bytes, seq: int) -> bytes | 
     """Give the hash of a writer's event of that number, None if it is not here."""
     row = connection.execute(statement("hash_at"), (writer, seq)).fetchone()
     return row[0] if row else None
-
-
-def _find(
-    connection: sqlite3.Connection, wanted: Filter, *, kind: str, ids: Sequence[int] | None
-) -> list[tuple[int, str | None]]:
-    values = _values(wanted, kind, ids)
-    conditions = [_CONDITIONS[name] for name in _CONDITIONS if name in values]
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    limit = -1 if wanted.outcome in OPEN_OUTCOMES else wanted.limit or -1
-    return connection.execute(
-        f"SELECT id, rollout FROM entry {where} ORDER BY hlc DESC, hash DESC LIMIT :limit",  # noqa: S608 - only our own words
-        {**values, "limit": limit},
-    ).fetchall()
-
-
-def _values(wanted: Filter, kind: str, ids: Sequence[int] | None) -> dict[str, object]:
-    values: dict[str, object] = {
-        "service": wanted.service,
-        "environment": wanted.environment,
-        "action": wanted.action,
-        "actor": wanted.actor,
-        "hosts": json.dumps(wanted.hosts) if wanted.hosts else "",
-        "outcome": wanted.outcome,
-        "kind": kind,
-        "grep": match_of(wanted.grep) if wanted.grep else "",
-    }
-    values = {name: value for name, value in values.items() if value}
-    if wanted.outcome in OPEN_OUTCOMES:
-        values["outcome"] = ""
-    if wanted.since:
-        since = int(wanted.since.timestamp() * 1000)
-        values |= {"since": since, "since_hlc": since << COUNTER_BITS}
-    if wanted.until:
-        values["until"] = int(wanted.until.timestamp() * 1000)
-    if ids is not None:
-        values["ids"] = json.dumps(list(ids))
-    return values
 
 
 def _load(

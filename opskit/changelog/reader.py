@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from opskit.changelog import database, index
+from opskit.changelog import database
 
 if TYPE_CHECKING:
     import sqlite3
@@ -71,7 +71,7 @@ class Reader:
             if database.is_new(connection):
                 connection.close()
                 return None
-            if not index.is_current(connection):
+            if not database.has_index(connection):
                 self._rebuild_index()
         except BaseException:
             connection.close()
@@ -79,6 +79,8 @@ class Reader:
         return connection
 
     def _rebuild_index(self) -> None:
+        from opskit.changelog import index
+
         connection = database.connect(self.file, write=True)
         try:
             with database.transaction(connection):

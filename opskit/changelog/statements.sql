@@ -29,30 +29,26 @@ UPDATE home SET inode = inode
 
 -- name: add_entry
 INSERT INTO entry (id, rollout, kind, action, service, environment, actor, at_ms, hlc, hash, rank, outcome, settled)
-VALUES (:n, :rollout, :entry_kind, :action, :service, :environment, :actor, :at_ms, :hlc, :hash, :rank, '', 0)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)
 ON CONFLICT (rollout) DO UPDATE SET action = excluded.action, service = excluded.service, environment = excluded.environment,
     actor = excluded.actor, at_ms = excluded.at_ms, hlc = excluded.hlc, hash = excluded.hash, rank = excluded.rank
 WHERE excluded.rank > entry.rank OR (excluded.rank = entry.rank AND (excluded.hlc, excluded.hash) < (entry.hlc, entry.hash))
 
 -- name: settle
-UPDATE entry SET outcome = :outcome, settled = :hlc
-WHERE rollout = :rollout AND (settled, outcome) < (:hlc, :outcome)
+UPDATE entry SET settled = ?, outcome = ? WHERE rollout = ? AND (settled, outcome) < (?, ?)
 
 -- name: entry_of_rollout
-SELECT id FROM entry WHERE rollout = ?
+SELECT id, rank, hlc, hash FROM entry WHERE rollout = ?
 
 -- name: touch
 INSERT INTO touched (host, entry) VALUES (?, ?) ON CONFLICT DO NOTHING
 
 -- name: add_result
 INSERT INTO result (service, environment, host, hlc, hash, release, rollout, at_ms)
-VALUES (:service, :environment, :host, :hlc, :hash, :release, :rollout, :at_ms) ON CONFLICT DO NOTHING
-
--- name: add_live
-INSERT INTO live (service, environment, host) VALUES (:service, :environment, :host) ON CONFLICT DO NOTHING
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 -- name: forget_results
-DELETE FROM result WHERE service = :service AND environment = :environment AND hash = :hash
+DELETE FROM result WHERE service = ? AND environment = ? AND hash = ?
 
 -- name: add_actor
 INSERT INTO actor (actor) VALUES (?) ON CONFLICT DO NOTHING
@@ -60,42 +56,53 @@ INSERT INTO actor (actor) VALUES (?) ON CONFLICT DO NOTHING
 -- name: add_words
 INSERT INTO words (rowid, said) VALUES (?, ?)
 
+-- name: add_said
+INSERT INTO said (n, entry) VALUES (?, ?)
+
+-- name: most_ahead
+SELECT coalesce(max((hlc >> 16) - at_ms), 1000) FROM entry WHERE (hlc >> 16) - at_ms > 1000
+
 -- name: place_entry
 UPDATE entry SET hlc = :hlc WHERE hash = :hash AND hlc > :hlc
 
 -- name: place_end
-UPDATE entry SET settled = :hlc WHERE rollout = :rollout AND settled = :old
+UPDATE entry SET settled = ? WHERE rollout = ? AND settled = ?
 
 -- name: indexed
 SELECT e.hash, e.header, b.body FROM event e LEFT JOIN body b USING (n) WHERE e.n = ?
 
 -- name: know_release
-INSERT INTO known_release (service, environment, release, revision, label)
-VALUES (:service, :environment, :release, :revision, :label)
+INSERT INTO known_release (service, environment, release, revision, label) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (service, environment, release) DO UPDATE SET revision = excluded.revision, label = excluded.label
 WHERE (excluded.revision, excluded.label) > (known_release.revision, known_release.label)
 
 -- name: live
+WITH RECURSIVE live (host) AS (
+    SELECT min(host) FROM result WHERE service = :service AND environment = :environment
+    UNION ALL
+    SELECT (SELECT min(r.host) FROM result r
+        WHERE r.service = :service AND r.environment = :environment AND r.host > live.host)
+    FROM live WHERE live.host IS NOT NULL
+)
 SELECT l.host, newest.release, coalesce(k.revision, ''), coalesce(k.label, ''), first.rollout, first.at_ms
 FROM live l
-JOIN result newest ON (newest.service, newest.environment, newest.host) = (l.service, l.environment, l.host)
+JOIN result newest ON (newest.service, newest.environment, newest.host) = (:service, :environment, l.host)
     AND (newest.hlc, newest.hash) = (
         SELECT r.hlc, r.hash FROM result r
-        WHERE r.service = l.service AND r.environment = l.environment AND r.host = l.host
+        WHERE r.service = :service AND r.environment = :environment AND r.host = l.host
         ORDER BY r.hlc DESC, r.hash DESC LIMIT 1)
-JOIN result first ON (first.service, first.environment, first.host) = (l.service, l.environment, l.host)
+JOIN result first ON (first.service, first.environment, first.host) = (:service, :environment, l.host)
     AND (first.hlc, first.hash) = (
         SELECT r.hlc, r.hash FROM result r
-        WHERE r.service = l.service AND r.environment = l.environment AND r.host = l.host
+        WHERE r.service = :service AND r.environment = :environment AND r.host = l.host
             AND r.release = newest.release AND r.hlc >= coalesce((
                 SELECT o.hlc FROM result o
-                WHERE o.service = l.service AND o.environment = l.environment AND o.host = l.host
+                WHERE o.service = :service AND o.environment = :environment AND o.host = l.host
                     AND o.release <> newest.release
                 ORDER BY o.hlc DESC LIMIT 1), 0)
         ORDER BY r.hlc, r.hash LIMIT 1)
 LEFT JOIN known_release k
-    ON (k.service, k.environment, k.release) = (l.service, l.environment, newest.release)
-WHERE l.service = ? AND l.environment = ?
+    ON (k.service, k.environment, k.release) = (:service, :environment, newest.release)
 ORDER BY l.host
 
 -- name: rollouts_like

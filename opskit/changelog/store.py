@@ -106,12 +106,12 @@ class Store:
     def _move_in(self, connection: sqlite3.Connection) -> None:
         """Make the schema, the index and our writer where they are missing; one transaction for all."""
         home = None if database.is_new(connection) else self._home(connection)
-        if home and self._is_ours(home) and index.is_current(connection):
+        if home and self._is_ours(home) and database.has_index(connection):
             return
         with database.transaction(connection):
             if database.is_new(connection):
                 database.create(connection)
-            if not index.is_current(connection):
+            if not database.has_index(connection):
                 index.rebuild(connection)
             self._settle(connection, self._home(connection))
             connection.execute("COMMIT")
@@ -250,10 +250,12 @@ def write(
     body: bytes | None,
     *,
     received_ms: int = 0,
+    readable: bool = True,
 ) -> int:
     """Add a checked event to the end of its chain, within the caller's transaction; gives its number.
 
-    `received_ms` is when an upstream received it, 0 if that is not known.
+    `received_ms` is when an upstream received it, 0 if that is not known. An event that is not `readable` is kept, and found by
+    its hash only.
     """
     header = event.header
     place = (wid, header.seq, event.prev, event.hash, event.signed, event.signature)
@@ -261,7 +263,8 @@ def write(
     n = connection.execute(statement("add_event"), values).lastrowid or 0
     if nonce is not None and body is not None:
         connection.execute(statement("add_body"), (n, nonce, body))
-    index.add(connection, n, event.hash, event.signed, event.body, received_ms=received_ms)
+    if readable:
+        index.add(connection, n, event.hash, header, event.body, received_ms=received_ms)
     return n
 
 

@@ -257,13 +257,14 @@ def append(
         return None, "", writer
     found = checked(packet, received_ms)
     whole = not found.body_damage or found.body_damage == "malformed" or not found.readable
-    keep = whole and not redaction.is_redacted(db, packet.hash)
+    event = found.event
+    keep = whole and not redaction.is_redacted(db, event.hash)
     nonce, body = (packet.nonce, packet.body) if keep else (None, None)
-    n = write(db, writer.wid, found.event, nonce, body, received_ms=received_ms)
-    target = redaction.target(found.event.header.kind, found.event.body)
+    n = write(db, writer.wid, event, nonce, body, received_ms=received_ms, readable=found.readable)
+    target = redaction.target(event.header.kind, event.body)
     if target is not None:
-        redaction.obey(db, target, packet.hash)
-    after = writer._replace(head_seq=packet.seq, head_hash=found.event.hash)
+        redaction.obey(db, target, event.hash)
+    after = writer._replace(head_seq=packet.seq, head_hash=event.hash)
     return n, found.body_damage, after
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opskit.changelog import index
 from opskit.changelog.chains import Piece, faults
+from opskit.changelog.comparing import index_faults, search_faults
+from opskit.changelog.cores import Cores
 from opskit.changelog.enrolments import attestation_problems
 from opskit.changelog.event import genesis
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 MOST_NAMED = 100
 PIECE = 2000  # events that a process checks at once
@@ -44,37 +44,42 @@ def verify(fill: Callable[[sqlite3.Connection], bool]) -> list[Problem]:
     file itself keeps every rollout from writing. Raises sqlite3.Error.
     """
     with tempfile.TemporaryDirectory(prefix="opskit-") as folder:
-        copy = sqlite3.connect(Path(folder) / "copy.db", isolation_level=None)
+        file = Path(folder) / "copy.db"
+        copy = sqlite3.connect(file, isolation_level=None)
         try:
-            return list(itertools.islice(_problems(copy), MOST_NAMED)) if fill(copy) else []
+            return list(itertools.islice(_problems(copy, file), MOST_NAMED)) if fill(copy) else []
         finally:
             copy.close()
 
 
-def _problems(connection: sqlite3.Connection) -> Iterator[Problem]:
+def _problems(connection: sqlite3.Connection, file: Path) -> Iterator[Problem]:
     for (found,) in connection.execute("PRAGMA integrity_check(10)"):
         if found != "ok":
             yield Problem("file", found)
     heads = list(_heads(connection))
     yield from (each for each in heads if "public key" in each.what)
-    yield from _chains(connection)
-    yield from (each for each in heads if "public key" not in each.what)
-    yield from _receipts(connection)
-    for where, what in attestation_problems(connection):
-        yield Problem(where, what)
-    yield from _index(connection)
-
-
-def _chains(connection: sqlite3.Connection) -> Iterator[Problem]:
-    """Check every writer's chain; a long changelog by as many processes as there are cores."""
     (count,) = connection.execute("SELECT count(*) FROM event").fetchone()
+    with Cores() as cores:
+        begun = cores.begin(index_faults, file) if count >= LONG else None
+        yield from _chains(connection, cores if count >= LONG else None)
+        yield from (each for each in heads if "public key" not in each.what)
+        yield from _receipts(connection)
+        for where, what in attestation_problems(connection):
+            yield Problem(where, what)
+        found_there = begun.result() if begun else index_faults(file)
+        for table, what in (*found_there, *search_faults(connection)):
+            yield Problem(f"index {table}", what)
+
+
+def _chains(connection: sqlite3.Connection, cores: Cores | None) -> Iterator[Problem]:
+    """Check every writer's chain; a long changelog by as many processes as there are cores."""
     pieces = (
         piece
         for row in connection.execute(statement("writers")).fetchall()
         for piece in _pieces(connection, row)
     )
-    checked = map(faults, pieces) if count < LONG else _shared_out(pieces)
-    for found in checked:
+    each = cores.each(faults, pieces) if cores else ((piece, faults(piece)) for piece in pieces)
+    for _, found in each:
         yield from (Problem(where, what) for where, what in found)
 
 
@@ -87,25 +92,6 @@ def _pieces(
     while piece := rows.fetchmany(PIECE):
         yield Piece(name, key, seq, head, piece)
         seq, head = piece[-1][1], piece[-1][3]
-
-
-def _shared_out(pieces: Iterable[Piece]) -> Iterator[list[tuple[str, str]]]:
-    """Give what is wrong with each piece, in their order; a few wait at any time, so that memory stays small."""
-    import multiprocessing
-    from collections import deque
-    from concurrent.futures import Future, ProcessPoolExecutor
-
-    workers = os.cpu_count() or 1
-    waiting: deque[Future[list[tuple[str, str]]]] = deque()
-    # not forked: a fork would take this process's open database and its threads' locks along
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for piece in pieces:
-            waiting.append(pool.submit(faults, piece))
-            if len(waiting) > 3 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _heads(connection: sqlite3.Connection) -> Iterator[Problem]:
@@ -130,23 +116,3 @@ def _receipts(connection: sqlite3.Connection) -> Iterator[Problem]:
         if (last_pos, last, found) != (pos, digest, chain):
             what = "what is here of it does not lead to the newest receipt that it gave: events were moved or removed here"
             yield Problem(f"upstream {url}", what)
-
-
-def _index(connection: sqlite3.Connection) -> Iterator[Problem]:
-    """Derive everything once more and compare: the index carries no signature of its own."""
-    fresh = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        index.make(fresh)
-        index.fill(fresh, connection.execute(statement("everything")))
-        for table, order in index.TABLES.items():
-            columns = "rowid, said" if table == "words" else "*"
-            query = f"SELECT {columns} FROM {table} ORDER BY {order}"  # noqa: S608 - our own names
-            there, derived = connection.execute(query), fresh.execute(query)
-            if any(pair[0] != pair[1] for pair in _pairs(there, derived)):
-                yield Problem(f"index {table}", "it does not say what the events say")
-    finally:
-        fresh.close()
-
-
-def _pairs(there: sqlite3.Cursor, derived: sqlite3.Cursor) -> Iterator[tuple[object, object]]:
-    return itertools.zip_longest(there, derived)

@@ -14,7 +14,7 @@ from opskit.errors import ConfigError, OpskitError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from opskit.fleet import Parameter, TaskInfo
+    from opskit.fleet.command import Parameter, TaskInfo
 
 SHARED = (
     options.environment,

@@ -21,7 +21,7 @@ def read_config() -> Config:
 
 def open_inventory(config: Config, environment: str | None) -> Inventory:
     """Give the hosts of an environment (None: the default one); raises UsageError."""
-    from opskit.fleet.inventory import load_inventory
+    from opskit.fleet import load_inventory
 
     return load_inventory(config, environment)
 

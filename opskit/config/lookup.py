@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, TypeVar
 
 from opskit.errors import UnknownNameError
@@ -15,6 +14,8 @@ T = TypeVar("T")
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Give a hint that names the closest known name, or all of them, or nothing if there is none."""
+    import difflib
+
     names = sorted(known)
     close = _same_host(name, names) or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     close = close or [known for known in names if name and known.startswith(name)]

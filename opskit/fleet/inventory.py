@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from opskit.config.model import Config
-
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -72,14 +70,3 @@ class Inventory:
 
         names = select(selector, tuple(self.hosts), {**self.groups, **extra})
         return tuple(self.hosts[name] for name in names)
-
-
-def load_inventory(config: Config, environment: str | None) -> Inventory:
-    """Give the inventory of an environment (None: the default one).
-
-    A host's own entry in opskit.toml wins over the inventory command's word, that over
-    `~/.ssh/config`, that over defaults. Raises ConfigError, UnknownNameError.
-    """
-    from opskit.fleet.assembly import assemble
-
-    return assemble(config, config.environment(environment))

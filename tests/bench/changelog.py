@@ -5,6 +5,7 @@ Times differ from machine to machine and from minute to minute; ratios of interl
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import secrets
@@ -13,12 +14,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opskit.changelog import Changelog
+from opskit.changelog.canonical import encode
 from opskit.changelog.event import Header, genesis, sealed
 from opskit.changelog.packet import Packet
 from opskit.changelog.signing import is_signed, writer_key
@@ -45,10 +46,15 @@ FILTERS = {
     "actor": ("--actor", "w3"),
     "kind": ("--kind", "note"),
     "outcome": ("--outcome", "failed"),
-    "time": ("--since", "2023-06-01", "--until", "2023-06-20"),
-    "words": ("--grep", "zebra17"),
+    "time": ("--since", "2020-01-03", "--until", "2020-01-06"),
+    "nobody": ("--actor", "nobody"),
+    "never": ("--outcome", "interrupted"),
+    "20 hosts": ("-H", "web[0001-0020]"),
+    "rare words": ("--grep", "zebra17*"),
+    "words": ("--grep", "cart"),
     "all": ("-s", "shop", "--actor", "w1", "--outcome", "done", "-H", "web0003"),
 }
+FINDS_NONE = ("nobody", "never")
 
 
 def main(events: int, rounds: int, pulled: int) -> None:
@@ -98,25 +104,29 @@ def reading(folder: Path, events: int, rounds: int) -> None:
     )
     env = {**os.environ, "OPSKIT_STATE_DIR": str(state), "PYTHONPATH": str(Path.cwd())}
 
-    def opskit(*words: str) -> Callable[[], None]:
+    def opskit(*words: str, **more: str) -> Callable[[], int]:
+        """Give what runs opskit and counts the lines that it prints."""
         argv = [sys.executable, "-m", "opskit", *words]
-        return lambda: check(
-            subprocess.run(argv, cwd=folder, env=env, capture_output=True, check=False)
+        return lambda: lines_of(
+            subprocess.run(argv, cwd=folder, env={**env, **more}, capture_output=True, check=False)
         )
 
-    runs = {name: opskit("log", *words) for name, words in FILTERS.items()}
-    start = opskit("--version")
-    times: dict[str, list[float]] = {name: [] for name in ("", *runs)}
+    runs = {name: opskit("log", "--csv", *words) for name, words in FILTERS.items()}
+    start, empty = opskit("--version"), opskit("log", "--csv", OPSKIT_STATE_DIR=str(folder / "no"))
+    times: dict[str, list[float]] = {name: [] for name in ("", "no events", *runs)}
     for _ in range(rounds):
         times[""].append(timed(start))
+        times["no events"].append(timed(empty))
         for name, run in runs.items():
-            times[name].append(timed(run))
+            found: list[int] = []
+            times[name].append(timed(lambda run=run, found=found: found.append(run())))  # type: ignore[misc]
+            expect(found[0] > 1 or name in FINDS_NONE, f"{name}: nothing found")
     alone = statistics.median(times.pop(""))
     print(
         f"start-up alone (--version): {alone * 1000:.0f} ms; opskit log, the last 50, beyond that:"
     )
-    for name, found in times.items():
-        print(f"  {name:12} {(statistics.median(found) - alone) * 1000:6.0f} ms")
+    for name, took in times.items():
+        print(f"  {name:12} {(statistics.median(took) - alone) * 1000:6.0f} ms (n = {rounds})")
     with Changelog(file) as changelog:
         took = timed(lambda: expect(changelog.verify() == []))
         print(
@@ -149,44 +159,44 @@ def sharing(folder: Path, count: int) -> None:
 
 
 def pushers(folder: Path, postgres: Any, *, laptops: int = 20, each: int = 300) -> None:
-    """Many laptops push at once, three events at a time, while one of them sleeps within a transaction."""
+    """Many laptops push at once, so many events at a time, while one of them sleeps within a transaction."""
     import psycopg
-
-    from opskit.changelog.upstream.postgres import Postgres
-
-    spools: list[list[Packet]] = []
-    for number in range(laptops):
-        with Changelog(
-            folder / f"laptop{number}" / "changelog.db", actor=f"l{number}"
-        ) as changelog:
-            for event in range(each):
-                changelog.append("note", {"text": f"{event}"})
-            exchange = changelog.exchange()
-            spools.append(exchange.unsent("none")[0])
-            exchange.close()
-    total = sum(map(len, spools))
-
-    def push(packets: list[Packet]) -> None:
-        upstream = Postgres(postgres.url(), timeout=5)
-        for start in range(0, len(packets), 3):
-            expect(upstream.push(packets[start : start + 3]).status == "ok")
-        upstream.close()
 
     sleeper = psycopg.connect(postgres.url())
     sleeper.execute("SELECT count(*) FROM opskit.event")  # and then its lid is closed
-    threads = [threading.Thread(target=push, args=(packets,)) for packets in spools]
-
-    def run() -> None:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    took = timed(run)
+    for size in (1, 3, 10):
+        spools = [spool(folder / f"{size}" / f"laptop{number}", each) for number in range(laptops)]
+        total = sum(map(len, spools))
+        took = timed(lambda spools=spools, size=size: all_at_once(postgres.url(), spools, size))  # type: ignore[misc]
+        print(f"{laptops} laptops at once, {size} events a push, one more asleep: {total} events in {took:.1f} s, {total / took:,.0f} events/s")  # fmt: skip
     sleeper.close()
-    print(
-        f"{laptops} laptops at once, 3 events a push, one more asleep: {total} events in {took:.1f} s, {total / took:,.0f} events/s"
-    )
+
+
+def spool(folder: Path, count: int) -> list[Packet]:
+    """Give so many events of a new laptop that nobody else has."""
+    with Changelog(folder / "changelog.db", actor="bench") as changelog:
+        for event in range(count):
+            changelog.append("note", {"text": f"{event}"})
+        exchange = changelog.exchange()
+        packets, _ = exchange.unsent("none")
+        exchange.close()
+    return packets
+
+
+def all_at_once(url: str, spools: list[list[Packet]], size: int) -> None:
+    """Push each spool over a connection of its own, in processes of their own, as laptops do."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(len(spools), 20)) as pool:
+        pool.starmap(push, [(url, packets, size) for packets in spools], chunksize=1)
+
+
+def push(url: str, packets: list[Packet], size: int) -> None:
+    from opskit.changelog.upstream.postgres import Postgres
+
+    upstream = Postgres(url, timeout=5)
+    for start in range(0, len(packets), size):
+        expect(upstream.push(packets[start : start + size]).status == "ok")
+    upstream.close()
 
 
 def share(file: Path, url: str, **options: bool) -> None:
@@ -244,8 +254,6 @@ def fill(changelog: Changelog, count: int) -> None:
 
 def story(dice: random.Random) -> Iterator[tuple[int, dict[str, str], bytes, int]]:
     """Give events without end: whose they are, names for the header, body, time in milliseconds."""
-    import json
-
     at = 1_577_836_800_000
     for number in range(1 << 40):
         writer, service = dice.randrange(WRITERS), dice.choice(SERVICES)
@@ -256,7 +264,7 @@ def story(dice: random.Random) -> Iterator[tuple[int, dict[str, str], bytes, int
                 "text": f"looked into {dice.choice(SUBJECTS)} zebra{dice.randrange(100_000)}",
                 "hosts": [],
             }
-            yield writer, {**names, "kind": "note"}, json.dumps(body).encode(), at
+            yield writer, {**names, "kind": "note"}, encode(body), at
             continue
         names |= {"rollout": f"r{number:09d}", "action": "deploy"}
         hosts = [f"web{dice.randrange(2000):04d}" for _ in range(dice.randrange(1, 8))]
@@ -280,7 +288,7 @@ def story(dice: random.Random) -> Iterator[tuple[int, dict[str, str], bytes, int
             ("finished", finished),
         ):
             at += 1000
-            yield writer, {**names, "kind": f"rollout.{kind}"}, json.dumps(body).encode(), at
+            yield writer, {**names, "kind": f"rollout.{kind}"}, encode(body), at
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -296,8 +304,9 @@ def show(what: str, ours: list[float], beside: str, theirs: list[float]) -> None
     )
 
 
-def check(done: subprocess.CompletedProcess[bytes]) -> None:
+def lines_of(done: subprocess.CompletedProcess[bytes]) -> int:
     expect(done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr.decode())
+    return done.stdout.count(b"\n")
 
 
 def expect(true: bool, said: str = "") -> None:

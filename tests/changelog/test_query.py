@@ -15,7 +15,7 @@ from opskit.changelog import (
     OtherEntry,
     Release,
     RolloutRecord,
-    index,
+    database,
     new_rollout_id,
     store,
 )
@@ -266,10 +266,10 @@ def test_an_index_of_another_version_is_built_anew(
     whole(changelog)
     changelog.append("note", {"text": "x"})
     before = changelog.entries()
-    monkeypatch.setattr(index, "INDEX_VERSION", index.INDEX_VERSION + 1)
+    monkeypatch.setattr(database, "INDEX_VERSION", database.INDEX_VERSION + 1)
     changelog.close()
     assert changelog.entries() == before
-    monkeypatch.setattr(index, "INDEX_VERSION", index.INDEX_VERSION + 1)
+    monkeypatch.setattr(database, "INDEX_VERSION", database.INDEX_VERSION + 1)
     changelog.close()
     changelog.append("note", {"text": "y"})
     assert len(changelog.entries()) == len(before) + 1

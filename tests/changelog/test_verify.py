@@ -130,6 +130,12 @@ def first_problem(changelog: Changelog) -> str:
             "what the events say",
         ),
         (["UPDATE result SET release = 'r1'"], "index result", "what the events say"),
+        (
+            ["UPDATE words_data SET block = zeroblob(length(block)) WHERE id > 10"],
+            "index words",
+            "what a search finds",
+        ),
+        (["UPDATE said SET entry = 1"], "index said", "what the events say"),
         (["DELETE FROM touched WHERE host = 'web01'"], "index touched", "what the events say"),
         (
             ["UPDATE known_release SET revision = 'x'"],
@@ -252,3 +258,5 @@ def test_a_long_changelog_is_checked_by_several_processes_with_the_same_result(
     monkeypatch.setattr(verification, "LONG", 1)
     monkeypatch.setattr(verification, "PIECE", 5)
     assert changelog.verify() == alone
+    tamper(file, "UPDATE entry SET actor = 'x'")
+    assert [problem.where for problem in changelog.verify()[len(alone) :]] == ["index entry"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.errors import HostError, HostKeyError, HostUnfitError, LoginError, UnreachableError
-from opskit.fleet import Command
+from opskit.fleet.command import Command
 from opskit.fleet.login import by_ssh
 from tests.fleet.opening import fleet_of, host_of
 from tests.support.waiting import until

@@ -21,7 +21,7 @@ from opskit.errors import (
     HostUnfitError,
     UsageError,
 )
-from opskit.fleet import Command
+from opskit.fleet.command import Command
 from tests.fleet.opening import fleet_of, host_of
 from tests.support.hosts import login_shell
 from tests.support.processes import at_home, kill

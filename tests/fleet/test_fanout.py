@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.errors import HostError, UnknownNameError
-from opskit.fleet import Command
+from opskit.fleet.command import Command
 from tests.fleet.opening import all_of, fleet_of, host_of
 from tests.support.processes import at_home
 from tests.support.waiting import until

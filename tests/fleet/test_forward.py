@@ -13,7 +13,8 @@ import pytest
 
 from opskit.config.reading import parse
 from opskit.errors import ConfigError, ConnectionLostError, HostError, HostUnfitError
-from opskit.fleet import Command, open_host
+from opskit.fleet import open_host
+from opskit.fleet.command import Command
 from opskit.fleet.forward import forward
 from tests.fleet.opening import fleet_of, host_of
 from tests.support.hosts import free_port

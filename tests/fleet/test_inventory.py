@@ -5,13 +5,16 @@ import shlex
 import time
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from opskit.config.model import Config, Environment, HostEntry, Ssh
 from opskit.errors import ConfigError, SelectorError, UnknownNameError
-from opskit.fleet.inventory import Inventory, load_inventory
+from opskit.fleet import load_inventory
+
+if TYPE_CHECKING:
+    from opskit.fleet.inventory import Inventory
 
 
 @pytest.fixture

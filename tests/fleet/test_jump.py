@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.errors import HostKeyError, UnreachableError
-from opskit.fleet import Command
+from opskit.fleet.command import Command
 from tests.fleet.opening import fleet_of, host_of
 
 if TYPE_CHECKING:

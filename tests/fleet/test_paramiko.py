@@ -16,7 +16,7 @@ from paramiko.agent import AgentSSH
 from paramiko.buffered_pipe import BufferedPipe
 from paramiko.packet import Packetizer
 
-from opskit.fleet import Command
+from opskit.fleet.command import Command
 from opskit.fleet.connection import CIPHERS, MACS, POSSIBLE_CIPHERS, Packets, Transport
 from tests.fleet.opening import all_of, fleet_of, host_of
 from tests.support.waiting import until
@@ -97,7 +97,8 @@ def test_commands_do_without_invoke_and_tasks_still_find_it(hosts: Hosts) -> Non
 import sys
 from pathlib import Path
 from opskit.config.model import Ssh
-from opskit.fleet import Command, open_fleet
+from opskit.fleet import open_fleet
+from opskit.fleet.command import Command
 from opskit.fleet.inventory import Host, Inventory
 host = Host("web01", "127.0.0.1", {machine.port}, {machine.user!r}, keys=(Path({str(machine.key)!r}),),
     identities_only=True, agent="none", known_hosts=(Path({str(machine.known_hosts)!r}),))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -153,6 +154,13 @@ def test_folded_names_select_exactly_these_names(names: list[str]) -> None:
 @given(st.lists(st.text(min_size=1, max_size=8), max_size=6))
 def test_folding_never_fails(names: list[str]) -> None:
     fold(names)
+
+
+@given(st.lists(st.from_regex(r"\A(web|a-1b)[0-9]{1,4}(\.x)?\Z"), min_size=1, max_size=9))
+def test_a_family_folds_as_nodeset_folds_it(names: list[str]) -> None:
+    shape = re.sub(r"\d+", "0", names[0])
+    family = [name for name in names if re.sub(r"\d+", "0", name) == shape]
+    assert fold(family) == str(NodeSet.fromlist(family, resolver=RESOLVER_NOGROUP))
 
 
 def test_names_fold_in_the_order_of_their_families() -> None:

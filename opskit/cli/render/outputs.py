@@ -12,7 +12,7 @@ from opskit.cli.render import terminal, text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from opskit.fleet import Result
+    from opskit.fleet.command import Result
 
 Watch = Callable[[str, str, bytes], None]
 

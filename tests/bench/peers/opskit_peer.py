@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from opskit.config import load
-from opskit.fleet import Command, load_inventory, open_fleet
+from opskit.fleet import load_inventory, open_fleet
+from opskit.fleet.command import Command
 
 folder, command = Path(sys.argv[1]), sys.argv[2]
 config = load(folder / "opskit.toml")

@@ -70,12 +70,26 @@ def test_pages_are_small_and_nothing_is_left_out_between_them(
 ) -> None:
     written = Chain(1).write(50, text="x" * 1000)
     ana.push(written)
-    monkeypatch.setattr(client, "PAGE", 7)
+    monkeypatch.setattr(client, "PAGES", (7, 7))
+    monkeypatch.setattr(client, "BYTES_EACH", 10_000)
     assert [len(page) for page in ana.pull(after=0, vector={})] == [7] * 7 + [1]
-    monkeypatch.setattr(client, "PAGE_BYTES", 3000)
+    monkeypatch.setattr(client, "BYTES_EACH", 3000 // 7)
     pages = [len(page) for page in ana.pull(after=0, vector={})]
     assert max(pages) == 3
     assert packets(pull(ana)) == written
+
+
+def test_pages_grow_on_a_good_line_and_shrink_on_a_slow_one(
+    ana: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana.push(Chain(1).write(100))
+    monkeypatch.setattr(client, "PAGES", (10, 40))
+    assert [len(page) for page in ana.pull(after=0, vector={})] == [10, 20, 40, 30]
+    monkeypatch.setattr(client, "FAST", 0.0)
+    assert [len(page) for page in ana.pull(after=0, vector={})] == [10] * 10
+    monkeypatch.setattr(client, "SLOW", 0.0)
+    assert client._next(40, 0.1) == 20
+    assert client._next(10, 0.1) == 10
 
 
 def test_a_large_push_goes_in_parts_and_arrives_whole(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed, Receipt
@@ -14,8 +15,12 @@ from opskit.errors import UpstreamError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PAGE = 1000
-PAGE_BYTES = 4 * 2**20
+PAGES = (250, 8000)  # the fewest and the most places of one page
+BYTES_EACH = 1024  # of bodies, for each place that a page may have: more is a page of fewer places
+FAST, SLOW = (
+    1.0,
+    5.0,
+)  # seconds: a page that came faster is followed by a larger one, a slower one by a smaller
 PUSH_BYTES = 2 * 2**20
 ANSWER_S = 40.0  # for what may take its time; the server gives a push up after 30 s by itself
 
@@ -59,18 +64,25 @@ class Postgres:
         return Greeting(log, pos, now_ms, trouble)
 
     def pull(self, *, after: int, vector: Mapping[bytes, int]) -> Iterator[Sequence[Arrival]]:
-        """Give every place after `after`; a page is at most 1,000 of them and, but for the last of them, 4 MiB of bodies."""
+        """Give every place after `after`, in pages of a size that the line carries within seconds.
+
+        A line that breaks again and again gets on, too, and a long pull over a good one is not slowed by many commits.
+        """
         values = {"writers": list(vector), "seqs": list(vector.values())}
-        limits = {"most": PAGE, "most_bytes": PAGE_BYTES}
-        whole = True
+        most, whole = PAGES[0], True
         while whole:
+            limits = {"most": most, "most_bytes": most * BYTES_EACH}
+            began = time.monotonic()
             rows = self._ask("pull", {"after": after, **values, **limits})
             if not rows:
                 return
+            seconds = time.monotonic() - began
             page = [self._arrival(row) for row in rows]
             yield page
             after = page[-1].receipt.pos
-            whole = len(rows) == PAGE or sum(len(row[-1] or b"") for row in rows) >= PAGE_BYTES
+            size = sum(len(row[-1] or b"") for row in rows)
+            whole = len(rows) == most or size >= limits["most_bytes"]
+            most = _next(most, seconds)
 
     def fetch(self, pos: int) -> Packet:
         """Give the event at one place."""
@@ -143,6 +155,13 @@ class Postgres:
 def _said(name: str) -> Any:
     """Give one of our statements, as psycopg's types want it: not made of what somebody typed."""
     return statement(name, "upstream/postgres/statements.sql")
+
+
+def _next(most: int, seconds: float) -> int:
+    """Give how many places the next page may have, after one of `most` that took so many seconds."""
+    if seconds < FAST:
+        return min(2 * most, PAGES[1])
+    return max(most // 2, PAGES[0]) if seconds > SLOW else most
 
 
 def _parts(packets: Sequence[Packet]) -> Iterator[list[Packet]]:
