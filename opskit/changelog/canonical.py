@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from opskit.errors import ChangelogError
 
@@ -26,7 +26,7 @@ def decode(data: bytes) -> dict[str, object]:
     """Give the object that `data` holds.
 
     Raises ValueError for what is no object in strict JSON: duplicate keys, floats, integers beyond
-    2^53, half characters, more nesting than Python can take.
+    2^53, half characters, more nesting than `encode` writes.
     """
     text = data.decode()
     try:
@@ -35,9 +35,22 @@ def decode(data: bytes) -> dict[str, object]:
         raise ValueError("nested too deep") from None
     if not isinstance(value, dict):
         raise ValueError("not an object")  # noqa: TRY004 - every malformed text is a ValueError
+    if text.count("{") + text.count("[") > DEEPEST:
+        _demand_flat(value)
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def _demand_flat(value: Any) -> None:
+    """Raise ValueError for what `encode` would not have written: a reader's stack must not decide what is readable."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [item for items in inner for item in items if isinstance(item, (dict, list))]
+        if not level:
+            return
+    raise ValueError("nested too deep")
 
 
 def _plain(value: object, where: str, depth: int) -> object:

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 COUNTER_BITS = 16
 TRUSTED_SKEW_MS = 60_000
+FIRST_MS, LAST_MS = (
+    1_577_836_800_000,
+    4_102_444_800_000,
+)  # 2020 to 2100: no clock says anything else and is right
+MOST_AHEAD_MS = 366 * 86_400_000  # that an upstream's clock may be ahead of one that may be right
 
 
 def tick(now_ms: int, own: int, others: int) -> int:
@@ -16,13 +21,41 @@ def tick(now_ms: int, own: int, others: int) -> int:
     `others` pulls the clock along only when it is at most a minute ahead: one laptop with a wrong
     year must not drag all others with it.
     """
-    nearby = others if others <= ceiling(now_ms) else 0
-    return max(now_ms << COUNTER_BITS, own + 1, nearby + 1)
+    now = min(max(now_ms, 1), LAST_MS)
+    nearby = others if others <= ceiling(now) else 0
+    return max(now << COUNTER_BITS, own + 1, nearby + 1)
 
 
 def ceiling(now_ms: int) -> int:
     """Give the highest clock value of others that is still believed at `now_ms`."""
     return (now_ms + TRUSTED_SKEW_MS) << COUNTER_BITS
+
+
+def placed(hlc: int, seq: int, received_ms: int) -> int:
+    """Give the clock value by which an event is ordered that an upstream received at that time (0: nobody knows).
+
+    One that is further ahead than a minute is wrong: what its writer wrote then and later, until time has caught up, stands
+    where it was received, in the order of its `seq`.
+    """
+    if received_ms <= 0 or hlc <= ceiling(received_ms):
+        return hlc
+    return (received_ms << COUNTER_BITS) + (seq & ((1 << COUNTER_BITS) - 1))
+
+
+def written_ms(at_ms: int, received_ms: int) -> int:
+    """Give when an event was written that says `at_ms`: not later than it was received, if that is known."""
+    return received_ms if 0 < received_ms < at_ms - TRUSTED_SKEW_MS else at_ms
+
+
+def is_believable(here_ms: int, there_ms: int) -> bool:
+    """Tell whether an upstream's clock may be right, if this machine's says `here_ms`.
+
+    It may set a fast clock back by any time, and one forward that cannot be right itself. It may not send one that can be
+    right years ahead: what is written there would stay the newest for as long.
+    """
+    if not FIRST_MS <= there_ms <= LAST_MS:
+        return False
+    return here_ms < FIRST_MS or there_ms - here_ms <= MOST_AHEAD_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from opskit.changelog.canonical import decode, encode
+from opskit.changelog.clock import written_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +113,8 @@ class Header:
 class Event:
     """One record of the changelog, with the exact bytes that were signed.
 
-    `body` is empty if it cannot be read: `damage` then says "redacted", "missing" or "malformed".
+    `body` is empty if it cannot be read: `damage` then says "redacted", "missing" or "malformed". `received_ms` is when an
+    upstream first received it, 0 if nobody knows.
     """
 
     header: Header
@@ -122,6 +124,17 @@ class Event:
     signature: bytes
     body: Mapping[str, object] = field(default_factory=dict)
     damage: str = ""
+    received_ms: int = 0
+
+    @property
+    def at_ms(self) -> int:
+        """When it was written, in milliseconds, as far as that is known: not by a clock that ran ahead."""
+        return written_ms(self.header.at_ms, self.received_ms)
+
+    @property
+    def fast_ms(self) -> int:
+        """How far its writer's clock ran ahead (below 0: was slow), in milliseconds; 0 if it was right, or nobody knows."""
+        return self.header.ts - self.at_ms
 
     @property
     def id(self) -> str:

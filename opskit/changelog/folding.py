@@ -47,7 +47,7 @@ def rollout(events: Sequence[Event], alive: Alive) -> RolloutRecord:
     machine = part(body, "machine")
     return RolloutRecord(
         id=first.header.rollout,
-        at=moment(first.header.at_ms),
+        at=moment(first.at_ms),
         actor=first.header.actor,
         action=first.header.action,
         service=first.header.service,
@@ -68,6 +68,7 @@ def rollout(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         remarks=texts(body, "notes"),
         notes=tuple(note(event) for event in events if event.header.kind == NOTE),
         events=tuple(events),
+        fast_ms=first.fast_ms,
     )
 
 
@@ -106,7 +107,7 @@ def note(event: Event) -> NoteEntry:
     """Make the record of a note."""
     return NoteEntry(
         id=event.id,
-        at=moment(event.header.at_ms),
+        at=moment(event.at_ms),
         actor=event.header.actor,
         text=text(event.body, "text"),
         service=event.header.service,
@@ -120,9 +121,7 @@ def alone(event: Event) -> Entry:
     """Make the record of an event that belongs to no rollout."""
     if event.header.kind == NOTE:
         return note(event)
-    return OtherEntry(
-        id=event.id, at=moment(event.header.at_ms), actor=event.header.actor, event=event
-    )
+    return OtherEntry(id=event.id, at=moment(event.at_ms), actor=event.header.actor, event=event)
 
 
 def _outcome(finished: Mapping[str, object] | None, events: Sequence[Event]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import database
 from opskit.changelog.body import number, part, parts, text, texts
-from opskit.changelog.clock import COUNTER_BITS, ceiling
+from opskit.changelog.clock import COUNTER_BITS, LAST_MS, placed, written_ms
 from opskit.changelog.event import (
     ABANDONED,
     ENROLLED,
@@ -27,18 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SAYS_NOTHING = ("skipped", "unreachable")  # results of hosts that the rollout did not touch
-TABLES = ("entry", "touched", "result", "known_release", "actor", "words", "said")
+TABLES = ("entry", "touched", "result", "known_release", "actor", "words", "said", "unread")
 RELEASE = ("release", "revision", "label")
 RANKS = {STARTED: 2, RECOVERED: 1}
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An event as the index takes it: its number, its hash, its header with the clock by which it is ordered."""
+    """An event as the index takes it: its number and hash, its header with the clock by which it is ordered, when it was written."""
 
     n: int
     hash: bytes
     header: Header
+    at_ms: int
     body: Mapping[str, object]
 
 
@@ -81,63 +82,79 @@ def add(
     """Take one event into the index; enrolments stay out of it, and so must an event whose header cannot be read.
 
     `received_ms` is when an upstream first received it, 0 if that is not known: nothing is placed much later than that.
+    What nobody thought of in a stranger's event keeps that one out, and no other: it is kept, and `verify` names it.
     """
     if header.kind == ENROLLED:
         return
+    try:
+        _add(connection, _found(n, digest, header, body, received_ms))
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}"
+        connection.execute(statement("unread"), (n, why))
+
+
+def _found(
+    n: int, digest: bytes, header: Header, body: Mapping[str, object], received_ms: int
+) -> _Found:
     if header.kind == RECOVERED:
         header = _as_it_was(header, body)
-    found = _Found(n, digest, _placed(header, received_ms), body)
+    at_ms = written_ms(header.at_ms, received_ms)
+    header = replace(header, hlc=placed(header.hlc, header.seq, received_ms))
+    return _Found(n, digest, header, at_ms, body)
+
+
+def _add(connection: sqlite3.Connection, found: _Found) -> None:
     entry = _add_entry(connection, found)
     _add_hosts(connection, entry, found)
-    if header.kind in (FINISHED, ABANDONED, RECOVERED):
+    if found.header.kind in (FINISHED, ABANDONED, RECOVERED):
         _settle(connection, found)
-    if said := words_of(header, body):
-        connection.execute(statement("add_words"), (n, said))
-        connection.execute(statement("add_said"), (n, entry))
+    if said := words_of(found.header, found.body):
+        connection.execute(statement("add_words"), (found.n, said))
+        connection.execute(statement("add_said"), (found.n, entry))
 
 
-def place(connection: sqlite3.Connection, n: int, received_ms: int) -> None:
-    """Take in that an upstream received event `n` at that time (0: nobody knows), now that it is known.
+def place(connection: sqlite3.Connection, n: int) -> None:
+    """Take in that an upstream received event `n`, now that it is known when.
 
     That changes something only for an event whose clock says that it is from later than that.
     """
-    digest, signed, body = connection.execute(statement("indexed"), (n,)).fetchone()
+    event = connection.execute(statement("indexed"), (n,)).fetchone()
+    digest, signed, body, received_ms = event
     try:
         header = Header.decode(signed)
     except ValueError:
         return
-    placed = _placed(header, received_ms)
-    if placed.hlc == header.hlc:
+    found = _found(n, digest, header, read_body(body)[0], received_ms)
+    if found.header.hlc == header.hlc or header.kind == RECOVERED:
         return
-    connection.execute(statement("place_entry"), {"hlc": placed.hlc, "hash": digest})
-    found = _Found(n, digest, placed, read_body(body)[0])
+    where = {"hlc": found.header.hlc, "at_ms": found.at_ms, "hash": digest}
+    connection.execute(statement("place_entry"), where)
     if header.kind == HOSTS:
-        values = (header.service, header.environment, digest)
-        connection.execute(statement("forget_results"), values)
+        connection.execute(
+            statement("forget_results"), (header.service, header.environment, digest)
+        )
         _add_results(connection, found)
     if header.kind in (FINISHED, ABANDONED):
-        end = (placed.hlc, header.rollout, header.hlc)
+        end = (found.header.hlc, header.rollout, header.hlc)
         connection.execute(statement("place_end"), end)
 
 
 def forget(connection: sqlite3.Connection, n: int) -> None:
-    """Take out what people search for in the body of event `n`, which is gone.
-
-    FTS5 only marks deleted words; they leave the file when all of its pieces are merged.
-    """
+    """Take out what people search for in the body of event `n`, which is gone; it leaves the file with `tidy`."""
     connection.execute("DELETE FROM words WHERE rowid = ?", (n,))
+
+
+def tidy(connection: sqlite3.Connection) -> None:
+    """Have what was forgotten leave the file: FTS5 only marks words as deleted until all of its pieces are merged.
+
+    Once for a whole transaction: SQLite takes a thousand merges in one for damage.
+    """
     connection.execute("INSERT INTO words (words) VALUES ('optimize')")
-
-
-def _placed(header: Header, received_ms: int) -> Header:
-    """Give the header with a clock that is not later than a minute after its arrival."""
-    latest = ceiling(received_ms)
-    return replace(header, hlc=latest) if received_ms > 0 and header.hlc > latest else header
 
 
 def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:
     """Give the header that a recovered rollout would have had: its time and its actor, not those of the recovery."""
-    at_ms = min(max(number(body, "at"), 1), header.at_ms)
+    at_ms = min(max(number(body, "at"), 1), max(header.at_ms, 1), LAST_MS)
     return replace(
         header, ts=at_ms, clock={}, hlc=at_ms << COUNTER_BITS, actor=text(body, "actor")
     )
@@ -152,7 +169,7 @@ def _add_entry(connection: sqlite3.Connection, found: _Found) -> int:
     if row is None or (-rank, header.hlc, found.hash) < (-row[1], *row[2:]):
         kind, rollout = (header.kind, None) if alone else ("rollout", header.rollout)
         names = (header.action, header.service, header.environment, header.actor)
-        told = (found.n, rollout, kind, *names, header.at_ms, header.hlc, found.hash, rank)
+        told = (found.n, rollout, kind, *names, found.at_ms, header.hlc, found.hash, rank)
         connection.execute(statement("add_entry"), told)
     connection.execute(statement("add_actor"), (header.actor,))
     return int(row[0]) if row else found.n
@@ -198,7 +215,7 @@ def _add_results(connection: sqlite3.Connection, found: _Found) -> None:
     header = found.header
     where = (header.service, header.environment)
     rows = [
-        (*where, host, header.hlc, found.hash, release, header.rollout, header.at_ms)
+        (*where, host, header.hlc, found.hash, release, header.rollout, found.at_ms)
         for result in parts(found.body, "results")
         if (host := text(result, "host"))
         and (release := text(result, "live"))

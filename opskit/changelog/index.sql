@@ -81,4 +81,10 @@ CREATE TABLE said (
     entry INTEGER NOT NULL
 ) STRICT;
 
+-- Events that this opskit could not take in, and why.
+CREATE TABLE unread (
+    n INTEGER PRIMARY KEY,
+    why TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE index_version (version INTEGER NOT NULL) STRICT;

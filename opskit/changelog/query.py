@@ -136,7 +136,7 @@ def _by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[i
 
 def _events(rows: sqlite3.Cursor) -> Iterator[tuple[int, Event]]:
     """Read events; one whose header cannot be read is left out here, and named by `verify`."""
-    for n, signed, prev, digest, signature, stored, redacted in rows:
+    for n, signed, prev, digest, signature, stored, redacted, received_ms in rows:
         try:
             header = Header.decode(signed)
         except ValueError:
@@ -150,5 +150,6 @@ def _events(rows: sqlite3.Cursor) -> Iterator[tuple[int, Event]]:
             signature=signature,
             body=body,
             damage=damage,
+            received_ms=received_ms,
         )
         yield n, event

@@ -86,7 +86,7 @@ class RolloutRecord:
 
     `standing` is that of its first event: attested, unattested, revoked or forked; "" where nobody's signature is asked
     for, or before `judging.judged` looked. `principal` is who vouches for it, `doubt` why it is not attested, `doubts` what is to be
-    said of its other events.
+    said of its other events. `fast_ms` is how far the clock of its writer ran ahead (below 0: was slow), 0 if nobody knows.
     """
 
     id: str
@@ -114,6 +114,7 @@ class RolloutRecord:
     doubts: tuple[str, ...] = ()
     notes: tuple[NoteEntry, ...] = ()
     events: tuple[Event, ...] = ()
+    fast_ms: int = 0
 
     @property
     def before(self) -> tuple[Release, ...]:

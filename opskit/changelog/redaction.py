@@ -45,19 +45,21 @@ def target(kind: str, body: Mapping[str, object]) -> bytes | None:
 def obey(connection: sqlite3.Connection, event: bytes, by: bytes) -> bool:
     """Take away the body of the event of that hash, within the caller's transaction; tells whether it was here.
 
-    If it comes later, it comes without its body. What is needed to verify others stays, whoever asks.
+    If it comes later, it comes without its body. What is needed to verify others stays, whoever asks. Who takes bodies away
+    calls `index.tidy` at the end.
     """
     row = connection.execute(statement("kind_of"), (event,)).fetchone()
     if row and row[1] in KEPT:
         return False
     connection.execute(statement("redact"), (event, by))
-    if row is None:
+    if row is None or connection.execute(statement("drop_body"), (row[0],)).rowcount < 1:
         return False
-    gone = connection.execute(statement("drop_body"), (row[0],)).rowcount > 0
     index.forget(connection, row[0])
-    return gone
+    return True
 
 
-def is_redacted(connection: sqlite3.Connection, event: bytes) -> bool:
-    """Tell whether an event's body was taken away, or will be when it comes."""
+def is_redacted(connection: sqlite3.Connection, kind: str, event: bytes) -> bool:
+    """Tell whether the body of an event of that kind was taken away, or must be as it comes."""
+    if kind in KEPT:
+        return False
     return connection.execute(statement("is_redacted"), (event,)).fetchone() is not None

@@ -55,7 +55,7 @@ def _shown(connection: sqlite3.Connection, n: int) -> Shown:
     packet = Packet.of(connection.execute(statement("packet_of"), (n,)).fetchone())
     places = dict(connection.execute(statement("places_of"), (n,)).fetchall())
     event = checked(packet, 0).event
-    if event.damage == "missing" and is_redacted(connection, packet.hash):
+    if event.damage == "missing" and is_redacted(connection, event.header.kind, packet.hash):
         from dataclasses import replace
 
         event = replace(event, damage="redacted")

@@ -63,13 +63,21 @@ INSERT INTO said (n, entry) VALUES (?, ?)
 SELECT coalesce(max((hlc >> 16) - at_ms), 1000) FROM entry WHERE (hlc >> 16) - at_ms > 1000
 
 -- name: place_entry
-UPDATE entry SET hlc = :hlc WHERE hash = :hash AND hlc > :hlc
+UPDATE entry SET hlc = :hlc, at_ms = :at_ms WHERE hash = :hash AND hlc > :hlc
+
+-- name: unread
+INSERT INTO unread (n, why) VALUES (?, ?)
+
+-- name: all_unread
+SELECT w.writer, e.seq, e.hash, u.why FROM unread u JOIN event e USING (n) JOIN writer w USING (wid) ORDER BY u.n
 
 -- name: place_end
 UPDATE entry SET settled = ? WHERE rollout = ? AND settled = ?
 
 -- name: indexed
-SELECT e.hash, e.header, b.body FROM event e LEFT JOIN body b USING (n) WHERE e.n = ?
+SELECT e.hash, e.header, b.body,
+    coalesce((SELECT min(p.received_ms) FROM place p WHERE p.n = e.n AND p.received_ms > 0), 0)
+FROM event e LEFT JOIN body b USING (n) WHERE e.n = ?
 
 -- name: know_release
 INSERT INTO known_release (service, environment, release, revision, label) VALUES (?, ?, ?, ?, ?)
@@ -110,14 +118,16 @@ SELECT rollout FROM entry WHERE rollout >= :prefix AND rollout < :prefix || 'zzz
 
 -- name: events_of_rollouts
 SELECT e.n, e.header, e.prev, e.hash, e.signature, b.body,
-    EXISTS (SELECT 1 FROM redacted WHERE redacted.hash = e.hash)
+    EXISTS (SELECT 1 FROM redacted WHERE redacted.hash = e.hash),
+    coalesce((SELECT min(p.received_ms) FROM place p WHERE p.n = e.n AND p.received_ms > 0), 0)
 FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
 WHERE e.rollout <> '' AND e.rollout IN (SELECT value FROM json_each(?))
 ORDER BY e.hlc, w.writer, e.seq
 
 -- name: events_by_number
 SELECT e.n, e.header, e.prev, e.hash, e.signature, b.body,
-    EXISTS (SELECT 1 FROM redacted WHERE redacted.hash = e.hash)
+    EXISTS (SELECT 1 FROM redacted WHERE redacted.hash = e.hash),
+    coalesce((SELECT min(p.received_ms) FROM place p WHERE p.n = e.n AND p.received_ms > 0), 0)
 FROM event e LEFT JOIN body b USING (n)
 WHERE e.n IN (SELECT value FROM json_each(?))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import database, files, index, redaction
 from opskit.changelog.canonical import decode, encode
-from opskit.changelog.clock import Offset, ceiling, tick
+from opskit.changelog.clock import LAST_MS, Offset, ceiling, is_believable, tick
 from opskit.changelog.event import ENROLLED, SUCCEEDS, Event, Header, chained, genesis, sealed
 from opskit.changelog.machine import actor_here, boot, machine_id
 from opskit.changelog.signing import WriterKey, load_key, save_key, writer_key
@@ -192,14 +192,14 @@ class Store:
         )
         write(connection, home.wid, event, nonce, body)
         target = redaction.target(draft.kind, draft.body)
-        if target is not None:
-            redaction.obey(connection, target, digest)
+        if target is not None and redaction.obey(connection, target, digest):
+            index.tidy(connection)
         return event
 
     def _header(
         self, connection: sqlite3.Connection, home: _Home, draft: Draft, body: str
     ) -> Header:
-        wall = time.time_ns() // 1_000_000
+        wall = min(max(time.time_ns() // 1_000_000, 0), LAST_MS)
         clock = clock_field(connection)
         now = wall + int(clock.get("off", 0))
         (others,) = connection.execute(statement("newest_clock"), (ceiling(now),)).fetchone()
@@ -273,6 +273,9 @@ def clock_field(connection: sqlite3.Connection) -> dict[str, int]:
     row = connection.execute(statement("measured_clock")).fetchone()
     offset = Offset(*row) if row else None
     if offset is None or not offset.is_off or not offset.holds(boot()):
+        return {}
+    here = time.time_ns() // 1_000_000
+    if not is_believable(here, here + offset.ms):
         return {}
     return {"off": offset.ms, "err": offset.error_ms}
 

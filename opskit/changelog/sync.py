@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.changelog.checking import ahead
+from opskit.changelog.clock import is_believable
 from opskit.errors import UpstreamError, UpstreamLiesError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from opskit.changelog.upstream import Upstream
 
 EVENT_IN_FILE = 1000  # bytes, about
+YEAR_MS = 365.25 * 86_400_000
 ROUNDS = 20  # pushes and forks in one sync, before it is given up
 
 
@@ -77,7 +79,7 @@ def _meet(exchange: Exchange, upstream: Upstream, done: Synced, *, accept: bool)
     sent = time.monotonic()
     greeting = upstream.greet(known.last if known else None)
     done.newest = greeting.pos
-    _measure(exchange, greeting, time.monotonic() - sent)
+    _measure(exchange, upstream, done, greeting, time.monotonic() - sent)
     if known is not None and known.log != greeting.log and not accept:
         raise UpstreamLiesError(
             "other log",
@@ -106,11 +108,18 @@ def _set_back(exchange: Exchange, upstream: Upstream, done: Synced, greeting: Gr
     upstream.greet(None)
 
 
-def _measure(exchange: Exchange, greeting: Greeting, seconds: float) -> None:
+def _measure(
+    exchange: Exchange, upstream: Upstream, done: Synced, greeting: Greeting, seconds: float
+) -> None:
     """Compare clocks: the upstream's was read somewhere between asking and hearing the answer."""
     if not greeting.now_ms:
         return
     here = time.time_ns() // 1_000_000 - round(seconds * 500)
+    if not is_believable(here, greeting.now_ms):
+        years = (greeting.now_ms - here) / YEAR_MS
+        what = f"the clock of {upstream.name} says that this machine's is {abs(years):,.0f} years {'slow' if years > 0 else 'fast'}"
+        done.warnings.append(f"{what}: it is not believed")
+        return
     coarse = 1000 if greeting.now_ms % 1000 == 0 else 0
     exchange.measured(greeting.now_ms + coarse // 2 - here, round(seconds * 500) + coarse // 2)
 

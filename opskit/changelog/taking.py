@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog import index, redaction
@@ -42,6 +42,19 @@ class _Writer(NamedTuple):
     head_hash: bytes
 
 
+class Added(NamedTuple):
+    """What came of adding a packet to its chain.
+
+    The event's number (None: it does not follow), the damage of its body, its writer as it is then, and whether it took
+    another's body away.
+    """
+
+    n: int | None
+    damage: str
+    writer: _Writer | None
+    forgot: bool = False
+
+
 class Taker:
     """Takes in one page of a log. Signatures are checked before the database is locked for it."""
 
@@ -61,6 +74,7 @@ class Taker:
         self._writers: dict[bytes, _Writer | None] = {}
         self._shared: dict[int, tuple[int, str]] = {}
         self._evidence = False
+        self._forgot = False
 
     def take(self, db: sqlite3.Connection) -> Received:
         """Take in the page within the caller's transaction; raises UpstreamLiesError."""
@@ -70,6 +84,8 @@ class Taker:
         self._evidence = bool(db.execute(statement("has_evidence")).fetchone()[0])
         for arrival, wrong in zip(self._page, self._faults, strict=True):
             self._arrive(db, arrival, wrong)
+        if self._forgot:
+            index.tidy(db)
         for wid, (seq, role) in self._shared.items():
             db.execute(statement("add_shared"), (self._log, wid, seq))
             db.execute(statement("add_role"), (role, wid))
@@ -114,7 +130,7 @@ class Taker:
                 self._replayed(db, arrival)
                 return
             self._place(db, held[0], arrival)
-            index.place(db, held[0], receipt.received_ms)
+            index.place(db, held[0])
             return
         self._arrive_elsewhere(db, arrival, writer, held, wrong)
 
@@ -171,11 +187,12 @@ class Taker:
         self, db: sqlite3.Connection, packet: Packet, writer: _Writer | None, arrival: Arrival
     ) -> int | None:
         receipt = arrival.receipt
-        n, damage, after = append(db, packet, writer, receipt.received_ms, receipt.role)
-        self._writers[arrival.writer] = after
-        if damage == "altered":
+        added = append(db, packet, writer, receipt.received_ms, receipt.role)
+        self._writers[arrival.writer] = added.writer
+        self._forgot = self._forgot or added.forgot
+        if added.damage == "altered":
             self._received.swapped.append(_named(packet))
-        return n
+        return added.n
 
     def _writer(self, db: sqlite3.Connection, writer: bytes) -> _Writer | None:
         """Give a writer as it stands amid this page."""
@@ -210,7 +227,7 @@ class Taker:
         db: sqlite3.Connection, packets: Sequence[Packet]
     ) -> tuple[int, int, list[str], list[Packet]]:
         """Take in packets that no log vouches for; gives known, new, words about the refused, and those that come too early."""
-        known, new = 0, 0
+        known, new, forgot = 0, 0, False
         refused: list[str] = []
         early: list[Packet] = []
         for packet in sorted(packets, key=lambda each: (each.writer, each.seq)):
@@ -229,12 +246,15 @@ class Taker:
                 )
             elif packet.seq > head + 1:
                 early.append(packet)
-            elif append(db, packet, writer, 0, "")[0] is None:
+            elif (added := append(db, packet, writer, 0, "")).n is None:
                 wrong = "it does not follow the events before it"
                 refused.append(f"{_named(packet)}: {wrong}")
                 refuse(db, packet, wrong)
             else:
                 new += 1
+                forgot = forgot or added.forgot
+        if forgot:
+            index.tidy(db)
         return known, new, refused, early
 
 
@@ -244,28 +264,25 @@ def append(
     writer: _Writer | None,
     received_ms: int,
     role: str,
-) -> tuple[int | None, str, _Writer | None]:
-    """Add a packet without fault to its chain.
-
-    Gives its number (None if it does not follow), the damage of its body, and the writer as it is then.
-    """
+) -> Added:
+    """Add a packet without fault to its chain. Whoever added all calls `index.tidy` if one of them took a body away."""
     if writer is None:
         values = (packet.writer, packet.key, genesis(packet.writer), role)
         db.execute(statement("add_other_writer"), values)
         writer = writer_of(db, packet.writer)
     if writer is None or (packet.seq, packet.prev) != (writer.head_seq + 1, writer.head_hash):
-        return None, "", writer
+        return Added(None, "", writer)
     found = checked(packet, received_ms)
     whole = not found.body_damage or found.body_damage == "malformed" or not found.readable
     event = found.event
-    keep = whole and not redaction.is_redacted(db, event.hash)
-    nonce, body = (packet.nonce, packet.body) if keep else (None, None)
+    if not whole or redaction.is_redacted(db, event.header.kind, event.hash):
+        packet, event = replace(packet, nonce=None, body=None), replace(event, body={})
+    nonce, body = packet.nonce, packet.body
     n = write(db, writer.wid, event, nonce, body, received_ms=received_ms, readable=found.readable)
     target = redaction.target(event.header.kind, event.body)
-    if target is not None:
-        redaction.obey(db, target, event.hash)
+    forgot = target is not None and redaction.obey(db, target, event.hash)
     after = writer._replace(head_seq=packet.seq, head_hash=event.hash)
-    return n, found.body_damage, after
+    return Added(n, found.body_damage, after, forgot)
 
 
 def refuse(db: sqlite3.Connection, packet: Packet, why: str) -> None:

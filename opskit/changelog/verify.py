@@ -64,6 +64,9 @@ def _problems(connection: sqlite3.Connection, file: Path) -> Iterator[Problem]:
         yield from _chains(connection, cores if count >= LONG else None)
         yield from (each for each in heads if "public key" not in each.what)
         yield from _receipts(connection)
+    for writer, seq, digest, why in connection.execute(statement("all_unread")):
+        where = f"writer {writer.hex()[:12]}, event {seq} ({digest.hex()[:10]})"
+        yield Problem(where, f"this opskit cannot read it, and shows it as it stands: {why}")
         for where, what in attestation_problems(connection):
             yield Problem(where, what)
         found_there = begun.result() if begun else index_faults(file)

@@ -52,7 +52,7 @@ FILTERS = {
     "20 hosts": ("-H", "web[0001-0020]"),
     "rare words": ("--grep", "zebra17*"),
     "words": ("--grep", "cart"),
-    "all": ("-s", "shop", "--actor", "w1", "--outcome", "done", "-H", "web0003"),
+    "all": ("-s", "shop", "--actor", "w1", "--outcome", "done", "-H", "web[0001-0020]"),
 }
 FINDS_NONE = ("nobody", "never")
 

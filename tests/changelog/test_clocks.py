@@ -79,6 +79,9 @@ def test_a_clock_that_an_upstream_corrected_leaves_no_trace_in_the_order(
     for number in range(3):
         for laptop in team:
             said.append(f"{laptop.name} {number}")
+            laptop.shares(
+                upstream
+            )  # what was seen stands before what is written then, to the millisecond
             laptop.notes(said[-1])
             laptop.shares(upstream)
     converge(team, upstream)
@@ -149,3 +152,73 @@ def test_a_measurement_is_forgotten_when_somebody_sets_the_clock() -> None:
     assert not measured.holds("another boot")
     assert not clocks.Offset(3 * DAY, 5, "boot", clocks.since_boot() - 3 * DAY).holds("boot")
     assert not clocks.Offset(400, 5, "boot", clocks.since_boot()).is_off
+
+
+def test_one_note_by_a_fast_clock_takes_nobody_elses_place_afterwards(tmp_path: Path) -> None:
+    patch, upstream = pytest.MonkeyPatch(), Memory()
+    ana, ben = (Laptop(tmp_path, name, 0, patch) for name in ("ana", "ben"))
+    for laptop in (ana, ben):
+        laptop.shares(upstream)
+    ben.off_ms = 3 * DAY
+    ben.notes("on a plane, three days fast")
+    ben.off_ms = 0
+    said = ["on a plane, three days fast"]
+    for number in range(4):
+        for laptop in (ben, ana):
+            said.append(f"{laptop.name} {number}, by a clock that is right")
+            laptop.shares(upstream)
+            laptop.notes(said[-1])
+            laptop.shares(upstream)
+    converge((ana, ben), upstream)
+    assert ana.reads() == ben.reads() == said[::-1]
+    with Changelog(ana.file) as changelog:
+        first = changelog.notes()[-1]
+        assert abs(first.at.timestamp() - REAL() / 1e9) < 60, "not later than it was received"
+        assert changelog.verify() == []
+    assert "on a plane" not in str(ana.reads(Filter(since=datetime.now(UTC) + timedelta(days=1))))
+
+
+def test_what_was_written_offline_by_a_fast_clock_stays_in_its_order(tmp_path: Path) -> None:
+    patch, upstream = pytest.MonkeyPatch(), Memory()
+    fast, other = Laptop(tmp_path, "fast", 9 * DAY, patch), Laptop(tmp_path, "other", 0, patch)
+    for number in range(30):
+        fast.notes(f"{number}")
+    converge((fast, other), upstream)
+    assert other.reads() == fast.reads() == [f"{number}" for number in reversed(range(30))]
+
+
+@pytest.mark.parametrize("year", [-4000, 1970, 2101, 290_000])
+def test_an_upstream_with_an_absurd_clock_is_not_believed_and_stops_nothing(
+    tmp_path: Path, year: int
+) -> None:
+    laptop, upstream = Laptop(tmp_path, "ana", 0, pytest.MonkeyPatch()), Memory()
+    upstream.clock = round((year - 1970) * 365.2425 * DAY) or 1
+    with Changelog(laptop.file, actor="ana") as changelog:
+        assert "not believed" in shared(laptop.file, upstream).warnings[0]
+        event = changelog.append("note", {"text": "x"})
+        assert event.header.clock == {}
+        assert abs(event.header.hlc / 65536 - REAL() / 1e6) < 60_000
+
+
+def test_an_upstream_may_not_send_a_clock_years_ahead_but_set_one_back() -> None:
+    now = 1_800_000_000_000
+    assert clocks.is_believable(now, now + 3 * DAY)
+    assert not clocks.is_believable(now, now + 50 * 365 * DAY)
+    assert clocks.is_believable(now, now - 5 * 365 * DAY)
+    assert clocks.is_believable(now + 400 * 365 * DAY, now)
+    assert clocks.is_believable(0, now), "a laptop whose battery was empty"
+
+
+@pytest.mark.parametrize("seconds", [-62_167_219_200, 0, 4_500_000_000, 9_000_000_000_000])
+def test_a_machine_with_an_absurd_clock_still_writes(
+    changelog: Changelog, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    before = changelog.append("note", {"text": "by a clock that is right"})
+    monkeypatch.setattr(time, "time_ns", lambda: seconds * 10**9)
+    for text in ("one", "two"):
+        changelog.append("note", {"text": text})
+    monkeypatch.undo()
+    last = changelog.append("note", {"text": "last"})
+    assert last.header.hlc > before.header.hlc
+    assert changelog.notes()[0].text == "last"
+    assert changelog.verify() == []

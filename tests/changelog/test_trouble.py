@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -157,8 +158,8 @@ def test_mount_points_are_read_on_both_systems(monkeypatch: pytest.MonkeyPatch) 
         "//ann@nas/home on /Volumes/home dir (smbfs, nodev, nosuid, mounted by ann)\n"
         "nas:/vol on /mnt/nas (nfs)\n"
     )
-    run = files.subprocess.CompletedProcess([], 0, stdout=said)
-    monkeypatch.setattr(files.subprocess, "run", lambda *_, **__: run)
+    run = subprocess.CompletedProcess([], 0, stdout=said)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: run)
     assert files._bsd_mounts() == [
         ("/", "apfs"),
         ("/Volumes/home dir", "smbfs"),

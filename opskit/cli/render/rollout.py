@@ -24,6 +24,7 @@ KNOWN_KINDS = {
 }
 OUTPUT_LINES = 20
 SHOWN_EVENTS = 8
+MENTIONED_CLOCK_S = 60
 
 
 def show(record: RolloutRecord, now: datetime) -> None:
@@ -47,6 +48,7 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     took = "" if record.ms is None else f", took {text.duration(record.ms / 1000)}"
     yield "rollout", record.id
     yield "when", f"{local(record.at)} ({text.ago(record.at, now)}){took}"
+    yield "clock", _clock(record)
     yield "who", record.actor + (f", on {record.machine}" if record.machine else "")
     yield "signed", _signed(record)
     yield "where", record.environment
@@ -65,6 +67,15 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     yield "events", f"{kinds}, and {more} more" if more > 0 else kinds
     for doubt in record.doubts:
         yield "doubt", doubt
+
+
+def _clock(record: RolloutRecord) -> str:
+    """Give how wrong the clock was of whoever began the rollout; nothing for less than a minute, which happens."""
+    off = abs(record.fast_ms) / 1000
+    if off < MENTIONED_CLOCK_S:
+        return ""
+    how = "fast" if record.fast_ms > 0 else "slow"
+    return f"the clock there was {text.duration(off)} {how}; the time shown is set right"
 
 
 def _signed(record: RolloutRecord) -> str:

@@ -1,0 +1,33 @@
+"""The page of one rollout."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.changelog import Changelog
+from opskit.cli.render import rollout
+from tests.changelog.writing import whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("fast_ms", "said"),
+    [(3 * DAY, "3 d fast"), (-3 * DAY, "3 d slow"), (3652 * DAY, "3652 d fast"), (5_000, ""), (0, "")],
+)  # fmt: skip
+def test_a_wrong_clock_is_told_on_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fast_ms: int, said: str
+) -> None:
+    with Changelog(tmp_path / "acme" / "changelog.db", actor="ann") as changelog:
+        record = changelog.rollout(whole(changelog))
+    rollout.show(dataclasses.replace(record, fast_ms=fast_ms), datetime.now(UTC))
+    printed = capsys.readouterr().out
+    assert ("the clock there was" in printed) is bool(said)
+    assert said in printed
