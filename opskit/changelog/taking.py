@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from opskit.changelog import index, redaction
-from opskit.changelog.checking import checked, fault, faults_of
-from opskit.changelog.event import genesis
+from opskit.changelog import index
+from opskit.changelog.adding import Writer, append, named, now_ms, refuse, writer_of
+from opskit.changelog.checking import fault, faults_of
 from opskit.changelog.sql import statement
-from opskit.changelog.store import write
 from opskit.errors import UpstreamLiesError
 
 if TYPE_CHECKING:
@@ -35,26 +33,6 @@ class Received:
     swapped: list[str] = field(default_factory=list)
 
 
-class _Writer(NamedTuple):
-    wid: int
-    key: bytes
-    head_seq: int
-    head_hash: bytes
-
-
-class Added(NamedTuple):
-    """What came of adding a packet to its chain.
-
-    The event's number (None: it does not follow), the damage of its body, its writer as it is then, and whether it took
-    another's body away.
-    """
-
-    n: int | None
-    damage: str
-    writer: _Writer | None
-    forgot: bool = False
-
-
 class Taker:
     """Takes in one page of a log. Signatures are checked before the database is locked for it."""
 
@@ -71,7 +49,7 @@ class Taker:
         self._gapless = gapless
         self._faults = faults_of(page) if faults is None else faults
         self._received = Received()
-        self._writers: dict[bytes, _Writer | None] = {}
+        self._writers: dict[bytes, Writer | None] = {}
         self._shared: dict[int, tuple[int, str]] = {}
         self._evidence = False
         self._forgot = False
@@ -91,7 +69,7 @@ class Taker:
             db.execute(statement("add_role"), (role, wid))
         last = self._page[-1].receipt
         db.execute(statement("move_log"), (last.pos, last.hash, last.chain, self._log))
-        values = (self._log, last.pos, last.hash, last.chain, _now())
+        values = (self._log, last.pos, last.hash, last.chain, now_ms())
         db.execute(statement("add_receipt"), values)
         return self._received
 
@@ -145,7 +123,7 @@ class Taker:
         self,
         db: sqlite3.Connection,
         arrival: Arrival,
-        writer: _Writer | None,
+        writer: Writer | None,
         held: tuple[int, bytes] | None,
         wrong: str,
     ) -> None:
@@ -163,7 +141,7 @@ class Taker:
         if held is not None and not wrong:
             self.keep_fork(db, packet)
             self._place_elsewhere(db, arrival)
-            self._received.forks += [] if told else [_named(packet)]
+            self._received.forks += [] if told else [named(packet)]
             return
         n = None if wrong else self._append(db, packet, writer, arrival)
         if n is not None:
@@ -184,17 +162,17 @@ class Taker:
         self._received.missing.append(arrival.receipt.pos)
 
     def _append(
-        self, db: sqlite3.Connection, packet: Packet, writer: _Writer | None, arrival: Arrival
+        self, db: sqlite3.Connection, packet: Packet, writer: Writer | None, arrival: Arrival
     ) -> int | None:
         receipt = arrival.receipt
         added = append(db, packet, writer, receipt.received_ms, receipt.role)
         self._writers[arrival.writer] = added.writer
         self._forgot = self._forgot or added.forgot
         if added.damage == "altered":
-            self._received.swapped.append(_named(packet))
+            self._received.swapped.append(named(packet))
         return added.n
 
-    def _writer(self, db: sqlite3.Connection, writer: bytes) -> _Writer | None:
+    def _writer(self, db: sqlite3.Connection, writer: bytes) -> Writer | None:
         """Give a writer as it stands amid this page."""
         if writer not in self._writers:
             self._writers[writer] = writer_of(db, writer)
@@ -213,12 +191,12 @@ class Taker:
 
     def _refuse(self, db: sqlite3.Connection, packet: Packet, why: str) -> None:
         refuse(db, packet, why)
-        self._received.refused.append(f"{_named(packet)}: {why}")
+        self._received.refused.append(f"{named(packet)}: {why}")
 
     @staticmethod
     def keep_fork(db: sqlite3.Connection, packet: Packet) -> None:
         """Keep the other event of a place that is taken, and remember that its writer has two chains."""
-        values = (packet.hash, packet.writer, packet.seq, packet.to_json(), _now())
+        values = (packet.hash, packet.writer, packet.seq, packet.to_json(), now_ms())
         db.execute(statement("add_fork"), values)
         db.execute(statement("mark_forked"), (packet.writer,))
 
@@ -237,18 +215,16 @@ class Taker:
             if held is not None and held[1] == packet.hash:
                 known += 1
             elif wrong := fault(packet):
-                refused.append(f"{_named(packet)}: {wrong}")
+                refused.append(f"{named(packet)}: {wrong}")
                 refuse(db, packet, wrong)
             elif held is not None:
                 Taker.keep_fork(db, packet)
-                refused.append(
-                    f"{_named(packet)}: another event has its place here; both are kept"
-                )
+                refused.append(f"{named(packet)}: another event has its place here; both are kept")
             elif packet.seq > head + 1:
                 early.append(packet)
             elif (added := append(db, packet, writer, 0, "")).n is None:
                 wrong = "it does not follow the events before it"
-                refused.append(f"{_named(packet)}: {wrong}")
+                refused.append(f"{named(packet)}: {wrong}")
                 refuse(db, packet, wrong)
             else:
                 new += 1
@@ -258,57 +234,8 @@ class Taker:
         return known, new, refused, early
 
 
-def append(
-    db: sqlite3.Connection,
-    packet: Packet,
-    writer: _Writer | None,
-    received_ms: int,
-    role: str,
-) -> Added:
-    """Add a packet without fault to its chain. Whoever added all calls `index.tidy` if one of them took a body away."""
-    if writer is None:
-        values = (packet.writer, packet.key, genesis(packet.writer), role)
-        db.execute(statement("add_other_writer"), values)
-        writer = writer_of(db, packet.writer)
-    if writer is None or (packet.seq, packet.prev) != (writer.head_seq + 1, writer.head_hash):
-        return Added(None, "", writer)
-    found = checked(packet, received_ms)
-    whole = not found.body_damage or found.body_damage == "malformed" or not found.readable
-    event = found.event
-    if not whole or redaction.is_redacted(db, event.header.kind, event.hash):
-        packet, event = replace(packet, nonce=None, body=None), replace(event, body={})
-    nonce, body = packet.nonce, packet.body
-    n = write(db, writer.wid, event, nonce, body, received_ms=received_ms, readable=found.readable)
-    target = redaction.target(event.header.kind, event.body)
-    forgot = target is not None and redaction.obey(db, target, event.hash)
-    after = writer._replace(head_seq=packet.seq, head_hash=event.hash)
-    return Added(n, found.body_damage, after, forgot)
-
-
-def refuse(db: sqlite3.Connection, packet: Packet, why: str) -> None:
-    """Keep a packet that is no true part of a chain, as evidence."""
-    values = (packet.hash, packet.writer, packet.seq, why, packet.to_json(), _now())
-    db.execute(statement("add_refused"), values)
-
-
-def writer_of(db: sqlite3.Connection, writer: bytes) -> _Writer | None:
-    """Give a writer's row, None for one that is not here."""
-    row = db.execute(statement("writer_of"), (writer,)).fetchone()
-    return _Writer(*row) if row else None
-
-
-def _event_at(
-    db: sqlite3.Connection, writer: _Writer | None, seq: int
-) -> tuple[int, bytes] | None:
+def _event_at(db: sqlite3.Connection, writer: Writer | None, seq: int) -> tuple[int, bytes] | None:
     if writer is None or seq > writer.head_seq:
         return None
     row = db.execute(statement("event_at"), (writer.wid, seq)).fetchone()
     return (row[0], row[1]) if row else None
-
-
-def _named(packet: Packet) -> str:
-    return f"event {packet.seq} ({packet.hash.hex()[:10]}) of writer {packet.writer.hex()[:12]}"
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

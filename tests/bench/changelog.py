@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opskit.changelog import Changelog
+from opskit.changelog.adding import append as take
+from opskit.changelog.adding import writer_of
 from opskit.changelog.canonical import encode
 from opskit.changelog.event import Header, genesis, sealed
 from opskit.changelog.packet import Packet
 from opskit.changelog.signing import is_signed, writer_key
-from opskit.changelog.taking import append as take
-from opskit.changelog.taking import writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
