@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.light import Light
+from tests.support.pgbouncer import PASSWORD, pooler
 from tests.support.postgres import Server, server
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def light(tmp_path: Path, hosts: Hosts) -> Iterator[Light]:
 class Team:
     def __init__(self, light: Light, *lines: str) -> None:
         self.light = light
+        self.env: dict[str, str] = {}
         self.use(*lines)
 
     def use(self, *lines: str) -> None:
@@ -42,6 +44,7 @@ class Team:
 
     def does(self, who: str, *words: object, expect: int | None = 0):  # type: ignore[no-untyped-def]
         env = {"OPSKIT_STATE_DIR": str(self.light.folder.parent / who), "OPSKIT_ACTOR": who}
+        env |= self.env
         return self.light.opskit(*words, env=env, expect=expect)
 
     def log(self, who: str, *words: str) -> list[tuple[str, str]]:
@@ -93,6 +96,30 @@ def test_every_way_to_the_database_leads_there(light: Light, postgres: Server, w
     assert team.log("ben") == [("ana", "here")]
     rows = postgres.sql("SELECT count(*) FROM opskit.event", database="ways")
     assert rows == [(1,)]
+
+
+def test_a_team_syncs_through_a_pooler_with_passwords_from_the_usual_place(
+    light: Light, postgres: Server
+) -> None:
+    admin = postgres.new_database("pooled")
+    for who in ("ina", "bert"):
+        postgres.role(who)
+    with pooler(postgres, "ina", "bert") as pooled:
+        addresses = {who: pooled.url(who, "pooled", password="") for who in ("ina", "bert")}
+        passwords = light.folder.parent / "pgpass"
+        passwords.write_text(f"127.0.0.1:{pooled.port}:pooled:*:{PASSWORD}\n")
+        passwords.chmod(0o600)
+        team = Team(light, f'upstream = "{addresses["ina"]}"')
+        team.env = {"PGPASSFILE": str(passwords)}
+        team.does("ina", "changelog", "init", "--as", admin)
+        postgres.sql("GRANT opskit_write TO ina, bert", database="pooled")
+        for number in range(3):
+            team.use(f'upstream = "{addresses["ina"]}"')
+            team.does("ina", "note", f"of ina's, {number}")
+            team.use(f'upstream = "{addresses["bert"]}"')
+            assert team.log("bert")[0] == ("ina", f"of ina's, {number}")
+        team.does("bert", "deploy", "shop", "v1", "-y", "-m", "through the pooler")
+        assert team.log("ina")[0] == ("bert", "through the pooler")
 
 
 def test_an_engineers_role_may_push_and_no_more(light: Light, postgres: Server) -> None:

@@ -22,6 +22,11 @@ REFUSALS = (
         "refuses the password of {who}",
         "correct it in ~/.pgpass or PGPASSWORD",
     ),
+    (
+        r"SASL authentication failed",  # PgBouncer, which says the same of a role that it does not know
+        "refuses the password, or the role",
+        "correct it in ~/.pgpass or PGPASSWORD; a pooler must know the role, too",
+    ),
     (r"no password supplied", "asks for a password", "put it into ~/.pgpass or PGPASSWORD"),
     (
         r'(?:role|user) "(?P<who>[^"]*)" does not exist',
@@ -53,6 +58,16 @@ REFUSALS = (
         "and this machine do not agree on encryption: {said}",
         "see sslmode and sslrootcert in PostgreSQL's manual; both can stand in the address",
     ),
+    (
+        r"unsupported startup parameter: (?P<who>.*)",
+        "is a pooler that takes no {who} in the address",
+        "leave it out, or its administrator adds it to ignore_startup_parameters",
+    ),
+    (
+        r"server login has been failing|cannot connect to server|server_login_retry",
+        "is a pooler that does not get into its server: {said}",
+        "does the server behind it run, and let this role in?",
+    ),
     (r"[Cc]onnection refused", "refuses connections", "does the server run, and at this port?"),
     (r"No such file or directory", "is not there: {said}", "does the server run on this machine?"),
     (r"timeout expired|timed out", "does not answer", "is it reachable from here?"),
@@ -61,7 +76,11 @@ REFUSALS = (
         "cannot be found: this machine does not know the name",
         "is the name right, and this machine online?",
     ),
-    (r"too many (clients|connections)|remaining connection slots", "has too many clients", ""),
+    (
+        r"too many (clients|connections)|remaining connection slots|no more connections allowed",
+        "has too many clients",
+        "",
+    ),
     (r"is starting up|shutting down|recovery mode", "is just starting or stopping", "try again"),
     (
         r"server closed the connection|connection.*(lost|closed|reset)|Broken pipe",
