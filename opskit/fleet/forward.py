@@ -1,4 +1,4 @@
-"""A port that is reached from a host, brought to this machine as a Unix socket that only this user can open."""
+"""A port that is reached from a host, brought to this machine: as a Unix socket that only this user can open, or as a port."""
 
 from __future__ import annotations
 
@@ -27,20 +27,23 @@ ENDING = 2.0  # seconds that a connection's threads get to end
 
 @contextlib.contextmanager
 def forward(
-    remote: Remote, address: str, port: int, *, timeout: float = 10.0
+    remote: Remote, address: str, port: int, *, timeout: float = 10.0, tcp: bool = False
 ) -> Iterator[tuple[str, int]]:
     """Give (folder, number) of a socket `.s.PGSQL.<number>` for the block; each connection to it goes to `address:port`.
 
+    With `tcp` it is ("127.0.0.1", port) instead, for TLS, which libpq does by TCP only; that port is open to whoever else is
+    on this machine.
+
     The first one is opened at once, so that a host that forwards nothing, or a port where nobody listens, is a HostError
     here and not a mystery later. If a later one fails, or the way breaks, that HostError takes the place of whatever
-    ends the block because of it. The folder is private to this user.
+    ends the block because of it.
     """
     first = tunnel.open_channel(remote.line(), address, port, timeout)
     served = _Served(remote, (address, port), timeout, first)
     try:
-        with _private_folder() as folder:
-            served.listen(folder / f".s.PGSQL.{POSTGRES}")
-            yield str(folder), POSTGRES
+        with _loopback() if tcp else _private_socket() as (listener, way):
+            served.listen(listener)
+            yield way
     except Exception as error:
         problem = served.problem()
         if problem is None or isinstance(error, HostError):
@@ -48,6 +51,33 @@ def forward(
         raise problem from error
     finally:
         served.close()
+
+
+@contextlib.contextmanager
+def _loopback() -> Iterator[tuple[socket.socket, tuple[str, int]]]:
+    """Give what listens on a free port, and where that is."""
+    with _ended(socket.create_server(("127.0.0.1", 0))) as listener:
+        yield listener, ("127.0.0.1", listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _private_socket() -> Iterator[tuple[socket.socket, tuple[str, int]]]:
+    """Give what listens on a socket of this user's, and where that is."""
+    with _private_folder() as folder, _ended(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(folder / f".s.PGSQL.{POSTGRES}"))
+        listener.listen()
+        yield listener, (str(folder), POSTGRES)
+
+
+@contextlib.contextmanager
+def _ended(listener: socket.socket) -> Iterator[socket.socket]:
+    """End a listener after the block, and with it the thread that waits on it."""
+    with listener:
+        try:
+            yield listener
+        finally:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager
@@ -72,18 +102,15 @@ class _Served:
         self._target = target
         self._timeout = timeout
         self._first = first
-        self._listener = socket.socket(socket.AF_UNIX)
         self._lock = threading.Lock()
         self._open: set[Any] = {first}
         self._threads: list[threading.Thread] = []
         self._refused: HostError | None = None
         self._closed = False
 
-    def listen(self, path: Path) -> None:
-        """Serve on a socket at `path`, from a thread of its own."""
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._start(self._accept)
+    def listen(self, listener: socket.socket) -> None:
+        """Serve who connects there, from a thread of its own."""
+        self._start(self._accept, listener)
 
     def problem(self) -> HostError | None:
         """Give what went wrong on the way, if something did."""
@@ -94,22 +121,19 @@ class _Served:
         return self._refused
 
     def close(self) -> None:
-        """End the listener and all connections."""
+        """End all connections."""
         with self._lock:
             self._closed = True
             ends, self._open = self._open, set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
         for end in ends:
             self._end(end)
         for thread in self._threads:
             thread.join(ENDING)
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
                 self._start(self._carry, connection)
 
     def _carry(self, connection: socket.socket) -> None:

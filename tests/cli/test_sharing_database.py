@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.light import Light
 from tests.support.pgbouncer import PASSWORD, pooler
 from tests.support.postgres import Server, server
@@ -149,3 +151,50 @@ def test_the_file_of_an_ssh_host_is_an_upstream_for_which_nothing_is_installed(
     team.does("ben", "note", "and back")
     assert team.log("ana") == [("ben", "and back"), ("ana", "by ssh")]
     assert light.hosts.folder("web01").joinpath("shared", "log").is_file()
+
+
+@pytest.fixture
+def encrypted(postgres: Server, tmp_path: Path) -> Iterator[Authority]:
+    """An authority that certified the database for the name localhost."""
+    authority = Authority.made(tmp_path / "authority")
+    postgres.encrypt(*authority.certify("DNS:localhost"))
+    yield authority
+    postgres.encrypt_no_more()
+
+
+@pytest.mark.parametrize("way", ["directly", "through an ssh host"])
+def test_a_database_that_is_not_known_by_its_certificate_is_told_nothing(
+    light: Light, postgres: Server, encrypted: Authority, way: str
+) -> None:
+    admin = postgres.new_database("known")
+    postgres.role("tess")
+    via = ['via = "web01"'] if way == "through an ssh host" else []
+    base = f"postgresql://tess@localhost:{postgres.port}/known?sslmode=verify-full&sslrootcert="
+    team = Team(light, f'upstream = "{base}{encrypted.certificate}"', *via)
+    team.does("tess", "changelog", "init", "--as", admin)
+    postgres.sql("GRANT opskit_write TO tess", database="known")
+    with only_over_tls(postgres, "tess"):
+        team.does("tess", "note", "to whom we know")
+        assert team.log("udo") == [("tess", "to whom we know")]
+        stranger = Authority.made(encrypted.folder / "stranger")
+        team.use(f'upstream = "{base}{stranger.certificate}"', *via)
+        said = team.does("tess", "note", "to a stranger")
+        assert "is not known by its certificate" in said.stderr
+        failed = team.does("tess", "changelog", "sync", "--json", expect=1).json["error"]
+        assert failed["kind"] == "upstream"
+        assert "sslrootcert" in failed["hint"]
+    assert postgres.sql("SELECT count(*) FROM opskit.event", database="known") == [(1,)]
+
+
+@contextlib.contextmanager
+def only_over_tls(postgres: Server, role: str) -> Iterator[None]:
+    """Let a role in only over TLS for the block, by whichever way it comes."""
+    rules = postgres.data / "pg_hba.conf"
+    before = rules.read_text()
+    rules.write_text(
+        f"hostssl all {role} 127.0.0.1/32 trust\nhost all {role} all reject\n{before}"
+    )
+    postgres.sql("SELECT pg_reload_conf()")
+    yield
+    rules.write_text(before)
+    postgres.sql("SELECT pg_reload_conf()")

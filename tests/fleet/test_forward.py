@@ -112,6 +112,17 @@ def test_only_this_user_can_get_at_it_and_nothing_is_left(remote: Remote) -> Non
     until(lambda: "forward" not in {each.name for each in threading.enumerate()})
 
 
+def test_for_tls_it_is_a_port_of_loopback_and_nothing_is_left(remote: Remote) -> None:
+    with echo() as (port, _), forward(remote, "127.0.0.1", port, tcp=True) as way:
+        assert way[0] == "127.0.0.1"
+        for number in range(3):
+            with socket.create_connection(way, timeout=10) as connection:
+                assert say(connection, b"%d" % number * 300_000) == b"%d" % number * 300_000
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(way, timeout=10)
+    until(lambda: "forward" not in {each.name for each in threading.enumerate()})
+
+
 def test_a_server_that_hangs_up_is_heard_of(remote: Remote) -> None:
     with echo() as (port, served), forward(remote, "127.0.0.1", port) as way:
         with dial(way) as connection:

@@ -9,6 +9,8 @@ import os
 import shutil
 import signal
 import socket
+import ssl
+import struct
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -128,6 +130,21 @@ class Server:
         copy.rename(self.data)
         self.start()
 
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """Use TLS with this certificate, from the next connection on."""
+        for file, name in ((certificate, "server.crt"), (key, "server.key")):
+            shutil.copy(file, self.data / name)
+            (self.data / name).chmod(0o600)
+            if as_nobody():
+                shutil.chown(self.data / name, "nobody")
+        self._set_and_reload("ALTER SYSTEM SET ssl = on")
+        until(lambda: shown_certificate(self.port) == certificate.read_text(), what="TLS")
+
+    def encrypt_no_more(self) -> None:
+        """Offer no TLS, from the next connection on."""
+        self._set_and_reload("ALTER SYSTEM RESET ssl")
+        until(lambda: shown_certificate(self.port) == "", what="no TLS")
+
     def sql(
         self,
         command: str,
@@ -168,6 +185,10 @@ class Server:
             return False
         return True
 
+    def _set_and_reload(self, command: str) -> None:
+        self.sql(command, database="postgres")
+        self.sql("SELECT pg_reload_conf()", database="postgres")
+
     def _signal(self, which: signal.Signals) -> None:
         assert self.process is not None
         for pid in (self.process.pid, *descendants(self.process.pid)):
@@ -194,6 +215,19 @@ def server() -> Iterator[Server]:
             made.kill()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def shown_certificate(port: int) -> str:
+    """Give the certificate that a server shows to whoever connects, "" if it offers no TLS."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        plain.sendall(struct.pack("!II", 8, 80877103))  # PostgreSQL's SSLRequest
+        if plain.recv(1) != b"S":
+            return ""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with context.wrap_socket(plain) as encrypted:
+            return ssl.DER_cert_to_PEM_cert(encrypted.getpeercert(binary_form=True) or b"")
 
 
 def free_port() -> int:

@@ -54,7 +54,7 @@ def test_each_way_to_be_wrong_about_the_database_has_its_words(postgres: Server)
         postgres.url("zoe"): ("knows no role zoe", "CREATE ROLE zoe LOGIN"),
         postgres.url("opskit_write"): ("does not let opskit_write log in", "ALTER ROLE"),
         postgres.url("nora"): ("permission denied for schema opskit", "GRANT opskit_write TO nora;"),
-        postgres.url("ana") + "?sslmode=require": ("encryption", "sslmode"),
+        postgres.url("ana") + "?sslmode=require": ("offers no TLS", "sslmode"),
         postgres.url("ana", "postgres"): ("is not prepared", "opskit changelog init"),
         f"postgresql://ana@127.0.0.1:{free_port()}/opskit": ("refuses connections", "does the server run"),
         "postgresql://ana@/opskit?host=/nowhere": ("is not there", "does the server run"),
@@ -82,7 +82,10 @@ def test_a_wrong_password_is_said_and_not_shown(
 
 def test_who_is_let_in_nowhere_is_told_what_the_server_says(guarded: Server) -> None:
     guarded.role("mallory")
-    assert "pg_hba.conf" in failing(guarded.url("mallory")).what
+    error = failing(guarded.url("mallory"))
+    assert 'lets nobody in this way: host "127.0.0.1", user "mallory"' in error.what
+    assert "sslmode=require" in error.hint
+    assert "pg_hba.conf" in error.hint
 
 
 def test_a_password_is_found_where_libpq_finds_it_through_a_tunnel_too(guarded: Server) -> None:

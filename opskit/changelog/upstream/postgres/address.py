@@ -55,6 +55,17 @@ def read_address(url: str, host: str | None = None, port: int | None = None) -> 
     return Address(name, given)
 
 
+def demands_tls(url: str) -> bool:
+    """Tell whether an address, or PGSSLMODE, wants TLS or nothing; raises UpstreamError.
+
+    libpq does TLS by TCP only: through a Unix socket it leaves it out and does not say so.
+    """
+    given = read_address(url).parameters
+    mode = given.get("sslmode") or os.environ.get("PGSSLMODE", "")
+    root = given.get("sslrootcert") or os.environ.get("PGSSLROOTCERT", "")
+    return mode in ("require", "verify-ca", "verify-full") or root == "system"
+
+
 def _through(given: Mapping[str, Any], host: str, port: int | None) -> dict[str, Any]:
     """Give the parameters that lead through a tunnel instead of directly."""
     found: dict[str, Any] = {"port": port} if port else {}

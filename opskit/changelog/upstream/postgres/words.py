@@ -49,9 +49,29 @@ REFUSALS = (
         "an administrator runs: GRANT CONNECT ON DATABASE {who} TO <role>;",
     ),
     (
-        r"no pg_hba\.conf entry for (?P<who>.*)",
+        r"pg_hba\.conf .*for (?P<who>.*, (?:no encryption|SSL off))",
+        "lets nobody in this way: {who}",
+        "does it demand TLS? Put ?sslmode=require into the address; or an administrator adds it to pg_hba.conf",
+    ),
+    (
+        r"pg_hba\.conf .*for (?P<who>.*)",
         "lets nobody in this way: {who}",
         "an administrator adds it to pg_hba.conf; or go through a host with `via`",
+    ),
+    (
+        r'certificate for "(?P<who>[^"]*)".* does not match host name',
+        'shows a certificate for "{who}", not for the name in the address',
+        "upstream must name it as its certificate does; or is somebody else there?",
+    ),
+    (
+        r"certificate verify failed",
+        "is not known by its certificate",
+        "sslrootcert must be the certificate of its authority; or is somebody else there?",
+    ),
+    (
+        r"does not support SSL",
+        "offers no TLS",
+        "sslmode in the address demands it; its administrator turns it on: ALTER SYSTEM SET ssl = on;",
     ),
     (
         r"certificate|SSL|TLS|(?<!post)gssapi",
