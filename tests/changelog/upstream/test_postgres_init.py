@@ -66,22 +66,37 @@ def test_two_at_once_on_a_new_server_are_one() -> None:
         assert sum(" is ready: " in line for line in said) == 2
 
 
-def test_an_administrator_who_is_no_superuser_will_do_and_keeps_no_way_in(
-    postgres: Server,
+def test_an_administrator_who_is_no_superuser_will_do_and_keeps_no_way_in() -> None:
+    with server() as new:
+        url = new.role("boss", options="CREATEROLE")
+        new.sql("GRANT CREATE ON DATABASE opskit TO boss")
+        assert " is ready: " in prepare(url)[0]
+        owners = """
+            SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'opskit'::regnamespace
+            UNION SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE pronamespace = 'opskit'::regnamespace
+            UNION SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'opskit'
+        """
+        assert new.sql(owners) == [("opskit_owner",)]
+        assert "was ready already" in prepare(url)[0]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            new.sql("SET ROLE opskit_owner", role="boss")
+
+
+@pytest.mark.parametrize("granted", ["", " WITH ADMIN OPTION"])
+@pytest.mark.parametrize("options", ["CREATEROLE", ""])
+def test_an_administrator_needs_a_grant_of_roles_that_another_made(
+    postgres: Server, options: str, granted: str
 ) -> None:
     postgres.new_database("managed")
-    postgres.role("boss", options="CREATEROLE")
-    postgres.sql('GRANT CREATE ON DATABASE "managed" TO boss', database="managed")
-    assert " is ready: " in prepare(postgres.url("boss", "managed"))[0]
-    owners = """
-        SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'opskit'::regnamespace
-        UNION SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE pronamespace = 'opskit'::regnamespace
-        UNION SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'opskit'
-    """
-    assert postgres.sql(owners, database="managed") == [("opskit_owner",)]
-    assert "was ready already" in prepare(postgres.url("boss", "managed"))[0]
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        postgres.sql("SET ROLE opskit_owner", role="boss", database="managed")
+    who = f"boss {options} {granted}".replace(" ", "_").lower()
+    url = postgres.role(who, options=options).replace("/opskit", "/managed")
+    postgres.sql(f'GRANT CREATE ON DATABASE "managed" TO "{who}"')
+    if not options or postgres.version >= 16:
+        with pytest.raises(UpstreamError, match="ADMIN OPTION of opskit_owner, opskit_read"):
+            prepare(url)
+        postgres.sql(f'GRANT opskit_owner, opskit_read TO "{who}"{granted}')
+    assert " is ready: " in prepare(url)[0]
+    assert "was ready already" in prepare(url)[0]
     postgres.sql('DROP DATABASE "managed"')
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMATS: tuple[tuple[str, ...], ...] = (("schema.sql", "push.sql"),)
 NEWEST = len(FORMATS)
 OLDEST_SERVER = 130000
-# From here on, who made a role is a member of it that may not act as it.
+# From here on, CREATEROLE is about the roles that one made oneself, which one may lend to oneself.
 ROLES_ARE_LENT = 160000
 ROLES = {"opskit_owner", "opskit_read", "opskit_write", "opskit_relay"}
 LIMIT_S = 60.0
@@ -36,6 +36,8 @@ class _Found(NamedTuple):
     may_make_roles: bool
     roles: list[str]
     everybody_connects: bool
+    is_owner: bool | None
+    not_to_lend: list[str]
 
 
 def setup(
@@ -71,9 +73,7 @@ def _prepare(raw: psycopg.Connection[Any], found: _Found) -> int:
         if was >= NEWEST:
             return was
         raw.execute(_script("roles.sql"))
-        borrowed = not found.is_superuser and (
-            found.server >= ROLES_ARE_LENT or not _row(raw, "may_act_as_owner")[0]
-        )
+        borrowed = not found.is_superuser and not _row(raw, "may_act_as_owner")[0]
         if borrowed:
             raw.execute("GRANT opskit_owner, opskit_read TO CURRENT_USER")
         if was == 0:
@@ -115,14 +115,24 @@ def _demand_fit(name: str, found: _Found, was: int) -> None:
             f"{name} has a schema opskit already, which opskit did not make",
             hint="take another database",
         )
-    lacks = [] if found.may_create else [f"CREATE on the database {found.database}"]
-    if not found.may_make_roles and not ROLES.issubset(found.roles):
-        lacks.append("CREATEROLE")
-    if lacks:
+    if lacks := _lacks(found):
         raise UpstreamError(
             f"{found.role} may not prepare {name}: it lacks {' and '.join(lacks)}",
             hint="opskit changelog init --as postgresql://<administrator>@...",
         )
+
+
+def _lacks(found: _Found) -> list[str]:
+    """Give what the role lacks to prepare the database, as an administrator grants it."""
+    lacks = [] if found.may_create else [f"CREATE on the database {found.database}"]
+    if not found.may_make_roles and not ROLES.issubset(found.roles):
+        lacks.append("CREATEROLE")
+    lends_any = found.may_make_roles and found.server < ROLES_ARE_LENT
+    if found.not_to_lend and not found.is_owner and not lends_any:
+        lacks.append(
+            f"the ADMIN OPTION of {', '.join(found.not_to_lend)}, which another role made"
+        )
+    return lacks
 
 
 def _next(found: _Found) -> list[str]:

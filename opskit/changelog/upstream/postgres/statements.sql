@@ -45,7 +45,11 @@ SELECT current_user, current_database(), to_regnamespace('opskit') IS NOT NULL, 
     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
     (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user),
     ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'opskit\_%%'),
-    has_database_privilege('public', current_database(), 'CONNECT')
+    has_database_privilege('public', current_database(), 'CONNECT'),
+    (SELECT pg_has_role(current_user, oid, CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)
+        FROM pg_roles WHERE rolname = 'opskit_owner'),
+    ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname IN ('opskit_owner', 'opskit_read')
+        AND NOT pg_has_role(current_user, oid, 'MEMBER WITH ADMIN OPTION') ORDER BY 1)
 
 -- name: wait_for_others
 SELECT pg_advisory_xact_lock(hashtext('opskit changelog init'))
@@ -57,4 +61,5 @@ SELECT max(version) FROM opskit.format
 SELECT (SELECT max(version) FROM opskit.format), log_id, pos FROM opskit.head
 
 -- name: may_act_as_owner
-SELECT pg_has_role(current_user, 'opskit_owner', 'MEMBER')
+SELECT pg_has_role(current_user, 'opskit_owner',
+    CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)
