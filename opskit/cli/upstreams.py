@@ -86,15 +86,15 @@ def _way_to_database(config: Config, url: str) -> Iterator[tuple[str | None, int
     if not via:
         yield None, None
         return
-    from opskit.changelog.upstream.postgres import demands_tls
+    from opskit.changelog.upstream.postgres import demands_tls, far_end
     from opskit.fleet import open_host
     from opskit.fleet.forward import forward
 
-    parts, tcp = urlsplit(url), demands_tls(url)
+    host, port = far_end(url)
     with (
         open_host(config, via) as bastion,
         _in_words(via),
-        forward(bastion, parts.hostname or "localhost", parts.port or 5432, tcp=tcp) as way,
+        forward(bastion, host, port, tcp=demands_tls(url)) as way,
     ):
         yield way
 

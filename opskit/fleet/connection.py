@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,9 @@ MACS = (
 
 WINDOW = 2 * 1024 * 1024
 
+SOCKET = "direct-streamlocal@openssh.com"
+"""The kind of channel that leads to a Unix socket: OpenSSH's PROTOCOL, section 2.4."""
+
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
@@ -70,6 +74,7 @@ class Transport(paramiko.Transport):
     def __init__(self, wire: Wire) -> None:
         super().__init__(wire, packetizer_class=Packets, default_window_size=WINDOW)  # type: ignore[arg-type]  # a Wire has all that is asked of a socket
         self.wire = wire
+        self._wanted = threading.local()
 
     @property
     def alive(self) -> bool:
@@ -82,7 +87,24 @@ class Transport(paramiko.Transport):
         message.add_byte(cMSG_GLOBAL_REQUEST)
         message.add_string("keepalive@openssh.com")
         message.add_boolean(True)  # noqa: FBT003 - "want reply", in paramiko's words
-        self._send_user_message(message)  # type: ignore[attr-defined]  # protected, not in the stubs; a test holds it
+        self._send_user_message(message)
+
+    def open_socket(self, path: str, *, timeout: float) -> paramiko.Channel:
+        """Give a channel to a Unix socket of the host; raises as `open_channel` does, which knows no such kind."""
+        self._wanted.path = path
+        try:
+            return self.open_channel(SOCKET, timeout=timeout)
+        finally:
+            del self._wanted.path
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        """Send a message; the one with which this thread asks for a socket says which."""
+        path = getattr(self._wanted, "path", None)
+        if path is not None:
+            data.add_string(path)
+            data.add_string("")  # reserved, as is the number
+            data.add_int(0)
+        super()._send_user_message(data)  # type: ignore[misc]  # protected, not in the stubs; a test holds it
 
     def _log(self, _level: int, msg: Any, *_args: object) -> None:
         if isinstance(msg, str) and msg.startswith("Disconnect (code"):

@@ -1,4 +1,4 @@
-"""A port that is reached from a host, brought to this machine: as a Unix socket that only this user can open, or as a port."""
+"""A port or socket that is reached from a host, brought to this machine: as a Unix socket that only this user can open, or as a port."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import socket
 import tempfile
 import threading
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from opskit.errors import ConnectionLostError, HostError
+from opskit.errors import ConnectionLostError, HostError, HostUnfitError
 from opskit.fleet import problems, tunnel
+from opskit.fleet.command import Command
 from opskit.fleet.session import leave
 
 if TYPE_CHECKING:
@@ -31,14 +33,14 @@ def forward(
 ) -> Iterator[tuple[str, int]]:
     """Give (folder, number) of a socket `.s.PGSQL.<number>` for the block; each connection to it goes to `address:port`.
 
-    With `tcp` it is ("127.0.0.1", port) instead, for TLS, which libpq does by TCP only; that port is open to whoever else is
+    An `address` that is a path is a Unix socket of the host itself, and has no port. With `tcp` it is ("127.0.0.1", port) instead, for TLS, which libpq does by TCP only; that port is open to whoever else is
     on this machine.
 
     The first one is opened at once, so that a host that forwards nothing, or a port where nobody listens, is a HostError
     here and not a mystery later. If a later one fails, or the way breaks, that HostError takes the place of whatever
     ends the block because of it.
     """
-    first = tunnel.open_channel(remote.line(), address, port, timeout)
+    first = _first(remote, address, port, timeout)
     served = _Served(remote, (address, port), timeout, first)
     try:
         with _loopback() if tcp else _private_socket() as (listener, way):
@@ -51,6 +53,26 @@ def forward(
         raise problem from error
     finally:
         served.close()
+
+
+def _first(remote: Remote, address: str, port: int, timeout: float) -> Any:
+    """Give the first channel. sshd says the same of every socket to which it opens none: a command finds out more."""
+    try:
+        return tunnel.open_channel(remote.line(), address, port, timeout)
+    except ConnectionLostError:
+        raise
+    except HostError:
+        if not address.startswith("/"):
+            raise
+        there = remote.execute(Command(f"test -S {quote(address)}", timeout=timeout)).ok
+    if there:
+        what = f"sshd there opens no connection to the socket {address}"
+        hint = (
+            "allow it (AllowStreamLocalForwarding, AllowTcpForwarding); may you open the socket?"
+        )
+        raise HostUnfitError(remote.name, what, hint=hint)
+    hint = "does its server run there, and are folder and port right?"
+    raise HostError(remote.name, f"there is no socket {address}", hint=hint)
 
 
 @contextlib.contextmanager

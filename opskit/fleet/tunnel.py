@@ -179,12 +179,15 @@ def _channel(line: Line, running: Running, address: str, port: int, end: float) 
 
 
 def open_channel(line: Line, address: str, port: int, timeout: float) -> Any:
-    """Give an open channel from the host to `address`; raises HostError, HostUnfitError."""
+    """Give an open channel from the host to `address`, or to the Unix socket of that path; raises HostError, HostUnfitError."""
     from paramiko import ChannelException, SSHException
 
-    host, where = line.host.name, f"{address}:{port}"
+    is_socket = address.startswith("/")
+    host, where = line.host.name, address if is_socket else f"{address}:{port}"
     try:
         with line.guard.limit(timeout + line.channel_timeout, line.transport.wire.expire):
+            if is_socket:
+                return line.transport.open_socket(address, timeout=timeout)
             return line.transport.open_channel(
                 "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
             )

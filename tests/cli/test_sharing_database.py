@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.certificates import Authority
+from tests.support.hosts import sshd
 from tests.support.light import Light
 from tests.support.pgbouncer import PASSWORD, pooler
 from tests.support.postgres import Server, server
@@ -85,12 +86,16 @@ def test_two_people_see_each_others_rollout_in_the_next_command_and_a_third_read
         team.does(who, "changelog", "verify")
 
 
-@pytest.mark.parametrize("way", ["directly", "by a socket", "through an ssh host"])
+@pytest.mark.parametrize(
+    "way", ["directly", "by a socket", "through an ssh host", "by a socket of an ssh host"]
+)
 def test_every_way_to_the_database_leads_there(light: Light, postgres: Server, way: str) -> None:
     postgres.new_database("ways")
-    urls = {"by a socket": postgres.socket_url(database="ways")}
-    lines = [f'upstream = "{urls.get(way, postgres.url(database="ways"))}"']
-    if way == "through an ssh host":
+    by_socket, by_port = postgres.socket_url(database="ways"), postgres.url(database="ways")
+    lines = [f'upstream = "{by_socket if "socket" in way else by_port}"']
+    if "ssh host" in way:
+        if "socket" in way and sshd() is None:
+            pytest.skip("OpenSSH's sshd is not installed")
         lines.append('via = "web01"')
     team = Team(light, *lines)
     team.does("ana", "changelog", "init")
@@ -122,6 +127,15 @@ def test_a_team_syncs_through_a_pooler_with_passwords_from_the_usual_place(
             assert team.log("bert")[0] == ("ina", f"of ina's, {number}")
         team.does("bert", "deploy", "shop", "v1", "-y", "-m", "through the pooler")
         assert team.log("ina")[0] == ("bert", "through the pooler")
+
+
+def test_a_socket_that_is_not_on_the_ssh_host_is_an_upstream_that_is_down(light: Light) -> None:
+    team = Team(light, 'upstream = "postgresql:///opskit?host=/nowhere"', 'via = "web01"')
+    said = team.does("ana", "note", "nobody hears it yet").stderr
+    assert "web01, on the way to the changelog: there is no socket /nowhere/.s.PGSQL.5432" in said
+    error = team.does("ana", "changelog", "sync", "--json", expect=1).json["error"]
+    assert error["kind"] == "upstream"
+    assert "does its server run there" in error["hint"]
 
 
 def test_an_engineers_role_may_push_and_no_more(light: Light, postgres: Server) -> None:

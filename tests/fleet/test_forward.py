@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import stat
+import struct
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from opskit.errors import ConfigError, ConnectionLostError, HostError, HostUnfit
 from opskit.fleet import open_host
 from opskit.fleet.command import Command
 from opskit.fleet.forward import forward
+from opskit.fleet.tunnel import open_channel
 from tests.fleet.opening import fleet_of, host_of
 from tests.support.hosts import free_port
 from tests.support.postgres import server
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from opskit.fleet.remote import Remote
     from tests.support.hosts import Hosts
+    from tests.support.postgres import Server
 
 
 CLOSED = "the server closed the connection unexpectedly"
@@ -149,6 +153,64 @@ def test_a_host_that_forwards_nothing_says_what_decides(openssh_hosts: Hosts) ->
         assert "AllowTcpForwarding" in caught.value.hint
 
 
+def test_a_socket_of_the_host_is_reached_on_several_connections(openssh_hosts: Hosts) -> None:
+    import psycopg
+
+    with (
+        server() as database,
+        fleet_of(host_of(openssh_hosts, "web01")) as fleet,
+        forward(fleet.remote("web01"), socket_of(database), 0) as (folder, port),
+    ):
+        url = database.url()
+        connections = [psycopg.connect(url, host=folder, port=port) for _ in range(3)]
+        for connection in connections:
+            with connection:
+                row = connection.execute("SELECT repeat('x', 1000000)").fetchone()
+                assert row == ("x" * 1_000_000,)
+        with ThreadPoolExecutor(8) as pool:  # of sockets and of ports, all asked for at once
+            remote = fleet.remote("web01")
+            asked = [(socket_of(database), 0), ("127.0.0.1", database.port)] * 8
+            opened = list(pool.map(lambda one: open_channel(remote.line(), *one, 10.0), asked))
+        for channel in opened:
+            channel.sendall(struct.pack("!II", 8, 80877103))  # "TLS?"
+            assert channel.recv(1) == b"N"
+            channel.close()
+        assert remote.execute(Command("echo the connection is free")).ok
+
+
+def test_a_socket_that_is_not_there_is_named(any_hosts: Hosts) -> None:
+    with fleet_of(host_of(any_hosts, "web01")) as fleet:
+        way = forward(fleet.remote("web01"), "/nowhere/it's/.s.PGSQL.5432", 0)
+        with pytest.raises(HostError, match=r"no socket /nowhere/it's/\.s\.PGSQL\.5432") as caught:
+            way.__enter__()
+        assert "does its server run there" in caught.value.hint
+
+
+@pytest.mark.parametrize("option", ["AllowStreamLocalForwarding", "AllowTcpForwarding"])
+def test_a_host_that_forwards_to_no_socket_says_what_decides(
+    openssh_hosts: Hosts, tmp_path: Path, option: str
+) -> None:
+    openssh_hosts.odd("shut", **{option: "no"})
+    with fleet_of(host_of(openssh_hosts, "shut")) as fleet, socket.socket(socket.AF_UNIX) as there:
+        there.bind(str(tmp_path / "socket"))
+        there.listen()
+        way = forward(fleet.remote("shut"), str(tmp_path / "socket"), 0)
+        with pytest.raises(HostUnfitError, match="no connection to the socket") as caught:
+            way.__enter__()
+        assert option in caught.value.hint
+
+
+def test_a_server_that_knows_no_sockets_is_no_riddle(demo_hosts: Hosts, tmp_path: Path) -> None:
+    with (
+        fleet_of(host_of(demo_hosts, "web01")) as fleet,
+        socket.socket(socket.AF_UNIX) as there,
+    ):
+        there.bind(str(tmp_path / "socket"))
+        there.listen()
+        with pytest.raises(HostUnfitError, match="no connection to the socket"):
+            forward(fleet.remote("web01"), str(tmp_path / "socket"), 0).__enter__()
+
+
 def test_what_fails_later_takes_the_place_of_the_error_that_it_led_to(remote: Remote) -> None:
     def work() -> None:
         with echo() as (port, _), forward(remote, "127.0.0.1", port) as way:
@@ -215,6 +277,11 @@ def test_one_host_is_opened_by_its_ssh_name(hosts: Hosts) -> None:
         assert (remote.host.user, remote.host.keys) == ("somebody", (machine.key,))
     with pytest.raises(ConfigError, match="is no host"):
         open_host(config, "no host").__enter__()
+
+
+def socket_of(database: Server) -> str:
+    """Give the path of a database's Unix socket."""
+    return f"{database.folder}/.s.PGSQL.{database.port}"
 
 
 @contextlib.contextmanager

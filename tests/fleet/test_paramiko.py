@@ -37,6 +37,9 @@ def test_the_methods_that_we_replace_are_still_called_that() -> None:
         "msg",
     ]
     assert "data" in inspect.signature(paramiko.Transport._send_user_message).parameters
+    opening = inspect.getsource(paramiko.Transport.open_channel)
+    assert opening.count("self._send_user_message(m)") == 1, "what asks for a socket is put to it"
+    assert "streamlocal" not in opening, "it can be left to paramiko now"
     assert "conn" in inspect.signature(AgentSSH._connect).parameters
     assert "msg" in inspect.signature(AgentSSH._send_message).parameters
     assert "event" in inspect.signature(BufferedPipe.set_event).parameters

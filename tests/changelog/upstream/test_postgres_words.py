@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.changelog.upstream.postgres import Postgres
-from opskit.changelog.upstream.postgres.address import password_of, read_address
+from opskit.changelog.upstream.postgres.address import (
+    demands_tls,
+    far_end,
+    password_of,
+    read_address,
+)
 from opskit.errors import UpstreamError
 from tests.changelog.upstream.chains import Chain, opened
 from tests.support.postgres import free_port
@@ -116,6 +121,28 @@ def test_the_name_of_an_upstream_holds_no_secret() -> None:
     address = read_address("postgres://ana:secret@db.example:6000/ops?sslmode=disable&password=x")
     assert address.name == "postgresql://ana@db.example:6000/ops"
     assert "secret" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    ("url", "end"),
+    {
+        "postgresql://ana@db.example.com/opskit": ("db.example.com", 5432),
+        "postgresql://db.example.com:6000/x": ("db.example.com", 6000),
+        "postgresql:///x?host=db&port=7": ("db", 7),
+        "postgresql:///x": ("localhost", 5432),
+        "postgresql://[::1]/x": ("::1", 5432),
+        "postgresql:///x?host=/run/postgresql": ("/run/postgresql/.s.PGSQL.5432", 0),
+        "postgresql://%2Frun%2Fpg:6/x?sslmode=require": ("/run/pg/.s.PGSQL.6", 0),
+    }.items(),
+)
+def test_a_host_before_the_database_is_told_where_it_is(url: str, end: tuple[str, int]) -> None:
+    assert far_end(url) == end
+    assert not demands_tls(url), "libpq does no TLS through a Unix socket, whatever sslmode says"
+
+
+def test_several_servers_are_not_reached_through_one_host() -> None:
+    with pytest.raises(UpstreamError, match="names no single port"):
+        far_end("postgresql://one:1,two:2/x")
 
 
 def test_a_copy_that_can_only_be_read_says_so(postgres: Server) -> None:

@@ -55,12 +55,27 @@ def read_address(url: str, host: str | None = None, port: int | None = None) -> 
     return Address(name, given)
 
 
+def far_end(url: str) -> tuple[str, int]:
+    """Give (host, port) of the server as the host before it sees it, or (path, 0) of its Unix socket; raises UpstreamError."""
+    address = read_address(url)
+    host = str(address.parameters.get("host") or "localhost")
+    try:
+        port = int(address.parameters.get("port") or 5432)
+    except ValueError:
+        raise UpstreamError(
+            f"{address.name} names no single port", hint="through a host, there is one way only"
+        ) from None
+    return (f"{host}/.s.PGSQL.{port}", 0) if host.startswith("/") else (host, port)
+
+
 def demands_tls(url: str) -> bool:
     """Tell whether an address, or PGSSLMODE, wants TLS or nothing; raises UpstreamError.
 
     libpq does TLS by TCP only: through a Unix socket it leaves it out and does not say so.
     """
     given = read_address(url).parameters
+    if str(given.get("host")).startswith("/"):
+        return False
     mode = given.get("sslmode") or os.environ.get("PGSSLMODE", "")
     root = given.get("sslrootcert") or os.environ.get("PGSSLROOTCERT", "")
     return mode in ("require", "verify-ca", "verify-full") or root == "system"
