@@ -189,7 +189,18 @@ class _Bench:
         names = [name for name in said.output.splitlines() if said.code == 0 and name]
         matched = _MATCHED.search(said.errors)
         ordered = sorted(names, key=lambda name: any(sign in name for sign in "*?!"))
-        return ordered, int(matched[1]) if matched else None, _reason(said.errors)
+        reason = _reason(said.errors) or self._unreadable(said.errors)
+        return ordered, int(matched[1]) if matched else None, reason
+
+    def _unreadable(self, errors: str) -> str:
+        """Say which line names the key and counts for nobody, because ssh-keygen cannot read its options."""
+        bad = re.findall(r"signers:(\d+): bad options: (.*)", errors)
+        with contextlib.suppress(ValueError):
+            key = key_of(self._signature.read_text("ascii")).split()[1].encode()
+            for number, why in bad:
+                if key in self._lines[int(number) - 1]:
+                    return f"line {number} of the signers names its key and cannot be read: {why}"
+        return ""
 
     def _refused(self, principal: str, *, revoked: bool) -> str:
         """Give why a signature is not that of `principal`, "" if it is."""

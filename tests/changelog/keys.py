@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -36,6 +38,15 @@ class Keys:
         line = ["-s", str(authority), "-I", "id", "-n", principals, "-V", validity, f"{key}.pub"]
         run("ssh-keygen", "-q", *line)
         return key.with_name(f"{key.name}-cert.pub")
+
+
+def plug_in_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have OpenSSH's programs find the token; skips where there is none, unless this is CI."""
+    if not TOKEN.exists():
+        if os.environ.get("CI"):
+            pytest.fail("there is no token made of software here (Debian: openssh-tests)")
+        pytest.skip("there is no token made of software here (Debian: openssh-tests)")
+    monkeypatch.setenv("SSH_SK_PROVIDER", str(TOKEN))
 
 
 def line(key: Path) -> str:

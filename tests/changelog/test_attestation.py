@@ -15,7 +15,7 @@ from opskit.changelog.attestation import Statement, read_enrolment
 from opskit.changelog.enrolling import enroll, keep_enrolled
 from opskit.config.model import ChangelogSettings
 from opskit.errors import AttestationError
-from tests.changelog.keys import TOKEN, Keys, add, agent, line, run
+from tests.changelog.keys import Keys, add, agent, line, plug_in_token, run
 
 DAY = 86400
 
@@ -181,9 +181,7 @@ def test_a_token_is_announced_before_it_signs(
     keys: Keys,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if not TOKEN.exists():
-        pytest.skip("there is no token made of software here (Debian: openssh-tests)")
-    monkeypatch.setenv("SSH_SK_PROVIDER", str(TOKEN))
+    plug_in_token(monkeypatch)
     allow(settings, f"ann@x {line(keys.make('id_ed25519_sk', 'ed25519-sk'))}")
     told: list[str] = []
     assert keep_enrolled(changelog, settings, on_touch=told.append) == ""

@@ -12,7 +12,7 @@ from opskit.changelog import openssh
 from opskit.changelog.signers import Signers, read_signers
 from opskit.changelog.sshsig import NAMESPACE, damage, key_of, sign, verify
 from opskit.errors import AttestationError
-from tests.changelog.keys import TOKEN, Keys, add, agent, line, run
+from tests.changelog.keys import Keys, add, agent, line, plug_in_token, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,14 +222,24 @@ def test_without_ssh_keygen_it_is_said_so(keys: Keys, monkeypatch: pytest.Monkey
 
 
 def test_a_token_is_announced_and_signs(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not TOKEN.exists():
-        pytest.skip("there is no token made of software here (Debian: openssh-tests)")
-    monkeypatch.setenv("SSH_SK_PROVIDER", str(TOKEN))
+    plug_in_token(monkeypatch)
     for kind in ("ed25519-sk", "ecdsa-sk"):
         key, told = keys.make(kind, kind), list[str]()
         signature = sign(TEXT, key, on_touch=told.append)
         assert told == [str(key)]
         assert verify(TEXT, signature, signers(f"ann@x {line(key)}"), NOW).principal == "ann@x"
+
+
+def test_a_line_that_cannot_be_read_is_named_to_whose_key_stands_on_it(keys: Keys) -> None:
+    key, other = keys.make("id"), keys.make("other")
+    odd = f"ann@x verify-required {line(key)}"
+    found = verify(TEXT, sign(TEXT, key), signers("# us", odd), NOW)
+    assert found.reason.startswith("line 2 of the signers names its key and cannot be read")
+    assert verify(TEXT, sign(TEXT, other), signers(odd), NOW).reason.startswith("no line of")
+    assert (
+        verify(TEXT, sign(TEXT, other), signers(odd, f"ben@x {line(other)}"), NOW).principal
+        == "ben@x"
+    )
 
 
 def test_a_verdict_holds_from_one_date_of_the_file_to_the_next() -> None:

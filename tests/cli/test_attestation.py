@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.changelog import open_changelog
-from tests.changelog.keys import Keys, line
+from tests.changelog.keys import Keys, add, agent, line, plug_in_token
 from tests.changelog.writing import whole
 
 if TYPE_CHECKING:
@@ -195,3 +195,38 @@ def test_a_rollout_enrols_its_machine_first_and_goes_on_without(
     assert "attested" not in opskit(*exec_).stderr
     entries = opskit("log", "--json").json["data"]["entries"]
     assert [each["standing"] for each in entries] == ["attested", "unattested"]
+
+
+@pytest.mark.parametrize("kind", ["ed25519-sk", "ecdsa-sk"])
+def test_a_token_that_only_an_agent_reaches_vouches_and_others_verify_without_it(
+    opskit: Opskit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    folder = Path.home() / ".ssh"
+    folder.mkdir(mode=0o700)
+    with monkeypatch.context() as at_anns, agent(tmp_path) as socket:
+        plug_in_token(at_anns)
+        made = Keys(folder).make("id_token", kind)
+        add(socket, made)
+        made.rename(tmp_path / "elsewhere")  # the agent alone has it
+        (tmp_path / "allowed_signers").write_text(f"ann@example.com {line(made)}\n")
+        env = {"SSH_AUTH_SOCK": str(socket)}
+        asked = opskit("changelog", "enroll", env=env)
+        assert asked.stdout.startswith("ann@example.com signs for ")
+        assert "touch" in asked.stderr
+        opskit("note", "written with a token", env=env)
+    (note,) = opskit("log", "--json").json["data"]["entries"][:1]
+    assert (note["text"], note["standing"]) == ("written with a token", "attested")
+    assert "[unattested]" not in opskit("log").stdout
+    opskit("changelog", "verify")
+    (row,) = opskit("changelog", "writers", "--json").json["data"]["writers"]
+    assert (row["principal"], row["standing"]) == ("ann@example.com", "attested")
+
+
+@pytest.mark.parametrize("option", ["no-touch-required", "verify-required"])
+def test_an_option_that_only_authorized_keys_has_counts_for_nobody_and_the_line_is_named(
+    opskit: Opskit, key: Path, tmp_path: Path, option: str
+) -> None:
+    signers = tmp_path / "allowed_signers"
+    signers.write_text(f"# all of us\nann@example.com {option} {line(key)}\n")
+    said = opskit("changelog", "enroll", expect=1).stderr
+    assert "line 2 of the signers names its key and cannot be read: unknown key option" in said

@@ -11,7 +11,7 @@ from opskit.changelog import Changelog
 from opskit.changelog.enrolling import enroll, keep_enrolled, revoke
 from opskit.config.model import ChangelogSettings
 from opskit.rollout.doctor.signing import check_signing
-from tests.changelog.keys import TOKEN, Keys, line
+from tests.changelog.keys import Keys, line, plug_in_token
 
 if TYPE_CHECKING:
     from opskit.rollout.doctor.finding import Finding
@@ -103,10 +103,8 @@ def test_a_revoked_machine_is_bad_and_the_way_out_works(
 def test_a_token_is_not_asked_for_a_touch(
     settings: ChangelogSettings, changelog: Changelog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not TOKEN.exists():
-        pytest.skip("there is no token made of software here (Debian: openssh-tests)")
     with monkeypatch.context() as with_token:
-        with_token.setenv("SSH_SK_PROVIDER", str(TOKEN))
+        plug_in_token(with_token)
         allowed(settings, "ed25519-sk")
     assert only(settings, changelog).what.startswith("you may sign with SHA256:")
 
