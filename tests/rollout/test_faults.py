@@ -180,7 +180,7 @@ def test_a_service_path_that_cannot_be_written_is_said_at_once(light: Light) -> 
     assert light.live() == light.on_all("")
 
 
-SHELLS = ["/bin/tcsh", "/usr/bin/fish", "/bin/dash", "/bin/bash"]
+SHELLS = ["/bin/tcsh", "/usr/bin/fish", "/usr/bin/zsh", "/bin/dash", "/bin/bash"]
 
 
 @pytest.fixture
