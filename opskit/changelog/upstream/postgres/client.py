@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
 from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed, Receipt
 from opskit.changelog.sql import statement
+from opskit.changelog.upstream.postgres import answers
 from opskit.changelog.upstream.postgres.address import read_address
 from opskit.changelog.upstream.postgres.connecting import Connection, demand_driver
 from opskit.changelog.upstream.postgres.preparing import NEWEST
@@ -16,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 PAGES = (250, 8000)  # the fewest and the most places of one page
-BYTES_EACH = 1024  # of bodies, for each place that a page may have: more is a page of fewer places
+BYTES_EACH = 1536  # of headers and bodies, for each place that a page may have: more is a page of fewer places
 FAST, SLOW = (
     1.0,
     5.0,
 )  # seconds: a page that came faster is followed by a larger one, a slower one by a smaller
+KEY, HEADER, BODY = 7, 9, 12  # of the columns of a page
 PUSH_BYTES = 2 * 2**20
 ANSWER_S = 40.0  # for what may take its time; the server gives a push up after 30 s by itself
 
@@ -46,10 +50,11 @@ class Postgres:
     def greet(self, last: Receipt | None) -> Greeting:
         """Say which log this is, and whether `last` still stands there."""
         rows = self._ask("greet", (last.pos if last else None,), within=max(2.0, self._timeout))
-        if not rows or not isinstance(rows[0][0], int):
+        if not rows or rows[0][:1] == (None,):
             raise UpstreamError(
                 f"{self.name} is not prepared for the changelog", hint="opskit changelog init"
             )
+        answers.demand(self.name, rows[0], answers.GREETING, "no greeting of a changelog")
         version, log, pos, now_ms, digest, chain = rows[0]
         if version > NEWEST:
             raise UpstreamError(
@@ -73,14 +78,14 @@ class Postgres:
         while whole:
             limits = {"most": most, "most_bytes": most * BYTES_EACH}
             began = time.monotonic()
-            rows = self._ask("pull", {"after": after, **values, **limits})
+            rows = self._ask("pull", {"after": after, **values, **limits}, answers.page(**limits))
             if not rows:
                 return
             seconds = time.monotonic() - began
             page = [self._arrival(row) for row in rows]
             yield page
             after = page[-1].receipt.pos
-            size = sum(len(row[-1] or b"") for row in rows)
+            size = sum(len(each or b"") for row in rows for each in (row[HEADER], row[BODY]))
             whole = len(rows) == most or size >= limits["most_bytes"]
             most = _next(most, seconds)
 
@@ -89,6 +94,7 @@ class Postgres:
         rows = self._ask("fetch", (pos,))
         if not rows:
             raise UpstreamError(f"{self.name} has no event at place {pos}")
+        answers.demand(self.name, rows[0], answers.EVENT, f"what is no event at place {pos}")
         return Packet.of(rows[0])
 
     def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
@@ -125,36 +131,63 @@ class Postgres:
             *([getattr(packet, name) for packet in packets] for name in lists),
             role,
         )
-        with self._connection.asking(ANSWER_S) as raw, ClientCursor(raw) as cursor:
-            cursor.execute(_said("push"), values)
-            while cursor.nextset():
-                pass
-            row = cursor.fetchone()
-        if row is None:
+        with self._connection.asking(ANSWER_S) as raw, self._in_words():
+            message = ClientCursor(raw).mogrify(_said("push"), values)
+            row = answers.answer_to(raw, message.encode())
+        pushed = _pushed(row)
+        if pushed is None or not _can_be(pushed, first.seq, packets[-1].seq):
             raise UpstreamError(f"{self.name} does not say what became of a push")
-        return Pushed(str(row[0]), int(row[1]))
+        return pushed
 
-    def _ask(self, name: str, values: Any, *, within: float = ANSWER_S) -> list[tuple[Any, ...]]:
-        with self._connection.asking(within) as raw:
-            return raw.execute(_said(name), values, binary=True).fetchall()
+    def _ask(
+        self,
+        name: str,
+        values: Any,
+        limits: answers.Limits = answers.ONE,
+        *,
+        within: float = ANSWER_S,
+    ) -> list[tuple[Any, ...]]:
+        with self._connection.asking(within) as raw, self._in_words():
+            return list(answers.rows(raw, _said(name), values, limits))
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            hint = "is that database really the changelog's?"
+            what = f"{self.name} gives no proper answer: {str(error)[:60]}"
+            raise UpstreamError(what, hint=hint) from None
 
     def _arrival(self, row: Sequence[Any]) -> Arrival:
-        pos, digest, chain, received_ms, role, writer, seq, key, *rest = row
+        known = row[KEY : KEY + 1] == (None,)
+        shape = answers.KNOWN if known else answers.NEW
+        answers.demand(self.name, row, shape, "what is no event")
+        pos, digest, chain, received_ms, role, writer, seq, *rest = row
         receipt = Receipt(pos, digest, chain, received_ms, role)
-        packet = None if key is None else Packet.of((writer, key, seq, *rest))
-        shapes = (
-            (bytes, (digest, chain, writer)),
-            (int, (pos, received_ms, seq)),
-            (bytes, (key, *rest[:3]) if packet else ()),
-        )
-        if not all(isinstance(value, kind) for kind, values in shapes for value in values):
-            raise UpstreamError(f"{self.name} gives what is no event at place {pos}")
+        key, *more = rest
+        packet = None if known else Packet.of((writer, key, seq, *more))
         return Arrival(receipt, writer, seq, packet)
 
 
 def _said(name: str) -> Any:
     """Give one of our statements, as psycopg's types want it: not made of what somebody typed."""
     return statement(name, "upstream/postgres/statements.sql")
+
+
+def _pushed(row: Sequence[Any] | None) -> Pushed | None:
+    """Read what the push function answered; None if it is nothing that it would."""
+    found = re.fullmatch(
+        rb"(ok|gap|fork) (\d{1,16})", b" ".join(each or b"" for each in row or ())
+    )
+    return Pushed(found[1].decode(), int(found[2])) if found else None
+
+
+def _can_be(pushed: Pushed, first: int, last: int) -> bool:
+    """Tell whether the push function can have said that of events `first` to `last`."""
+    at = pushed.head_seq
+    found = {"ok": last <= at, "gap": at < first - 1, "fork": first - 2 <= at < last}
+    return found[pushed.status] and answers.number(at)
 
 
 def _next(most: int, seconds: float) -> int:

@@ -13,7 +13,7 @@ SELECT p.pos, p.hash, p.chain, (extract(epoch FROM p.received_at) * 1000)::bigin
     CASE WHEN p.is_new THEN p.header END, CASE WHEN p.is_new THEN p.signature END, p.nonce, p.body
 FROM (
     SELECT e.*, b.nonce, b.body,
-        sum(octet_length(b.body)) OVER (ORDER BY e.pos ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+        sum(octet_length(e.header) * e.is_new::int + coalesce(octet_length(b.body), 0)) OVER (ORDER BY e.pos ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
     FROM (
         SELECT e.*, e.seq > coalesce(k.seq, 0) AS is_new
         FROM (SELECT * FROM opskit.event WHERE pos > %(after)s::bigint ORDER BY pos LIMIT %(most)s) e
