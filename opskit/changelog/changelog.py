@@ -213,14 +213,16 @@ class Changelog:
             self._store = self._store or Store(self.file)
             return me(self._store)
 
-    def standings(self, ids: Iterable[str], settings: ChangelogSettings) -> Mapping[str, Standing]:
-        """Give the standing of events, by the ids that were asked for: the beginnings of their hashes.
+    def standings(
+        self, hashes: Iterable[str], settings: ChangelogSettings
+    ) -> Mapping[str, Standing]:
+        """Give the standing of events by their whole hashes (in hex): beginnings of two can be made to be the same.
 
         Those that are not here are left out. Files that cannot be read make nothing fail: nobody is attested then.
         """
         from opskit.changelog.judging import standings
 
-        return standings(self.file, self._ask, ids, settings)
+        return standings(self.file, self._ask, hashes, settings)
 
     def judged(
         self, entries: Iterable[E], settings: ChangelogSettings, *, whole: bool = False
@@ -232,7 +234,7 @@ class Changelog:
 
         asked = settings.allowed_signers is not None
         return judged(
-            entries, lambda ids: self.standings(ids, settings), is_asked=asked, whole=whole
+            entries, lambda events: self.standings(events, settings), is_asked=asked, whole=whole
         )
 
     def writers(self, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MOST_ENROLMENTS = 8  # of one writer that are looked at for one event, the newest before it
-ID_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,9 @@ class Revoked:
 
 @dataclass(slots=True)
 class Evidence:
-    """All that a `standing.Judge` needs; enrolments by writer, the newest first; forks: the first place with two events."""
+    """All that a `standing.Judge` needs: places by the hashes of events; enrolments by writer, the newest first; the
+    revocations on which those places depend, in their order; forks: the first place with two events.
+    """
 
     places: dict[str, Place] = field(default_factory=dict)
     enrolments: dict[str, list[Enrolled]] = field(default_factory=dict)
@@ -59,32 +60,53 @@ class Evidence:
 
 
 def gather(
-    connection: sqlite3.Connection, ids: Iterable[str], more: Iterable[Place] = ()
+    connection: sqlite3.Connection, hashes: Iterable[str], more: Iterable[Place] = ()
 ) -> Evidence:
-    """Read what is needed to judge the events of these ids, and events that could stand at `more` places."""
+    """Read what is needed to judge the events of these hashes (in hex), and events that could stand at `more` places."""
     found = Evidence()
-    for event in dict.fromkeys(ids):
+    for event in dict.fromkeys(hashes):
         _find(connection, event, found)
-    for signed, writer, seq, received, stored in connection.execute(statement("revocations")):
-        body, _ = read_body(stored)
-        if text(body, "writer"):
-            by = _place(signed, writer, seq, received)
-            last = number(body, "last_seq")
-            found.revocations.append(Revoked(text(body, "writer"), last, text(body, "why"), by))
+    asked = (*found.places.values(), *more)
+    found.revocations = _relevant(_revocations(connection), {place.writer for place in asked})
     for writer, seq in connection.execute(statement("first_forks")):
         found.forks[writer.hex()] = seq
-    places = (*found.places.values(), *(each.by for each in found.revocations), *more)
-    _add_enrolments(connection, found, places)
+    _add_enrolments(connection, found, (*asked, *(each.by for each in found.revocations)))
     return found
 
 
+def _revocations(connection: sqlite3.Connection) -> list[Revoked]:
+    """Read all revocations in their order: as a log received them, the one that was known here first; then, by their
+    clocks, what none has received. So a clock that lies brings nobody before what stands in a log.
+    """
+    found = []
+    for signed, writer, seq, received, stored in connection.execute(statement("revocations")):
+        body, _ = read_body(stored)
+        if whom := text(body, "writer"):
+            by = _place(signed, writer, seq, received)
+            found.append(Revoked(whom, number(body, "last_seq"), text(body, "why"), by))
+    return found
+
+
+def _relevant(revocations: list[Revoked], writers: set[str]) -> list[Revoked]:
+    """Give those about these writers, about whoever wrote those, and so on."""
+    about: dict[str, list[Revoked]] = {}
+    for each in revocations:
+        about.setdefault(each.writer, []).append(each)
+    known, waiting = set(writers), list(writers)
+    while waiting:
+        by = {each.by.writer for each in about.get(waiting.pop(), ())} - known
+        known |= by
+        waiting += by
+    return [each for each in revocations if each.writer in known]
+
+
 def _find(connection: sqlite3.Connection, event: str, found: Evidence) -> None:
-    """Read the place of the event whose hash starts so; two that start alike are judged as the second."""
+    """Read the place of the event of that hash."""
     try:
-        low, high = (bytes.fromhex(event.ljust(64, digit)) for digit in "0f")
+        digest = bytes.fromhex(event)
     except ValueError:
         return
-    for row in connection.execute(statement("judged"), (low, high)):
+    if row := connection.execute(statement("judged"), (digest,)).fetchone():
         found.places[event] = _place(*row)
 
 

@@ -107,6 +107,7 @@ def note(event: Event) -> NoteEntry:
     """Make the record of a note."""
     return NoteEntry(
         id=event.id,
+        hash=event.hash.hex(),
         at=moment(event.at_ms),
         actor=event.header.actor,
         text=text(event.body, "text"),

@@ -83,10 +83,10 @@ def me(store: Store) -> Me:
 
 
 def standings(
-    file: Path, ask: Ask, ids: Iterable[str], settings: ChangelogSettings
+    file: Path, ask: Ask, hashes: Iterable[str], settings: ChangelogSettings
 ) -> Mapping[str, Standing]:
-    """Give the standing of events by the beginnings of their hashes, which are left out if they are not here."""
-    evidence = ask(lambda db: gather(db, ids)) or Evidence()
+    """Give the standing of events by their hashes (in hex), which are left out if they are not here."""
+    evidence = ask(lambda db: gather(db, hashes)) or Evidence()
     verdicts, trouble = _verdicts(file, settings)
     try:
         return Judge(evidence, verdicts, trouble).standings()
@@ -101,22 +101,22 @@ def judged(
     is_asked: bool,
     whole: bool,
 ) -> tuple[E, ...]:
-    """Give entries with their standing; `look` gives that of events by their ids.
+    """Give entries with their standing; `look` gives that of events by their hashes.
 
     Without `is_asked` (no allowed_signers) only what is revoked or forked is told. `whole` looks at all events of a rollout.
     """
     found = tuple(entries)
-    ids = [event for entry in found for event in _ids(entry, whole=whole)]
+    hashes = [event for entry in found for event in _hashes(entry, whole=whole)]
     told = {
         event: standing
-        for event, standing in look(ids).items()
+        for event, standing in look(hashes).items()
         if is_asked or standing.state in (REVOKED, FORKED)
     }
     return tuple(_with_standing(entry, told, whole=whole) for entry in found)
 
 
 def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
-    first, *others = _ids(entry, whole=whole)
+    first, *others = _hashes(entry, whole=whole)
     standing = told.get(first, Standing(""))
     found = replace(
         entry,
@@ -126,21 +126,22 @@ def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
     )
     if not isinstance(found, RolloutRecord):
         return found
-    kinds = {event.id: event.header.kind for event in found.events}
+    names = {event.hash.hex(): f"{event.header.kind} {event.id}" for event in found.events}
     doubts = [
-        f"{kinds[event]} {event} is {told[event].state}: {told[event].reason}"
+        f"{names[event]} is {told[event].state}: {told[event].reason}"
         for event in others
         if event in told and told[event].state != ATTESTED
     ]
     return replace(found, doubts=tuple(doubts))
 
 
-def _ids(entry: Entry, *, whole: bool) -> list[str]:
-    """Give the ids of the events to look at, the one that began the entry first."""
+def _hashes(entry: Entry, *, whole: bool) -> list[str]:
+    """Give the hashes of the events to look at, the one that began the entry first."""
     if not isinstance(entry, RolloutRecord):
-        return [entry.id]
+        return [entry.hash]
     first = next((e for e in entry.events if e.header.kind == STARTED), entry.events[0])
-    return [first.id, *(e.id for e in entry.events if whole and e is not first)]
+    others = [e for e in entry.events if whole and e is not first]
+    return [event.hash.hex() for event in (first, *others)]
 
 
 def writers(file: Path, ask: Ask, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:

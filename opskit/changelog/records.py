@@ -135,6 +135,7 @@ class NoteEntry:
     """What somebody wrote down; `rollout` if it is about one. Standing, principal and doubt as of a RolloutRecord."""
 
     id: str
+    hash: str
     at: datetime
     actor: str
     text: str
@@ -158,6 +159,11 @@ class OtherEntry:
     standing: str = ""
     principal: str = ""
     doubt: str = ""
+
+    @property
+    def hash(self) -> str:
+        """The whole hash of the event, in hex."""
+        return self.event.hash.hex()
 
 
 @dataclass(frozen=True, slots=True)

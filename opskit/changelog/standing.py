@@ -8,7 +8,8 @@ if its writer has two chains from there on, and *unattested* in every other case
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import bisect
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.changelog.attestation import read_enrolment
@@ -16,7 +17,7 @@ from opskit.changelog.signers import in_words
 from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterable
 
     from opskit.changelog.attestation import Enrolment
     from opskit.changelog.evidence import Enrolled, Evidence, Place, Revoked
@@ -46,6 +47,25 @@ class Voucher:
     reason: str = ""
 
 
+@dataclass(slots=True)
+class Limits:
+    """Revocations that count, in their order, by the writer that each is about; only those that go further than all before."""
+
+    revocations: dict[str, list[Revoked]] = field(default_factory=dict)
+
+    def add(self, revocation: Revoked) -> None:
+        """Add the next one."""
+        before = self.revocations.setdefault(revocation.writer, [])
+        if not before or revocation.last_seq < before[-1].last_seq:
+            before.append(revocation)
+
+    def on(self, place: Place) -> Revoked | None:
+        """Give the first that revokes what stands at a place, None if none does."""
+        about = self.revocations.get(place.writer, [])
+        first = bisect.bisect_right(about, -place.seq, key=lambda each: -each.last_seq)
+        return about[first] if first < len(about) else None
+
+
 class Judge:
     """Judges events by the evidence; `verdicts` is None where no file of allowed signers is configured."""
 
@@ -54,16 +74,16 @@ class Judge:
         self._verdicts = verdicts
         self._trouble = trouble or "no allowed_signers are configured"
         self._vouchers: dict[Place, Voucher] = {}
-        self._honoured: list[Revoked] | None = None
+        self._honoured: Limits | None = None
 
     def standings(self) -> dict[str, Standing]:
-        """Give the standing of each event that was asked for, by its id."""
+        """Give the standing of each event that was asked for, by its hash."""
         return {event: self.standing(place) for event, place in self._evidence.places.items()}
 
     def standing(self, place: Place) -> Standing:
         """Give the standing of the event at a place."""
         voucher = self.voucher(place)
-        if revoked := self._revoked(place, self._revocations()):
+        if revoked := self._limits().on(place):
             who = self.voucher(revoked.by).principal
             reason = f"its writer was revoked{f' by {who}' if who else ''}: {revoked.why}"
             return Standing(REVOKED, voucher.principal, reason)
@@ -116,35 +136,46 @@ class Judge:
         first = self._evidence.forks.get(place.writer)
         return first is not None and place.seq >= first
 
-    def _revocations(self) -> list[Revoked]:
+    def _limits(self) -> Limits:
         if self._honoured is None:
             self._honoured = self._find_honoured()
         return self._honoured
 
-    def _find_honoured(self) -> list[Revoked]:
+    def _find_honoured(self) -> Limits:
         """Give the revocations that count: attested ones (if that can be told) that no other one revokes.
 
-        They are taken in the changelog's order, so that of two writers that revoke each other the first one wins. One that falls
+        They are taken in their order, so that of two writers that revoke each other the first one wins. One that falls
         to a later revocation is taken out, and with it all that followed from it.
         """
         waiting = [each for each in self._evidence.revocations if self._may_revoke(each)]
-        fallen: list[Revoked] = []
         while True:
+            limits = Limits()
             honoured: list[Revoked] = []
-            for each in (each for each in waiting if each not in fallen):
-                if not self._revoked(each.by, honoured):
+            for each in waiting:
+                if not limits.on(each.by):
+                    limits.add(each)
                     honoured.append(each)
-            falling = [e for e in honoured if self._revoked(e.by, [h for h in honoured if h != e])]
+            falling = _falling(honoured)
             if not falling:
-                return honoured
-            fallen += falling
+                return limits
+            waiting = [each for each in waiting if each not in falling]
 
     def _may_revoke(self, revocation: Revoked) -> bool:
         if self._is_forked(revocation.by):
             return False
         return self._verdicts is None or bool(self.voucher(revocation.by).principal)
 
-    @staticmethod
-    def _revoked(place: Place, by: Collection[Revoked]) -> Revoked | None:
-        hits = (each for each in by if each.writer == place.writer and place.seq > each.last_seq)
-        return next(hits, None)
+
+def _falling(honoured: Iterable[Revoked]) -> set[Revoked]:
+    """Give those that another one of them revokes."""
+    last: dict[str, list[int]] = {}
+    for each in honoured:
+        last.setdefault(each.writer, []).append(each.last_seq)
+    for numbers in last.values():
+        numbers.sort()
+    return {
+        each
+        for each in honoured
+        if bisect.bisect_left(last.get(each.by.writer, []), each.by.seq)
+        > (each.writer == each.by.writer and each.last_seq < each.by.seq)
+    }

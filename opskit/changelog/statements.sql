@@ -331,7 +331,7 @@ SELECT n, kind FROM event WHERE hash = ?
 -- name: judged
 SELECT e.header, w.writer, e.seq, (SELECT min(received_ms) FROM place WHERE n = e.n AND received_ms > 0)
 FROM event e JOIN writer w USING (wid)
-WHERE e.hash >= ? AND e.hash <= ?
+WHERE e.hash = ?
 
 -- name: enrolments
 SELECT e.seq, b.body
@@ -345,11 +345,18 @@ FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
 WHERE e.kind = 'writer.enrolled'
 ORDER BY w.writer, e.seq
 
+-- In the order of the logs, the one that was read here first before the others; what no log has received comes last, by a clock
+-- that never goes back within a chain.
 -- name: revocations
+WITH known (log, rank) AS (SELECT log, min(rowid) FROM receipt GROUP BY log),
+    received (n, rank, pos) AS (
+        SELECT p.n, min(coalesce(k.rank, 0)), p.pos FROM place p LEFT JOIN known k USING (log)
+        WHERE p.n IN (SELECT n FROM event WHERE kind = 'writer.revoked') GROUP BY p.n)
 SELECT e.header, w.writer, e.seq, (SELECT min(received_ms) FROM place WHERE n = e.n AND received_ms > 0), b.body
-FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
+FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n) LEFT JOIN received r USING (n)
 WHERE e.kind = 'writer.revoked'
-ORDER BY e.hlc, w.writer, e.seq
+ORDER BY r.n IS NULL, r.rank, r.pos,
+    iif(r.n IS NULL, (SELECT max(hlc) FROM event WHERE wid = e.wid AND seq <= e.seq), 0), w.writer, e.seq
 
 -- name: first_forks
 SELECT writer, min(seq) FROM fork GROUP BY writer

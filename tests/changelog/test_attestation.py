@@ -47,7 +47,7 @@ def allow(settings: ChangelogSettings, *lines: str) -> None:
 def mine(changelog: Changelog, settings: ChangelogSettings) -> tuple[str, str]:
     """Give what counts of an event that this machine writes now: state and principal."""
     event = changelog.append("note", {"text": "x"})
-    standing = changelog.standings([event.id], settings)[event.id]
+    standing = changelog.standings([event.hash.hex()], settings)[event.hash.hex()]
     return standing.state, standing.principal
 
 

@@ -5,90 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from opskit.changelog import Changelog
-from opskit.changelog.enrolling import enroll, revoke
-from opskit.changelog.event import Header, chained, sealed
-from opskit.changelog.packet import Packet
-from opskit.changelog.signing import load_key
+from opskit.changelog.enrolling import revoke
 from opskit.changelog.sql import statement
 from opskit.config.model import ChangelogSettings
-from tests.changelog.keys import Keys, line
+from tests.changelog.keys import line
+from tests.changelog.team import another, received
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from opskit.changelog import Event
-    from opskit.changelog.standing import Standing
+    from tests.changelog.team import Team
 
 DAY = 86400
-
-
-@dataclass
-class Team:
-    """Laptops, each with a person's key; all know the same file of signers."""
-
-    folder: Path
-    laptops: dict[str, Changelog]
-
-    @property
-    def settings(self) -> ChangelogSettings:
-        return ChangelogSettings(allowed_signers=self.folder / "allowed_signers")
-
-    def allow(self, *lines: str) -> None:
-        (self.folder / "allowed_signers").write_text("".join(f"{each}\n" for each in lines))
-
-    def key(self, name: str) -> Path:
-        file = self.folder / name
-        return file if file.exists() else Keys(self.folder).make(name)
-
-    def laptop(self, name: str) -> Changelog:
-        if name not in self.laptops:
-            file = self.folder / f"laptop-{name}" / "changelog.db"
-            self.laptops[name] = Changelog(file, actor=f"{name}@laptop")
-        return self.laptops[name]
-
-    def enroll(self, name: str, *, key: str = "", days: int = 30) -> Event:
-        settings = ChangelogSettings(signing_key=self.key(key or name))
-        return enroll(self.laptop(name), settings, days=days).event
-
-    def note(self, name: str) -> Event:
-        return self.laptop(name).append("note", {"text": f"by {name}"})
-
-    def sees(self, name: str, event: Event) -> Standing:
-        """Give the standing of an event as one laptop sees it, after it got all that the others have."""
-        mine = self.laptop(name)
-        for other in self.laptops.values():
-            lines: list[str] = []
-            other.export(lines.append)
-            mine.take_in(lines)
-        return mine.standings([event.id], self.settings)[event.id]
-
-
-@pytest.fixture
-def team(tmp_path: Path) -> Iterator[Team]:
-    team = Team(tmp_path, {})
-    people = ("ann", "bob", "eve")
-    team.allow(*(f"{name}@example.com {line(team.key(name))}" for name in people))
-    yield team
-    for laptop in team.laptops.values():
-        laptop.close()
-
-
-def received(changelog: Changelog, event: Event, at: float) -> None:
-    """Note that an upstream's receipt gives that time for an event, in seconds since 1970."""
-    with sqlite3.connect(changelog.file, isolation_level=None) as db:
-        db.execute("INSERT OR IGNORE INTO log VALUES ('ab', 'file:///x', 1, 1, NULL, NULL, NULL)")
-        db.execute(
-            "INSERT INTO place SELECT n, 'ab', n, ? FROM event WHERE hash = ?",
-            (int(at * 1000), event.hash),
-        )
-    db.close()
 
 
 def test_an_enrolment_vouches_for_what_comes_after_it_on_every_laptop(team: Team) -> None:
@@ -99,8 +30,9 @@ def test_an_enrolment_vouches_for_what_comes_after_it_on_every_laptop(team: Team
     assert team.sees("bob", after).principal == "ann@example.com"
     assert team.sees("bob", before).state == "unattested"
     assert team.sees("bob", before).reason == "nobody had signed for its writer"
-    both = team.laptop("bob").standings([before.id, after.id], team.settings)
-    assert [both[event.id].state for event in (before, after)] == ["unattested", "attested"]
+    ids = [event.hash.hex() for event in (before, after)]
+    both = team.laptop("bob").standings(ids, team.settings)
+    assert [both[each].state for each in ids] == ["unattested", "attested"]
 
 
 def test_a_laptop_that_claims_to_be_somebody_else_is_known_by_its_key(team: Team) -> None:
@@ -133,7 +65,7 @@ def test_an_altered_statement_vouches_for_nobody(team: Team) -> None:
     later = int(time.time()) + 3 * DAY
     event = team.note("ann")
     received(ann, event, later)
-    found = ann.standings([event.id], team.settings)[event.id]
+    found = ann.standings([event.hash.hex()], team.settings)[event.hash.hex()]
     assert found.state == "unattested"
     assert "what was signed was altered" in found.reason
 
@@ -152,9 +84,10 @@ def test_an_enrolment_ends(team: Team) -> None:
     now = time.time()
     for days, event in zip((1.9, 2.1), events, strict=True):
         received(team.laptop("ann"), event, now + days * DAY)
-    found = team.laptop("ann").standings([event.id for event in events], team.settings)
-    assert [found[event.id].state for event in events] == ["attested", "unattested"]
-    reason = found[events[1].id].reason
+    ids = [event.hash.hex() for event in events]
+    found = team.laptop("ann").standings(ids, team.settings)
+    assert [found[each].state for each in ids] == ["attested", "unattested"]
+    reason = found[ids[1]].reason
     assert reason.startswith("it reached the upstream on ")
     assert "its writer's enrolment ended on " in reason
 
@@ -167,10 +100,10 @@ def test_the_time_of_the_receipt_counts_and_not_what_the_writer_claims(team: Tea
     in_time, late, unsent = (team.note("ann") for _ in range(3))
     received(team.laptop("ann"), in_time, time.time() + DAY / 2)
     received(team.laptop("ann"), late, time.time() + 2 * DAY)
-    ids = [event.id for event in (in_time, late, unsent)]
+    ids = [event.hash.hex() for event in (in_time, late, unsent)]
     found = team.laptop("ann").standings(ids, team.settings)
     assert [found[each].state for each in ids] == ["attested", "unattested", "attested"]
-    assert "valid before then" in found[late.id].reason
+    assert "valid before then" in found[ids[1]].reason
 
 
 def test_a_revoked_writer_counts_up_to_an_event(team: Team) -> None:
@@ -190,8 +123,8 @@ def test_a_revocation_by_nobody_counts_only_where_nobody_signs(team: Team) -> No
     event = team.note("ann")
     revoke(team.laptop("eve"), event.header.writer, last_seq=0, why="spite")
     assert team.sees("bob", event).state == "attested"
-    plain = team.laptop("bob").standings([event.id], ChangelogSettings())
-    assert plain[event.id].state == "revoked"
+    plain = team.laptop("bob").standings([event.hash.hex()], ChangelogSettings())
+    assert plain[event.hash.hex()].state == "revoked"
 
 
 def test_a_thief_who_revokes_everybody_falls_with_his_own_revocation(team: Team) -> None:
@@ -240,25 +173,6 @@ def test_a_fork_is_seen_from_its_place_on(team: Team) -> None:
     assert team.sees("bob", team.note("ann")).state == "forked"
 
 
-def another(changelog: Changelog, event: Event) -> Packet:
-    """Give another event at the same place, as a copy of the laptop would write it."""
-    key = load_key(changelog.file.parent, bytes.fromhex(event.header.writer))
-    assert key is not None
-    nonce, body = b"0" * 16, b'{"text":"the other side"}'
-    fields = json.loads(event.signed) | {"body": sealed(nonce, body)}
-    signed = Header.decode(json.dumps(fields).encode()).encode()
-    return Packet(
-        writer=key.writer,
-        key=key.public,
-        seq=event.header.seq,
-        prev=event.prev,
-        header=signed,
-        signature=key.sign(chained(event.prev, signed)),
-        nonce=nonce,
-        body=body,
-    )
-
-
 def test_what_was_judged_once_needs_no_ssh_keygen(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,10 +205,22 @@ def test_a_damaged_memory_is_only_forgotten(team: Team, rubbish: bytes) -> None:
 def test_without_a_file_of_signers_nobody_is_attested(team: Team) -> None:
     team.enroll("ann")
     event = team.note("ann")
-    found = team.laptop("ann").standings([event.id, "0" * 10, "no hex"], ChangelogSettings())
-    assert list(found) == [event.id]
-    assert found[event.id].reason == "no allowed_signers are configured"
-    assert Changelog(team.folder / "none.db").standings([event.id], team.settings) == {}
+    found = team.laptop("ann").standings(
+        [event.hash.hex(), "0" * 64, "no hex"], ChangelogSettings()
+    )
+    assert list(found) == [event.hash.hex()]
+    assert found[event.hash.hex()].reason == "no allowed_signers are configured"
+    assert Changelog(team.folder / "none.db").standings([event.hash.hex()], team.settings) == {}
+
+
+def test_an_event_is_judged_by_its_whole_hash(team: Team) -> None:
+    """Two events whose hashes begin alike are made in seconds; neither lends the other anything."""
+    event = team.note("ann")
+    beginnings = [event.id, event.hash.hex()[:63], event.hash.hex() + "00"]
+    assert team.laptop("ann").standings(beginnings, team.settings) == {}
+    entries = team.laptop("ann").entries()
+    (judged,) = team.laptop("ann").judged(entries, team.settings)
+    assert judged.standing == "unattested"
 
 
 def test_writers_are_listed_with_who_vouches_for_them_now(team: Team) -> None:

@@ -99,7 +99,7 @@ def test_a_writer_is_revoked_after_an_event(opskit: Opskit, key: Path) -> None:
         from opskit.config import load
 
         settings = load(Path(opskit.cwd) / "opskit.toml").changelog
-        events = [changelog.rollout(name).events[0].id for name in (first, second)]
+        events = [changelog.rollout(name).events[0].hash.hex() for name in (first, second)]
         states = changelog.standings(events, settings)
     assert [states[each].state for each in events] == ["attested", "revoked"]
 
