@@ -14,7 +14,7 @@ ORDER = "options come before the command: opskit exec -H SELECTOR COMMAND"
 
 
 class OptionsFirst(click.Command):
-    """A command whose arguments begin another one: what stands behind them is not ours."""
+    """A command whose arguments begin another one: what stands before them is ours, what follows is not."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line; says where the selector belongs if it came too late."""
@@ -33,13 +33,14 @@ class OptionsFirst(click.Command):
 @click.command(
     "exec",
     cls=OptionsFirst,
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    context_settings={"allow_interspersed_args": False},
 )
 @click.argument("words", metavar="COMMAND", nargs=-1, required=True, type=click.UNPROCESSED)
 @options.environment
 @options.required_hosts
 @options.why
 @options.dry_run
+@options.yes
 @options.timeout
 @options.offline
 @options.as_json
@@ -50,17 +51,19 @@ def exec_(
     hosts: str,
     why: str | None,
     dry_run: bool,
+    yes: bool,
     timeout: float | None,
     as_json: bool,
 ) -> int:
     """Run a command on hosts; equal output is shown once.
 
     One word is a line for sh, such as 'df -h / | tail -1'; several words reach the host as they are,
-    each one word there too.
+    each one word there too. Options come first: from the first word on, all is COMMAND's. A COMMAND that begins
+    with a dash stands behind --. Nothing is asked: what is typed is what is done, with and without --yes.
     """
     from opskit.rollout.once import once, plan_command
 
-    choice = Choice("exec", why, dry_run, yes=True, as_json=as_json)
+    choice = Choice("exec", why, dry_run, yes=yes, as_json=as_json)
     script = _script(words)
     with session.on_hosts(environment=environment, hosts=hosts) as opened:
         made = plan_command(

@@ -21,6 +21,7 @@ SHARED = (
     options.required_hosts,
     options.why,
     options.dry_run,
+    options.yes,
     options.offline,
     options.as_json,
 )
@@ -68,6 +69,7 @@ def run() -> None:
     """Run a Fabric task of tasks.py on hosts.
 
     A task's arguments and options come from its signature, its help from its docstring: opskit run TASK --help.
+    Nothing is asked: what is typed is what is done, with and without --yes.
     """
 
 
@@ -82,7 +84,8 @@ def _command(task: TaskInfo) -> click.Command:
 
     def call(**given: Any) -> int:
         shared = {
-            name: given.pop(name) for name in ("environment", "hosts", "why", "dry_run", "as_json")
+            name: given.pop(name)
+            for name in ("environment", "hosts", "why", "dry_run", "yes", "as_json")
         }
         return _run(task.name, given, **shared)
 
@@ -137,7 +140,7 @@ def _parameter(parameter: Parameter) -> click.Parameter:
     names = [parameter.name, f"--{dashed}"]
     if parameter.kind is bool:
         names[1] = f"--{dashed}/--no-{dashed}"
-    elif parameter.short and parameter.short not in "eHmnh":
+    elif parameter.short and parameter.short not in "eHmnyh":
         names.append(f"-{parameter.short}")
     given = {"required": True} if parameter.required else {"default": parameter.default}
     return click.Option(
@@ -157,11 +160,12 @@ def _run(
     hosts: str,
     why: str | None,
     dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> int:
     from opskit.rollout.once import once, plan_task
 
-    choice = Choice("run", why, dry_run, yes=True, as_json=as_json)
+    choice = Choice("run", why, dry_run, yes=yes, as_json=as_json)
     with session.on_hosts(environment=environment, hosts=hosts) as opened:
         made = plan_task(
             task=name,

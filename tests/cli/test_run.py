@@ -144,14 +144,14 @@ def test_a_wrong_line_is_a_usage_error(ask: Any, name: str, line: str, said: str
 
 
 def test_the_shared_options_are_there_for_every_task(ask: Any) -> None:
-    _, shared = ask("fail", "-e", "production", "-m", "because", "-n", "--json")
+    _, shared = ask("fail", "-e", "production", "-m", "because", "-n", "-y", "--json")
     assert shared == {
-        "environment": "production", "hosts": "web01", "why": "because", "dry_run": True, "as_json": True,
+        "environment": "production", "hosts": "web01", "why": "because", "dry_run": True, "yes": True, "as_json": True,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "name", ["environment", "env", "hosts", "why", "dry_run", "json", "as_json", "help"]
+    "name", ["environment", "env", "hosts", "why", "dry_run", "yes", "json", "as_json", "help"]
 )
 def test_a_parameter_cannot_take_the_name_of_a_shared_option(ask: Any, name: str) -> None:
     text = f"from fabric import task\n@task\ndef mine(c, {name}=1): pass\n"

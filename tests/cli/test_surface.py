@@ -133,6 +133,19 @@ def test_an_option_means_the_same_everywhere(name: str, command: click.Command) 
 
 
 @each_command
+def test_every_command_that_changes_hosts_has_the_options_of_a_change(
+    name: str, command: click.Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "opskit.toml").write_text(CONFIG)
+    shutil.copy(TASKS, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for one in leaves(command):
+        flags = {flag for param in one.params for flag in param.opts}
+        if "--dry-run" in flags:
+            assert {"-e", "-H", "-m", "-n", "-y", "--json", "--offline"} <= flags
+
+
+@each_command
 def test_every_command_can_speak_json(
     name: str, command: click.Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
