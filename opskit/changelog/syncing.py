@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from opskit.changelog.event import STARTED
@@ -188,13 +187,3 @@ class Syncer:
             return 0
         finally:
             exchange.close()
-
-
-def age(file: Path) -> float | None:
-    """Give how many seconds ago the changelog was last in step with its upstream; None if never. Raises ChangelogError."""
-    exchange = Exchange(file)
-    try:
-        known = exchange.current()
-    finally:
-        exchange.close()
-    return time.time() - known.synced_ms / 1000 if known and known.synced_ms else None

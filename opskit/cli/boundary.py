@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DONE = 0
 FAILED = 1
+GROUP = "changelog"
 
 
 def run(args: Sequence[str]) -> int:
@@ -127,5 +128,6 @@ def wants_json(args: Sequence[str]) -> bool:
 
 
 def command_of(args: Sequence[str]) -> str:
-    """Give the command that the arguments name, or nothing."""
-    return next((arg for arg in args if not arg.startswith("-")), "")
+    """Give the command that the arguments name, of a group's both words, or nothing."""
+    words = [arg for arg in args if not arg.startswith("-")]
+    return " ".join(words[: 2 if words[:1] == [GROUP] else 1])

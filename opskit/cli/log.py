@@ -14,12 +14,14 @@ import click
 from opskit.cli import complete, options, sharing, wiring
 from opskit.cli.render import envelope, text
 from opskit.cli.web.command import write_page
-from opskit.errors import UsageError
+from opskit.cli.wishes import DEFAULT_LIMIT, Wishes
+from opskit.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
-    from opskit.changelog import Changelog, Entry, Filter
+    from opskit.changelog import Changelog, Entry
+    from opskit.changelog.showing import Shown
     from opskit.config.model import Config
 
 Kind = Literal["deploy", "rollback", "restart", "task", "exec", "note"]
@@ -34,8 +36,6 @@ Outcome = Literal[
     "running",
     "unfinished",
 ]
-ALGEBRA = frozenset("@!&^*?")
-DEFAULT_LIMIT = 50
 PAGE_LIMIT = 5000
 INTERRUPTED = 130
 LOOK_EVERY_MS = 500
@@ -102,7 +102,7 @@ def log(
     """Show what was rolled out, by whom and why.
 
     The newest comes first, notes stand between. ROLLOUT (the first characters of its id) opens
-    that one: its hosts, commits, output and notes. Without --env, all environments are shown.
+    that one: its hosts, commits, output and notes; the id of a note opens that. Without --env, all environments are shown.
     """
     most = limit or (PAGE_LIMIT if web else DEFAULT_LIMIT)
     wishes = Wishes(service, environment, hosts, actor, kind, outcome, grep, since, until, most)
@@ -111,73 +111,14 @@ def log(
     with sharing.open_changelog(config, every=LOOK_UPSTREAM if follow else None) as changelog:
         if rollout:
             return _open(changelog, rollout, config, as_json=as_json)
-        wanted = wishes.as_filter(config)
         if follow:
-            return _follow(changelog, wanted, config, as_csv=as_csv)
-        shown, more = _newest(changelog, wanted, config)
-        _say_what_is_missing(wishes, config, more=more, none=not shown)
+            return _follow(changelog, wishes, config, as_csv=as_csv)
+        shown, more = _newest(changelog, wishes, config)
         if web:
             return write_page(web, shown, config, changelog, wishes, more=more, as_json=as_json)
-    return _list(shown, as_json=as_json, as_csv=as_csv, one_place=wishes.in_one_place(config))
-
-
-@dataclasses.dataclass(frozen=True)
-class Wishes:
-    """What the options say, as they were written."""
-
-    service: str | None = None
-    environment: str | None = None
-    hosts: str | None = None
-    actor: str | None = None
-    kind: str | None = None
-    outcome: str | None = None
-    grep: str | None = None
-    since: str | None = None
-    until: str | None = None
-    limit: int = DEFAULT_LIMIT
-
-    def as_filter(self, config: Config) -> Filter:
-        """Give the question to the changelog; raises UsageError for what cannot be read."""
-        from opskit.changelog import Filter
-
-        return Filter(
-            service=self.service or "",
-            environment=self.environment or "",
-            hosts=_names(config, self.environment, self.hosts),
-            actor=self.actor or "",
-            action=self.kind or "",
-            outcome=self.outcome or "",
-            grep=self.grep or "",
-            since=_time(self.since),
-            until=_time(self.until),
-            limit=self.limit,
-        )
-
-    def in_words(self) -> list[str]:
-        """Give what was asked for, a few words for each option."""
-        asked = dataclasses.asdict(self)
-        return [f"{name} {said}" for name, said in asked.items() if said and name != "limit"]
-
-    def in_one_place(self, config: Config) -> bool:
-        """Tell whether all that is asked for is of the same environment."""
-        return bool(self.environment) or len(config.environments) < 2
-
-    def doubts(self, config: Config) -> list[str]:
-        """Give what may be a mistake: names of which opskit.toml knows nothing (any more)."""
-        from opskit.config.lookup import did_you_mean
-
-        asked: list[tuple[str, str, Collection[str]]] = [
-            ("environment", self.environment or "", config.environments),
-            ("service", self.service or "", config.services),
-        ]
-        if self.hosts and not ALGEBRA & set(self.hosts):
-            known = _known_hosts(config, self.environment)
-            asked += [("host", name, known) for name in _names(config, None, self.hosts) if known]
-        return [
-            f"no {what} {name!r} in {config.file.name}: {did_you_mean(name, known)}"
-            for what, name, known in asked
-            if name and name not in known
-        ]
+    if as_json:
+        return _as_json(shown, config, changelog)
+    return _list(shown, as_csv=as_csv, one_place=wishes.in_one_place(config))
 
 
 def _say_what_is_missing(wishes: Wishes, config: Config, *, more: bool, none: bool) -> None:
@@ -206,60 +147,60 @@ def _check_together(
         raise UsageError("--web writes one page", hint="leave out --follow and --csv")
 
 
-def _names(config: Config, environment: str | None, selector: str | None) -> tuple[str, ...]:
-    """Give host names: names and ranges as they are, also of hosts that are gone; else by the inventory."""
-    if not selector:
-        return ()
-    if ALGEBRA & set(selector):
-        inventory = wiring.open_inventory(config, environment)
-        with wiring.open_changelog(config) as changelog:
-            return wiring.select(inventory, changelog, selector)
-    from opskit.fleet.selectors import expand_all
-
-    return expand_all([selector])
-
-
-def _known_hosts(config: Config, environment: str | None) -> frozenset[str]:
-    """Give the hosts of one environment or of all; none where an inventory command has the last word."""
-    from opskit.fleet.selectors import expand_all
-
-    places = [env for env in config.environments.values() if environment in (None, env.name)]
-    if any(env.inventory for env in places):
-        return frozenset()
-    return frozenset(name for env in places for name in expand_all(env.hosts))
-
-
-def _time(said: str | None) -> datetime | None:
-    from opskit.changelog.when import parse_when
-
-    return parse_when(said, datetime.now().astimezone()) if said is not None else None
-
-
 def _newest(
-    changelog: Changelog, wanted: Filter, config: Config
+    changelog: Changelog, wishes: Wishes, config: Config
 ) -> tuple[tuple[Entry, ...], bool]:
-    """Give the entries that are wanted, and whether there are more than the limit allows."""
+    """Give the entries that are wanted, and whether there are more than the limit allows; say what is missing."""
+    wanted = wishes.as_filter(config)
     found = changelog.entries(dataclasses.replace(wanted, limit=wanted.limit + 1))
     shown = changelog.judged(found[: wanted.limit], config.changelog)
-    return shown, len(found) > wanted.limit
+    more = len(found) > wanted.limit
+    _say_what_is_missing(wishes, config, more=more, none=not shown)
+    return shown, more
 
 
 def _open(changelog: Changelog, prefix: str, config: Config, *, as_json: bool) -> int:
-    from opskit.cli.render import records, rollout
+    """Show one rollout, or the note or other event whose id starts so."""
+    from opskit.cli.render import event, records, rollout
 
-    (record,) = changelog.judged([changelog.rollout(prefix)], config.changelog, whole=True)
+    try:
+        found = changelog.rollout(prefix)
+    except UnknownNameError as error:
+        shown = _event_instead(changelog, prefix, error)
+        standing = changelog.standing(shown.event.id, config.changelog)
+        if as_json:
+            return envelope.show("log", {"event": event.as_data(shown, standing)})
+        event.show(event.plain(shown, standing))
+        return 0
+    (record,) = changelog.judged([found], config.changelog, whole=True)
     if as_json:
-        return envelope.show("log", {"rollout": records.as_whole(record)})
+        about = sharing.lag_of(config, changelog)
+        return envelope.show("log", {"rollout": records.as_whole(record), **about})
     rollout.show(record, datetime.now(UTC))
     return 0
 
 
-def _list(entries: Sequence[Entry], *, as_json: bool, as_csv: bool, one_place: bool) -> int:
+def _event_instead(changelog: Changelog, prefix: str, error: UnknownNameError) -> Shown:
+    """Give the only event whose id starts so; raises the error of the rollout where that says more."""
+    if error.what.startswith("several"):
+        raise error from None
+    try:
+        return changelog.show(prefix)
+    except UnknownNameError:
+        raise error from None
+
+
+def _as_json(entries: Sequence[Entry], config: Config, changelog: Changelog) -> int:
+    from opskit.cli.render import records
+
+    data = [records.as_data(entry) for entry in entries]
+    return envelope.show("log", {"entries": data, **sharing.lag_of(config, changelog)})
+
+
+def _list(entries: Sequence[Entry], *, as_csv: bool, one_place: bool) -> int:
     from opskit.cli.render import log as lines
     from opskit.cli.render import records
 
-    if as_json:
-        return envelope.show("log", {"entries": [records.as_data(entry) for entry in entries]})
     if as_csv:
         lines.show_csv([records.CSV_HEADER, *map(records.as_row, entries)])
     elif entries:
@@ -268,11 +209,12 @@ def _list(entries: Sequence[Entry], *, as_json: bool, as_csv: bool, one_place: b
     return 0
 
 
-def _follow(changelog: Changelog, wanted: Filter, config: Config, *, as_csv: bool) -> int:
+def _follow(changelog: Changelog, wishes: Wishes, config: Config, *, as_csv: bool) -> int:
     """Print what there is, the newest last, then what comes; Ctrl-C is how this ends, and no accident."""
     from opskit.cli.render import log as lines
     from opskit.cli.render import records
 
+    wanted = wishes.as_filter(config)
     screen = lines.Lines(None, one_place=bool(wanted.environment))
     try:
         for look, found in enumerate(changelog.follow(wanted, pause=_pause)):

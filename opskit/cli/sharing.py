@@ -8,30 +8,40 @@ from typing import TYPE_CHECKING
 
 from opskit.cli import options, wiring
 from opskit.cli.render import text
+from opskit.errors import ChangelogError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from opskit.changelog import Changelog, Event
     from opskit.changelog.sync import Synced
     from opskit.changelog.syncing import Syncer
     from opskit.config.model import Config
 
+OFFLINE = "--offline asks for it"
+FRESH = 5.0  # seconds below which nobody needs to be told how old something is
+
 
 @contextlib.contextmanager
 def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Changelog]:
     """Give the changelog for the block: what others did is pulled first, what is done is pushed, failures are told.
 
-    With `every`, news is looked for after so many seconds again and again. `--offline`, or no upstream: only what is here.
+    With `every`, news is looked for after so many seconds again and again. `--offline`, or no upstream: only what is here;
+    with `--offline` how old that is, is told.
     """
     with wiring.open_changelog(config) as changelog, _hooked(config, changelog):
-        if not config.changelog.upstream or options.is_offline():
+        if not config.changelog.upstream:
+            yield changelog
+            return
+        if options.is_offline():
+            _say_how_old(changelog, OFFLINE, unless_newer=FRESH)
+            changelog.unshared = lambda: OFFLINE
             yield changelog
             return
         syncer = _syncer(config, changelog, every)
         syncer.start()
         if not syncer.wait_for_news():
-            _say_how_old(changelog, syncer)
+            _say_what_is_here(changelog, syncer)
         _warn(syncer)
         changelog.on_append = _each(changelog.on_append, syncer.appended)
         changelog.unshared = functools.partial(_unshared, syncer)
@@ -89,6 +99,15 @@ def sync_now(
         exchange.close()
 
 
+def lag_of(config: Config, changelog: Changelog) -> Mapping[str, object]:
+    """Give, for `--json`, how old what is here is, and how much of it the others cannot see yet."""
+    from opskit.changelog.lag import Lag, lag
+
+    found = lag(changelog.file) if config.changelog.upstream else Lag()
+    seconds = None if found.seconds is None else round(found.seconds, 1)
+    return {"synced_seconds_ago": seconds, "waiting": found.waiting}
+
+
 def _syncer(config: Config, changelog: Changelog, every: float | None) -> Syncer:
     from opskit.changelog.syncing import Syncer
     from opskit.cli.upstreams import open_upstream
@@ -104,15 +123,28 @@ def _unshared(syncer: Syncer) -> str:
     return syncer.error.what if syncer.error else "the upstream does not answer in time"
 
 
-def _say_how_old(changelog: Changelog, syncer: Syncer) -> None:
-    from opskit.changelog.syncing import age
-
-    seconds = age(changelog.file)
-    known = (
-        f"this is as of {text.duration(seconds)} ago" if seconds is not None else "never synced"
-    )
+def _say_what_is_here(changelog: Changelog, syncer: Syncer) -> None:
+    """Say why the command goes on without the others' news, and how old the last of it is."""
+    if type(syncer.error) is ChangelogError:  # the trouble is here; how old it is does not matter
+        text.mention(f"not shared with the others: {syncer.error.what}", colour="yellow")
+        return
     why = syncer.error.what if syncer.error else "the upstream does not answer"
-    text.mention(f"{known}: {why}", colour="yellow")
+    _say_how_old(changelog, why)
+
+
+def _say_how_old(changelog: Changelog, why: str, *, unless_newer: float = 0) -> None:
+    """Say how old what is here is; a changelog that cannot be read is no reason to end what only wants to say this."""
+    from opskit.changelog.lag import lag
+
+    try:
+        seconds = lag(changelog.file).seconds
+    except ChangelogError as error:
+        text.mention(f"{error.what}; {why}", colour="yellow")
+        return
+    if seconds is None:
+        text.mention(f"never synced: {why}", colour="yellow")
+    elif seconds >= unless_newer:
+        text.mention(f"this is as of {text.duration(seconds)} ago: {why}", colour="yellow")
 
 
 def _warn(syncer: Syncer) -> None:

@@ -204,7 +204,7 @@ class ChangelogSettings:
     """The changelog: its name on this machine, where it is shared, and whose signatures count.
 
     `upstream` is "" or an address (postgresql, ssh or file); `via` the host through which a database is reached, "" for
-    directly. `offline`: "spool" keeps events for later, "refuse" lets no change begin without the upstream.
+    directly. `offline`: "spool" keeps events for later, "refuse" lets no change but a rollback begin without the upstream.
     `timeout` in seconds: how long a command waits for the upstream. `revoked_keys` is a list of public keys or a KRL.
     """
 

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from opskit.rollout.report import Report
     from opskit.rollout.stop import Stop
 
+ALONE = (
+    'in an emergency, go ahead without them: offline = "spool" under [changelog] in opskit.toml; '
+    "a rollback goes ahead anyway"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -95,7 +100,7 @@ class Run:
         if why := self.changelog.unshared():
             what = f"the others cannot see this: {why}"
             recorder.finish("refused", what)
-            raise RefusedError(what, hint="--offline goes ahead without them")
+            raise RefusedError(what, hint=ALONE)
 
     def refuse_held(self, states: Mapping[str, HostState]) -> None:
         """Raise LockedError if another run, not known to be dead, holds a host: before the work, not after it."""

@@ -180,6 +180,29 @@ def test_the_page_of_a_rollout_tells_of_each_of_its_events(opskit: Opskit, key: 
         assert f"  doubt     {event.header.kind} {event.id} is revoked: " in page
 
 
+def test_show_says_in_words_whether_an_event_counts(opskit: Opskit, key: Path) -> None:
+    def standing(event: str) -> str:
+        shown = opskit("changelog", "show", event).stdout
+        (line,) = [each for each in shown.splitlines() if each.startswith("standing ")]
+        return line.removeprefix("standing").strip()
+
+    with open_changelog("test") as changelog:
+        early = changelog.append("note", {"text": "x"}).id
+        opskit("changelog", "enroll")
+        signed = changelog.append("note", {"text": "x"})
+        late = changelog.append("note", {"text": "x"}).id
+    assert standing(early) == "unattested: nobody had signed for its writer"
+    assert standing(signed.id) == "attested: ann@example.com signs for its writer"
+    opskit(
+        *("changelog", "revoke", signed.header.writer, "--after", signed.id), "-m", "gone", "-y"
+    )
+    assert standing(late) == (
+        "revoked: its writer was revoked by ann@example.com: gone (signed by ann@example.com)"
+    )
+    data = opskit("changelog", "show", late, "--json").json["data"]
+    assert (data["standing"], data["principal"]) == ("revoked", "ann@example.com")
+
+
 def test_a_rollout_enrols_its_machine_first_and_goes_on_without(
     opskit: Opskit, key: Path, tmp_path: Path, hosts: Hosts
 ) -> None:

@@ -67,7 +67,7 @@ def test_an_empty_changelog_says_so_and_creates_nothing(opskit: Opskit, tmp_path
     done = opskit("log")
     assert done.stdout == ""
     assert done.stderr == "nothing in the changelog fits\n"
-    assert opskit("log", "--json").json["data"] == {"entries": []}
+    assert opskit("log", "--json").json["data"]["entries"] == []
     assert opskit("log", "--csv").stdout.startswith("id,type,at,")
     assert not os.path.exists(os.environ["OPSKIT_STATE_DIR"])  # noqa: PTH110 (nothing to join)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import socket
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from opskit.cli.changelog import changelog
+from opskit.cli.sharing import OFFLINE
 from tests.support.light import Light
 
 if TYPE_CHECKING:
@@ -71,10 +76,12 @@ def test_what_one_writes_is_in_the_next_command_of_the_other(desk: Desk) -> None
     assert desk.does("ana", "log").stderr == "", "nothing is said when all is well"
 
 
-def test_offline_asks_nobody_and_says_nothing(desk: Desk) -> None:
+def test_offline_asks_nobody(desk: Desk) -> None:
     desk.does("ana", "note", "from ana")
     assert desk.texts("ben", "--offline") == []
-    assert desk.does("ben", "log", OPSKIT_OFFLINE="1").stderr == "nothing in the changelog fits\n"
+    said = desk.does("ben", "log", OPSKIT_OFFLINE="1").stderr
+    assert said == f"never synced: {OFFLINE}\nnothing in the changelog fits\n"
+    assert not (desk.folder / "ben").exists(), "looking creates nothing"
     desk.does("ben", "note", "written offline", "--offline")
     assert desk.texts("ana") == ["from ana"]
     assert desk.does("ben", "log").stderr == ""
@@ -94,6 +101,59 @@ def test_without_its_upstream_a_command_goes_on_and_says_how_old_its_copy_is(des
     away.rename(desk.share)
     assert desk.does("ana", "log").stderr == ""
     assert desk.texts("ben") == ["two", "one"]
+
+
+def age(desk: Desk, who: str, minutes: int) -> None:
+    """Let it be longer ago that somebody's machine was last in step with the upstream."""
+    with (
+        contextlib.closing(sqlite3.connect(desk.folder / who / "test" / "changelog.db")) as db,
+        db,
+    ):
+        db.execute("UPDATE log SET synced_ms = synced_ms - ?", (minutes * 60_000,))
+
+
+def test_offline_says_once_how_old_what_is_here_is_if_it_is_old(desk: Desk) -> None:
+    desk.does("ana", "note", "one")
+    assert desk.does("ana", "log", "--offline").stderr == "", "it is as new as it can be"
+    age(desk, "ana", minutes=9)
+    for command in ("log", "status"):
+        said = desk.does("ana", command, "--offline").stderr
+        assert re.fullmatch(rf"this is as of 9 min( \d+ s)? ago: {OFFLINE}\n", said)
+    assert desk.does("ana", "log").stderr == ""
+
+
+def test_json_says_how_old_the_log_is_and_how_much_waits(desk: Desk) -> None:
+    def lag(*words: str) -> tuple[float | None, int]:
+        data = desk.does("ana", "log", "--json", *words).json["data"]
+        return data["synced_seconds_ago"], data["waiting"]
+
+    desk.does("ana", "note", "one", "--offline")
+    assert lag("--offline") == (None, 1)
+    seconds, waiting = lag()
+    assert seconds is not None
+    assert seconds < 60
+    assert waiting == 0
+    age(desk, "ana", minutes=9)
+    desk.does("ana", "note", "two", "--offline")
+    seconds, waiting = lag("--offline")
+    assert seconds is not None
+    assert 540 <= seconds < 600
+    assert waiting == 1
+
+
+def test_a_changelog_that_is_damaged_here_is_what_is_told_not_an_age(desk: Desk) -> None:
+    desk.does("ana", "note", "one")
+    file = desk.folder / "ana" / "test" / "changelog.db"
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'place'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as stream:
+        stream.seek((page - 1) * size)
+        stream.write(b"\xff" * size)
+    desk.does("ben", "note", "two")
+    said = desk.does("ana", "log", expect=None).stderr
+    assert said.startswith(f"not shared with the others: the changelog {file} is damaged")
+    assert "as of" not in said
 
 
 @pytest.fixture
@@ -129,7 +189,7 @@ def test_sync_says_what_came_and_went_and_fails_if_it_cannot(desk: Desk) -> None
 
 def test_without_an_upstream_sync_says_how_to_get_one(desk: Desk) -> None:
     (desk.folder / "opskit.toml").write_text(CONFIG.format(changelog=""))
-    failed = desk.does("ana", "changelog", "sync", expect=1)
+    failed = desk.does("ana", "changelog", "sync", expect=2)
     assert "has no upstream" in failed.stderr
     assert desk.does("ana", "note", "alone").stderr == ""
 
@@ -238,15 +298,45 @@ def test_offline_refuse_begins_nothing_that_the_others_cannot_see_but_a_rollback
     before = light.live()
     refused = light.deploy("v1", expect=5)
     assert "the others cannot see this" in refused.stderr
-    assert "--offline" in refused.stderr
+    assert 'offline = "spool"' in refused.stderr
+    assert "--offline" not in refused.stderr, "that is refused, too"
     assert light.live() == before
     assert light.log()[0]["outcome"] == "refused"
     light.restart("-H", "web01", expect=5)
-    light.rollback()
+    refused = light.deploy("v1", "--offline", expect=5)
+    assert f"the others cannot see this: {OFFLINE}" in refused.stderr
+    assert light.live() == before
+    assert light.deploy("v1", "--offline", "--dry-run").exit == 0
+    light.rollback("--offline")
     assert light.live() == light.on_all("v1")
+    toml.write_text(toml.read_text().replace('"refuse"', '"spool"'))
     light.deploy("v2", "--offline")
     assert light.live() == light.on_all("v2")
     share.with_name("away").rename(share)
     light.log()
     shown = light.opskit("log", "--json", env={"OPSKIT_STATE_DIR": str(light.folder / "ben")}).json
-    assert len(shown["data"]["entries"]) == 6, "all that waited has come"
+    assert len(shown["data"]["entries"]) == 7, "all that waited has come"
+
+
+def test_without_an_upstream_it_is_the_configuration_that_is_wrong(desk: Desk) -> None:
+    (desk.folder / "opskit.toml").write_text(CONFIG.format(changelog=""))
+    for command in ("sync", "init"):
+        said = desk.does("ana", "changelog", command, expect=2).stderr
+        assert said.startswith(
+            "opskit: this changelog has no upstream\n  say where in opskit.toml"
+        )
+    data = desk.does("ana", "log", "--json").json["data"]
+    assert (data["synced_seconds_ago"], data["waiting"]) == (None, 0)
+
+
+def test_json_names_the_subcommand(desk: Desk) -> None:
+    desk.does("ana", "note", "one")
+    id = desk.does("ana", "log", "--json").json["data"]["entries"][0]["id"]
+    told = {"show": (id,), "export": ("lines",), "import": ("lines",), "rebuild": ("-y", "--from", "itself"),
+            "redact": (id, "-y", "-m", "x")}  # fmt: skip
+    for name in ("init", "sync", "writers", "verify", "hooks", *told):
+        done = desk.does("ana", "changelog", name, *told.get(name, ()), "--json")
+        assert done.json["command"] == f"changelog {name}"
+    for name in changelog.commands:
+        done = desk.does("ana", "changelog", name, "--json", "--bogus", expect=2)
+        assert done.json["command"] == f"changelog {name}"

@@ -36,6 +36,7 @@ FRAME = {
     "vouching",
     "web",
     "wiring",
+    "wishes",
 }
 SHARED = (
     options.environment,

@@ -38,7 +38,7 @@ def enroll(*, days: int, as_json: bool) -> int:
     with sharing.open_changelog(config) as changelog:
         done = enroll(changelog, config.changelog, days=days, on_touch=vouching.say_touch)
     if as_json:
-        return envelope.show("changelog", _as_data(done))
+        return envelope.show("changelog enroll", _as_data(done))
     who = done.principal or "your key (no allowed_signers say whose that is)"
     until = f"{moment_of(done.statement.expires).astimezone():%Y-%m-%d %H:%M}"
     text.say(f"{who} signs for {done.statement.machine} until {until}")

@@ -35,7 +35,7 @@ def export(file: str | None, *, as_json: bool) -> int:
             return 0
         count = _write(Path(file), changelog)
     if as_json:
-        return envelope.show("changelog", {"file": file, "lines": count})
+        return envelope.show("changelog export", {"file": file, "lines": count})
     text.say(f"{text.plural(count, 'line')} in {file}")
     return 0
 

@@ -32,7 +32,9 @@ def hooks(*, test: bool, as_json: bool) -> int:
     answers = [_tried(hook, config) if test else "" for hook in config.changelog.hooks]
     code = _exit_code(answers)
     if as_json:
-        return envelope.show("changelog", {"hooks": _as_data(config, answers)}, exit_code=code)
+        return envelope.show(
+            "changelog hooks", {"hooks": _as_data(config, answers)}, exit_code=code
+        )
     if not answers:
         text.mention("opskit.toml names no hook; see [changelog.hooks.NAME] in its template")
     else:

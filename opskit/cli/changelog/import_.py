@@ -39,8 +39,8 @@ def show_taken(taken: Taken, *, as_json: bool) -> int:
     error = ChangelogError(f"{text.plural(len(taken.refused), 'line')} not taken in")
     if as_json:
         if taken.refused:
-            return envelope.show("changelog", data, exit_code=1, error=error)
-        return envelope.show("changelog", data)
+            return envelope.show("changelog import", data, exit_code=1, error=error)
+        return envelope.show("changelog import", data)
     text.say(f"{text.plural(taken.new, 'event')} taken in, {taken.known} were here already")
     for words in taken.refused:
         text.mention(f"not taken in: {words}", colour="red")

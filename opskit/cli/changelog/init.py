@@ -31,7 +31,7 @@ def init(*, administrator: str | None, as_json: bool) -> int:
     """
     said = _prepare(wiring.read_config(), administrator)
     if as_json:
-        return envelope.show("changelog", {"said": said})
+        return envelope.show("changelog init", {"said": said})
     for line in said:
         text.say(line)
     return 0

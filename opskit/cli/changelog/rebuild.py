@@ -37,7 +37,7 @@ def rebuild(source: str, *, environment: str | None, yes: bool, as_json: bool) -
     config = wiring.read_config()
     done = _from_hosts(config, environment) if source == HOSTS else _anew(config, source, yes=yes)
     if as_json:
-        return envelope.show("changelog", done)
+        return envelope.show("changelog rebuild", done)
     for name, value in done.items():
         text.say(f"{name.replace('_', ' '):<14}{value}")
     return 0

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from opskit.cli import options, sharing, wiring
 from opskit.cli.render import envelope, text
 from opskit.errors import UsageError
+
+if TYPE_CHECKING:
+    from opskit.changelog import Event
 
 
 @click.command()
@@ -29,10 +34,15 @@ def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
     config = wiring.read_config()
     with sharing.open_changelog(config) as changelog:
         found = changelog.show(event).event
-        what = f"{found.header.kind} by {found.header.actor}"
-        options.ask(f"remove for ever what {found.id} ({what}) tells?", yes=yes)
+        options.ask(_question(found), yes=yes)
         said = changelog.redact(found.hash.hex(), why=(why or "").strip())
     if as_json:
-        return envelope.show("changelog", {"redacted": found.hash.hex(), "by": said.hash.hex()})
+        hashes = {"redacted": found.hash.hex(), "by": said.hash.hex()}
+        return envelope.show("changelog redact", hashes)
     text.say(f"redacted {found.id}, recorded as {said.id}")
     return 0
+
+
+def _question(event: Event) -> str:
+    what = f"{event.header.kind} by {event.header.actor}"
+    return f"remove for ever what {event.id} ({what}) tells?"

@@ -51,7 +51,7 @@ def revoke(
         event = _revoke(changelog, config.changelog, found.writer, last, reason)
     if as_json:
         said = {"writer": found.writer, "last_seq": last, "event": event.id}
-        return envelope.show("changelog", said)
+        return envelope.show("changelog revoke", said)
     text.say(f"{what} is revoked after its event {last}, recorded as {event.id}")
     return 0
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from opskit.cli import options, wiring
-from opskit.cli.render import envelope, text
+from opskit.cli.render import envelope
+from opskit.cli.render import event as rendered
+from opskit.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from opskit.changelog import Changelog
     from opskit.changelog.showing import Shown
 
 
@@ -29,49 +29,22 @@ def show(event: str, *, raw: bool, as_json: bool) -> int:
     """
     config = wiring.read_config()
     with wiring.open_changelog(config) as changelog:
-        shown = changelog.show(event)
+        shown = _the_one(changelog, event)
+        standing = changelog.standing(shown.event.id, config.changelog)
     if as_json:
-        return envelope.show("changelog", _as_data(shown))
-    for name, value in _raw(shown) if raw else _plain(shown):
-        text.say(f"{name:<11}{value}")
+        return envelope.show("changelog show", rendered.as_data(shown, standing))
+    rendered.show(rendered.raw(shown) if raw else rendered.plain(shown, standing))
     return 0
 
 
-def _raw(shown: Shown) -> Iterator[tuple[str, str]]:
-    """Give the fields of the packet: bytes in hex, header and body as the text that was signed."""
-    packet = shown.packet
-    for name in ("hash", "prev", "writer", "key", "signature", "nonce"):
-        value = getattr(packet, name)
-        yield name, "" if value is None else value.hex()
-    yield "header", packet.header.decode("utf-8", "backslashreplace")
-    yield "body", (packet.body or b"").decode("utf-8", "backslashreplace")
-
-
-def _plain(shown: Shown) -> Iterator[tuple[str, str]]:
-    from opskit.changelog.folding import moment
-
-    event, header = shown.event, shown.event.header
-    yield "event", event.hash.hex()
-    yield "kind", header.kind or "its header cannot be read; see --raw"
-    yield "when", moment(header.at_ms).astimezone().isoformat(" ", "seconds")
-    yield "actor", header.actor
-    yield "writer", f"{header.writer}, its event {header.seq}"
-    for name in ("service", "environment", "rollout", "action"):
-        if value := getattr(header, name):
-            yield name, value
-    for log, place in shown.places.items():
-        yield "upstream", f"place {place} of log {log}"
-    yield (
-        "body",
-        event.damage or json.dumps(event.body, indent=2, ensure_ascii=False, sort_keys=True),
-    )
-
-
-def _as_data(shown: Shown) -> dict[str, object]:
-    return {
-        "id": shown.event.id,
-        "hash": shown.event.hash.hex(),
-        "packet": json.loads(shown.packet.to_json()),
-        "damage": shown.event.damage,
-        "places": shown.places,
-    }
+def _the_one(changelog: Changelog, prefix: str) -> Shown:
+    """Give the event whose hash starts so; raises UnknownNameError, which names the rollout that was perhaps meant."""
+    try:
+        return changelog.show(prefix)
+    except UnknownNameError as error:
+        try:
+            rollout = changelog.rollout(prefix).id
+        except UnknownNameError:
+            raise error from None
+    hint = f"there is a rollout {rollout}: opskit log {rollout}"
+    raise UnknownNameError(f"no event {prefix!r}", hint=hint)

@@ -6,7 +6,7 @@ import click
 
 from opskit.cli import options, sharing, wiring
 from opskit.cli.render import envelope, text
-from opskit.errors import UpstreamError
+from opskit.errors import ConfigError
 
 
 @click.command()
@@ -27,16 +27,16 @@ def sync(*, accept: bool, everybody: bool, again: bool, as_json: bool) -> int:
     """Exchange with the upstream now, and wait for it.
 
     Every command does so around its work, within the time limit of opskit.toml; this waits for as long as it takes.
-    Exit code 1 if it cannot be done.
+    Exit code 1 if it cannot be done, 2 if there is no upstream.
     """
     config = wiring.read_config()
     if not config.changelog.upstream:
         hint = 'say where in opskit.toml: [changelog] upstream = "postgresql://…"'
-        raise UpstreamError("this changelog has no upstream", hint=hint)
+        raise ConfigError("this changelog has no upstream", hint=hint)
     with wiring.open_changelog(config) as changelog:
         done = sharing.sync_now(config, changelog, everybody=everybody, accept=accept, again=again)
     if as_json:
-        return envelope.show("changelog", {"sync": done})
+        return envelope.show("changelog sync", {"sync": done})
     text.say(f"{text.plural(done.pulled, 'event')} came, {done.pushed} went, {done.seconds:.1f} s")
     for warning in done.warnings:
         text.mention(f"warning: {warning}", colour="red")

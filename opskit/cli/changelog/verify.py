@@ -117,6 +117,6 @@ def _show_json(
         ],
     }
     if _is_well(problems, heard):
-        return envelope.show("changelog", data)
+        return envelope.show("changelog verify", data)
     error = ChangelogError("not all is as it was written", hint="see data.problems and data.hosts")
-    return envelope.show("changelog", data, exit_code=1, error=error)
+    return envelope.show("changelog verify", data, exit_code=1, error=error)

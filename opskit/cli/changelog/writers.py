@@ -31,7 +31,7 @@ def writers(*, as_json: bool) -> int:
     with sharing.open_changelog(config) as changelog:
         found = changelog.writers(config.changelog)
     if as_json:
-        return envelope.show("changelog", {"writers": [_as_data(each) for each in found]})
+        return envelope.show("changelog writers", {"writers": [_as_data(each) for each in found]})
     if not found:
         text.mention("nobody has written into this changelog yet")
         return 0

@@ -2,7 +2,7 @@
 
     {"opskit": 1, "command": "log", "status": "done", "exit_code": 0, "data": {...}, "error": null}
 
-`opskit` is the version of the contract. `status` follows from `exit_code`. `error` is null or
+`opskit` is the version of the contract. `command` is what was called, a subcommand with its group: `changelog sync`. `status` follows from `exit_code`. `error` is null or
 `{"kind", "what", "hint"}`, with `host` and `output` when one host failed; `data` is then `{}`, or what
 was found out before. One document on standard output, ASCII only, ended by a line feed.
 """

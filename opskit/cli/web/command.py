@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog import Changelog, Entry
-    from opskit.cli.log import Wishes
+    from opskit.cli.wishes import Wishes
     from opskit.config.model import Config
 
 KIB = 1024
@@ -57,7 +57,7 @@ def write_page(
 
 def _synced(config: Config, changelog: Changelog) -> datetime | None:
     """Give when this machine last had all that the others had shared."""
-    from opskit.changelog.syncing import age
+    from opskit.changelog.lag import lag
 
-    seconds = age(changelog.file) if config.changelog.upstream else None
+    seconds = lag(changelog.file).seconds if config.changelog.upstream else None
     return None if seconds is None else datetime.now(UTC) - timedelta(seconds=seconds)
