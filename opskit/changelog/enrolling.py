@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from opskit.changelog import openssh, sshsig, standing
 from opskit.changelog.attestation import Enrolment, statement_here
 from opskit.changelog.event import ENROLLED, REVOKED
+from opskit.changelog.files import read_small
 from opskit.changelog.judging import signers_of
 from opskit.errors import AttestationError, OpskitError
 
@@ -191,7 +192,7 @@ def _public(key: Path | str) -> str:
         return key
     public = key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
     try:
-        line = public.read_text("utf-8", "replace").strip()
+        line = read_small(public).decode("utf-8", "replace").strip()
     except OSError:
         return ""
     return line if openssh.is_key(line) else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import sys
 from pathlib import Path
 
@@ -54,6 +56,22 @@ def prepare(file: Path) -> None:
             hint="set OPSKIT_STATE_DIR to a folder on a disk of this machine",
         )
     _make_private(file)
+
+
+def read_small(file: Path, most: int = 2**20) -> bytes:
+    """Give the bytes of a regular file of at most so many; raises OSError, also for anything else, and waits for nobody.
+
+    A pipe or a device by that name would be read for ever.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as stream:  # noqa: PTH123 - of a descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(file))
+        found = stream.read(most + 1)
+    if len(found) > most:
+        size = f"{most >> 20} MiB" if most >= 2**20 else f"{most >> 10} KiB"
+        raise OSError(errno.EFBIG, f"it is larger than {size}", str(file))
+    return found
 
 
 def write_private(file: Path, data: bytes) -> None:

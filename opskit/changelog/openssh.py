@@ -12,6 +12,7 @@ import subprocess
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from opskit.changelog.files import read_small
 from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def is_token(key: Path | str) -> bool:
         return key.startswith("sk-")
     public = key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
     try:
-        return public.read_text("utf-8", "replace").startswith("sk-")
+        return read_small(public).startswith(b"sk-")
     except OSError:
         return False
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from opskit.changelog.files import read_small
 from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
@@ -75,12 +76,8 @@ def in_words(at: int) -> str:
 
 def _read(file: Path) -> bytes:
     try:
-        with file.open("rb") as stream:
-            found = stream.read(LARGEST + 1)
+        return read_small(file, LARGEST)
     except OSError as error:
         raise AttestationError(
             f"{file} cannot be read: {error.strerror}", hint="see [changelog] in opskit.toml"
         ) from None
-    if len(found) > LARGEST:
-        raise AttestationError(f"{file} is larger than {LARGEST >> 20} MiB")
-    return found

@@ -6,11 +6,13 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from opskit.changelog.files import write_private
+from opskit.changelog.files import read_small, write_private
 from opskit.errors import ChangelogError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+LARGEST = 4096  # bytes of a key's file
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,14 @@ def load_key(folder: Path, writer: bytes) -> WriterKey | None:
     """Give the key of a writer, None if its file is gone; raises ChangelogError if it does not fit."""
     file = key_file(folder, writer)
     try:
-        key = writer_key(bytes.fromhex(file.read_text("ascii")))
+        key = writer_key(bytes.fromhex(read_small(file, LARGEST).decode("ascii")))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ChangelogError(
+            f"{file} cannot be read: {error.strerror}",
+            hint="opskit makes it as a file that you alone may read",
+        ) from None
     except ValueError:
         key = None
     if key is None or key.writer != writer:

@@ -10,6 +10,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from opskit.changelog import openssh, sshsig
+from opskit.changelog.files import read_small
 from opskit.changelog.sshsig import Verdict
 from opskit.errors import AttestationError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from opskit.changelog.signers import Signers
 
 MOST = 20_000
+LARGEST = 16 * 2**20
 
 
 class Verdicts:
@@ -95,7 +97,7 @@ class Verdicts:
     def _load(self) -> None:
         """Read what is remembered, if it is about the same file of signers."""
         try:
-            fields = json.loads(self._file.read_bytes())
+            fields = json.loads(read_small(self._file, LARGEST))
             if fields["signers"] != self._signers.digest:
                 return
             verdicts = {str(k): [str(v) for v in pair] for k, pair in fields["verdicts"].items()}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from opskit.changelog.files import read_small
 from opskit.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def password_of(given: Mapping[str, Any]) -> str | None:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if file.stat().st_mode & 0o077:
             return None  # as libpq: a file that others can read is not used
-        for line in file.read_text("utf-8").splitlines():
+        for line in read_small(file).decode("utf-8").splitlines():
             fields = [re.sub(r"\\(.)", r"\1", each) for each in _fields(line)]
             if len(fields) == 5 and all(
                 raw == "*" or value == asked
