@@ -262,8 +262,8 @@ def first_chain(log: str) -> bytes:
 
 
 def _state(row: tuple) -> LogState:  # type: ignore[type-arg]
-    log, url, pos, digest, chain, synced_ms = row
-    last = Receipt(pos, digest, chain) if pos is not None else None
+    log, url, pos, digest, chain, synced_ms, received_ms = row
+    last = Receipt(pos, digest, chain, received_ms) if pos is not None else None
     return LogState(log, url, last, synced_ms)
 
 

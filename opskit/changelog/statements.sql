@@ -175,10 +175,16 @@ SELECT offset_ms, error_ms, boot, since_boot_ms FROM clock
 SELECT log, pos, chain FROM log WHERE pos IS NOT NULL ORDER BY first_ms DESC LIMIT 1
 
 -- name: current_log
-SELECT log, url, pos, hash, chain, synced_ms FROM log ORDER BY first_ms DESC LIMIT 1
+SELECT l.log, l.url, l.pos, l.hash, l.chain, l.synced_ms, coalesce(
+    (SELECT p.received_ms FROM event e JOIN place p USING (n) WHERE e.hash = l.hash AND p.log = l.log),
+    (SELECT max(received_ms) FROM place p WHERE p.log = l.log), 0)
+FROM log l ORDER BY l.first_ms DESC LIMIT 1
 
 -- name: log
-SELECT log, url, pos, hash, chain, synced_ms FROM log WHERE log = ?
+SELECT l.log, l.url, l.pos, l.hash, l.chain, l.synced_ms, coalesce(
+    (SELECT p.received_ms FROM event e JOIN place p USING (n) WHERE e.hash = l.hash AND p.log = l.log),
+    (SELECT max(received_ms) FROM place p WHERE p.log = l.log), 0)
+FROM log l WHERE l.log = ?
 
 -- name: pin_log
 INSERT INTO log (log, url, first_ms, synced_ms) VALUES (?, ?, ?, 0)

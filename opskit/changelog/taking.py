@@ -75,7 +75,7 @@ class Taker:
 
     def _check_receipts(self, db: sqlite3.Connection) -> None:
         """Follow the chain of receipts from the last one that we hold."""
-        _, _, pos, _, chain, _ = db.execute(statement("log"), (self._log,)).fetchone()
+        _, _, pos, _, chain, *_ = db.execute(statement("log"), (self._log,)).fetchone()
         if pos is None:
             pos, chain = 0, hashlib.sha256(b"opskit.log.v1" + self._log.encode()).digest()
         for arrival in self._page:

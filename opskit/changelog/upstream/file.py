@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from opskit.changelog.checking import fault
 from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed, Receipt
 from opskit.changelog.upstream import frames
-from opskit.changelog.upstream.place import Order
+from opskit.changelog.upstream.place import IS_IT_RIGHT, Order
+from opskit.changelog.upstream.reading import Clock, events
 from opskit.errors import UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from opskit.changelog.upstream.frames import Placed
-    from opskit.changelog.upstream.place import Claim, Place
+    from opskit.changelog.upstream.place import Claims, Place
 
 PAGE = 1000
 HEAVY = 8 * 2**20  # bytes of a page that is not filled further
 TRIES = 5
 BEGINNING = 4096  # bytes in which the log is named
-SMALL = 64 * 1024  # bytes that are read first; more and more if there is more
 BACK = (16 * 1024, 512 * 1024)  # the second is more than any event's frame without its body
 FURTHER_BACK = 400  # events, when the one before a push is another than thought
 NEVER = 2**62  # a number that no event has
@@ -57,6 +57,7 @@ class FileLog:
         self._place = place
         self._log = ""
         self._chains: dict[int, bytes] = {}
+        self._times: dict[int, int] = {}
         self._heads: dict[bytes, _Head] = {}
 
     def create(self) -> bool:
@@ -75,8 +76,10 @@ class FileLog:
             self._heads = {}
         self._log = log
         self._chains = {0: hashlib.sha256(b"opskit.log.v1" + log.encode()).digest()}
+        self._times = {}
         if last and not trouble:
             self._chains[last.pos] = last.chain
+            self._times[last.pos] = last.received_ms
         return Greeting(log, look.size, look.now_ms, trouble)
 
     def pull(self, *, after: int, vector: Mapping[bytes, int]) -> Iterator[Sequence[Arrival]]:
@@ -86,20 +89,21 @@ class FileLog:
         """
         self._meet()
         start = after if after in self._chains else 0
-        chain = self._chains[start]
+        chain, clock = self._chains[start], Clock(self._times.get(start, 0))
         newest: dict[bytes, int] = {}
         page: list[Arrival] = []
         weight = 0
-        for placed in self._placed(start):
+        for placed in events(self._place, start):
             packet = placed.packet
             chain = hashlib.sha256(chain + packet.hash).digest()
             twice = packet.seq <= newest.get(packet.writer, 0)
             newest[packet.writer] = max(packet.seq, newest.get(packet.writer, 0))
             self._note(placed)
+            received_ms = clock.of(placed.received_ms)
             if placed.end <= after:
                 continue
             wanted = twice or packet.seq > vector.get(packet.writer, 0)
-            receipt = Receipt(placed.end, packet.hash, chain, placed.received_ms)
+            receipt = Receipt(placed.end, packet.hash, chain, received_ms)
             whole = placed.whole() if wanted else None
             page.append(Arrival(receipt, packet.writer, packet.seq, whole))
             weight += placed.end - placed.start
@@ -166,8 +170,7 @@ class FileLog:
             hint = "upgrade opskit on this machine"
             raise UpstreamError(f"{self.name} was written by a newer opskit", hint=hint) from None
         if not log:
-            hint = "is `upstream` in opskit.toml right?"
-            raise UpstreamError(f"{self.name} is no changelog", hint=hint)
+            raise UpstreamError(f"{self.name} is no changelog", hint=IS_IT_RIGHT)
         return log
 
     def _trouble(self, last: Receipt, size: int, data: bytes) -> str:
@@ -179,19 +182,6 @@ class FileLog:
             found = _ending_at(last.pos, begin, self._place.look((begin, last.pos)).parts[0])
         return "" if found is not None and found.packet.hash == last.hash else "rewritten"
 
-    def _placed(self, start: int, stop: int | None = None) -> Iterator[Placed]:
-        """Give the events behind `start`, as far as the file goes or those that begin before `stop`."""
-        reader, offset, piece = frames.Reader(start), start, SMALL
-        while True:
-            look = self._place.look((offset, offset + piece))
-            offset, piece = offset + len(look.parts[0]), min(8 * piece, self._place.chunk)
-            for placed in reader.feed(look.parts[0]):
-                if stop is not None and placed.start >= stop:
-                    return
-                yield placed
-            if offset >= look.size or not look.parts[0]:
-                return
-
     def _note(self, placed: Placed) -> None:
         """Remember the newest event of each writer, so that a push needs not look for it."""
         packet = placed.packet
@@ -202,6 +192,7 @@ class FileLog:
     def _turned(self, page: list[Arrival]) -> list[Arrival]:
         receipt = page[-1].receipt
         self._chains = {0: self._chains[0], receipt.pos: receipt.chain}
+        self._times = {receipt.pos: receipt.received_ms}
         return page
 
     def _framed(self, packets: Sequence[Packet]) -> bytes:
@@ -222,7 +213,7 @@ class FileLog:
         """Find out what of these the file has, and whether they fit to what it has."""
         first = packets[0]
         claims = self._place.claims(first.writer, first.seq - 1)
-        there = self._there(claims.found)
+        there = self._there(first.writer, first.seq - 1, claims)
         known = 0
         while known < len(packets) and _stands(there, packets[known]):
             known += 1
@@ -230,21 +221,32 @@ class FileLog:
         if not known and first.seq > 1 and first.prev not in before[:1]:
             # Parted further back than thought: have those pushed, to find out where.
             parted = max(0, first.seq - 2 - FURTHER_BACK)
-            return Pushed("gap", parted if before else claims.below)
+            return Pushed("gap", parted if before else self._newest(first, claims))
         rest = packets[known:]
         if rest and there.get(rest[0].seq):
             return self._forked(rest[0], there[rest[0].seq])
         return _Rest(rest, claims.size)
 
-    def _there(self, claims: Sequence[Claim]) -> dict[int, list[bytes]]:
-        """Read what is claimed; give the hashes of true events by their number, the first in the file first."""
+    def _there(self, writer: bytes, first: int, claims: Claims) -> dict[int, list[bytes]]:
+        """Read what is claimed, or all if there are too many claims to tell; see `_true`."""
+        if claims.most:
+            return self._true(writer, first, 0, claims.size)
+        starts = [claim.start for claim in claims.found]
+        return self._true(writer, first, min(starts), max(starts) + 1) if starts else {}
+
+    def _newest(self, packet: Packet, claims: Claims) -> int:
+        """Give the number of the newest true event of a writer before this one, 0 if there is none."""
+        there = self._true(packet.writer, 1, 0, claims.size)
+        return max((seq for seq in there if seq < packet.seq), default=0)
+
+    def _true(self, writer: bytes, first: int, start: int, stop: int) -> dict[int, list[bytes]]:
+        """Give the hashes of a writer's true events from number `first` on, by their number, the first in the file first."""
         there: dict[int, list[bytes]] = {}
-        if claims:
-            starts = {claim.start for claim in claims}
-            for placed in self._placed(min(starts), max(starts) + 1):
-                packet = placed.packet
-                if placed.start in starts and not fault(packet):
-                    there.setdefault(packet.seq, []).append(packet.hash)
+        for placed in events(self._place, start, stop=stop, writer=writer):
+            packet = placed.packet
+            known = there.get(packet.seq, ())
+            if packet.seq >= first and packet.hash not in known and not fault(packet):
+                there.setdefault(packet.seq, []).append(packet.hash)
         return there
 
     def _forked(self, packet: Packet, there: list[bytes]) -> Pushed:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FILLER = b"#"
 LONGEST = 32 * 2**20
 """Bytes of the longest line that is a frame."""
+NAMES = 512
+"""Bytes of the line of an event in which its writer is named."""
 BLANK = b"@%013d+%015d+" % (0, 0)
 """How the line of an event begins before the machine that holds the file has put in its clock and the place."""
 
@@ -81,9 +83,14 @@ class Placed:
 
 
 class Reader:
-    """Finds the events in a file that is fed piece by piece, from any offset on; keeps no more than a frame."""
+    """Finds the events in a file that is fed piece by piece, from any offset on; keeps no more than a frame.
 
-    def __init__(self, offset: int = 0) -> None:
+    With `writer`, only that one's; `others` are the bytes of those of others then.
+    """
+
+    def __init__(self, offset: int = 0, writer: bytes | None = None) -> None:
+        self._needle = b'"writer":"%s"' % writer.hex().encode() if writer else b""
+        self.others = 0
         self._offset = offset
         self._rest = b""
         self._before: Body | None = None
@@ -93,7 +100,10 @@ class Reader:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             start, self._offset = self._offset, self._offset + len(line) + 1
-            if line.startswith(b"@"):
+            if line.startswith(b"@") and self._needle not in line[:NAMES]:
+                self.others += self._offset - (self._before.start if self._before else start)
+                self._before = None
+            elif line.startswith(b"@"):
                 placed = self._event(line, start)
                 self._before = None
                 if placed is not None:
@@ -110,7 +120,7 @@ class Reader:
         if stamp is None or found is None:
             return None
         start, length = int(stamp[2]) + int(stamp[3]), int(found[4])
-        if at != start + length + 1:
+        if at != start + length + 1 or length > LONGEST:
             return None
         packet = _packet(found)
         if packet is None:

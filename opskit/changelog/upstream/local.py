@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import re
+import stat
+from collections import deque
 from typing import TYPE_CHECKING
 
 from opskit.changelog.files import sync_folder
@@ -15,8 +17,10 @@ from opskit.changelog.upstream.place import (
     DENIED,
     FIXED,
     FULL,
+    IS_IT_RIGHT,
     MISSING,
     MOST_CLAIMS,
+    ODD,
     UNFIX,
     Claim,
     Claims,
@@ -163,8 +167,10 @@ class LocalPlace:
     @contextlib.contextmanager
     def _opened(self, flags: int) -> Iterator[int]:
         with self._in_words():
-            file = os.open(self.path, flags | os.O_CLOEXEC)
+            file = os.open(self.path, flags | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
+                if not stat.S_ISREG(os.fstat(file).st_mode):
+                    raise UpstreamError(f"{self.name} {ODD}", hint=IS_IT_RIGHT)
                 yield file
             finally:
                 os.close(file)
@@ -195,8 +201,7 @@ class LocalPlace:
 def _claims(file: int, writer: bytes, first: int, since: int, size: int) -> Claims:
     """Find the lines of a writer between two offsets."""
     needle = b'"writer":"%s"' % writer.hex().encode()
-    found: list[Claim] = []
-    below = 0
+    found: deque[Claim] = deque(maxlen=MOST_CLAIMS)
     for at in _found(file, needle, since, size):
         begin = max(0, at - LINE)
         before = _read(file, begin, at)
@@ -204,12 +209,10 @@ def _claims(file: int, writer: bytes, first: int, since: int, size: int) -> Clai
         if match is None:
             continue
         seq = int(match[4])
-        if seq < first:
-            below = max(below, seq)
-        elif len(found) < MOST_CLAIMS:
+        if seq >= first:
             start = int(match[1]) + int(match[2])
             found.append(Claim(seq, bytes.fromhex(match[3].decode()), start))
-    return Claims(size, below, found)
+    return Claims(size, found, len(found) == MOST_CLAIMS)
 
 
 def _found(file: int, needle: bytes, since: int, size: int) -> Iterator[int]:

@@ -12,6 +12,8 @@ MISSING = "is the share mounted? if this changelog is new: opskit changelog init
 DENIED = "who may read and write it? see its owner and group"
 FIXED = "may only be appended to, so nothing is taken away there"
 UNFIX = "an administrator may allow it for a moment: chattr -a"
+ODD = "is no file, but a pipe, a folder or the like"
+IS_IT_RIGHT = "is `upstream` in opskit.toml right?"
 FULL = "is the disk there full?"
 WAIT = 10
 """Seconds to wait for the lock; it is held for as long as it takes to append and sync, never for a network."""
@@ -48,11 +50,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """A writer's claims from some number on in the file's order, at most MOST_CLAIMS, the newest number below (0: none), the file's length."""
+    """A writer's newest claims from some number on, in the file's order, and the file's length.
+
+    There are at most MOST_CLAIMS of them; with `most` there may be more in the file: somebody flooded it.
+    """
 
     size: int
-    below: int
     found: Sequence[Claim]
+    most: bool = False
 
 
 class Place(Protocol):

@@ -9,7 +9,10 @@ from opskit.changelog.upstream.place import (
     DENIED,
     FIXED,
     FULL,
+    IS_IT_RIGHT,
     MISSING,
+    MOST_CLAIMS,
+    ODD,
     UNFIX,
     WAIT,
     Claim,
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
     Run = Callable[[str, bytes], tuple[int, bytes, str]]
 
 CHUNK = 4 * 2**20
+LARGEST = 2**43
+LATEST = 253_402_300_799_999  # the last millisecond that a date can say
 
 _SAID = {
     scripts.MISSING: ("is not there", MISSING),
+    scripts.ODD: (ODD, IS_IT_RIGHT),
     scripts.DENIED: ("may not be read or written", DENIED),
     scripts.REPLACED: ("was replaced meanwhile", "try again"),
     scripts.CUT: ("did not get all that was sent", "try again; is the disk there full?"),
@@ -55,6 +61,8 @@ class RemotePlace:
     def look(self, *ranges: tuple[int, int]) -> Look:
         """See Place."""
         size, now_ms, data = self._ask(scripts.look(self._path, ranges))
+        if size > LARGEST or now_ms > LATEST:
+            raise self._strange(f"ok {size} {now_ms}")
         parts: list[bytes] = []
         for start, end in ranges:
             begin = start // scripts.BLOCK * scripts.BLOCK
@@ -67,9 +75,10 @@ class RemotePlace:
         """See Place."""
         size, _, data = self._ask(scripts.claims(self._path, writer, first))
         *lines, last = data.decode("ascii", "replace").splitlines() or [""]
-        if not last.startswith("below "):
+        if not last.startswith("all "):
             raise self._strange(last)
-        return Claims(size, self._number(last[6:]), [self._claim(line) for line in lines])
+        most = self._number(last[4:]) >= MOST_CLAIMS
+        return Claims(size, [self._claim(line) for line in lines], most)
 
     def append(self, order: Order, data: bytes) -> int | None:
         """See Place."""

@@ -18,7 +18,7 @@ from opskit.changelog.upstream.place import MOST_CLAIMS, WAIT
 if TYPE_CHECKING:
     from opskit.changelog.upstream.place import Order
 
-MISSING, DENIED, REPLACED, AHEAD, CUT, FULL, BUSY, UNLOCKED, FIXED = (
+MISSING, DENIED, REPLACED, AHEAD, CUT, FULL, BUSY, UNLOCKED, FIXED, ODD = (
     66,
     77,
     65,
@@ -28,6 +28,7 @@ MISSING, DENIED, REPLACED, AHEAD, CUT, FULL, BUSY, UNLOCKED, FIXED = (
     75,
     76,
     78,
+    79,
 )
 BLOCK = 4096
 """`read` begins and ends at multiples of it."""
@@ -35,7 +36,7 @@ WIDE = 65536
 
 _OPENING = f"""\
 set -eu; umask 077; LC_ALL=C; export LC_ALL
-ready() {{ [ -f "$p" ] || exit {MISSING}; [ -r "$p" ] || exit {DENIED}; }}
+ready() {{ [ ! -e "$p" ] || [ -f "$p" ] || exit {ODD}; [ -f "$p" ] || exit {MISSING}; [ -r "$p" ] || exit {DENIED}; }}
 size() {{ size=$(ls -lnL "$p" | {{ read -r _ _ _ _ s _; echo "$s"; }}); }}
 clock() {{
   now=$(date +%s%3N 2>/dev/null) || now=
@@ -112,7 +113,10 @@ def look(path: str, ranges: tuple[tuple[int, int], ...]) -> str:
 
 
 def claims(path: str, writer: bytes, first: int) -> str:
-    """Print `ok <size> <clock>`, then a writer's lines from event `first` on as `<seq> <hash> <start> <more>`, and `below <seq>`."""
+    """Print `ok <size> <clock>`, then a writer's lines from event `first` on as `<seq> <hash> <start> <more>`, and `all <count>`.
+
+    These are the newest, at most MOST_CLAIMS of that count.
+    """
     return "\n".join(
         (opening(path), "ready", _SHARE, 'clock; echo "ok $size $now"', _claims(writer, first, 0))
     )
@@ -133,7 +137,7 @@ cat >"$t" || exit {CUT}
 {_HOLD}
 size; s=$size; clock
 dd if="$p" bs={BLOCK} count=1 2>/dev/null | grep -F -q '"log":"{order.log}"' || exit {REPLACED}
-[ -z "$({_claims(order.writer, order.first, order.since)} | sed '/^below/d')" ] || exit {AHEAD}
+[ -z "$({_claims(order.writer, order.first, order.since)} | sed '/^all /d')" ] || exit {AHEAD}
 sed "s/^{BLANK.decode()}/@$now+$(printf %015d "$s")+/" <"$t" >>"$p" || :
 size
 if [ "$size" -ne $((s+{length:d})) ]; then
@@ -222,6 +226,6 @@ def _claims(writer: bytes, first: int, since: int) -> str:
     return (
         f"""dd if="$p" bs={WIDE} skip={since // WIDE:d} 2>/dev/null | tr '\\000' '?' | """
         f"""sed -n 's/^{line}$/\\4 \\3 \\1 \\2/p' | """
-        f"""awk '$3 + $4 < {since:d} {{ next }} $1 >= {first:d} {{ if (k++ < {MOST_CLAIMS}) print; next }} $1 > b {{ b = $1 }} """
-        """END { print "below", b + 0 }'"""
+        f"""awk '$3 + $4 < {since:d} {{ next }} $1 >= {first:d} {{ a[k++ % {MOST_CLAIMS}] = $0 }} """
+        f"""END {{ for (i = k > {MOST_CLAIMS} ? k - {MOST_CLAIMS} : 0; i < k; i++) print a[i % {MOST_CLAIMS}]; print "all", k + 0 }}'"""
     )
