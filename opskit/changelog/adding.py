@@ -28,16 +28,13 @@ class Writer(NamedTuple):
 
 
 class Added(NamedTuple):
-    """What came of adding a packet to its chain.
-
-    The event's number (None: it does not follow), the damage of its body, its writer as it is then, and whether it took
-    another's body away.
+    """What came of adding a packet to its chain: the event's number (None: it does not follow), the damage of its body, its
+    writer as it is then.
     """
 
     n: int | None
     damage: str
     writer: Writer | None
-    forgot: bool = False
 
 
 def append(
@@ -47,7 +44,7 @@ def append(
     received_ms: int,
     role: str,
 ) -> Added:
-    """Add a packet without fault to its chain. Whoever added all calls `index.tidy` if one of them took a body away."""
+    """Add a packet without fault to its chain. A redaction is not obeyed here: see `obeying`."""
     if writer is None:
         values = (packet.writer, packet.key, genesis(packet.writer), role)
         db.execute(statement("add_other_writer"), values)
@@ -61,10 +58,8 @@ def append(
         packet, event = replace(packet, nonce=None, body=None), replace(event, body={})
     nonce, body = packet.nonce, packet.body
     n = write(db, writer.wid, event, nonce, body, received_ms=received_ms, readable=found.readable)
-    target = redaction.target(event.header.kind, event.body)
-    forgot = target is not None and redaction.obey(db, target, event.hash)
     after = writer._replace(head_seq=packet.seq, head_hash=event.hash)
-    return Added(n, found.body_damage, after, forgot)
+    return Added(n, found.body_damage, after)
 
 
 def refuse(db: sqlite3.Connection, packet: Packet, why: str) -> None:

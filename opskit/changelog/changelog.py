@@ -35,12 +35,15 @@ E = TypeVar("E", bound="Entry")
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-def open_changelog(name: str, *, actor: str | None = None) -> Changelog:
+def open_changelog(
+    name: str, *, actor: str | None = None, settings: ChangelogSettings | None = None
+) -> Changelog:
     """Open the changelog called `name`; nothing is created before the first append.
 
-    `actor` is who appends, else `$OPSKIT_ACTOR`, else user@machine. Raises ChangelogError.
+    `actor` is who appends, else `$OPSKIT_ACTOR`, else user@machine. `settings` say whose redactions are obeyed.
+    Raises ChangelogError.
     """
-    return Changelog(changelog_file(name), actor=actor)
+    return Changelog(changelog_file(name), actor=actor, settings=settings)
 
 
 def new_rollout_id() -> str:
@@ -53,8 +56,11 @@ def new_rollout_id() -> str:
 class Changelog:
     """One local changelog; may be used from several threads. Every method raises ChangelogError."""
 
-    def __init__(self, file: Path, *, actor: str | None = None) -> None:
+    def __init__(
+        self, file: Path, *, actor: str | None = None, settings: ChangelogSettings | None = None
+    ) -> None:
         self.file = file
+        self._settings = settings
         self._actor = actor
         self._lock = threading.RLock()
         self._reader = Reader(file)
@@ -191,7 +197,7 @@ class Changelog:
         """Give the database's side of a sync; it is the caller's to close."""
         from opskit.changelog.exchange import Exchange
 
-        return Exchange(self.file)
+        return Exchange(self.file, self._settings)
 
     def verify(self) -> list[Problem]:
         """Check all chains, hashes, signatures, bodies and the index; an empty list if all is well."""

@@ -7,13 +7,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from opskit.changelog import database
+from opskit.changelog import database, obeying
 from opskit.changelog.clock import Offset, since_boot
 from opskit.changelog.machine import boot
 from opskit.changelog.packet import Packet, Receipt
 from opskit.changelog.sql import statement
 from opskit.changelog.store import Store
 from opskit.changelog.taking import Taker
+from opskit.config.model import ChangelogSettings
 
 if TYPE_CHECKING:
     import sqlite3
@@ -56,13 +57,18 @@ class Taken:
     new: int = 0
     known: int = 0
     refused: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class Exchange:
-    """One sync's hold on the database; one thread at a time. Every method raises ChangelogError."""
+    """One sync's hold on the database; one thread at a time. Every method raises ChangelogError.
 
-    def __init__(self, file: Path) -> None:
+    `settings` say whose signatures count; by default nobody's is asked for.
+    """
+
+    def __init__(self, file: Path, settings: ChangelogSettings | None = None) -> None:
         self.file = file
+        self._settings = settings or ChangelogSettings()
         self._store = Store(file)
 
     def close(self) -> None:
@@ -131,7 +137,12 @@ class Exchange:
                 ]
                 break
             waiting = left
+        taken.warnings += self.settle()
         return taken
+
+    def settle(self) -> list[str]:
+        """Obey the redactions that count, now that all is here; gives words about others, once. See `obeying`."""
+        return obeying.settle(self._ask, self._change, self.file, self._settings)
 
     def unsent(
         self, log: str, *, everybody: bool = False, limit: int = PUSHED_AT_ONCE

@@ -48,6 +48,8 @@ CREATE INDEX event_enrolled ON event (wid, seq) WHERE kind = 'writer.enrolled';
 
 CREATE INDEX event_revoked ON event (hlc) WHERE kind = 'writer.revoked';
 
+CREATE INDEX event_redacted ON event (hlc, hash) WHERE kind = 'body.redacted';
+
 CREATE TABLE body (
     n INTEGER PRIMARY KEY REFERENCES event,
     nonce BLOB NOT NULL,

@@ -278,6 +278,13 @@ SELECT writer, seq, hash FROM fork ORDER BY writer, seq, hash
 -- name: all_refused
 SELECT writer, seq, hash, why FROM refused ORDER BY writer, seq, hash
 
+-- name: redactions
+SELECT e.hash, w.writer, b.body FROM event e JOIN writer w USING (wid) JOIN body b USING (n)
+WHERE e.kind = 'body.redacted' ORDER BY e.hlc, e.hash
+
+-- name: owner_of
+SELECT w.writer, e.kind FROM event e JOIN writer w USING (wid) WHERE e.hash = ?
+
 -- name: event_by_hash
 SELECT n, wid FROM event WHERE hash = ?
 

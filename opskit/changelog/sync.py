@@ -59,6 +59,7 @@ def sync(
             exchange.forget(done.log)
             upstream.greet(None)
         _pull(exchange, upstream, done)
+        done.warnings += exchange.settle()
         if pulled is not None:
             pulled()
         _push(exchange, upstream, done, everybody=everybody)

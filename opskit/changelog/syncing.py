@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from opskit.changelog.event import Event
     from opskit.changelog.upstream import Upstream
+    from opskit.config.model import ChangelogSettings
 
 PAUSES = (
     1.0,
@@ -31,7 +32,7 @@ class Syncer:
     """Shares one changelog until it is closed. Nothing that happens to it stops the command.
 
     `connect` opens the upstream; `limit` is how many seconds the command waits for it at most, at the beginning, when a
-    rollout starts and at the end. With `every`, it looks for news after so many seconds again and again.
+    rollout starts and at the end. With `every`, it looks for news after so many seconds again and again. `settings` as of an Exchange.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Syncer:
         *,
         limit: float,
         every: float | None = None,
+        settings: ChangelogSettings | None = None,
     ) -> None:
         self.error: OpskitError | None = None
         """What was in the way of the last try; None if it came through."""
@@ -48,6 +50,7 @@ class Syncer:
         self._connect = connect
         self._limit = limit
         self._every = every
+        self._settings = settings
         self._lock = threading.Condition()
         self._wanted, self._done = 1, 0
         self._pulled = self._ended = False
@@ -124,7 +127,7 @@ class Syncer:
         """Connect and share until there is nothing to do; tells whether that came through."""
         try:
             with self._connect() as upstream:
-                exchange = Exchange(self._file)
+                exchange = Exchange(self._file, self._settings)
                 try:
                     self._share(exchange, upstream)
                 finally:

@@ -52,7 +52,6 @@ class Taker:
         self._writers: dict[bytes, Writer | None] = {}
         self._shared: dict[int, tuple[int, str]] = {}
         self._evidence = False
-        self._forgot = False
 
     def take(self, db: sqlite3.Connection) -> Received:
         """Take in the page within the caller's transaction; raises UpstreamLiesError."""
@@ -62,8 +61,6 @@ class Taker:
         self._evidence = bool(db.execute(statement("has_evidence")).fetchone()[0])
         for arrival, wrong in zip(self._page, self._faults, strict=True):
             self._arrive(db, arrival, wrong)
-        if self._forgot:
-            index.tidy(db)
         for wid, (seq, role) in self._shared.items():
             db.execute(statement("add_shared"), (self._log, wid, seq))
             db.execute(statement("add_role"), (role, wid))
@@ -167,7 +164,6 @@ class Taker:
         receipt = arrival.receipt
         added = append(db, packet, writer, receipt.received_ms, receipt.role)
         self._writers[arrival.writer] = added.writer
-        self._forgot = self._forgot or added.forgot
         if added.damage == "altered":
             self._received.swapped.append(named(packet))
         return added.n
@@ -205,7 +201,7 @@ class Taker:
         db: sqlite3.Connection, packets: Sequence[Packet]
     ) -> tuple[int, int, list[str], list[Packet]]:
         """Take in packets that no log vouches for; gives known, new, words about the refused, and those that come too early."""
-        known, new, forgot = 0, 0, False
+        known, new = 0, 0
         refused: list[str] = []
         early: list[Packet] = []
         for packet in sorted(packets, key=lambda each: (each.writer, each.seq)):
@@ -222,15 +218,12 @@ class Taker:
                 refused.append(f"{named(packet)}: another event has its place here; both are kept")
             elif packet.seq > head + 1:
                 early.append(packet)
-            elif (added := append(db, packet, writer, 0, "")).n is None:
+            elif append(db, packet, writer, 0, "").n is None:
                 wrong = "it does not follow the events before it"
                 refused.append(f"{named(packet)}: {wrong}")
                 refuse(db, packet, wrong)
             else:
                 new += 1
-                forgot = forgot or added.forgot
-        if forgot:
-            index.tidy(db)
         return known, new, refused, early
 
 

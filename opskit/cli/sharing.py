@@ -113,7 +113,13 @@ def _syncer(config: Config, changelog: Changelog, every: float | None) -> Syncer
     from opskit.cli.upstreams import open_upstream
 
     connect = functools.partial(open_upstream, config)
-    return Syncer(changelog.file, connect, limit=config.changelog.timeout, every=every)
+    return Syncer(
+        changelog.file,
+        connect,
+        limit=config.changelog.timeout,
+        every=every,
+        settings=config.changelog,
+    )
 
 
 def _unshared(syncer: Syncer) -> str:

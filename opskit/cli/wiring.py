@@ -41,7 +41,7 @@ def open_changelog(config: Config) -> Changelog:
     """
     from opskit.changelog import open_changelog
 
-    return open_changelog(config.changelog.name)
+    return open_changelog(config.changelog.name, settings=config.changelog)
 
 
 def select(inventory: Inventory, changelog: Changelog, selector: str) -> tuple[str, ...]:

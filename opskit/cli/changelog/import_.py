@@ -30,6 +30,8 @@ def import_(file: str, *, as_json: bool) -> int:
     config = wiring.read_config()
     with wiring.open_changelog(config) as changelog:
         taken = changelog.take_in(lines_of(file))
+    for warning in taken.warnings:
+        text.mention(f"warning: {warning}", colour="red")
     return show_taken(taken, as_json=as_json)
 
 

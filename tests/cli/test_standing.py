@@ -1,0 +1,77 @@
+"""What needs a signature, and what is said of files that let nobody sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.changelog import Changelog, open_changelog
+from tests.changelog.keys import Keys, line
+
+if TYPE_CHECKING:
+    from tests.support.cli import Opskit
+
+TOML = """
+default_environment = "production"
+[changelog]
+name = "test"
+allowed_signers = "allowed_signers"
+[environments.production]
+hosts = ["web[01-03]"]
+[services.shop]
+path = "~/shop"
+hosts = "*"
+source = { folder = "." }
+"""
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path) -> None:
+    (tmp_path / "opskit.toml").write_text(TOML)
+    (tmp_path / "allowed_signers").write_text("")
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """Ann's key, which the file of signers knows."""
+    folder = Path.home() / ".ssh"
+    folder.mkdir(mode=0o700)
+    made = Keys(folder).make("id_ed25519")
+    (tmp_path / "allowed_signers").write_text(f"ann@example.com {line(made)}\n")
+    return made
+
+
+def test_redacting_what_others_wrote_wants_a_signature_and_ones_own_does_not(
+    opskit: Opskit, tmp_path: Path
+) -> None:
+    with Changelog(tmp_path / "other" / "changelog.db", actor="ben@laptop") as other:
+        theirs = other.append("note", {"text": "a password"}).id
+        lines: list[str] = []
+        other.export(lines.append)
+    with open_changelog("test") as changelog:
+        changelog.take_in(lines)
+        own = changelog.append("note", {"text": "a token"}).id
+    opskit("changelog", "redact", own, "-m", "a token", "-y")
+    said = opskit("changelog", "redact", theirs, "-m", "a password", "-y", expect=1).stderr
+    assert "nothing redacted: what follows is not attested: there is no SSH key" in said
+    assert "only if your SSH key signs for this machine" in said
+    with open_changelog("test") as changelog:
+        texts = [changelog.show(each).event.body.get("text") for each in (own, theirs)]
+    assert texts == [None, "a password"]
+
+
+def test_whoever_may_sign_redacts_what_others_wrote(
+    opskit: Opskit, key: Path, tmp_path: Path
+) -> None:
+    with Changelog(tmp_path / "other" / "changelog.db", actor="ben@laptop") as other:
+        theirs = other.append("note", {"text": "a password"}).id
+        lines: list[str] = []
+        other.export(lines.append)
+    with open_changelog("test") as changelog:
+        changelog.take_in(lines)
+    opskit("changelog", "redact", theirs, "-m", "a password", "-y")
+    (entry,) = opskit("log", "--json", "--kind", "note").json["data"]["entries"]
+    assert entry["text"] == ""
+    assert entry["standing"] == "unattested"
