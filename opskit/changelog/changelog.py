@@ -236,6 +236,12 @@ class Changelog:
         found = self.standings([event], settings).get(event)
         return found if found and (asked or found.state in ("revoked", "forked")) else None
 
+    def standing(self, event: str, settings: ChangelogSettings) -> Standing | None:
+        """Give the standing of one event, by the beginning of its hash; None where nobody's signature is asked for."""
+        asked = settings.allowed_signers is not None
+        found = self.standings([event], settings).get(event)
+        return found if found and (asked or found.state in ("revoked", "forked")) else None
+
     def judged(
         self, entries: Iterable[E], settings: ChangelogSettings, *, whole: bool = False
     ) -> tuple[E, ...]:
