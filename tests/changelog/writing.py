@@ -119,3 +119,24 @@ def whole(changelog: Changelog, outcome: str = "done", **wanted: object) -> str:
     results(changelog, rollout, dict.fromkeys(hosts, each), **versions, **shared)  # type: ignore[arg-type,call-overload]
     finish(changelog, rollout, outcome, **shared)  # type: ignore[arg-type]
     return rollout
+
+
+def of_folder(
+    changelog: Changelog,
+    *,
+    old: str = "1",
+    new: str = "2",
+    outcome: str = "done",
+    hosts: tuple[str, ...] = ("web01.example.com", "web02.example.com"),
+    why: str = "a friendlier greeting",
+) -> str:
+    """Write a rollout of a folder: its label is always the same; without `old` the first. Give its id."""
+    before, after = (
+        {"release": f"r{n}", "revision": n * 64, "label": "site"} if n else None
+        for n in (old, new)
+    )
+    told = [{"name": host, "batch": 1, **({"from": before} if before else {})} for host in hosts]
+    body = {"why": why, "to": after, "hosts": told, "machine": ELSEWHERE}
+    put(changelog, "rollout.started", body, name := new_rollout_id(), "site")
+    finish(changelog, name, outcome, service="site")
+    return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 from opskit.changelog import open_changelog
 from tests.changelog.keys import Keys, add, agent, line, plug_in_token
 from tests.changelog.writing import whole
+from tests.support.cli import command
+from tests.support.terminal import on_terminal
 
 if TYPE_CHECKING:
     from tests.support.cli import Opskit
@@ -67,9 +70,10 @@ def test_writers_shows_who_vouches(opskit: Opskit, key: Path) -> None:
     opskit("note", "before")
     header, row = opskit("changelog", "writers").stdout.splitlines()
     assert header.split() == [
-        *("WRITER", "WHO", "MACHINE", "FROM", "UNTIL", "EVENTS", "STANDING", "WHY")
+        *("WRITER", "STANDING", "WHO", "MACHINE", "UNTIL", "EVENTS", "REASON")
     ]
-    assert row.endswith("1       unattested  nobody had signed for its writer")
+    assert row.split(maxsplit=2)[2].startswith("unattested")
+    assert row.endswith("  1       nobody had signed for its writer")
     opskit("changelog", "enroll")
     (data,) = opskit("changelog", "writers", "--json").json["data"]["writers"]
     assert (data["principal"], data["standing"], data["events"]) == (
@@ -77,6 +81,21 @@ def test_writers_shows_who_vouches(opskit: Opskit, key: Path) -> None:
         "attested",
         2,
     )
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_writers_fits_the_screen(opskit: Opskit, key: Path, tmp_path: Path, width: int) -> None:
+    opskit("changelog", "enroll")
+    (data,) = opskit("changelog", "writers", "--json").json["data"]["writers"]
+    revoke = ("changelog", "revoke", data["writer"], "--all", "-m", "a reason " * 9, "-y")
+    opskit(*revoke)
+    shown = on_terminal(command("changelog", "writers"), cwd=tmp_path, width=width)
+    assert "\x1b[31m* " in shown, "red, since it was revoked"
+    table = [line for line in re.sub(r"\x1b\[\d*m", "", shown).splitlines() if ": " not in line]
+    assert len(table) == 2
+    assert max(map(len, table)) <= width
+    assert "✗ revoked" in table[1]
+    assert "its writer was revoked by ann@example.com: a reason a reason" in shown
 
 
 def test_a_writer_is_revoked_after_an_event(opskit: Opskit, key: Path) -> None:
@@ -91,7 +110,8 @@ def test_a_writer_is_revoked_after_an_event(opskit: Opskit, key: Path) -> None:
     said = opskit(*revoke, "-m", "stolen", "-y").stdout
     assert f"is revoked after its event {last.header.seq}" in said
     row = opskit("changelog", "writers").stdout.splitlines()[1]
-    assert row.endswith("revoked   its writer was revoked by ann@example.com: stolen")
+    assert " revoked " in row
+    assert row.endswith("  its writer was revoked by ann@example.com: stolen")
     line = opskit("log").stdout.splitlines()[1]
     assert f"  revoked writer {last.header.writer[:12]}  " in line
     assert line.endswith("  [revoked] stolen")

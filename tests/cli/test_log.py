@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.changelog import Changelog, new_rollout_id, open_changelog
-from tests.changelog.writing import ELSEWHERE, finish, put, results, start, whole
+from opskit.changelog import Changelog, open_changelog
+from tests.changelog.writing import ELSEWHERE, finish, of_folder, results, start, whole
 from tests.support.cli import command
-from tests.support.terminal import on_terminal
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -223,6 +222,11 @@ def test_releases_of_the_same_label_are_told_by_their_revisions(
     assert (row["from_revision"], row["to_revision"]) == ("1" * 64, "2" * 64)
 
 
+def test_the_first_release_is_told_with_its_revision(opskit: Opskit, changelog: Changelog) -> None:
+    of_folder(changelog, old="", new="3")
+    assert "  → site (33333333)  " in opskit("log").stdout
+
+
 def test_a_restart_names_its_release_once(opskit: Opskit, changelog: Changelog) -> None:
     whole(changelog, before=2, to=2, action="restart")
     assert " v2 (22222222)  production " in opskit("log").stdout
@@ -267,52 +271,6 @@ def test_signs_are_plain_where_the_encoding_has_none(opskit: Opskit, changelog: 
     ascii_only = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}
     assert "v1 > v2" in opskit("log", env=ascii_only).stdout
     assert "gr\\xf6\\xdfer" in opskit("log", name, env=ascii_only).stdout
-
-
-@pytest.mark.parametrize("width", [40, 60, 80, 100, 132])
-def test_lines_fit_the_screen(changelog: Changelog, tmp_path: Path, width: int) -> None:
-    whole(changelog, "failed", why="a reason that goes on and on " * 5)
-    whole(changelog, hosts=tuple(f"web{n:02}.example.com" for n in range(1, 40, 3)))
-    changelog.append("note", {"text": "a note that goes on and on " * 9}, service="shop")
-    shown = on_terminal(command("log"), cwd=tmp_path, width=width, NO_COLOR="1")
-    lines = [line for line in shown.splitlines() if not line.startswith("no room for ")]
-    assert len(lines) == 4
-    assert len(lines) == len(shown.splitlines()) or width < 80
-    assert max(map(len, lines)) <= width
-    assert "just now" in shown
-    assert "a reas" in shown or width < 60
-    assert "RELEASE" in lines[0] or width < 80
-
-
-def of_folder(changelog: Changelog) -> str:
-    """Write a rollout of a folder: its label is always the same; give its id."""
-    old, new = ({"release": f"r{n}", "revision": n * 64, "label": "site"} for n in "12")
-    hosts = [{"name": f"web0{n}.example.com", "batch": 1, "from": old} for n in (1, 2)]
-    body = {"why": "a friendlier greeting", "to": new, "hosts": hosts, "machine": ELSEWHERE}
-    put(changelog, "rollout.started", body, name := new_rollout_id(), "site")
-    finish(changelog, name, service="site")
-    return name
-
-
-def test_at_80_columns_every_column_is_there_and_releases_can_be_told_apart(
-    changelog: Changelog, tmp_path: Path
-) -> None:
-    name = of_folder(changelog)
-    header, line = on_terminal(command("log"), cwd=tmp_path, width=80, NO_COLOR="1").splitlines()
-    assert header.split() == ["ID", "WHEN", "WHO", "WHAT", "RELEASE", "WHERE", "OUTCOME", "WHY"]
-    assert line.startswith(name)
-    assert "→ 22222222)" in line
-    assert "production" not in line
-
-
-def test_colour_is_for_what_needs_attention_and_can_be_turned_off(
-    changelog: Changelog, tmp_path: Path
-) -> None:
-    whole(changelog, "failed")
-    shown = on_terminal(command("log"), cwd=tmp_path, width=120)
-    assert "\x1b[31m" in shown.splitlines()[1]
-    plain = on_terminal(command("log"), cwd=tmp_path, width=120, NO_COLOR="1")
-    assert "\x1b" not in plain
 
 
 @contextlib.contextmanager

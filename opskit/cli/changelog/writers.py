@@ -8,15 +8,15 @@ import click
 
 from opskit.cli import options, sharing, wiring
 from opskit.cli.changelog.enroll import moment_of
-from opskit.cli.render import envelope, text
+from opskit.cli.render import envelope, table, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opskit.changelog.judging import WriterRecord
+    from opskit.cli.render.text import Cell
 
-HEADER = ("WRITER", "WHO", "MACHINE", "FROM", "UNTIL", "EVENTS", "STANDING", "WHY")
-COLOURS = {"revoked": "red", "forked": "red", "unattested": "yellow"}
+HEADER = ("WRITER", "STANDING", "WHO", "MACHINE", "UNTIL", "EVENTS", "REASON")
 
 
 @click.command()
@@ -35,30 +35,22 @@ def writers(*, as_json: bool) -> int:
     if not found:
         text.mention("nobody has written into this changelog yet")
         return 0
-    lines = text.columns(HEADER, [_row(each) for each in found])
-    text.say(lines[0], bold=True)
-    for each, line in zip(found, lines[1:], strict=True):
-        text.say(line, colour=COLOURS.get(each.standing.state, ""))
+    table.show(HEADER, [_row(each) for each in found])
     return 0
 
 
-def _row(record: WriterRecord) -> tuple[str, ...]:
+def _row(record: WriterRecord) -> tuple[Cell, ...]:
     mark = "*" if record.here else " "
     who = record.standing.principal or (f"({record.role})" if record.role else "")
     return (
         f"{mark} {record.writer[:12]}",
+        text.Status(record.standing.state),
         who,
         record.machine,
-        _day(record.issued),
-        _day(record.expires),
+        f"{moment_of(record.expires).astimezone():%Y-%m-%d}" if record.expires else "",
         str(record.events),
-        record.standing.state,
         record.standing.reason,
     )
-
-
-def _day(at: int) -> str:
-    return f"{moment_of(at).astimezone():%Y-%m-%d %H:%M}" if at else ""
 
 
 def _as_data(record: WriterRecord) -> Mapping[str, object]:

@@ -9,6 +9,19 @@ import click
 
 from opskit.changelog import NoteEntry, RolloutRecord
 from opskit.cli.render import terminal, text
+from opskit.cli.render.fitting import (
+    HEADER,
+    RELEASE,
+    SHORTENED,
+    WHEN,
+    WHERE,
+    WHO,
+    WHY,
+    fitted,
+    has_room,
+    padded,
+    wider,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,18 +29,11 @@ if TYPE_CHECKING:
 
     from opskit.changelog import Entry, Release
 
-HEADER = ("ID", "WHEN", "WHO", "WHAT", "RELEASE", "WHERE", "OUTCOME", "WHY")
-# What may be cut where the screen is narrow, in that order: a column, and how much of it must
-# stay. At 80 columns that is enough; below, whole columns are left out, one after the other, and
-# that is said. The last resort is the end of the line.
-SHRINKING = ((2, 8), (7, 20), (5, 8), (2, 4), (3, 10), (7, 8), (4, 13))
-LEFT_OUT = ((), (5,), (5, 2), (5, 2, 4))
-RELEASE = 4  # whose end tells more than its beginning
-GAPS = (2, 1)
-NARROW = 100
 MONTHS = 300  # days for which a date needs no year
 SHOWN_OF_SCRIPT = 30  # characters
+SHORT = 8  # characters of a revision, or of a label that needs none
 ATTESTED = "attested"
+UNATTESTED = ("[unattested]", "[unatt.]")  # and the same in few words
 DOUBTFUL = {"revoked": "red", "forked": "red"}
 
 
@@ -42,28 +48,36 @@ class Lines:
     now: datetime | None
     one_place: bool = False
     widths: Sequence[int] = (0,) * len(HEADER)
-    gap: int = GAPS[0]
+    gap: int = 2
+    shortened: int = 0
+    """How many columns of SHORTENED are said in fewer words."""
 
     def show(self, entries: Sequence[Entry], *, header: bool = True) -> None:
         """Print a line for each entry, under a header if asked for."""
         short = self.one_place and terminal.is_terminal()
-        rows = [cells(entry, self.now, one_place=short) for entry in entries]
-        table = [list(HEADER), *rows] if header else rows
-        self._make_room(table)
+        forms = [_forms(entry, self.now, one_place=short) for entry in entries]
+        rows = self._made_to_fit(forms, [HEADER] if header else [])
         if header:
             text.say(self._line(HEADER), bold=True)
         for entry, row in zip(entries, rows, strict=True):
             text.say(self._line(row), colour=colour_of(entry))
 
-    def _make_room(self, table: Iterable[Sequence[str]]) -> None:
-        columns = zip(
-            self.widths, *([terminal.width_of(c) for c in row] for row in table), strict=True
-        )
-        self.widths = [max(column) for column in columns]
-        if terminal.is_terminal():
-            whole = self.widths
-            self.widths, self.gap = fitted(whole, terminal.screen_width())
-            self._say_what_is_missing(whole)
+    def _made_to_fit(
+        self, forms: Sequence[_Forms], header: Sequence[Sequence[str]]
+    ) -> list[list[str]]:
+        """Give the rows in as few words as the screen asks for, and set the widths of the columns."""
+        rows = [_said(each, self.shortened) for each in forms]
+        whole = wider(self.widths, [*header, *rows])
+        if not terminal.is_terminal():
+            self.widths = whole
+            return rows
+        while self.shortened < len(SHORTENED) and not has_room(whole, terminal.screen_width()):
+            self.shortened += 1
+            rows = [_said(each, self.shortened) for each in forms]
+            whole = wider((0,) * len(HEADER), [*header, *rows])
+        self.widths, self.gap = fitted(whole, terminal.screen_width())
+        self._say_what_is_missing(whole)
+        return rows
 
     def _say_what_is_missing(self, whole: Sequence[int]) -> None:
         pairs = zip(HEADER, whole, self.widths, strict=True)
@@ -71,13 +85,40 @@ class Lines:
             text.mention(f"no room for {', '.join(missing)}: make the window wider")
 
     def _line(self, row: Sequence[str]) -> str:
-        kept = [
-            padded(cell, width, keep_end=column == RELEASE)
-            for column, (cell, width) in enumerate(zip(row, self.widths, strict=True))
-            if width
-        ]
+        kept = [padded(cell, width) for cell, width in zip(row, self.widths, strict=True) if width]
         line = (" " * self.gap).join(kept).rstrip()
         return text.cut(line, terminal.screen_width()) if terminal.is_terminal() else line
+
+
+_Forms = tuple[list[str], list[str]]
+"""An entry's cells, and the same in few words."""
+
+
+def _said(forms: _Forms, shortened: int) -> list[str]:
+    """Give the cells of an entry, as many columns of SHORTENED in few words."""
+    whole, short = forms
+    few = SHORTENED[:shortened]
+    return [short[n] if n in few else whole[n] for n in range(len(HEADER))]
+
+
+def _forms(entry: Entry, now: datetime | None, *, one_place: bool) -> _Forms:
+    whole = cells(entry, now, one_place=one_place)
+    if not terminal.is_terminal():
+        return whole, whole
+    short = [*whole]
+    short[WHO] = who(entry, in_short=True)
+    short[WHY] = whole[WHY].replace(*UNATTESTED, 1) if mark(entry) else whole[WHY]
+    short[WHEN] = briefly(entry.at, now) if now else whole[WHEN]
+    if isinstance(entry, RolloutRecord):
+        short[RELEASE] = release_in_short(entry)
+        short[WHERE] = _counted([host.name for host in entry.hosts], whole[WHERE])
+    elif isinstance(entry, NoteEntry):
+        short[WHERE] = _counted(entry.hosts, whole[WHERE])
+    return whole, [terminal.visible(cell, one_line=True) for cell in short]
+
+
+def _counted(hosts: Sequence[str], whole: str) -> str:
+    return text.plural(len(hosts), "host") if len(hosts) > 1 else whole
 
 
 def cells(entry: Entry, now: datetime | None, *, one_place: bool = False) -> list[str]:
@@ -106,10 +147,13 @@ def _told(entry: Entry) -> tuple[str, str, tuple[str, str, str, str]]:
     return header.environment, "", (header.kind, "", "", raw(body))
 
 
-def who(entry: Entry) -> str:
-    """Give who acted: what was typed; and who signed for it, where that is somebody else."""
-    typed, signed = (name.partition("@")[0].casefold() for name in (entry.actor, entry.principal))
-    return f"{entry.actor} ({entry.principal})" if signed not in ("", typed) else entry.actor
+def who(entry: Entry, *, in_short: bool = False) -> str:
+    """Give who acted: what was typed; and who signed for it, where that is somebody else. In short: the users' names."""
+    names = [entry.actor, entry.principal]
+    users = [name.partition("@")[0] for name in names]
+    typed, signed = users if in_short else names
+    is_other = users[1] and users[1].casefold() != users[0].casefold()
+    return f"{typed} ({signed})" if is_other else typed
 
 
 def mark(entry: Entry) -> str:
@@ -138,7 +182,7 @@ def what(record: RolloutRecord) -> str:
 
 
 def releases(record: RolloutRecord) -> str:
-    """Give `v1 → v2`, as far as the rollout was about releases.
+    """Give `v1 → v2`, as far as the rollout was about releases; `→ v1 (6244b7ed)` for the first of all.
 
     Where labels do not tell one from the other, as those of folders: `site (6244b7ed → 9a8b7c6d)`.
     """
@@ -147,12 +191,26 @@ def releases(record: RolloutRecord) -> str:
         return ""
     if before == (to,):
         return to.title
-    told = [release.label for release in (*before, to)]
-    if len(set(told)) == len(told):
+    if before and _labels_differ(record):
         return from_to([named(release) for release in before], named(to))
-    if len(set(told)) > 1 or not to.title.startswith(f"{to.label} ("):
+    if not before or not all(release.label == to.label and release.revision for release in before):
         return from_to([release.title for release in before], to.title)
     return f"{to.label} ({from_to([release.revision[:8] for release in before], to.revision[:8])})"
+
+
+def release_in_short(record: RolloutRecord) -> str:
+    """Give what runs since, `→ v2` or `→ 9a8b7c6d`: the revision where labels do not tell releases apart."""
+    before, to = record.before, record.to
+    if to is None:
+        return ""
+    label = named(to) if before and _labels_differ(record) else ""
+    short = label if 0 < len(label) <= SHORT else to.revision[:SHORT] or named(to)
+    return short if before == (to,) else from_to([], short)
+
+
+def _labels_differ(record: RolloutRecord) -> bool:
+    told = [release.label for release in (*record.before, record.to) if release]
+    return len(set(told)) == len(told)
 
 
 def from_to(before: Sequence[str], after: str) -> str:
@@ -178,15 +236,15 @@ def when(at: datetime, now: datetime | None) -> str:
     """Give a time: how long ago for a person at a terminal, else the local time, which stays true."""
     if not (now and terminal.is_terminal()):
         return local(at)
-    return text.ago(at, now) if terminal.screen_width() >= NARROW else _briefly(at, now)
+    return text.ago(at, now)
 
 
-def _briefly(at: datetime, now: datetime) -> str:
-    """Give a time in 8 characters or less: `12 min`, `3 d`, `23 Nov`, `2026-11`."""
+def briefly(at: datetime, now: datetime) -> str:
+    """Give a time in 7 characters or less: `12 min`, `3 d`, `23 Nov`, `2026-11`."""
     ago = text.ago(at, now)
     if ago[:4].isdigit():
         return f"{at.astimezone():{'%d %b' if abs((now - at).days) < MONTHS else '%Y-%m'}}"
-    return ago.removesuffix(" ago")
+    return ago.removesuffix(" ago").removeprefix("just ")
 
 
 def local(at: datetime) -> str:
@@ -199,29 +257,6 @@ def colour_of(entry: Entry) -> str:
     outcome = entry.outcome if isinstance(entry, RolloutRecord) else ""
     colour = "" if outcome == "done" else text.Status(outcome).colour
     return DOUBTFUL.get(entry.standing, "") or colour
-
-
-def fitted(widths: Sequence[int], room: int) -> tuple[list[int], int]:
-    """Give column widths and the gap that fit into `room`, as far as that can be; 0 leaves a column out."""
-    fitting, gap = list(widths), GAPS[0]
-    for left_out, gap in ((left_out, gap) for left_out in LEFT_OUT for gap in GAPS):
-        fitting = [0 if column in left_out else width for column, width in enumerate(widths)]
-        for column, least in SHRINKING:
-            excess = _excess(fitting, gap, room)
-            fitting[column] -= min(excess, max(fitting[column] - least, 0))
-        if not _excess(fitting, gap, room):
-            break
-    return fitting, gap
-
-
-def _excess(widths: Sequence[int], gap: int, room: int) -> int:
-    return max(0, sum(widths) + gap * (len(widths) - widths.count(0) - 1) - room)
-
-
-def padded(cell: str, width: int, *, keep_end: bool = False) -> str:
-    """Give a cell as wide as its column; too long a one loses its end, or its beginning."""
-    cell = text.cut(cell[::-1], width)[::-1] if keep_end else text.cut(cell, width)
-    return cell + " " * (width - terminal.width_of(cell))
 
 
 def show_csv(rows: Iterable[Sequence[object]]) -> None:
