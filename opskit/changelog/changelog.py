@@ -230,16 +230,10 @@ class Changelog:
 
         return standings(self.file, self._ask, hashes, settings)
 
-    def standing(self, event: str, settings: ChangelogSettings) -> Standing | None:
-        """Give the standing of one event, by the beginning of its hash; None where nobody's signature is asked for."""
+    def standing(self, event: Event, settings: ChangelogSettings) -> Standing | None:
+        """Give the standing of one event; None where nobody's signature is asked for."""
         asked = settings.allowed_signers is not None
-        found = self.standings([event], settings).get(event)
-        return found if found and (asked or found.state in ("revoked", "forked")) else None
-
-    def standing(self, event: str, settings: ChangelogSettings) -> Standing | None:
-        """Give the standing of one event, by the beginning of its hash; None where nobody's signature is asked for."""
-        asked = settings.allowed_signers is not None
-        found = self.standings([event], settings).get(event)
+        found = self.standings([event.hash.hex()], settings).get(event.hash.hex())
         return found if found and (asked or found.state in ("revoked", "forked")) else None
 
     def judged(

@@ -167,7 +167,7 @@ def _open(changelog: Changelog, prefix: str, config: Config, *, as_json: bool) -
         found = changelog.rollout(prefix)
     except UnknownNameError as error:
         shown = _event_instead(changelog, prefix, error)
-        standing = changelog.standing(shown.event.id, config.changelog)
+        standing = changelog.standing(shown.event, config.changelog)
         if as_json:
             return envelope.show("log", {"event": event.as_data(shown, standing)})
         event.show(event.plain(shown, standing))

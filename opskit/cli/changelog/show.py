@@ -30,7 +30,7 @@ def show(event: str, *, raw: bool, as_json: bool) -> int:
     config = wiring.read_config()
     with wiring.open_changelog(config) as changelog:
         shown = _the_one(changelog, event)
-        standing = changelog.standing(shown.event.id, config.changelog)
+        standing = changelog.standing(shown.event, config.changelog)
     if as_json:
         return envelope.show("changelog show", rendered.as_data(shown, standing))
     rendered.show(rendered.raw(shown) if raw else rendered.plain(shown, standing))
