@@ -191,7 +191,7 @@ class UpstreamError(ChangelogError):
 class UpstreamLiesError(ChangelogError):
     """The upstream does not say what it said before, or what was signed; `trick` is one word for how.
 
-    `trick`: other log, rewound, rewritten, dropped, altered, reordered, replayed, forked.
+    `trick`: other log, rewound, rewritten, dropped, altered, reordered, replayed, forked, split view.
     """
 
     kind = "upstream-lies"

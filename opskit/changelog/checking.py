@@ -46,6 +46,20 @@ def fault(packet: Packet) -> str:
     return ""
 
 
+def altered(packet: Packet) -> str:
+    """Give what is wrong with a packet whose header is known to be true, "" if nothing: its signature, its body."""
+    if not is_signed(packet.key, packet.signature, packet.hash):
+        return "came with a signature that is not its writer's"
+    if packet.nonce is None or packet.body is None:
+        return ""
+    try:
+        said = Header.decode(packet.header).body
+    except ValueError:
+        return ""
+    right = sealed(packet.nonce, packet.body) == said
+    return "" if right else "came with another body than the one that was signed"
+
+
 def faults_of(page: Sequence[Arrival]) -> list[str]:
     """Give `fault` of every packet of a page, "" where none came."""
     return [fault(arrival.packet) if arrival.packet else "" for arrival in page]

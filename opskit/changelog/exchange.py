@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from opskit.changelog import database, obeying
+from opskit.changelog.checking import faults_of
 from opskit.changelog.clock import Offset, since_boot
 from opskit.changelog.machine import boot
 from opskit.changelog.packet import Packet, Receipt
+from opskit.changelog.refusing import add_alarms, keep_other
+from opskit.changelog.signing import held_writers
 from opskit.changelog.sql import statement
 from opskit.changelog.store import Store
 from opskit.changelog.taking import Taker
@@ -18,9 +21,10 @@ from opskit.config.model import ChangelogSettings
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from opskit.changelog.doubts import Doubt
     from opskit.changelog.packet import Arrival
     from opskit.changelog.taking import Received
     from opskit.errors import UpstreamLiesError
@@ -109,17 +113,27 @@ class Exchange:
         *,
         gapless: bool = False,
         faults: Sequence[str] | None = None,
+        after: int | None = None,
     ) -> Received:
         """Take in a page of a log, in one transaction; see `Taker`. `faults` if they are known already.
 
+        `after` is the place that the page was asked from: what another process took in meanwhile is left out.
         Raises UpstreamLiesError, with nothing taken in, when the page does not go on where the last one ended.
         """
-        taker = Taker(log, page, gapless=gapless, faults=faults)
+        taker = Taker(log, page, gapless=gapless, faults=faults, after=after)
         return self._change(taker.take)
 
-    def keep_fork(self, packet: Packet) -> None:
-        """Keep the other event of a place that is taken here."""
-        self._change(lambda db: Taker.keep_fork(db, packet))
+    def receive_others(self, fetched: Sequence[Arrival]) -> list[Doubt]:
+        """Take in events of places that are taken here, with their packets: as forks those that are signed for there."""
+        faults = faults_of(fetched)
+
+        def work(db: sqlite3.Connection) -> list[Doubt]:
+            pairs = zip(fetched, faults, strict=True)
+            doubts = [doubt for each, wrong in pairs for doubt in keep_other(db, each, wrong)]
+            add_alarms(db, doubts)
+            return doubts
+
+        return self._change(work)
 
     def take_in(self, packets: Iterable[Packet]) -> Taken:
         """Take in packets that no log vouches for: an import, what was salvaged. In any order within a writer's chain."""
@@ -145,40 +159,47 @@ class Exchange:
         return obeying.settle(self._ask, self._change, self.file, self._settings)
 
     def unsent(
-        self, log: str, *, everybody: bool = False, limit: int = PUSHED_AT_ONCE
+        self,
+        log: str,
+        *,
+        everybody: bool = False,
+        limit: int = PUSHED_AT_ONCE,
+        said: Mapping[bytes, int] | None = None,
     ) -> tuple[list[Packet], str | None]:
         """Give consecutive events of one writer that a log has not, and whose they are there (None: ours).
 
-        No events if the log has all of ours (or of all).
+        Ours are those of every writer whose key lies here. What a log has, its receipts tell; and `said`, up to which event
+        of each writer it only said so. No events if the log has all of ours (or of all).
         """
+        there = {writer.hex(): seq for writer, seq in (said or {}).items()}
+        values = {**self._whose(log), "everybody": everybody, "said": json.dumps(there)}
 
         def work(db: sqlite3.Connection) -> tuple[list[Packet], str | None]:
-            row = db.execute(
-                statement("unsent_writer"), {"log": log, "everybody": everybody}
-            ).fetchone()
+            row = db.execute(statement("unsent_writer"), values).fetchone()
             if row is None:
                 return [], None
-            wid, seq, mine, role = row
+            wid, seq, ours, role = row
             found = db.execute(statement("packets"), (wid, seq, limit))
-            return [Packet.of(values) for values in found], None if mine else role
+            return [Packet.of(row) for row in found], None if ours else role
 
         return self._ask(work)
 
     def waiting(self, log: str) -> int:
         """Give how many of our events a log has not."""
-        return int(self._read("unsent_count", {"log": log})[0][0])
+        return int(self._read("unsent_count", {**self._whose(log), "ours": 1})[0][0])
 
-    def shared(self, log: str, packets: Sequence[Packet]) -> None:
-        """Remember that a log has said that it has these; its receipts come with the next pull."""
-        newest = packets[-1]
+    def waiting_of_others(self, log: str) -> int:
+        """Give how many events of others are here, and a log has not."""
+        return int(self._read("unsent_count", {**self._whose(log), "ours": 0})[0][0])
 
-        def work(db: sqlite3.Connection) -> None:
-            (wid,) = db.execute(
-                "SELECT wid FROM writer WHERE writer = ?", (newest.writer,)
-            ).fetchone()
-            db.execute(statement("add_shared"), (log, wid, newest.seq))
+    def unplaced(self, log: str, writer: bytes, first: int, last: int) -> int | None:
+        """Give the first of some events of a writer for which a log has given no receipt; None if it has for all."""
+        rows = self._read("unplaced", {"log": log, "writer": writer, "first": first, "last": last})
+        return int(rows[0][0]) if rows[0][0] is not None else None
 
-        self._change(work)
+    def is_forked(self, writer: bytes) -> bool:
+        """Tell whether another chain of a writer is known, signed by its key."""
+        return bool(self._read("is_forked", (writer,)))
 
     def set_back(self, log: str, writer: bytes, seq: int) -> None:
         """Remember that a log has a writer's events only up to `seq`."""
@@ -192,7 +213,7 @@ class Exchange:
 
     def unredacted(self, log: str) -> list[bytes]:
         """Give the hashes of events in a log whose body was taken away here and, as far as we know, not there."""
-        return [row[0] for row in self._read("unredacted", {"log": log})]
+        return [row[0] for row in self._read("unredacted", self._whose(log))]
 
     def was_redacted(self, log: str, event: bytes) -> None:
         """Remember that a log has taken away the body of an event."""
@@ -202,18 +223,6 @@ class Exchange:
         """Give the number of our last event before another chain of our key begins; None if there is none."""
         rows = self._read("our_fork", ())
         return int(rows[0][0]) - 1 if rows and rows[0][0] is not None else None
-
-    def forked(self, writer: bytes, after: int) -> None:
-        """Remember that there is another chain of a writer after its event `after`; if it is ours, go on as a new one."""
-
-        def work(db: sqlite3.Connection) -> None:
-            ours = db.execute(statement("home")).fetchone()
-            if ours is not None and ours[3] == writer:
-                self._store.begin_anew(db, after)
-            else:
-                db.execute(statement("mark_forked"), (writer,))
-
-        self._change(work)
 
     def done(self, log: str, at_ms: int) -> None:
         """Remember when a sync came to its end."""
@@ -243,6 +252,10 @@ class Exchange:
         """Go on as a new writer: another chain of our key goes on after our event `after`."""
         self._change(lambda db: self._store.begin_anew(db, after))
 
+    def _whose(self, log: str) -> dict[str, object]:
+        """Give what statements ask by: a log, and the writers whose keys lie beside the database."""
+        return {"log": log, "keys": json.dumps(held_writers(self.file.parent))}
+
     def _take_some(self, packets: Sequence[Packet], taken: Taken) -> list[Packet]:
         """Take in what can be now; gives what must wait for an event before it."""
         known, new, refused, left = self._change(lambda db: Taker.take_loose(db, packets))
@@ -265,11 +278,6 @@ class Exchange:
 
     def _read(self, name: str, values: object) -> list[tuple]:  # type: ignore[type-arg]
         return self._ask(lambda db: db.execute(statement(name), values).fetchall())  # type: ignore[arg-type]
-
-
-def first_chain(log: str) -> bytes:
-    """Give the chain of a log before its first event."""
-    return hashlib.sha256(b"opskit.log.v1" + log.encode()).digest()
 
 
 def _state(row: tuple) -> LogState:  # type: ignore[type-arg]

@@ -43,6 +43,11 @@ def key_file(folder: Path, writer: bytes) -> Path:
     return folder / f"writer-{writer.hex()[:16]}.key"
 
 
+def held_writers(folder: Path) -> list[str]:
+    """Give the first 16 hex digits of every writer whose key lies in the changelog's folder."""
+    return [file.stem.removeprefix("writer-") for file in sorted(folder.glob("writer-*.key"))]
+
+
 def save_key(folder: Path, key: WriterKey) -> None:
     """Store a key durably, readable by its owner only."""
     write_private(key_file(folder, key.writer), f"{key.private.hex()}\n".encode())

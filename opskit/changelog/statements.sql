@@ -236,6 +236,9 @@ SELECT n, hash FROM event WHERE wid = ? AND seq = ?
 -- name: is_evidence
 SELECT 1 FROM fork WHERE hash = :hash UNION ALL SELECT 1 FROM refused WHERE hash = :hash
 
+-- name: is_fork
+SELECT 1 FROM fork WHERE hash = ?
+
 -- name: add_fork
 INSERT INTO fork (hash, writer, seq, packet, seen_ms) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
@@ -246,15 +249,28 @@ UPDATE writer SET forked = 1 WHERE writer = ?
 INSERT INTO refused (hash, writer, seq, why, packet, seen_ms) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 -- name: unsent_writer
-SELECT w.wid, coalesce(s.seq, 0) AS shared, w.mine, w.role
-FROM writer w LEFT JOIN shared s ON s.wid = w.wid AND s.log = :log
-WHERE w.head_seq > coalesce(s.seq, 0) AND w.forked = 0 AND (w.mine = 1 OR :everybody)
-ORDER BY w.wid LIMIT 1
+SELECT wid, there, ours, role FROM (
+    SELECT w.wid, w.head_seq, w.forked, w.role,
+        max(coalesce(s.seq, 0), coalesce((SELECT value FROM json_each(:said) WHERE key = lower(hex(w.writer))), 0)) AS there,
+        w.mine = 1 OR lower(substr(hex(w.writer), 1, 16)) IN (SELECT value FROM json_each(:keys)) AS ours
+    FROM writer w LEFT JOIN shared s ON s.wid = w.wid AND s.log = :log
+)
+WHERE head_seq > there AND forked = 0 AND (ours OR :everybody)
+ORDER BY wid LIMIT 1
 
 -- name: unsent_count
 SELECT coalesce(sum(w.head_seq - coalesce(s.seq, 0)), 0)
 FROM writer w LEFT JOIN shared s ON s.wid = w.wid AND s.log = :log
-WHERE w.head_seq > coalesce(s.seq, 0) AND w.forked = 0 AND w.mine = 1
+WHERE w.head_seq > coalesce(s.seq, 0) AND w.forked = 0
+    AND (w.mine = 1 OR lower(substr(hex(w.writer), 1, 16)) IN (SELECT value FROM json_each(:keys))) = :ours
+
+-- name: unplaced
+SELECT min(e.seq) FROM event e JOIN writer w USING (wid)
+WHERE w.writer = :writer AND e.seq BETWEEN :first AND :last
+    AND NOT EXISTS (SELECT 1 FROM place p WHERE p.n = e.n AND p.log = :log)
+
+-- name: is_forked
+SELECT 1 FROM writer WHERE writer = ? AND forked = 1
 
 -- name: packets
 SELECT w.writer, w.public_key, e.seq, e.prev, e.header, e.signature, b.nonce, b.body
@@ -274,6 +290,12 @@ SELECT at_ms, trick, what FROM alarm ORDER BY id
 
 -- name: forks
 SELECT writer, seq, hash FROM fork ORDER BY writer, seq, hash
+
+-- name: newest_trouble
+SELECT coalesce(max(at_ms), 0) FROM alarm WHERE trick IN ('rewound', 'rewritten', 'split view')
+
+-- name: chain_at
+SELECT chain FROM receipt WHERE log = ? AND pos = ? AND at_ms > ? ORDER BY at_ms DESC LIMIT 1
 
 -- name: all_refused
 SELECT writer, seq, hash, why FROM refused ORDER BY writer, seq, hash
@@ -306,7 +328,8 @@ DELETE FROM body WHERE n = ?
 -- name: unredacted
 SELECT r.hash FROM redacted r
 WHERE EXISTS (SELECT 1 FROM event e JOIN place p USING (n) WHERE e.hash = r.hash AND p.log = :log)
-    AND EXISTS (SELECT 1 FROM event b JOIN writer w USING (wid) WHERE b.hash = r.by AND w.mine = 1)
+    AND EXISTS (SELECT 1 FROM event b JOIN writer w USING (wid) WHERE b.hash = r.by
+        AND (w.mine = 1 OR lower(substr(hex(w.writer), 1, 16)) IN (SELECT value FROM json_each(:keys))))
     AND NOT EXISTS (SELECT 1 FROM obeyed o WHERE o.hash = r.hash AND o.log = :log)
 ORDER BY r.hash
 
@@ -392,6 +415,14 @@ SELECT pos, hash FROM (
     SELECT p.pos, e.hash FROM place p JOIN event e USING (n) WHERE p.log = :log
     UNION ALL SELECT o.pos, o.hash FROM other_place o WHERE o.log = :log
 ) ORDER BY pos
+
+-- name: seen_by
+SELECT s.pos, s.chain, p.pos, w.writer, e.seq, e.header
+FROM temp.seen s JOIN event e USING (n) JOIN writer w USING (wid) LEFT JOIN place p ON p.n = s.n AND p.log = s.log
+WHERE s.log = :log ORDER BY s.pos
+
+-- name: kept_forks
+SELECT writer, seq, hash, packet FROM fork ORDER BY writer, seq, hash
 
 -- name: add_other_place
 INSERT INTO other_place (log, pos, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from opskit.changelog.checking import ahead
 from opskit.changelog.clock import is_believable
+from opskit.changelog.doubts import told
+from opskit.changelog.receipts import TAMPERED
 from opskit.errors import UpstreamError, UpstreamLiesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from opskit.changelog.doubts import Doubt
     from opskit.changelog.exchange import Exchange
-    from opskit.changelog.packet import Greeting
+    from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed
     from opskit.changelog.upstream import Upstream
 
 EVENT_IN_FILE = 1000  # bytes, about
 YEAR_MS = 365.25 * 86_400_000
-ROUNDS = 20  # pushes and forks in one sync, before it is given up
+ROUNDS = 20  # pushes that are not taken in one sync, before it is given up
 
 
 @dataclass(slots=True)
@@ -33,6 +36,10 @@ class Synced:
     log: str = ""
     newest: int = 0
     """The newest place of the upstream, when it was asked first."""
+    left: int = 0
+    """Events of others that are here and, in the end, not upstream."""
+    new_writer: bool = False
+    """Whether this machine goes on as a new writer: another copy of its changelog signed with its key."""
 
 
 def sync(
@@ -47,7 +54,7 @@ def sync(
     """Exchange all that one side has and the other lacks; safe to repeat, at any time, whatever became of the last one.
 
     `everybody` also pushes others' events, `accept` takes another log than the one known for ours from now on; `again` pulls
-    all of it anew, so that what was refused gets another chance. `pulled` is
+    all of it anew, so that what was refused gets another chance and what is here is compared. `pulled` is
     called when all of the upstream is here and before anything is pushed. Raises UpstreamError, and UpstreamLiesError,
     which is kept as an alarm, when it says what cannot be true; nothing is pushed to such a one.
     """
@@ -58,18 +65,20 @@ def sync(
         if again:
             exchange.forget(done.log)
             upstream.greet(None)
-        _pull(exchange, upstream, done)
+        _pull(exchange, upstream, done, again=again)
         done.warnings += exchange.settle()
         if pulled is not None:
             pulled()
-        _push(exchange, upstream, done, everybody=everybody)
+        pushed = _push(exchange, upstream, done, everybody=everybody)
         _redact(exchange, upstream, done)
-        if done.pushed:
+        if pushed:
             _pull(exchange, upstream, done)
+            _demand_receipts(exchange, upstream, done, pushed)
     except UpstreamLiesError as error:
         exchange.alarm(error)
         raise
     exchange.done(done.log, time.time_ns() // 1_000_000)
+    done.left = exchange.waiting_of_others(done.log)
     done.seconds = time.monotonic() - began
     return done
 
@@ -125,44 +134,57 @@ def _measure(
     exchange.measured(greeting.now_ms + coarse // 2 - here, round(seconds * 500) + coarse // 2)
 
 
-def _pull(exchange: Exchange, upstream: Upstream, done: Synced) -> None:
+def _pull(exchange: Exchange, upstream: Upstream, done: Synced, *, again: bool = False) -> None:
+    """Take in what is new; `again` has events that are here come whole, too, so that they are compared."""
     last = exchange.last(done.log)
-    missing: list[int] = []
+    doubts: list[Doubt] = []
     after = last.pos if last else 0
-    pages = upstream.pull(after=after, vector=exchange.vector())
+    pages = upstream.pull(after=after, vector={} if again else exchange.vector())
     expected = done.newest - after if upstream.gapless else (done.newest - after) // EVENT_IN_FILE
     for page, faults in ahead(pages, expected):
-        got = exchange.receive(done.log, page, gapless=upstream.gapless, faults=faults)
+        got = exchange.receive(
+            done.log, page, gapless=upstream.gapless, faults=faults, after=after
+        )
+        after = page[-1].receipt.pos if page else after
         done.pulled += len(got.new)
-        missing += got.missing
-        _tell(exchange, done, got.refused, "refused", "altered")
-        _tell(exchange, done, got.swapped, "came without the body that was signed", "altered")
-        _tell(exchange, done, got.forks, "is there twice, both are kept", "forked")
-    for pos in missing:
-        packet = upstream.fetch(pos)
-        exchange.keep_fork(packet)
-        name = f"event {packet.seq} of writer {packet.writer.hex()[:12]}"
-        _tell(exchange, done, [name], "is there twice, both are kept", "forked")
+        doubts += got.doubts
+        if got.missing:
+            doubts += exchange.receive_others(_fetched(upstream, got.missing))
+    done.warnings += [words for _, words in told(doubts)]
     if (fork := exchange.our_fork()) is not None:
-        exchange.fork_me(fork)
+        _go_on_anew(exchange, upstream, done, fork)
 
 
-def _tell(exchange: Exchange, done: Synced, names: list[str], what: str, trick: str) -> None:
-    for name in names:
-        words = f"{name} {what}" if what != "refused" else f"not taken in: {name}"
-        done.warnings.append(words)
-        exchange.alarm(UpstreamLiesError(trick, words))
+def _fetched(upstream: Upstream, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    return [replace(each, packet=upstream.fetch(each.receipt.pos)) for each in arrivals]
 
 
-def _push(exchange: Exchange, upstream: Upstream, done: Synced, *, everybody: bool) -> None:
+def _go_on_anew(exchange: Exchange, upstream: Upstream, done: Synced, after: int) -> None:
+    """Go on as a new writer: our key has signed another event after `after`. Nobody can sign so a second time at once."""
+    what = f"another copy of this changelog wrote to {upstream.name} after event {after}"
+    if done.new_writer:
+        raise UpstreamLiesError("forked", f"{what}, for the second time in one sync")
+    done.warnings.append(f"{what}; this machine goes on as a new writer")
+    exchange.fork_me(after)
+    done.new_writer = True
+
+
+def _push(
+    exchange: Exchange, upstream: Upstream, done: Synced, *, everybody: bool
+) -> dict[bytes, tuple[int, int]]:
+    """Push what the upstream has not; gives the first and the last event of each writer of which it said that it has them."""
     stalled = 0
+    taken: dict[bytes, tuple[int, int]] = {}
     while True:
-        packets, role = exchange.unsent(done.log, everybody=everybody)
+        said = {writer: last for writer, (_, last) in taken.items()}
+        packets, role = exchange.unsent(done.log, everybody=everybody, said=said)
         if not packets:
-            return
+            return taken
+        first, last = packets[0], packets[-1]
         answer = upstream.push(packets, role=role)
         if answer.status == "ok":
-            exchange.shared(done.log, packets)
+            begin = min(first.seq, taken.get(first.writer, (first.seq, 0))[0])
+            taken[first.writer] = (begin, last.seq)
             done.pushed += len(packets)
             stalled = 0
             continue
@@ -170,14 +192,58 @@ def _push(exchange: Exchange, upstream: Upstream, done: Synced, *, everybody: bo
         if stalled > ROUNDS:
             raise UpstreamError(f"{upstream.name} takes nothing: {answer.status}")
         if answer.status == "gap":
-            exchange.set_back(done.log, packets[0].writer, answer.head_seq)
+            _step_back(exchange, upstream, done, first, answer)
         else:
-            what = (
-                f"{upstream.name} holds another event after event {answer.head_seq} of this writer"
-            )
-            exchange.alarm(UpstreamLiesError("forked", what))
-            done.warnings.append(f"{what}; this machine goes on as a new writer")
-            exchange.forked(packets[0].writer, answer.head_seq)
+            _demand_proof(exchange, upstream, done, packets, answer)
+
+
+def _step_back(
+    exchange: Exchange, upstream: Upstream, done: Synced, first: Packet, answer: Pushed
+) -> None:
+    """Push what comes before `first`: the upstream says that it lacks that."""
+    if not 0 <= answer.head_seq < first.seq - 1:
+        what = (
+            f"{upstream.name} says that it has {answer.head_seq} events of {_writer(first)}, and does not take "
+            f"event {first.seq}"
+        )
+        raise UpstreamLiesError("dropped", what, hint=TAMPERED)
+    exchange.set_back(done.log, first.writer, answer.head_seq)
+
+
+def _demand_proof(
+    exchange: Exchange,
+    upstream: Upstream,
+    done: Synced,
+    packets: Sequence[Packet],
+    answer: Pushed,
+) -> None:
+    """Look for the other event that an upstream says to hold: only one that the same key signed is a fork."""
+    first = packets[0]
+    if answer.status == "fork" and 0 <= answer.head_seq < packets[-1].seq:
+        _pull(exchange, upstream, done)
+        if exchange.is_forked(first.writer):
+            return
+    what = (
+        f"{upstream.name} says that it holds another event than ours after event {answer.head_seq} of {_writer(first)}, "
+        "and shows none that its key signed; nothing was pushed"
+    )
+    raise UpstreamLiesError("forked", what, hint=TAMPERED)
+
+
+def _demand_receipts(
+    exchange: Exchange, upstream: Upstream, done: Synced, pushed: dict[bytes, tuple[int, int]]
+) -> None:
+    """Make sure that all that the upstream said to have taken has come back with a receipt."""
+    for writer, (first, last) in pushed.items():
+        lost = exchange.unplaced(done.log, writer, first, last)
+        if lost is not None:
+            exchange.set_back(done.log, writer, lost - 1)
+            what = f"{upstream.name} said that it took event {lost} of writer {writer.hex()[:12]}, and does not give it"
+            raise UpstreamLiesError("dropped", what, hint=TAMPERED)
+
+
+def _writer(packet: Packet) -> str:
+    return f"writer {packet.writer.hex()[:12]}"
 
 
 def _redact(exchange: Exchange, upstream: Upstream, done: Synced) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.changelog import index
 from opskit.changelog.adding import Writer, append, named, now_ms, refuse, writer_of
-from opskit.changelog.checking import fault, faults_of
+from opskit.changelog.checking import altered, fault, faults_of
+from opskit.changelog.doubts import Doubt
+from opskit.changelog.history import History
+from opskit.changelog.receipts import TAMPERED, Chain
+from opskit.changelog.refusing import add_alarms, is_evidence, keep_fork, keep_other, misplaced
 from opskit.changelog.sql import statement
 from opskit.errors import UpstreamLiesError
 
@@ -23,14 +26,13 @@ if TYPE_CHECKING:
 class Received:
     """What a page brought: hashes of new events, places whose event differs from ours and came without its packet.
 
-    `refused`, `forks` and `swapped` are words about what is no true part of a chain, what is there twice, and bodies that are not the signed ones.
+    `doubts` are events that are no true part of a chain, that are there twice, whose body is not the signed one, or whose
+    writer saw another history.
     """
 
     new: list[bytes] = field(default_factory=list)
-    missing: list[int] = field(default_factory=list)
-    forks: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    swapped: list[str] = field(default_factory=list)
+    missing: list[Arrival] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
 
 
 class Taker:
@@ -43,8 +45,10 @@ class Taker:
         *,
         gapless: bool,
         faults: Sequence[str] | None = None,
+        after: int | None = None,
     ) -> None:
         self._log = log
+        self._after = after
         self._page = page
         self._gapless = gapless
         self._faults = faults_of(page) if faults is None else faults
@@ -52,12 +56,13 @@ class Taker:
         self._writers: dict[bytes, Writer | None] = {}
         self._shared: dict[int, tuple[int, str]] = {}
         self._evidence = False
+        self._history = History(log)
 
     def take(self, db: sqlite3.Connection) -> Received:
         """Take in the page within the caller's transaction; raises UpstreamLiesError."""
+        self._check_receipts(db)
         if not self._page:
             return self._received
-        self._check_receipts(db)
         self._evidence = bool(db.execute(statement("has_evidence")).fetchone()[0])
         for arrival, wrong in zip(self._page, self._faults, strict=True):
             self._arrive(db, arrival, wrong)
@@ -68,33 +73,23 @@ class Taker:
         db.execute(statement("move_log"), (last.pos, last.hash, last.chain, self._log))
         values = (self._log, last.pos, last.hash, last.chain, now_ms())
         db.execute(statement("add_receipt"), values)
+        add_alarms(db, self._received.doubts)
         return self._received
 
     def _check_receipts(self, db: sqlite3.Connection) -> None:
-        """Follow the chain of receipts from the last one that we hold."""
+        """Follow the chain of receipts from the last one that we hold.
+
+        Places that another process has taken in since this page was asked for are left out: they were checked there.
+        """
         _, _, pos, _, chain, *_ = db.execute(statement("log"), (self._log,)).fetchone()
-        if pos is None:
-            pos, chain = 0, hashlib.sha256(b"opskit.log.v1" + self._log.encode()).digest()
+        if self._after is not None and (pos or 0) > self._after:
+            known = sum(arrival.receipt.pos <= pos for arrival in self._page)
+            self._page, self._faults = self._page[known:], self._faults[known:]
+        follower = Chain(self._log, gapless=self._gapless, pos=pos or 0, chain=chain or b"")
+        self._history.note(follower)
         for arrival in self._page:
-            receipt = arrival.receipt
-            where = (
-                f"place {receipt.pos}, event {arrival.seq} of writer {arrival.writer.hex()[:12]}"
-            )
-            if receipt.pos <= pos:
-                raise UpstreamLiesError(
-                    "reordered", f"the upstream gave {where} after place {pos}"
-                )
-            if self._gapless and receipt.pos != pos + 1:
-                raise UpstreamLiesError("dropped", f"the upstream left out place {pos + 1}")
-            if arrival.packet is not None and arrival.packet.hash != receipt.hash:
-                raise UpstreamLiesError("altered", f"the upstream altered {where}")
-            chain = hashlib.sha256(chain + receipt.hash).digest()
-            if chain != receipt.chain:
-                what = (
-                    f"what the upstream says of {where} does not follow from what it said before"
-                )
-                raise UpstreamLiesError("altered", what)
-            pos = receipt.pos
+            follower.follow(arrival)
+            self._history.note(follower)
 
     def _arrive(self, db: sqlite3.Connection, arrival: Arrival, wrong: str) -> None:
         receipt = arrival.receipt
@@ -104,6 +99,8 @@ class Taker:
             if db.execute(statement("has_place"), (receipt.hash, self._log)).fetchone():
                 self._replayed(db, arrival)
                 return
+            if arrival.packet is not None and (what := altered(arrival.packet)):
+                self._doubt("altered", arrival, what)
             self._place(db, held[0], arrival)
             index.place(db, held[0])
             return
@@ -126,37 +123,37 @@ class Taker:
     ) -> None:
         """Take in what is not here yet: at the end of its chain, or as evidence."""
         receipt, packet = arrival.receipt, arrival.packet
-        told = self._evidence and bool(
-            db.execute(statement("is_evidence"), {"hash": receipt.hash}).fetchone()
-        )
         if packet is None:
-            self._lacks(arrival, held, told=told)
+            self._lacks(db, arrival, held)
             self._place_elsewhere(db, arrival)
             return
-        if (packet.writer, packet.seq) != (arrival.writer, arrival.seq):
-            wrong = wrong or "it stands at another's place"
-        if held is not None and not wrong:
-            self.keep_fork(db, packet)
+        if held is not None:
+            self._received.doubts += keep_other(db, arrival, wrong)
             self._place_elsewhere(db, arrival)
-            self._received.forks += [] if told else [named(packet)]
             return
+        wrong = wrong or misplaced(arrival, packet)
         n = None if wrong else self._append(db, packet, writer, arrival)
         if n is not None:
             self._received.new.append(receipt.hash)
             self._place(db, n, arrival)
+            self._received.doubts += self._history.doubts(db, arrival)
             return
         self._place_elsewhere(db, arrival)
-        if not told:
-            self._refuse(db, packet, wrong or "it does not follow the events before it")
+        wrong = wrong or "it does not follow the events before it"
+        if not (self._evidence and is_evidence(db, packet.hash)):
+            self._doubt("altered", arrival, f"was not taken in: {wrong}")
+        refuse(db, packet, wrong)
 
-    def _lacks(self, arrival: Arrival, held: tuple[int, bytes] | None, *, told: bool) -> None:
+    def _lacks(
+        self, db: sqlite3.Connection, arrival: Arrival, held: tuple[int, bytes] | None
+    ) -> None:
         """Take note of an event that came without its packet: we have another one there, or should have it."""
-        if told:
+        if db.execute(statement("is_fork"), (arrival.receipt.hash,)).fetchone():
             return
         if held is None:
             what = f"event {arrival.seq} of writer {arrival.writer.hex()[:12]}"
-            raise UpstreamLiesError("dropped", f"the upstream does not give {what}")
-        self._received.missing.append(arrival.receipt.pos)
+            raise UpstreamLiesError("dropped", f"the upstream does not give {what}", hint=TAMPERED)
+        self._received.missing.append(arrival)
 
     def _append(
         self, db: sqlite3.Connection, packet: Packet, writer: Writer | None, arrival: Arrival
@@ -165,7 +162,7 @@ class Taker:
         added = append(db, packet, writer, receipt.received_ms, receipt.role)
         self._writers[arrival.writer] = added.writer
         if added.damage == "altered":
-            self._received.swapped.append(named(packet))
+            self._doubt("altered", arrival, "came without the body that was signed")
         return added.n
 
     def _writer(self, db: sqlite3.Connection, writer: bytes) -> Writer | None:
@@ -185,16 +182,8 @@ class Taker:
         values = (self._log, arrival.receipt.pos, arrival.receipt.hash)
         db.execute(statement("add_other_place"), values)
 
-    def _refuse(self, db: sqlite3.Connection, packet: Packet, why: str) -> None:
-        refuse(db, packet, why)
-        self._received.refused.append(f"{named(packet)}: {why}")
-
-    @staticmethod
-    def keep_fork(db: sqlite3.Connection, packet: Packet) -> None:
-        """Keep the other event of a place that is taken, and remember that its writer has two chains."""
-        values = (packet.hash, packet.writer, packet.seq, packet.to_json(), now_ms())
-        db.execute(statement("add_fork"), values)
-        db.execute(statement("mark_forked"), (packet.writer,))
+    def _doubt(self, trick: str, arrival: Arrival, what: str, detail: str = "") -> None:
+        self._received.doubts.append(Doubt(trick, arrival.writer, arrival.seq, what, detail))
 
     @staticmethod
     def take_loose(
@@ -214,7 +203,7 @@ class Taker:
                 refused.append(f"{named(packet)}: {wrong}")
                 refuse(db, packet, wrong)
             elif held is not None:
-                Taker.keep_fork(db, packet)
+                keep_fork(db, packet)
                 refused.append(f"{named(packet)}: another event has its place here; both are kept")
             elif packet.seq > head + 1:
                 early.append(packet)

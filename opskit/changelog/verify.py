@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.changelog.chains import Piece, faults
+from opskit.changelog.checking import fault
 from opskit.changelog.comparing import index_faults, search_faults
 from opskit.changelog.cores import Cores
+from opskit.changelog.doubts import told
 from opskit.changelog.enrolments import attestation_problems
 from opskit.changelog.event import genesis
+from opskit.changelog.history import contradictions
+from opskit.changelog.packet import Packet
+from opskit.changelog.receipts import first_chain
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
@@ -64,9 +69,11 @@ def _problems(connection: sqlite3.Connection, file: Path) -> Iterator[Problem]:
         yield from _chains(connection, cores if count >= LONG else None)
         yield from (each for each in heads if "public key" not in each.what)
         yield from _receipts(connection)
-    for writer, seq, digest, why in connection.execute(statement("all_unread")):
-        where = f"writer {writer.hex()[:12]}, event {seq} ({digest.hex()[:10]})"
-        yield Problem(where, f"this opskit cannot read it, and shows it as it stands: {why}")
+        yield from _forks(connection)
+        yield from _unread(connection)
+        for doubt in contradictions(connection):
+            ((_, words),) = told([doubt])
+            yield Problem("upstream", words)
         for where, what in attestation_problems(connection):
             yield Problem(where, what)
         found_there = begun.result() if begun else index_faults(file)
@@ -112,10 +119,32 @@ def _heads(connection: sqlite3.Connection) -> Iterator[Problem]:
 def _receipts(connection: sqlite3.Connection) -> Iterator[Problem]:
     """Follow each log from its first place on: it must end in the newest receipt that we were given."""
     for log, url, pos, digest, chain in connection.execute(statement("cursors")).fetchall():
-        last_pos, last, found = 0, b"", hashlib.sha256(b"opskit.log.v1" + log.encode()).digest()
+        last_pos, last, found = 0, b"", first_chain(log)
         for row in connection.execute(statement("log_places"), {"log": log}):
             last_pos, last = row
             found = hashlib.sha256(found + last).digest()
         if (last_pos, last, found) != (pos, digest, chain):
             what = "what is here of it does not lead to the newest receipt that it gave: events were moved or removed here"
             yield Problem(f"upstream {url}", what)
+
+
+def _forks(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Check the other sides of forks: whoever is shown as forked did sign two events for one place."""
+    for writer, seq, digest, line in connection.execute(statement("kept_forks")).fetchall():
+        try:
+            packet = Packet.from_json(line)
+            wrong = fault(packet)
+            if (packet.writer, packet.seq, packet.hash) != (writer, seq, digest):
+                wrong = "it was altered here"
+        except ValueError:
+            wrong = "it cannot be read"
+        if wrong:
+            where = f"writer {writer.hex()[:12]}, event {seq} ({digest.hex()[:10]})"
+            yield Problem(where, f"what is kept as the other side of a fork is none: {wrong}")
+
+
+def _unread(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Name the events that this opskit cannot read."""
+    for writer, seq, digest, why in connection.execute(statement("all_unread")):
+        where = f"writer {writer.hex()[:12]}, event {seq} ({digest.hex()[:10]})"
+        yield Problem(where, f"this opskit cannot read it, and shows it as it stands: {why}")

@@ -6,8 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from opskit.changelog import Changelog
-from opskit.changelog.exchange import first_chain
 from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed, Receipt
+from opskit.changelog.receipts import first_chain
 from opskit.changelog.sync import sync
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from opskit.changelog import Changelog
-from opskit.changelog.exchange import first_chain
 from opskit.changelog.packet import Arrival, Packet
+from opskit.changelog.receipts import first_chain
 from opskit.errors import UpstreamLiesError
 from tests.changelog.memory import LOG, Memory, shared
 
@@ -161,7 +161,8 @@ def test_one_left_out_under_a_chain_that_fits_shows_in_the_writers_own_chain(
 ) -> None:
     upstream.lie = _renumbered
     done = shared(ben, upstream)
-    assert len(done.warnings) == 2, "the two events after it follow nothing"
+    assert len(done.warnings) == 1, "the two events after it follow nothing"
+    assert "2 events of writer" in done.warnings[0]
     assert sorted(texts(ben)) == ["ana 0", "ana 1"]
 
 
@@ -273,7 +274,7 @@ def test_a_broken_writer_does_not_keep_others_from_sharing(upstream: Memory, ben
         changelog.append("note", {"text": "ben 0"})
     done = shared(ben, upstream)
     assert (done.pulled, done.pushed) == (0, 1)
-    assert len(done.warnings) == 5
+    assert ["event 1" in done.warnings[0], "4 events" in done.warnings[1]] == [True, True]
     assert shared(ben, upstream).warnings == [], "each is told once"
 
 

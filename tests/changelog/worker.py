@@ -61,7 +61,7 @@ def _one_page(exchange: Exchange, upstream: Memory) -> list[bytes]:
     found = upstream.pull(after=last.pos if last else 0, vector=exchange.vector())
     page = [*next(iter(found), [])][:PAGE]
     came = exchange.receive(LOG, page, gapless=True) if page else None
-    assert came is None or not (came.forks or came.refused or came.missing), came
+    assert came is None or not (came.doubts or came.missing), came
     return [arrival.receipt.hash for arrival in page]
 
 
