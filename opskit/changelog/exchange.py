@@ -238,6 +238,10 @@ class Exchange:
         """Give what was ever wrong with an upstream, the oldest first."""
         return [Alarm(*row) for row in self._read("alarms", ())]
 
+    def unsettled_alarms(self) -> list[Alarm]:
+        """Give what was wrong since the log of today was accepted."""
+        return [Alarm(*row) for row in self._read("unsettled_alarms", ())]
+
     def measured(self, offset_ms: int, error_ms: int) -> None:
         """Remember how far this machine's clock is off: add so many milliseconds, give or take `error_ms`."""
         values = (offset_ms, error_ms, boot(), since_boot())

@@ -288,6 +288,9 @@ INSERT INTO alarm (at_ms, trick, what) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
 -- name: alarms
 SELECT at_ms, trick, what FROM alarm ORDER BY id
 
+-- name: unsettled_alarms
+SELECT at_ms, trick, what FROM alarm WHERE at_ms >= (SELECT coalesce(max(first_ms), 0) FROM log) ORDER BY id
+
 -- name: forks
 SELECT writer, seq, hash FROM fork ORDER BY writer, seq, hash
 
@@ -423,6 +426,21 @@ WHERE s.log = :log ORDER BY s.pos
 
 -- name: kept_forks
 SELECT writer, seq, hash, packet FROM fork ORDER BY writer, seq, hash
+
+-- name: places_known
+SELECT pos FROM place WHERE log = :log AND pos <= :last
+UNION ALL SELECT pos FROM other_place WHERE log = :log AND pos <= :last
+
+-- name: stood_at
+SELECT w.writer, e.seq FROM place p JOIN event e USING (n) JOIN writer w USING (wid) WHERE p.log = :log AND p.pos = :pos
+
+-- name: stood_elsewhere
+SELECT 1 FROM other_place WHERE log = ? AND pos = ? AND hash = ?
+
+-- name: held
+SELECT p.pos, e.signature, b.nonce, b.body, EXISTS (SELECT 1 FROM redacted r WHERE r.hash = e.hash)
+FROM event e LEFT JOIN body b USING (n) LEFT JOIN place p ON p.n = e.n AND p.log = :log
+WHERE e.hash = :hash
 
 -- name: add_other_place
 INSERT INTO other_place (log, pos, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING

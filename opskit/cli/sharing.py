@@ -108,6 +108,15 @@ def lag_of(config: Config, changelog: Changelog) -> Mapping[str, object]:
     return {"synced_seconds_ago": seconds, "waiting": found.waiting}
 
 
+def mention_left(done: Synced) -> None:
+    """Say that events of others are here and not upstream, and what brings them there."""
+    if done.left:
+        verb = "is" if done.left == 1 else "are"
+        what = f"{text.plural(done.left, 'event')} that others wrote {verb} here, and not upstream"
+        hint = "if their laptops do not come back: opskit changelog sync --relay"
+        text.mention(f"{what}; {hint}", colour="yellow")
+
+
 def _syncer(config: Config, changelog: Changelog, every: float | None) -> Syncer:
     from opskit.changelog.syncing import Syncer
     from opskit.cli.upstreams import open_upstream

@@ -20,7 +20,9 @@ from opskit.errors import ConfigError
     "--relay", "everybody", is_flag=True, help="Push also what others wrote, who cannot do it."
 )
 @click.option(
-    "--again", is_flag=True, help="Pull everything anew, also what was not taken in before."
+    "--again",
+    is_flag=True,
+    help="Pull everything anew: what was not taken in before gets another chance, what is here is compared.",
 )
 @options.as_json
 def sync(*, accept: bool, everybody: bool, again: bool, as_json: bool) -> int:
@@ -40,4 +42,5 @@ def sync(*, accept: bool, everybody: bool, again: bool, as_json: bool) -> int:
     text.say(f"{text.plural(done.pulled, 'event')} came, {done.pushed} went, {done.seconds:.1f} s")
     for warning in done.warnings:
         text.mention(f"warning: {warning}", colour="red")
+    sharing.mention_left(done)
     return 0

@@ -32,7 +32,7 @@ def check_upstream(
     exchange = changelog.exchange()
     try:
         yield from _ask(connect, exchange)
-        alarms = exchange.alarms()
+        alarms = exchange.unsettled_alarms()
     except ChangelogError as error:
         yield failed(AREA, error)
         return
@@ -65,8 +65,13 @@ def _ask(
     if waiting:
         hint = "push them: opskit changelog sync"
         yield Finding(AREA, "warn", f"{name}: {waiting} events of this machine wait for it", hint)
-    else:
-        yield Finding(AREA, "ok", f"{name} answers, and has all that was written here")
+    left = exchange.waiting_of_others(greeting.log) if exchange else 0
+    if left:
+        what = f"{name}: {left} events that others wrote are here, and not there"
+        hint = "if their laptops do not come back: opskit changelog sync --relay"
+        yield Finding(AREA, "warn", what, hint)
+    if not waiting and not left:
+        yield Finding(AREA, "ok", f"{name} answers, and has confirmed all that is here")
     yield from _clock(greeting)
 
 

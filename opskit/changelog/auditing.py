@@ -1,0 +1,154 @@
+"""The check of an upstream: all of it is read anew, and every place compared with what is here."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from opskit.changelog.checking import altered, fault
+from opskit.changelog.receipts import Chain, where_of
+from opskit.changelog.sql import statement
+from opskit.changelog.verify import MOST_NAMED, Problem
+from opskit.errors import UpstreamLiesError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
+
+    from opskit.changelog.exchange import LogState
+    from opskit.changelog.packet import Arrival, Packet
+    from opskit.changelog.upstream import Upstream
+
+    class Ask(Protocol):
+        """Asks the database one question, in a transaction of its own: a long one keeps others from writing."""
+
+        def __call__(self, question: Callable[[sqlite3.Connection], T], /) -> T | None:
+            """Give the answer."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Audited:
+    """What an upstream is like: how many places it has, what is wrong (the first bad place first), how long it took."""
+
+    name: str
+    places: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def audit(ask: Ask, known: LogState | None, upstream: Upstream) -> Audited:
+    """Read the whole upstream, with all bodies, and compare: chain, hashes, signatures, bodies, places.
+
+    `known` is what is known here of its log. Nothing is taken in. Raises UpstreamError.
+    """
+    began = time.monotonic()
+    audited = Audited(upstream.name)
+    greeting = upstream.greet(None)
+    if known is None or known.log != greeting.log:
+        what = f"it is another log ({greeting.log[:8]}) than the one known here"
+        audited.problems.append(Problem(f"upstream {upstream.name}", what))
+        return audited
+    auditor = _Auditor(ask, known, gapless=upstream.gapless)
+    for page in upstream.pull(after=0, vector={}):
+        auditor.compare(page)
+        audited.places += len(page)
+        if len(auditor.found) > MOST_NAMED:
+            break
+    else:
+        auditor.look_for_missing()
+    found = sorted(auditor.found.items())[:MOST_NAMED]
+    audited.problems += [Problem(f"upstream, {where}", what) for _, (where, what) in found]
+    audited.seconds = time.monotonic() - began
+    return audited
+
+
+class _Auditor:
+    """Compares page after page; `found` has, by place, where and what is wrong."""
+
+    def __init__(self, ask: Ask, known: LogState, *, gapless: bool) -> None:
+        self.found: dict[int, tuple[str, str]] = {}
+        self._ask = ask
+        self._log = known.log
+        self._last = known.last
+        self._gapless = gapless
+        self._chain = Chain(known.log, gapless=gapless)
+        self._there = array("q")
+
+    def compare(self, page: Sequence[Arrival]) -> None:
+        """Compare a page with what is here."""
+        for arrival in page:
+            self._there.append(arrival.receipt.pos)
+            try:
+                self._chain.follow(arrival)
+            except UpstreamLiesError as error:
+                if error.trick != "dropped":  # what is missing is looked for in the end
+                    self._tell(arrival, f"{error.trick}: {error.what}")
+        self._ask(lambda db: self._compare_all(db, page))
+
+    def look_for_missing(self) -> None:
+        """Find the places that are known here, or between others, and that did not come."""
+        known = {"log": self._log, "last": self._last.pos if self._last else 0}
+        ours = self._ask(lambda db: db.execute(statement("places_known"), known).fetchall())
+        expected = {row[0] for row in ours or ()}
+        if self._gapless and self._there:
+            expected.update(range(1, max(self._there)))
+        for pos in sorted(expected.difference(self._there))[:MOST_NAMED]:
+            values = {"log": self._log, "pos": pos}
+            rows = self._ask(lambda db, v=values: db.execute(statement("stood_at"), v).fetchall())  # type: ignore[misc]
+            of = f", event {rows[0][1]} of writer {rows[0][0].hex()[:12]}" if rows else ""
+            self.found[pos] = (f"place {pos}{of}", "dropped: it is not there any more")
+
+    def _compare_all(self, db: sqlite3.Connection, page: Sequence[Arrival]) -> None:
+        for arrival in page:
+            self._compare(db, arrival)
+
+    def _compare(self, db: sqlite3.Connection, arrival: Arrival) -> None:
+        packet, receipt = arrival.packet, arrival.receipt
+        if packet is None:
+            self._tell(arrival, "dropped: the upstream does not give it")
+            return
+        row = db.execute(statement("held"), {"log": self._log, "hash": receipt.hash}).fetchone()
+        place, signature, nonce, body, is_redacted = row or (None, None, None, None, 0)
+        if not (place == receipt.pos or self._is_known_elsewhere(db, arrival)):
+            self._tell(arrival, self._strange(arrival, place))
+        if row is None or (packet.signature, packet.nonce, packet.body) == (
+            signature,
+            nonce,
+            body,
+        ):
+            return
+        if what := _difference(packet, has_body=body is not None, is_redacted=bool(is_redacted)):
+            self._tell(arrival, what)
+
+    def _is_known_elsewhere(self, db: sqlite3.Connection, arrival: Arrival) -> bool:
+        """Tell whether an event that is no part of a chain here, or a copy, stood at this place when it came."""
+        receipt = arrival.receipt
+        values = (self._log, receipt.pos, receipt.hash)
+        return bool(db.execute(statement("stood_elsewhere"), values).fetchone())
+
+    def _strange(self, arrival: Arrival, place: int | None) -> str:
+        """Give what is wrong with an event that was not at its place when this upstream was read before."""
+        if place is not None:
+            return f"reordered: it stood at place {place} before"
+        if self._last is not None and arrival.receipt.pos <= self._last.pos:
+            return "altered: something else stood there before"
+        wrong = fault(arrival.packet) if arrival.packet else ""
+        return f"altered: {wrong}" if wrong else ""
+
+    def _tell(self, arrival: Arrival, what: str) -> None:
+        if what:
+            self.found.setdefault(arrival.receipt.pos, (where_of(arrival), what))
+
+
+def _difference(packet: Packet, *, has_body: bool, is_redacted: bool) -> str:
+    """Give how an event differs from the one here, "" if only by what a redaction takes away."""
+    if packet.body is None and has_body and not is_redacted:
+        return "dropped: its body is gone, and no event redacted it"
+    what = altered(packet)
+    return f"altered: it {what}" if what else ""
