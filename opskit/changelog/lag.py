@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.changelog.reader import Reader
+from opskit.changelog.signing import held_writers
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
@@ -26,13 +28,14 @@ def lag(file: Path) -> Lag:
     """Look how far a changelog and the log of today are apart; creates nothing. Raises ChangelogError."""
     reader = Reader(file)
     try:
-        return reader.ask(_lag) or Lag()
+        return reader.ask(lambda db: _lag(db, held_writers(file.parent))) or Lag()
     finally:
         reader.close()
 
 
-def _lag(connection: sqlite3.Connection) -> Lag:
+def _lag(connection: sqlite3.Connection, keys: list[str]) -> Lag:
     row = connection.execute(statement("current_log")).fetchone()
     log, synced_ms = (row[0], row[-1]) if row else ("", 0)
-    (waiting,) = connection.execute(statement("unsent_count"), {"log": log}).fetchone()
+    values = {"log": log, "keys": json.dumps(keys), "ours": 1}
+    (waiting,) = connection.execute(statement("unsent_count"), values).fetchone()
     return Lag(time.time() - synced_ms / 1000 if synced_ms else None, waiting)

@@ -215,6 +215,17 @@ INSERT INTO place (n, log, pos, received_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO 
 INSERT INTO shared (log, wid, seq) VALUES (?, ?, ?)
 ON CONFLICT (log, wid) DO UPDATE SET seq = max(seq, excluded.seq)
 
+-- name: share
+INSERT INTO shared (log, wid, seq)
+SELECT :log, :wid, coalesce((
+        SELECT e.seq - 1 FROM event e
+        WHERE e.wid = :wid AND e.seq > coalesce((SELECT s.seq FROM shared s WHERE s.log = :log AND s.wid = :wid), 0)
+            AND NOT EXISTS (SELECT 1 FROM place p WHERE p.n = e.n AND p.log = :log)
+        ORDER BY e.seq LIMIT 1
+    ), w.head_seq)
+FROM writer w WHERE w.wid = :wid
+ON CONFLICT (log, wid) DO UPDATE SET seq = max(seq, excluded.seq)
+
 -- name: has_place
 SELECT 1 FROM place JOIN event USING (n) WHERE event.hash = ? AND place.log = ?
 

@@ -54,7 +54,7 @@ class Taker:
         self._faults = faults_of(page) if faults is None else faults
         self._received = Received()
         self._writers: dict[bytes, Writer | None] = {}
-        self._shared: dict[int, tuple[int, str]] = {}
+        self._roles: dict[int, str] = {}
         self._evidence = False
         self._history = History(log)
 
@@ -66,8 +66,8 @@ class Taker:
         self._evidence = bool(db.execute(statement("has_evidence")).fetchone()[0])
         for arrival, wrong in zip(self._page, self._faults, strict=True):
             self._arrive(db, arrival, wrong)
-        for wid, (seq, role) in self._shared.items():
-            db.execute(statement("add_shared"), (self._log, wid, seq))
+        for wid, role in self._roles.items():
+            db.execute(statement("share"), {"log": self._log, "wid": wid})
             db.execute(statement("add_role"), (role, wid))
         last = self._page[-1].receipt
         db.execute(statement("move_log"), (last.pos, last.hash, last.chain, self._log))
@@ -175,8 +175,7 @@ class Taker:
         receipt, writer = arrival.receipt, self._writer(db, arrival.writer)
         db.execute(statement("add_place"), (n, self._log, receipt.pos, receipt.received_ms))
         if writer is not None:
-            seq, _ = self._shared.get(writer.wid, (0, ""))
-            self._shared[writer.wid] = max(seq, arrival.seq), receipt.role
+            self._roles[writer.wid] = receipt.role
 
     def _place_elsewhere(self, db: sqlite3.Connection, arrival: Arrival) -> None:
         values = (self._log, arrival.receipt.pos, arrival.receipt.hash)

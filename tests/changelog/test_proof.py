@@ -183,6 +183,25 @@ def test_what_was_pushed_counts_as_shared_when_its_receipt_came(
     assert len(upstream.packets) == 4
 
 
+def test_an_event_that_a_file_lost_in_the_middle_is_pushed_again(
+    upstream: Memory, ana: Path, tmp_path: Path
+) -> None:
+    upstream.gapless = False
+    del upstream.packets[1]
+    taken: list[Packet] = []
+
+    def push(packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
+        taken.extend(packets)
+        upstream.packets += packets
+        return Pushed("ok", packets[-1].seq)
+
+    upstream.push = push  # type: ignore[method-assign]
+    shared(ana, upstream, again=True)
+    assert [packet.seq for packet in taken] == [2, 3]
+    shared(ana, upstream)
+    assert len(taken) == 2, "once"
+
+
 def test_a_fork_that_is_proved_makes_one_new_writer(
     upstream: Memory, ana: Path, tmp_path: Path
 ) -> None:

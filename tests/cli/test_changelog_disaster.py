@@ -164,6 +164,32 @@ def test_a_new_upstream_takes_the_place_of_the_lost_one(team: Team) -> None:
     assert team.log("ben") == before
 
 
+def test_a_tampered_upstream_is_named_and_replaced(team: Team) -> None:
+    before = team.log("ana")
+    team.log("ben")
+    lines = team.upstream.read_bytes().splitlines(keepends=True)
+    gone = next(number for number, line in enumerate(lines) if b'"seq":2,' in line)
+    lines[gone] = b"#" * (len(lines[gone]) - 1) + b"\n"
+    team.upstream.write_bytes(b"".join(lines))
+    said = team.types("ana", fence("opskit changelog verify\n"), expect=1)
+    assert "upstream, place " in said
+    assert "event 2 of writer" in said
+    assert "dropped: it is not there any more" in said
+    assert "The upstream was tampered with" in said
+    assert "### The upstream was tampered with" in PAGE
+    team.upstream.rename(team.share / "evidence")
+    team.types("ana", fence("changelog init"))
+    for who in ("ana", "ben"):
+        team.types(who, fence("--accept-new-log"))
+        team.types(who, fence("opskit changelog verify\n"))
+        assert team.log(who) == before
+    for who in ("ana", "ben"):
+        found = team.does(who, "doctor", "--json", expect=None).json["data"]["findings"]
+        assert {each["level"] for each in found if each["area"] == "upstream"} == {"ok"}
+    team.types("ana", fence("--relay"))
+    assert team.log("new") == before
+
+
 def test_of_what_only_a_lost_laptop_knew_the_hosts_know_who_when_from_and_to(team: Team) -> None:
     team.upstream.rename(team.share / "away")
     team.light.commit("v3")

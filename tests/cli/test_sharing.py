@@ -209,6 +209,52 @@ def test_another_log_is_an_alarm_in_every_command_and_nothing_goes_there(desk: D
     assert "all as written" in verified
 
 
+def test_verify_says_what_it_could_not_check(desk: Desk) -> None:
+    desk.does("ana", "note", "one")
+    said = desk.does("ana", "changelog", "verify")
+    assert said.stdout.splitlines()[0] == "1 event, all as written"
+    assert f"file://{desk.share}: 1 place, all as here" in said.stdout
+    assert said.stderr == ""
+    assert desk.does("ana", "changelog", "verify", "--json").json["data"]["upstream"]["checked"]
+    said = desk.does("ana", "changelog", "verify", "--offline")
+    assert "only what is here was checked: the upstream was not asked" in said.stderr
+    desk.share.unlink()
+    said = desk.does("ana", "changelog", "verify")
+    assert "only what is here was checked: " in said.stderr
+    assert "is not there" in said.stderr
+
+
+def test_events_of_others_that_are_not_upstream_are_told(desk: Desk) -> None:
+    for number in range(5):
+        desk.does("ben", "note", f"number {number}")
+    desk.does("ana", "log")
+    for key in (desk.folder / "ben").rglob("*"):
+        key.unlink() if key.is_file() else None
+    desk.share.unlink()
+    desk.does("ana", "changelog", "init")
+    said = desk.does("ana", "changelog", "sync", "--accept-new-log").stderr
+    assert "5 events that others wrote are here, and not upstream" in said
+    assert "--relay" in said
+    assert "--relay" in desk.does("ana", "changelog", "verify").stderr
+    findings = desk.does("ana", "doctor", "--json", expect=None).json["data"]["findings"]
+    (found,) = [each for each in findings if each["area"] == "upstream"]
+    assert "5 events that others wrote are here" in found["what"]
+    assert "not upstream" not in desk.does("ana", "changelog", "sync", "--relay").stderr
+    assert len(desk.texts("cleo")) == 5
+
+
+def test_what_a_rebuilt_laptop_wrote_before_goes_to_a_new_upstream_by_itself(desk: Desk) -> None:
+    for number in range(5):
+        desk.does("ben", "note", f"number {number}")
+    desk.does("ben", "changelog", "rebuild", "--from", "upstream", "-y")
+    desk.share.unlink()
+    desk.does("ana", "changelog", "init")
+    said = desk.does("ben", "changelog", "sync", "--accept-new-log")
+    assert "5 went" in said.stdout
+    assert said.stderr == ""
+    assert len(desk.texts("ana")) == 5
+
+
 def test_a_redaction_reaches_everybody_and_nothing_of_the_secret_is_left(desk: Desk) -> None:
     desk.does("ana", "note", "the password is hunter2")
     shown = desk.does("ben", "log", "--json").json["data"]["entries"][0]

@@ -65,13 +65,14 @@ def _ask(
     if waiting:
         hint = "push them: opskit changelog sync"
         yield Finding(AREA, "warn", f"{name}: {waiting} events of this machine wait for it", hint)
-    left = exchange.waiting_of_others(greeting.log) if exchange else 0
+    has_news = known is not None and known.last is not None and known.last.pos != greeting.pos
+    left = exchange.waiting_of_others(greeting.log) if exchange and not has_news else 0
     if left:
         what = f"{name}: {left} events that others wrote are here, and not there"
         hint = "if their laptops do not come back: opskit changelog sync --relay"
         yield Finding(AREA, "warn", what, hint)
     if not waiting and not left:
-        yield Finding(AREA, "ok", f"{name} answers, and has confirmed all that is here")
+        yield Finding(AREA, "ok", f"{name} answers, and has all that was written here")
     yield from _clock(greeting)
 
 
