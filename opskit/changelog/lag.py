@@ -35,7 +35,7 @@ def lag(file: Path) -> Lag:
 
 def _lag(connection: sqlite3.Connection, keys: list[str]) -> Lag:
     row = connection.execute(statement("current_log")).fetchone()
-    log, synced_ms = (row[0], row[-1]) if row else ("", 0)
+    log, synced_ms = (row[0], row[5]) if row else ("", 0)
     values = {"log": log, "keys": json.dumps(keys), "ours": 1}
     (waiting,) = connection.execute(statement("unsent_count"), values).fetchone()
     return Lag(time.time() - synced_ms / 1000 if synced_ms else None, waiting)

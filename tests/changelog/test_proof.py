@@ -385,3 +385,12 @@ def test_pulling_all_again_compares_what_is_here(upstream: Memory, ben: Path) ->
     assert "event 2 of writer" in warning
     assert "came with another body than the one that was signed" in warning
     assert texts(ben) == ["ana 1", "ana 2", "ana 3"]
+
+
+def test_the_age_of_a_copy_counts_from_its_last_sync(upstream: Memory, ben: Path) -> None:
+    from opskit.changelog.lag import lag
+
+    found = lag(ben)
+    assert found.waiting == 0
+    assert found.seconds is not None
+    assert found.seconds < 600, "not from the time of the newest receipt"
