@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
-from opskit.cli import complete, options, sharing, wiring
+from opskit.cli import complete, options, sharing, vouching, wiring
 from opskit.cli.render import envelope, text
 from opskit.cli.web.command import write_page
 from opskit.cli.wishes import DEFAULT_LIMIT, Wishes
@@ -108,6 +108,7 @@ def log(
     wishes = Wishes(service, environment, hosts, actor, kind, outcome, grep, since, until, most)
     _check_together(rollout, wishes, follow=follow, as_json=as_json, as_csv=as_csv, web=web)
     config = wiring.read_config()
+    vouching.say_trouble(config.changelog)
     with sharing.open_changelog(config, every=LOOK_UPSTREAM if follow else None) as changelog:
         if rollout:
             return _open(changelog, rollout, config, as_json=as_json)

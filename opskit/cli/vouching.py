@@ -21,6 +21,16 @@ def keep_enrolled(changelog: Changelog, settings: ChangelogSettings) -> None:
         text.mention(f"warning: {warning}", colour="yellow")
 
 
+def say_trouble(settings: ChangelogSettings) -> None:
+    """Say in one line why nothing is attested, if that is because of the files that opskit.toml names."""
+    if settings.allowed_signers is None:
+        return
+    from opskit.changelog.signers import trouble
+
+    if why := trouble(settings.allowed_signers, settings.revoked_keys):
+        text.mention(f"warning: {why}", colour="yellow")
+
+
 def say_touch(key: str) -> None:
     """Say which token waits for a finger."""
     text.mention(f"touch the token of {key} when it blinks", colour="yellow")

@@ -75,3 +75,14 @@ def test_whoever_may_sign_redacts_what_others_wrote(
     (entry,) = opskit("log", "--json", "--kind", "note").json["data"]["entries"]
     assert entry["text"] == ""
     assert entry["standing"] == "unattested"
+
+
+@pytest.mark.parametrize("words", [["log"], ["log", "--json"], ["changelog", "writers"]])
+def test_a_file_of_signers_that_names_nobody_is_said_once(
+    opskit: Opskit, tmp_path: Path, words: list[str]
+) -> None:
+    for _ in range(3):
+        opskit("note", "hello")
+    (tmp_path / "allowed_signers").unlink()
+    said = f"warning: allowed_signers {tmp_path / 'allowed_signers'}: not there; nothing can be attested"
+    assert opskit(*words).stderr.splitlines().count(said) == 1

@@ -69,7 +69,21 @@ def test_what_is_in_the_way_is_a_warning_with_the_way_out(
 
 def test_a_file_that_is_gone_is_a_warning(changelog: Changelog, tmp_path: Path) -> None:
     found = only(ChangelogSettings(allowed_signers=tmp_path / "gone"), changelog)
-    assert (found.level, "cannot be read" in found.what) == ("warn", True)
+    assert (found.level, "cannot be read" in found.what) == ("warn", False)
+    assert f"allowed_signers {tmp_path / 'gone'}: not there" in found.what
+
+
+def test_each_line_that_lets_nobody_sign_is_named_the_first_three(
+    settings: ChangelogSettings, changelog: Changelog
+) -> None:
+    allowed(settings)
+    assert settings.allowed_signers
+    with settings.allowed_signers.open("a") as signers:
+        signers.write("# a remark\n\nben@x\n" + "garbage\n" * 5)
+    findings = list(check_signing(settings, changelog))
+    assert [found.level for found in findings] == ["warn"] * 4 + ["ok"]
+    assert findings[0].what.startswith(f"{settings.allowed_signers}:4: it is not of the form you@")
+    assert findings[3].what == "3 more lines of it let nobody sign"
 
 
 def test_without_ssh_keygen_it_is_said_so(

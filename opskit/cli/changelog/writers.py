@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.cli import options, sharing, wiring
+from opskit.cli import options, sharing, vouching, wiring
 from opskit.cli.changelog.enroll import moment_of
 from opskit.cli.render import envelope, table, text
 
@@ -28,6 +28,7 @@ def writers(*, as_json: bool) -> int:
     `allowed_signers` in opskit.toml says, for some weeks each time.
     """
     config = wiring.read_config()
+    vouching.say_trouble(config.changelog)
     with sharing.open_changelog(config) as changelog:
         found = changelog.writers(config.changelog)
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.changelog.enrolling import who_signs
+from opskit.changelog.judging import signers_of
 from opskit.changelog.signers import in_words
 from opskit.changelog.signing import key_file
 from opskit.errors import AttestationError, ChangelogError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from opskit.config.model import ChangelogSettings
 
 AREA = "signing"
+MOST_LINES = 3
 
 
 def check_signing(settings: ChangelogSettings, changelog: Changelog) -> Iterator[Finding]:
@@ -27,6 +29,7 @@ def check_signing(settings: ChangelogSettings, changelog: Changelog) -> Iterator
             what = "the changelog is shared, and opskit.toml does not say whose signatures count"
             yield Finding(AREA, "warn", what, "set allowed_signers in [changelog]")
         return
+    yield from _faults(settings)
     try:
         here = next((each for each in changelog.writers(settings) if each.here), None)
     except ChangelogError as error:
@@ -37,6 +40,21 @@ def check_signing(settings: ChangelogSettings, changelog: Changelog) -> Iterator
         hint = f"without its key, opskit goes on as a new writer: mv {key} {key}.revoked"
         yield Finding(AREA, "bad", f"nobody believes this machine: {here.standing.reason}", hint)
     yield _key(settings, here)
+
+
+def _faults(settings: ChangelogSettings) -> Iterator[Finding]:
+    """Name lines of the file of signers that count for nobody; a file that cannot be read is told with the key."""
+    try:
+        signers = signers_of(settings)
+    except AttestationError:
+        return
+    faults = signers.faults() if signers else []
+    hint = "it lets nobody sign: correct it, or take it out"
+    for number, wrong in faults[:MOST_LINES]:
+        yield Finding(AREA, "warn", f"{settings.allowed_signers}:{number}: {wrong}", hint)
+    if len(faults) > MOST_LINES:
+        what = f"{len(faults) - MOST_LINES} more lines of it let nobody sign"
+        yield Finding(AREA, "warn", what, hint)
 
 
 def _key(settings: ChangelogSettings, here: WriterRecord | None) -> Finding:
