@@ -249,5 +249,7 @@ def _writer(packet: Packet) -> str:
 def _redact(exchange: Exchange, upstream: Upstream, done: Synced) -> None:
     """Have the upstream take away what was redacted here, as long as it has not said that it has."""
     for event in exchange.unredacted(done.log):
-        upstream.redact(event)
+        if kept := upstream.redact(event):
+            done.warnings.append(kept)
+            continue
         exchange.was_redacted(done.log, event)

@@ -39,8 +39,11 @@ class Upstream(Protocol):
         Durable at the upstream when this returns. When this raises, the outcome is unknown: push again.
         """
 
-    def redact(self, event: bytes) -> None:
-        """Remove the body of the event of that hash; a `body.redacted` event that names it was pushed before."""
+    def redact(self, event: bytes) -> str:
+        """Remove the body of the event of that hash; a `body.redacted` event that names it was pushed before.
+
+        Gives "" when it is gone; if the upstream keeps it, why, and what takes it away.
+        """
 
     def close(self) -> None:
         """Let go of it."""

@@ -145,7 +145,7 @@ class FileLog:
             rest = None
         raise UpstreamError(f"{self.name}: somebody else pushes the same events all the time")
 
-    def redact(self, event: bytes) -> None:
+    def redact(self, event: bytes) -> str:
         """Fill every frame that holds the body of an event, or began to."""
         self._meet()
         for start, end in self._place.bodies(event):
@@ -155,6 +155,7 @@ class FileLog:
                     f"{self.name} was changed while {event.hex()[:10]} was redacted"
                 )
             self._place.overwrite(start, data)
+        return ""
 
     def close(self) -> None:
         """Nothing is open."""

@@ -11,7 +11,7 @@ import pytest
 
 from opskit.changelog.upstream.postgres import client
 from opskit.errors import UpstreamError
-from tests.changelog.upstream.chains import Chain, chain_over, opened, redaction_of, without_body
+from tests.changelog.upstream.chains import Chain, chain_over, opened, without_body
 from tests.changelog.upstream.writers import packets, pull
 
 if TYPE_CHECKING:
@@ -106,18 +106,6 @@ def test_an_event_without_its_body_stays_so(ana: Postgres) -> None:
     bare = without_body(Chain(1).write()[0])
     ana.push([bare])
     assert packets(pull(ana)) == [bare]
-
-
-def test_a_redaction_takes_the_body_away_for_everybody(ana: Postgres, ben: Postgres) -> None:
-    anas, bens = Chain(1), Chain(2)
-    secret, *others = anas.write(3)
-    ana.push([secret, *others])
-    with pytest.raises(UpstreamError, match="still has the body"):
-        ben.redact(secret.hash)
-    removal = redaction_of(bens, secret)
-    ben.push([removal])
-    ben.redact(secret.hash)
-    assert packets(pull(ana)) == [without_body(secret), *others, removal]
 
 
 def test_a_log_that_goes_on_is_no_trouble(ana: Postgres) -> None:

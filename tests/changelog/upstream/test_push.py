@@ -17,7 +17,6 @@ from tests.changelog.upstream.chains import (
     arguments,
     call,
     opened,
-    redaction_of,
     without_body,
 )
 from tests.changelog.upstream.writers import packets, pull
@@ -233,29 +232,6 @@ def test_a_newer_or_a_broken_writers_header_is_kept_as_it_is(
     assert len(postgres.sql("SELECT * FROM opskit.log", role="rob")) == 3
 
 
-def test_a_redaction_that_comes_first_is_obeyed_when_its_event_comes(
-    ana: Postgres, ben: Postgres
-) -> None:
-    (secret,) = Chain(1).write()
-    ben.push([redaction_of(Chain(2), secret)])
-    ana.push([secret])
-    assert packets(pull(ben))[-1] == without_body(secret)
-
-
-@pytest.mark.parametrize(
-    "kind", ["body.redacted", "writer.enrolled", "writer.revoked", "writer.succeeds"]
-)
-def test_what_others_are_verified_with_cannot_be_redacted(
-    ana: Postgres, ben: Postgres, kind: str
-) -> None:
-    chain, other = Chain(1), Chain(2)
-    early, late = chain.put(kind), chain.put(kind)
-    ana.push([early])
-    ben.push([redaction_of(other, early), redaction_of(other, late)])
-    ana.push([late])
-    assert [p for p in packets(pull(ana)) if p.writer == chain.id] == [early, late]
-
-
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'{"event":"xyz"}', b'{"event":7}', b'{"event":"' + b"0" * 64 + b'"}']
 )
@@ -264,17 +240,6 @@ def test_a_redaction_of_nothing_takes_nothing_away(ana: Postgres, body: bytes) -
     written = [*chain.write(2), chain.put("body.redacted", body)]
     assert ana.push(written).status == "ok"
     assert packets(pull(ana)) == written
-
-
-def test_a_redaction_with_another_body_than_it_was_signed_with_is_not_obeyed(
-    ana: Postgres, ben: Postgres
-) -> None:
-    (kept,) = Chain(1).write()
-    chain = Chain(2)
-    ana.push([kept])
-    aimed = redaction_of(chain, kept).body
-    ben.push([changed(Chain(3).put("body.redacted", {"event": "0" * 64}), body=aimed)])
-    assert packets(pull(ana))[0] == kept
 
 
 def test_durable_means_durable_even_for_a_role_that_does_not_care(postgres: Server) -> None:

@@ -49,7 +49,7 @@ OTHERS = (
     "ALTER FUNCTION opskit.forbid() RENAME TO allow",
     "CREATE OR REPLACE FUNCTION opskit.forbid() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
     "CREATE OR REPLACE VIEW opskit.log AS SELECT 1 AS pos",
-    "SELECT opskit.obey(ARRAY['\\x00'::bytea], ARRAY['\\x00'::bytea])",
+    "SELECT opskit.obey(ARRAY['\\x00'::bytea], true)",
     "SELECT opskit.lock_writer('\\x00', '\\x00', 1, NULL)",
     "DROP DATABASE opskit",
 )

@@ -13,6 +13,7 @@ from opskit.changelog.upstream.postgres import answers
 from opskit.changelog.upstream.postgres.address import read_address
 from opskit.changelog.upstream.postgres.connecting import Connection, demand_driver
 from opskit.changelog.upstream.postgres.preparing import NEWEST
+from opskit.changelog.upstream.postgres.waiting import busy
 from opskit.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -109,13 +110,21 @@ class Postgres:
                 break
         return answer
 
-    def redact(self, event: bytes) -> None:
-        """Make sure that a body is gone: the database took it away when the event came that says so."""
-        if self._ask("still_there", (event,)) != [(False,)]:
+    def redact(self, event: bytes) -> str:
+        """Look whether a body is gone: the database took it away when the event came that says so, if its role may say it."""
+        name = event.hex()[:10]
+        rows = self._ask("still_there", {"event": event})
+        if rows == [(True, False)]:
             raise UpstreamError(
-                f"{self.name} still has the body of {event.hex()[:10]}: nobody pushed the event that redacts it",
+                f"{self.name} still has the body of {name}: nobody pushed the event that redacts it",
                 hint="opskit changelog sync --relay",
             )
+        if rows == [(True, True)]:
+            return (
+                f"{self.name} keeps the body of {name}, which is another role's: "
+                f"somebody in opskit_relay runs: SELECT opskit.redact('\\x{event.hex()}');"
+            )
+        return ""
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -123,6 +132,7 @@ class Postgres:
 
     def _push(self, packets: Sequence[Packet], *, role: str | None) -> Pushed:
         from psycopg import ClientCursor
+        from psycopg.errors import LockNotAvailable
 
         first = packets[0]
         lists = ("header", "signature", "nonce", "body")
@@ -132,8 +142,11 @@ class Postgres:
             role,
         )
         with self._connection.asking(ANSWER_S) as raw, self._in_words():
-            message = ClientCursor(raw).mogrify(_said("push"), values)
-            row = answers.answer_to(raw, message.encode())
+            message = ClientCursor(raw).mogrify(_said("push"), values).encode()
+            try:
+                row = answers.answer_to(raw, message)
+            except LockNotAvailable:
+                raise busy(self.name, raw) from None
         pushed = _pushed(row)
         if pushed is None or not _can_be(pushed, first.seq, packets[-1].seq):
             raise UpstreamError(f"{self.name} does not say what became of a push")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from opskit.changelog.sql import statement, text
 from opskit.changelog.upstream.postgres.address import read_address
 from opskit.changelog.upstream.postgres.connecting import Connection, demand_driver
+from opskit.changelog.upstream.postgres.waiting import busy
 from opskit.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ OLDEST_SERVER = 130000
 ROLES_ARE_LENT = 160000
 ROLES = {"opskit_owner", "opskit_read", "opskit_write", "opskit_relay"}
 LIMIT_S = 60.0
+WAIT_S = 10  # for another `init`, and for whoever holds a lock on purpose
 
 
 class _Found(NamedTuple):
@@ -56,7 +58,7 @@ def setup(
             was = _version(raw, found)
             _demand_fit(address.name, found, was)
             if was < NEWEST:
-                was = _prepare(raw, found)
+                was = _prepared(address.name, raw, found)
             version, log, pos = _row(raw, "state")
     finally:
         connection.close()
@@ -65,9 +67,20 @@ def setup(
     return [f"{address.name} {done}: format {version}, log {log[:8]}, {pos} events", *_next(found)]
 
 
+def _prepared(name: str, raw: psycopg.Connection[Any], found: _Found) -> int:
+    """Do it; raises UpstreamError with who is in the way if the lock for it does not come in time."""
+    from psycopg.errors import LockNotAvailable
+
+    try:
+        return _prepare(raw, found)
+    except LockNotAvailable:
+        raise busy(name, raw) from None
+
+
 def _prepare(raw: psycopg.Connection[Any], found: _Found) -> int:
     """Do it, in one transaction; gives the format that was there before."""
     with raw.transaction():
+        raw.execute(f"SET LOCAL lock_timeout = '{WAIT_S}s'".encode())
         raw.execute(_said("wait_for_others"))
         was = _version(raw, found._replace(is_ours=bool(_row(raw, "look")[3])))
         if was >= NEWEST:

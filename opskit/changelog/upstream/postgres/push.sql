@@ -6,12 +6,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     w opskit.writer;
 BEGIN
-    SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer FOR UPDATE;
+    SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer AND x.aside_at IS NULL FOR UPDATE;
     IF NOT FOUND AND p_from = 1 THEN
         INSERT INTO opskit.writer (writer, public_key, head_seq, head_hash)
         VALUES (p_writer, p_key, 0, sha256('opskit.genesis.v1'::bytea || p_writer))
         ON CONFLICT DO NOTHING;
-        SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer FOR UPDATE;
+        SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer AND x.aside_at IS NULL FOR UPDATE;
     END IF;
     IF p_role IS NOT NULL AND NOT pg_has_role(session_user, 'opskit_relay', 'MEMBER') THEN
         RAISE EXCEPTION 'role % may not push events of others', session_user
@@ -20,8 +20,8 @@ BEGIN
     IF p_role IS NULL AND w.db_role <> session_user THEN
         RAISE EXCEPTION 'writer % belongs to role %, not to %', left(encode(p_writer, 'hex'), 12), w.db_role, session_user
             USING ERRCODE = 'OPS02',
-            HINT = format('if that is wrong, somebody in opskit_relay runs: SELECT opskit.assign(%L, %L);',
-                p_writer, session_user);
+            HINT = format('if that is wrong, somebody in opskit_relay runs: SELECT opskit.assign(%1$L, %2$L); -- or, if laptops '
+                'refuse its events from number N on: SELECT opskit.set_aside(%1$L, N - 1, %2$L);', p_writer, session_user);
     END IF;
     RETURN w;
 END $$;
@@ -38,13 +38,15 @@ BEGIN
     END IF;
 END $$;
 
--- Takes bodies away that `body.redacted` events name; those without which others cannot be verified stay.
-CREATE FUNCTION opskit.obey(p_targets bytea[], p_by bytea[]) RETURNS void
+-- Takes bodies away as `body.redacted` events of those who may wish, with p_all of anybody; what others are verified with stays.
+CREATE FUNCTION opskit.obey(p_targets bytea[], p_all boolean) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO opskit.redaction (hash, by)
-    SELECT t.hash, t.by FROM unnest(p_targets, p_by) t (hash, by) LEFT JOIN opskit.event e USING (hash)
-    WHERE coalesce(opskit.decoded(e.header) ->> 'kind', '')
-        NOT IN ('body.redacted', 'writer.enrolled', 'writer.revoked', 'writer.succeeds')
+    SELECT DISTINCT ON (s.hash) s.hash, s.by
+    FROM opskit.wish s JOIN opskit.event e USING (hash) JOIN opskit.writer w USING (wid)
+    WHERE s.hash = ANY (p_targets) AND (p_all OR s.may OR s.db_role = w.db_role)
+        AND coalesce(opskit.decoded(e.header) ->> 'kind', '')
+            NOT IN ('body.redacted', 'writer.enrolled', 'writer.revoked', 'writer.succeeds')
     ON CONFLICT DO NOTHING;
     DELETE FROM opskit.body b USING opskit.event e
     WHERE b.pos = e.pos AND e.hash IN (SELECT hash FROM opskit.redaction WHERE hash = ANY (p_targets));
@@ -57,6 +59,8 @@ $$;
 -- heard of can be repeated. A body that is too large, or not the one that the header names, is left out; the event is not.
 -- p_role is NULL for events of one's own: the first role that pushes a writer owns it from then on. Else they are another's,
 -- brought back by somebody in opskit_relay, and it names whose; '' if nobody knows: then the next role that adds to it owns it.
+-- A body is taken away when the role that owns its writer, or somebody in opskit_relay, pushes `body.redacted` for it; what
+-- another role wishes is kept as a wish, and so is the body.
 -- Errors: OPS01 what is pushed is no event, OPS02 another role's writer, OPS03 p_role without being in opskit_relay.
 CREATE FUNCTION opskit.push(
     p_writer bytea, p_key bytea, p_from bigint, p_prev bytea, p_headers bytea[], p_signatures bytea[],
@@ -152,17 +156,19 @@ BEGIN
     FROM unnest(places, prevs, hashes, chains) WITH ORDINALITY t (place, prev, hash, chain, i);
     INSERT INTO opskit.body (pos, nonce, body)
     SELECT h.pos + t.i, p_nonces[t.place], p_bodies[t.place]
-    FROM unnest(places, hashes, keeps) WITH ORDINALITY t (place, hash, keep, i)
-    WHERE t.keep AND NOT EXISTS (SELECT FROM opskit.redaction r WHERE r.hash = t.hash
-        AND coalesce(opskit.decoded(p_headers[t.place]) ->> 'kind', '')
-            NOT IN ('body.redacted', 'writer.enrolled', 'writer.revoked', 'writer.succeeds'));
-    PERFORM opskit.obey(targets, redactors);
+    FROM unnest(places, keeps) WITH ORDINALITY t (place, keep, i) WHERE t.keep;
     IF w.db_role IS NULL AND p_role IS DISTINCT FROM '' THEN
         w.db_role := coalesce(p_role, session_user);
         INSERT INTO opskit.claim (wid, db_role) VALUES (w.wid, w.db_role);
     END IF;
     UPDATE opskit.writer x SET head_seq = agreed, head_hash = prev, db_role = w.db_role WHERE x.wid = w.wid;
     UPDATE opskit.head x SET pos = h.pos + cardinality(hashes), chain = h.chain WHERE x.one;
+    -- What is brought back is wished by whom it belongs to, not by who brings it.
+    INSERT INTO opskit.wish (hash, by, db_role, may)
+    SELECT t.hash, t.by, coalesce(p_role, session_user),
+        EXISTS (SELECT FROM pg_roles WHERE rolname = coalesce(p_role, session_user) AND pg_has_role(oid, 'opskit_relay', 'MEMBER'))
+    FROM unnest(targets, redactors) t (hash, by) ON CONFLICT DO NOTHING;
+    PERFORM opskit.obey(targets || hashes, false);
 END $$;
 
 -- Gives a writer to a role: the one that has it from now on is not the one that pushed it first.
@@ -172,16 +178,46 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = p_role) THEN
         RAISE EXCEPTION 'there is no role %', p_role USING ERRCODE = 'undefined_object';
     END IF;
-    INSERT INTO opskit.claim (wid, db_role) SELECT wid, p_role FROM opskit.writer WHERE writer = p_writer;
+    INSERT INTO opskit.claim (wid, db_role) SELECT wid, p_role FROM opskit.writer WHERE writer = p_writer AND aside_at IS NULL;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no writer %', encode(p_writer, 'hex') USING ERRCODE = 'undefined_object';
     END IF;
-    UPDATE opskit.writer SET db_role = p_role WHERE writer = p_writer;
+    UPDATE opskit.writer SET db_role = p_role WHERE writer = p_writer AND aside_at IS NULL;
+END $$;
+
+-- Takes a writer's events after number p_after out of its chain, and gives the writer to a role, which goes on from there: what
+-- was pushed for it is not what its key has signed, which no database can see, but every laptop. All of that stays in its place
+-- of the log, as evidence.
+CREATE FUNCTION opskit.set_aside(p_writer bytea, p_after bigint, p_role text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    w opskit.writer;
+    aside integer;
+BEGIN
+    SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer AND x.aside_at IS NULL FOR UPDATE;
+    IF NOT FOUND OR p_after IS NULL OR p_after NOT BETWEEN 0 AND w.head_seq - 1 THEN
+        RAISE EXCEPTION 'writer % has no event after %', encode(p_writer, 'hex'), p_after USING ERRCODE = 'undefined_object';
+    END IF;
+    INSERT INTO opskit.writer (writer, public_key, db_role, head_seq, head_hash, aside_at)
+    VALUES (w.writer, w.public_key, w.db_role, w.head_seq, w.head_hash, clock_timestamp()) RETURNING wid INTO aside;
+    UPDATE opskit.event SET wid = aside WHERE wid = w.wid AND seq > p_after;
+    UPDATE opskit.writer x SET head_seq = p_after, head_hash = coalesce(
+        (SELECT e.hash FROM opskit.event e WHERE e.wid = w.wid AND e.seq = p_after), sha256('opskit.genesis.v1'::bytea || p_writer))
+    WHERE x.wid = w.wid;
+    PERFORM opskit.assign(p_writer, p_role);
+END $$;
+
+-- Takes away the body of an event that anybody's `body.redacted` names; tells whether it is gone.
+CREATE FUNCTION opskit.redact(p_event bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM opskit.obey(ARRAY[p_event], true);
+    RETURN EXISTS (SELECT FROM opskit.redaction WHERE hash = p_event);
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA opskit FROM PUBLIC;
 GRANT USAGE ON SCHEMA opskit TO opskit_read, opskit_write, opskit_relay;
 GRANT SELECT ON ALL TABLES IN SCHEMA opskit TO opskit_read, opskit_write, opskit_relay;
-GRANT EXECUTE ON FUNCTION opskit.decoded, opskit.at TO opskit_read, opskit_write, opskit_relay;
+GRANT EXECUTE ON FUNCTION opskit.decoded, opskit.text, opskit.at TO opskit_read, opskit_write, opskit_relay;
 GRANT EXECUTE ON FUNCTION opskit.push TO opskit_write, opskit_relay;
-GRANT EXECUTE ON FUNCTION opskit.assign TO opskit_relay;
+GRANT EXECUTE ON FUNCTION opskit.assign, opskit.set_aside, opskit.redact TO opskit_relay;

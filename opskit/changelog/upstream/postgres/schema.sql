@@ -21,14 +21,16 @@ CREATE TABLE opskit.head (
 
 CREATE TABLE opskit.writer (
     wid integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    writer bytea NOT NULL UNIQUE CHECK (writer = sha256(public_key)),
+    writer bytea NOT NULL CHECK (writer = sha256(public_key)),
     public_key bytea NOT NULL CHECK (octet_length(public_key) = 32),    -- ed25519, raw
     db_role text,                                                       -- who may push it; NULL: nobody has come yet
     head_seq bigint NOT NULL,
-    head_hash bytea NOT NULL
+    head_hash bytea NOT NULL,
+    aside_at timestamptz                                                -- since when this chain is no more than evidence
 ) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX writer_of_today ON opskit.writer (writer) WHERE aside_at IS NULL;
 
--- Who got a writer, when, and by whom: the role itself with its first push, or somebody of opskit_relay with assign().
+-- Who got a writer, when, and by whom: the role itself with its first push, or somebody of opskit_relay with assign() or set_aside().
 CREATE TABLE opskit.claim (
     wid integer NOT NULL REFERENCES opskit.writer,
     db_role text NOT NULL,
@@ -58,10 +60,22 @@ CREATE TABLE opskit.body (
     body bytea NOT NULL
 );
 
--- Events whose body was taken away, or will be when it comes, and the `body.redacted` event that says so.
+-- Every `body.redacted` event: which event it names, whose it is, and whether that role may take any body away (opskit_relay).
+CREATE TABLE opskit.wish (
+    hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+    by bytea NOT NULL CHECK (octet_length(by) = 32),
+    db_role text NOT NULL,
+    may boolean NOT NULL,
+    PRIMARY KEY (hash, by)
+);
+
+-- Events whose body was taken away, and the `body.redacted` event that said so: one of the role that owns the event's writer,
+-- of somebody in opskit_relay, or of anybody whom somebody in opskit_relay has agreed with by redact().
 CREATE TABLE opskit.redaction (
     hash bytea PRIMARY KEY CHECK (octet_length(hash) = 32),
-    by bytea NOT NULL CHECK (octet_length(by) = 32)
+    by bytea NOT NULL CHECK (octet_length(by) = 32),
+    done_by text NOT NULL DEFAULT session_user,
+    done_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- The first event of another chain under a writer's key: somebody copied a laptop. Kept as evidence.
@@ -96,8 +110,24 @@ END $$;
 
 CREATE FUNCTION opskit.guard_writer() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF new.writer <> old.writer OR new.wid <> old.wid OR new.head_seq < old.head_seq THEN
+    IF new.writer <> old.writer OR new.wid <> old.wid OR old.aside_at IS NOT NULL
+        OR (new.head_seq < old.head_seq AND EXISTS (SELECT FROM opskit.event e WHERE e.wid = old.wid AND e.seq > new.head_seq))
+    THEN
         RAISE EXCEPTION 'a writer only grows' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN new;
+END $$;
+
+-- An event stays what it is, where it is; only from its writer's chain to what was set aside does it go.
+CREATE FUNCTION opskit.guard_event() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    same opskit.event := new;
+BEGIN
+    same.wid := old.wid;
+    IF same IS DISTINCT FROM old OR NOT EXISTS (SELECT FROM opskit.writer a JOIN opskit.writer b USING (writer)
+        WHERE a.wid = new.wid AND b.wid = old.wid AND a.aside_at IS NOT NULL AND b.aside_at IS NULL)
+    THEN
+        RAISE EXCEPTION 'opskit.event is append-only' USING ERRCODE = 'insufficient_privilege';
     END IF;
     RETURN new;
 END $$;
@@ -114,15 +144,17 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['format', 'claim', 'event', 'redaction', 'fork'] LOOP
+    FOREACH name IN ARRAY ARRAY['format', 'claim', 'wish', 'redaction', 'fork'] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON opskit.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION opskit.forbid()', name);
     END LOOP;
 END $$;
 CREATE TRIGGER append_only BEFORE INSERT OR DELETE OR TRUNCATE ON opskit.head FOR EACH STATEMENT EXECUTE FUNCTION opskit.forbid();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON opskit.event FOR EACH STATEMENT EXECUTE FUNCTION opskit.forbid();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON opskit.writer FOR EACH STATEMENT EXECUTE FUNCTION opskit.forbid();
 CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON opskit.body FOR EACH STATEMENT EXECUTE FUNCTION opskit.forbid();
 CREATE TRIGGER guard BEFORE UPDATE ON opskit.head FOR EACH ROW EXECUTE FUNCTION opskit.guard_head();
+CREATE TRIGGER guard BEFORE UPDATE ON opskit.event FOR EACH ROW EXECUTE FUNCTION opskit.guard_event();
 CREATE TRIGGER guard BEFORE UPDATE ON opskit.writer FOR EACH ROW EXECUTE FUNCTION opskit.guard_writer();
 CREATE TRIGGER guard BEFORE DELETE ON opskit.body FOR EACH ROW EXECUTE FUNCTION opskit.guard_body();
 DO $$
@@ -148,21 +180,31 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END $$;
 
+-- A header or body as the text that it is, never larger than it; NULL if it is none.
+CREATE FUNCTION opskit.text(data bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN convert_from(data, 'UTF8');
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END $$;
+
 -- A number of milliseconds as a time; NULL if it is none.
 CREATE FUNCTION opskit.at(ms text) RETURNS timestamptz LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN ms ~ '^[0-9]{1,14}$' THEN to_timestamp(ms::bigint / 1000.0) END;
 $$;
 
--- Everything, for people with psql.
+-- Everything, for people with psql. Header and body are the text that was pushed: a number like 1e131071 in somebody's jsonb is
+-- as long as it says when it is shown, and thousands of them are more than a server has memory for.
 CREATE VIEW opskit.log AS
 SELECT e.pos, e.received_at, e.received_by, encode(w.writer, 'hex') AS writer, e.seq,
-    h.header ->> 'kind' AS kind, opskit.at(h.header ->> 'ts') AS at, h.header ->> 'actor' AS actor,
-    h.header ->> 'service' AS service, h.header ->> 'environment' AS environment,
-    h.header ->> 'action' AS action, h.header ->> 'rollout' AS rollout,
-    opskit.decoded(b.body) AS body,
+    left(h.header ->> 'kind', 1000) AS kind, opskit.at(h.header ->> 'ts') AS at, left(h.header ->> 'actor', 1000) AS actor,
+    left(h.header ->> 'service', 1000) AS service, left(h.header ->> 'environment', 1000) AS environment,
+    left(h.header ->> 'action', 1000) AS action, left(h.header ->> 'rollout', 1000) AS rollout,
+    opskit.text(b.body) AS body,
     CASE WHEN b.pos IS NOT NULL THEN 'here' WHEN r.hash IS NOT NULL THEN 'redacted' ELSE 'missing' END AS body_is,
     encode(e.hash, 'hex') AS hash, encode(e.prev, 'hex') AS prev, encode(e.chain, 'hex') AS chain,
-    encode(w.public_key, 'hex') AS public_key, encode(e.signature, 'hex') AS signature, h.header
+    encode(w.public_key, 'hex') AS public_key, encode(e.signature, 'hex') AS signature, opskit.text(e.header) AS header,
+    w.aside_at
 FROM opskit.event e
     JOIN opskit.writer w USING (wid)
     LEFT JOIN opskit.body b USING (pos)

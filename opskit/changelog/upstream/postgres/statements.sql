@@ -36,7 +36,16 @@ SELECT status, agreed FROM opskit.push(
     %s::bytea, %s::bytea, %s::bigint, %s::bytea, %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text)
 
 -- name: still_there
-SELECT EXISTS (SELECT FROM opskit.body b JOIN opskit.event e USING (pos) WHERE e.hash = %s)
+SELECT EXISTS (SELECT FROM opskit.body b JOIN opskit.event e USING (pos) WHERE e.hash = %(event)s),
+    EXISTS (SELECT FROM opskit.wish WHERE hash = %(event)s)
+
+-- name: holders
+SELECT DISTINCT l.pid, a.usename::text FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.granted AND l.pid <> pg_backend_pid()
+    AND (l.relation IN (to_regclass('opskit.head'), to_regclass('opskit.writer')) AND l.mode NOT IN ('AccessShareLock')
+        OR l.locktype = 'advisory' AND l.objid = (hashtext('opskit changelog init')::bigint & 4294967295)::oid)
+    AND NOT EXISTS (SELECT FROM pg_locks x WHERE x.pid = l.pid AND NOT x.granted)
+ORDER BY l.pid LIMIT 3
 
 -- name: look
 SELECT current_user, current_database(), to_regnamespace('opskit') IS NOT NULL, to_regclass('opskit.format') IS NOT NULL,
