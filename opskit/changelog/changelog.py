@@ -38,14 +38,18 @@ CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def open_changelog(
-    name: str, *, actor: str | None = None, settings: ChangelogSettings | None = None
+    name: str,
+    *,
+    actor: str | None = None,
+    settings: ChangelogSettings | None = None,
+    on_wait: Callable[[str], None] | None = None,
 ) -> Changelog:
     """Open the changelog called `name`; nothing is created before the first append.
 
     `actor` is who appends, else `$OPSKIT_ACTOR`, else user@machine. `settings` say whose redactions are obeyed.
-    Raises ChangelogError.
+    `on_wait` is told, in words, what takes a while. Raises ChangelogError.
     """
-    return Changelog(changelog_file(name), actor=actor, settings=settings)
+    return Changelog(changelog_file(name), actor=actor, settings=settings, on_wait=on_wait)
 
 
 def new_rollout_id() -> str:
@@ -59,13 +63,18 @@ class Changelog:
     """One local changelog; may be used from several threads. Every method raises ChangelogError."""
 
     def __init__(
-        self, file: Path, *, actor: str | None = None, settings: ChangelogSettings | None = None
+        self,
+        file: Path,
+        *,
+        actor: str | None = None,
+        settings: ChangelogSettings | None = None,
+        on_wait: Callable[[str], None] | None = None,
     ) -> None:
         self.file = file
         self._settings = settings
         self._actor = actor
         self._lock = threading.RLock()
-        self._reader = Reader(file)
+        self._reader = Reader(file, on_wait)
         self._store: Store | None = None
         self.on_append: Callable[[Event], None] | None = None
         """Is told of every event that was appended and is durable; must not raise."""
@@ -109,6 +118,10 @@ class Changelog:
         if self.on_append is not None:
             self.on_append(event)
         return event
+
+    def make_ready(self) -> None:
+        """Do now what the first question would: open the database, if there is one, and make an old index anew."""
+        self._ask(lambda _: None)
 
     def entries(self, wanted: Filter | None = None) -> tuple[Entry, ...]:
         """Give rollouts, notes and events of unknown kinds, newest first."""

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MANY, A_SECOND = 20_000, 14_000  # events: of which the index takes a while; that go into it
+
 
 class Reader:
-    """Asks one database file. Use it from one thread at a time; every question sees one moment."""
+    """Asks one database file. Use it from one thread at a time; every question sees one moment.
 
-    def __init__(self, file: Path) -> None:
+    `on_wait` is told, in words, what takes a while.
+    """
+
+    def __init__(self, file: Path, on_wait: Callable[[str], None] | None = None) -> None:
         self.file = file
+        self._on_wait = on_wait
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
@@ -84,7 +90,16 @@ class Reader:
         connection = database.connect(self.file, write=True)
         try:
             with database.transaction(connection):
+                self._say_how_long(connection)
                 index.rebuild(connection)
                 connection.execute("COMMIT")
         finally:
             connection.close()
+
+    def _say_how_long(self, connection: sqlite3.Connection) -> None:
+        (count,) = connection.execute("SELECT count(*) FROM event").fetchone()
+        if self._on_wait is not None and count >= MANY:
+            seconds = round(count / A_SECOND)
+            self._on_wait(
+                f"the index of the changelog is made anew, once; this takes about {seconds} s"
+            )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from opskit.config.model import Config
 
 RECENT = 50  # rollouts that TAB offers
+ID = r"[0-9a-z]{1,64}"
 TASK = re.compile(r"^@task\b[^\n]*\n(?:@[^\n]*\n)*def (?P<name>[a-z]\w*)\(", re.MULTILINE)
 
 
@@ -82,11 +83,16 @@ def rollouts(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     if (config := _config()) is None:
         return []
     try:
-        with wiring.open_changelog(config) as changelog:
+        with wiring.open_changelog(config, quiet=True) as changelog:
             found = changelog.rollouts(Filter(limit=RECENT))
     except OpskitError:
         return []
-    return [record.id for record in found if record.id.startswith(incomplete)]
+    return [record.id for record in found if _is_harmless(record.id, incomplete)]
+
+
+def _is_harmless(name: str, incomplete: str) -> bool:
+    """Tell whether an id starts so and is one that opskit makes: what a stranger made up reaches no shell."""
+    return name.startswith(incomplete) and re.fullmatch(ID, name) is not None
 
 
 def tasks(incomplete: str) -> list[str]:

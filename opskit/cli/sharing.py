@@ -33,6 +33,7 @@ def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Ch
         if not config.changelog.upstream:
             yield changelog
             return
+        _make_ready(changelog)
         if options.is_offline():
             _say_how_old(changelog, OFFLINE, unless_newer=FRESH)
             changelog.unshared = lambda: OFFLINE
@@ -49,6 +50,14 @@ def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Ch
             yield changelog
         finally:
             _end(syncer)
+
+
+def _make_ready(changelog: Changelog) -> None:
+    """Let an old index be made anew here, where it is told, not by the syncer, for which nobody would wait so long."""
+    with contextlib.suppress(
+        ChangelogError
+    ):  # whoever needs the changelog tells it; a rollback does not
+        changelog.make_ready()
 
 
 @contextlib.contextmanager

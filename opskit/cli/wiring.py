@@ -34,14 +34,17 @@ def open_fleet(config: Config, inventory: Inventory, redactor: Redactor | None =
     return open_fleet(inventory, config.ssh, redactor=redactor or Redactor())
 
 
-def open_changelog(config: Config) -> Changelog:
+def open_changelog(config: Config, *, quiet: bool = False) -> Changelog:
     """Give the changelog of this machine that the configuration names, without sharing anything.
 
-    Reading a missing one finds it empty. Commands take it from `sharing.open_changelog`.
+    Reading a missing one finds it empty. Commands take it from `sharing.open_changelog`. What takes a while is told,
+    unless it is `quiet`.
     """
     from opskit.changelog import open_changelog
+    from opskit.cli.render import text
 
-    return open_changelog(config.changelog.name, settings=config.changelog)
+    said = None if quiet else text.mention
+    return open_changelog(config.changelog.name, settings=config.changelog, on_wait=said)
 
 
 def select(inventory: Inventory, changelog: Changelog, selector: str) -> tuple[str, ...]:

@@ -131,3 +131,15 @@ def test_rollouts_are_offered_the_newest_first(
         )
     assert complete.rollouts(context(), PARAM, "") == [last, first]
     assert complete.rollouts(context(), PARAM, "aa") == [first]
+
+
+def test_what_a_stranger_made_up_as_an_id_is_not_offered_to_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPSKIT_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "opskit.toml").write_text(f'{CONFIG}[changelog]\nname = "test"\n')
+    with open_changelog("test", actor="eve@laptop") as changelog:
+        for name in ("abcd$(touch x)\x1b[2J", "abcd;ls", "abcd\n", "abcdéé", "-abcd", "abcd 12"):
+            whole(changelog, rollout=name)
+        good = whole(changelog, rollout="abcd111111")
+    assert complete.rollouts(context(), PARAM, "") == [good]

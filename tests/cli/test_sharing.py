@@ -311,7 +311,7 @@ def test_the_doctor_says_how_the_upstream_is_and_changes_nothing(desk: Desk) -> 
     desk.does("ana", "note", "x", "--offline")
     (waiting,) = found("ana")
     assert waiting[0] == "warn"
-    assert "1 events of this machine wait" in waiting[1]
+    assert "1 event of this machine waits for it" in waiting[1]
     desk.does("ana", "log")
     assert found("ana")[0][0] == "ok"
     desk.share.unlink()

@@ -247,6 +247,11 @@ class TestClocks:
         assert found.hosts == ("a",)
         assert "60 s behind this machine's" in found.what
 
+    def test_days_are_told_as_days_and_what_is_said_of_the_changelog_fits_with_an_upstream(self):
+        (found,) = check_clocks({"a": 259_200.0, "b": 259_200.0})
+        assert found.what == "this machine's clock is 3 days behind most of the 2 hosts'"
+        assert "without an upstream" in found.hint, "with one they are set right"
+
     def test_no_answer_says_nothing(self):
         assert list(check_clocks({})) == []
 

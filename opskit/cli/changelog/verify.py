@@ -110,6 +110,9 @@ def _show(checked: Checked) -> int:
         text.mention(f"{many}, and not all is as it was written")
         if checked.upstream.problems:
             text.mention(f"hint: {TAMPERED}")
+    elif not checked.is_well:
+        what = "all as written, but not all that hosts say fits, or could be asked for"
+        text.mention(f"{many}, {what}")
     else:
         text.say(f"{many}, all as written")
     _show_upstream(checked.upstream)

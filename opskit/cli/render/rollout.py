@@ -9,7 +9,7 @@ from opskit.cli.render.log import colour_of, from_to, local, raw, what
 from opskit.cli.render.text import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from opskit.changelog import HostRecord, RolloutRecord
@@ -98,14 +98,14 @@ def _show_hosts(record: RolloutRecord) -> None:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in record.counts.items())
     text.say(_one(f"\n{text.plural(len(record.hosts), 'host')}: {counts}"), bold=True)
     header = ("HOST", "BATCH", "OUTCOME", "FROM", "RUNS NOW", "TOOK", "STEPS")
-    lines = text.columns(header, [_host_row(record, host) for host in record.hosts])
+    titles = {release.release: release.title for release in (*record.before, record.to) if release}
+    lines = text.columns(header, [_host_row(host, titles) for host in record.hosts])
     text.say(lines[0], bold=True)
     for host, line in zip(record.hosts, lines[1:], strict=True):
         text.say(line, colour=Status(host.outcome).colour)
 
 
-def _host_row(record: RolloutRecord, host: HostRecord) -> tuple[str | Status, ...]:
-    titles = {release.release: release.title for release in (*record.before, record.to) if release}
+def _host_row(host: HostRecord, titles: Mapping[str, str]) -> tuple[str | Status, ...]:
     steps = ", ".join(f"{step.step} {text.duration(step.ms / 1000)}" for step in host.steps)
     return (
         host.name,

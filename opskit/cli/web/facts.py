@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from opskit.changelog import NoteEntry, RolloutRecord
-from opskit.cli.render.log import folded, releases, what
+from opskit.cli.render.log import folded, release_in_short, releases, what
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +54,7 @@ def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
             kind=entry.action or "rollout",
             what=what(entry),
             releases=releases(entry),
+            released=release_in_short(entry),
             where=_folded(tuple(host.name for host in entry.hosts)),
             outcome=entry.outcome,
             why=entry.why[:SHOWN_OF_WHY],

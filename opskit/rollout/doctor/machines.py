@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from opskit.fleet.command import Command
 from opskit.rollout.doctor.finding import Finding, failed
+from opskit.rollout.doctor.words import span
 from opskit.rollout.probe import probe, unfit
 
 if TYPE_CHECKING:
@@ -117,9 +118,8 @@ def check_clocks(ahead: Mapping[str, float]) -> Iterator[Finding]:
     ours = -median(ahead.values())
     if abs(ours) > CLOCK_LIMIT and len(ahead) > 1:
         what = f"this machine's clock is {_by(ours)} most of the {len(ahead)} hosts'"
-        yield Finding(
-            "clock", "warn", what, "times in the changelog would be off; is NTP running here?"
-        )
+        hint = "is NTP running here? without an upstream, times in the changelog are off by that"
+        yield Finding("clock", "warn", what, hint)
     reference = -ours if len(ahead) > 1 else 0.0
     off = {
         host: value - reference
@@ -136,4 +136,4 @@ def check_clocks(ahead: Mapping[str, float]) -> Iterator[Finding]:
 
 
 def _by(seconds: float) -> str:
-    return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"
+    return f"{span(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"

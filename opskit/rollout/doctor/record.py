@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from opskit.changelog.files import REMOTE, filesystem
 from opskit.errors import ChangelogError
 from opskit.rollout.doctor.finding import Finding, failed
+from opskit.rollout.doctor.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def check_changelog(changelog: Changelog) -> Iterator[Finding]:
         yield Finding(AREA, "bad", f"{changelog.file}: {problem}", hint)
     if not problems:
         holds = (
-            f"{count} events, every signature holds"
+            f"{counted(count, 'event')}, every signature holds"
             if changelog.file.exists()
             else "not begun yet"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.errors import ChangelogError, UpstreamError
 from opskit.rollout.doctor.finding import Finding, failed
+from opskit.rollout.doctor.words import counted, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,11 +65,13 @@ def _ask(
     waiting = exchange.waiting(greeting.log) if exchange else 0
     if waiting:
         hint = "push them: opskit changelog sync"
-        yield Finding(AREA, "warn", f"{name}: {waiting} events of this machine wait for it", hint)
+        what = f"{counted(waiting, 'event')} of this machine {'waits' if waiting == 1 else 'wait'}"
+        yield Finding(AREA, "warn", f"{name}: {what} for it", hint)
     has_news = known is not None and known.last is not None and known.last.pos != greeting.pos
     left = exchange.waiting_of_others(greeting.log) if exchange and not has_news else 0
     if left:
-        what = f"{name}: {left} events that others wrote are here, and not there"
+        are = "is" if left == 1 else "are"
+        what = f"{name}: {counted(left, 'event')} that others wrote {are} here, and not there"
         hint = "if their laptops do not come back: opskit changelog sync --relay"
         yield Finding(AREA, "warn", what, hint)
     if not waiting and not left:
@@ -81,7 +84,9 @@ def _clock(greeting: Greeting) -> Iterator[Finding]:
         return
     off = greeting.now_ms - time.time_ns() // 1_000_000
     if abs(off) > CLOCK_MS:
-        what = f"this machine's clock is {abs(off) / 1000:.0f} s {'slow' if off > 0 else 'fast'}"
-        yield Finding(
-            "clock", "warn", what, "set it, or turn NTP on; the changelog corrects for it"
+        how = f"{span(abs(off) / 1000)} {'slow' if off > 0 else 'fast'}"
+        what = f"this machine's clock is {how} by the upstream's"
+        hint = (
+            "set it, or turn NTP on; the changelog's times are set right by the upstream's clock"
         )
+        yield Finding("clock", "warn", what, hint)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.changelog import Changelog
+from opskit.changelog import Changelog, RolloutRecord
 from opskit.cli.render import rollout
 from tests.changelog.writing import whole
 
@@ -31,3 +31,20 @@ def test_a_wrong_clock_is_told_on_the_page(
     printed = capsys.readouterr().out
     assert ("the clock there was" in printed) is bool(said)
     assert said in printed
+
+
+def test_a_page_of_many_hosts_looks_once_for_what_ran_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RolloutRecord] = []
+    before = RolloutRecord.before.fget
+    assert before is not None
+    looked = property(lambda record: asked.append(record) or before(record))
+    monkeypatch.setattr(RolloutRecord, "before", looked)
+    hosts = tuple(f"web{n}" for n in range(50))
+    with Changelog(tmp_path / "acme" / "changelog.db", actor="ann") as changelog:
+        record = changelog.rollout(whole(changelog, hosts=hosts))
+    asked.clear()
+    rollout.show(record, datetime.now(UTC))
+    assert "web49" in capsys.readouterr().out
+    assert len(asked) < 5, "not once for each host"

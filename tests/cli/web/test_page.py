@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.changelog.writing import ELSEWHERE, finish, put, results, start, whole
+from tests.changelog.writing import ELSEWHERE, finish, of_folder, put, results, start, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,10 +78,26 @@ def test_the_newest_stands_at_the_top_with_what_happened_by_whom_and_why(
     assert ids(page) == [new, old]
     row = page.text(".row").split("\n")
     assert row[0] == "failed"
-    assert row[2:] == ["deploy shopv1 → v2", "web[01-03]", "ann@laptop", "4.2 s", "second"]
+    assert row[2:] == ["deploy shop", "→ v2", "web[01-03]", "ann@laptop", "4.2 s", "second"]
     assert page.text("#name").split("\n")[0].startswith("fleet")
     assert page.text("#about").startswith("Made ")
     assert page.ask("document.title").startswith("fleet changelog · 20")
+
+
+@pytest.mark.parametrize("size", [{"width": 1280}, PHONE])
+def test_the_new_release_is_never_cut_away(
+    web: Maker, changelog: Changelog, browser: Browser, size: dict[str, Any]
+) -> None:
+    of_folder(changelog)
+    whole(changelog, service="a-storefront-of-a-name-that-has-no-end-at-all")
+    with browser.page(**size) as page:
+        page.open(web())
+        seen = page.ask(
+            """[...document.querySelectorAll(".row .what bdi")].map((bdi) => {
+            const box = bdi.getBoundingClientRect(), cell = bdi.parentElement.getBoundingClientRect();
+            return [bdi.innerText, bdi.scrollWidth <= bdi.clientWidth, box.right <= cell.right + 0.5]; })"""
+        )
+    assert seen == [["→ v2", True, True], ["→ 22222222", True, True]]
 
 
 def test_a_click_opens_all_that_is_known_and_escape_closes_it(

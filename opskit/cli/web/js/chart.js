@@ -215,10 +215,11 @@ function drawBar(pen, item, x, y, wide, room) {
   pen.setLineDash([]);
   const shift = Math.min(left - x, Math.max(wide - MARK - 2, 0));
   drawSymbol(pen, colours, item.outcome, x + shift + MARK / 2 + 2, y, 0.85);
-  const inside = wide - shift - MARK - 10, label = oneLine(item.entry.releases || item.entry.what);
+  const inside = wide - shift - MARK - 10, fits = inside > 34 ? inside : room - shift - wide > 60 ? room - wide : 0;
   pen.font = "12px system-ui, sans-serif";
   pen.fillStyle = colours.ink;
-  const fits = inside > 34 ? inside : room - shift - wide > 60 ? room - wide : 0;
+  const both = oneLine(item.entry.releases || item.entry.what), isShort = pen.measureText(both).width <= fits;
+  const label = isShort ? both : oneLine(item.entry.released || item.entry.what);
   if (fits) pen.fillText(cut(pen, label, fits), inside > 34 ? x + shift + MARK + 6 : x + wide + 6, y + 0.5);
 }
 

@@ -5,7 +5,7 @@ const opened = $("details").textContent.split("\n");
 const LONGEST_AGO = data.made - 50 * YEAR; // a clock that is further off does not stretch the page
 
 const entries = data.entries.map((entry, index) => ({
-  index, service: "", environment: "", why: "", releases: "", where: "", hosts: [], outcome: entry.type, ...entry,
+  index, service: "", environment: "", why: "", releases: "", released: "", where: "", hosts: [], outcome: entry.type, ...entry,
   end: Math.max(entry.at, entry.end || 0),
   names: (entry.hosts || []).map((host) => data.hosts[Array.isArray(host) ? host[0] : host]),
 }));

@@ -50,7 +50,7 @@ function rowOf(entry, n) {
     make("span", {}, entry.type === "rollout" ? entry.outcome : "")),
   make("time", {datetime: new Date(entry.at).toISOString(), title: `${stamp(entry.at)} ${zoneName()}`},
     make("span", {class: "weekday"}, `${DAYS[parts(entry.at).wd]} `), `${day(entry.at, false)} ${clock(entry.at)}`),
-  make("span", {class: "what"}, make("b", {}, entry.what), entry.releases ? said(entry.releases) : ""),
+  make("span", {class: "what"}, make("b", {}, entry.what), entry.released ? said(entry.released, {title: entry.releases}) : ""),
   make("span", {class: "where"}, [environments.size > 1 ? entry.environment : "", entry.where].filter(Boolean).join(" · ")),
   make("span", {class: "who"}, entry.actor),
   make("span", {class: "took"}, took),
