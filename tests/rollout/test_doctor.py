@@ -17,7 +17,7 @@ from opskit.fleet.inventory import Host, Inventory
 from opskit.rollout.doctor import Finding, examine
 from opskit.rollout.doctor.access import check_agent, check_keys, check_known_hosts
 from opskit.rollout.doctor.configuration import check_configuration, check_tasks
-from opskit.rollout.doctor.machines import LOOK, check_clocks
+from opskit.rollout.doctor.machines import LOOK
 from opskit.rollout.doctor.record import check_changelog
 from tests.support.hosts import Hosts, login_shell
 
@@ -226,34 +226,6 @@ class TestKnownHosts:
             "web01",
             "bastion",
         }
-
-
-class TestClocks:
-    def test_agreement_is_ok(self):
-        assert [each.level for each in check_clocks({"a": 0.4, "b": -0.6})] == ["ok"]
-
-    def test_a_host_that_differs_is_named(self):
-        (found,) = check_clocks({"a": 0.0, "b": 0.0, "c": 60.0})
-        assert (found.level, found.hosts) == ("warn", ("c",))
-        assert "60 s ahead of the others'" in found.what
-
-    def test_if_all_hosts_differ_alike_it_is_this_machine(self):
-        (found,) = check_clocks({"a": 60.0, "b": 61.0, "c": 59.0})
-        assert found.hosts == ()
-        assert "this machine's clock is 60 s behind" in found.what
-
-    def test_with_one_host_nobody_can_tell_whose_it_is(self):
-        (found,) = check_clocks({"a": -60.0})
-        assert found.hosts == ("a",)
-        assert "60 s behind this machine's" in found.what
-
-    def test_days_are_told_as_days_and_what_is_said_of_the_changelog_fits_with_an_upstream(self):
-        (found,) = check_clocks({"a": 259_200.0, "b": 259_200.0})
-        assert found.what == "this machine's clock is 3 days behind most of the 2 hosts'"
-        assert "without an upstream" in found.hint, "with one they are set right"
-
-    def test_no_answer_says_nothing(self):
-        assert list(check_clocks({})) == []
 
 
 class TestChangelog:

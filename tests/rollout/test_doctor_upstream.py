@@ -1,4 +1,4 @@
-"""What the doctor says of the upstream, in words that people use."""
+"""What the doctor says of the upstream and of clocks, in words that people use."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from opskit.changelog import open_changelog
 from opskit.changelog.upstream.file import FileLog
 from opskit.changelog.upstream.local import LocalPlace
+from opskit.rollout.doctor.machines import check_clocks
 from opskit.rollout.doctor.upstream import check_upstream
 from opskit.rollout.doctor.words import span
 
@@ -83,3 +84,31 @@ def test_a_span_is_told_in_the_largest_unit_of_which_there_are_two(
     seconds: float, said: str
 ) -> None:
     assert span(seconds) == said
+
+
+class TestClocks:
+    def test_agreement_is_ok(self):
+        assert [each.level for each in check_clocks({"a": 0.4, "b": -0.6})] == ["ok"]
+
+    def test_a_host_that_differs_is_named(self):
+        (found,) = check_clocks({"a": 0.0, "b": 0.0, "c": 60.0})
+        assert (found.level, found.hosts) == ("warn", ("c",))
+        assert "60 s ahead of the others'" in found.what
+
+    def test_if_all_hosts_differ_alike_it_is_this_machine(self):
+        (found,) = check_clocks({"a": 60.0, "b": 61.0, "c": 59.0})
+        assert found.hosts == ()
+        assert "this machine's clock is 60 s behind" in found.what
+
+    def test_with_one_host_nobody_can_tell_whose_it_is(self):
+        (found,) = check_clocks({"a": -60.0})
+        assert found.hosts == ("a",)
+        assert "60 s behind this machine's" in found.what
+
+    def test_days_are_told_as_days_and_what_is_said_of_the_changelog_fits_with_an_upstream(self):
+        (found,) = check_clocks({"a": 259_200.0, "b": 259_200.0})
+        assert found.what == "this machine's clock is 3 days behind most of the 2 hosts'"
+        assert "without an upstream" in found.hint, "with one they are set right"
+
+    def test_no_answer_says_nothing(self):
+        assert list(check_clocks({})) == []

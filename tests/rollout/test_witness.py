@@ -43,6 +43,11 @@ def test_a_rollout_of_a_laptop_that_nobody_knows_is_found(light: Light) -> None:
     light.commit("v2")
     light.deploy("v2", "-H", "web02", env=stranger)
     assert doubts(light) == [("web02", "unknown")]
+    done = light.opskit("changelog", "verify", "--hosts", expect=1)
+    last = (done.stdout + done.stderr).splitlines()[-1]
+    assert "not all that hosts say fits" in last, (
+        "the end does not contradict what stands above it"
+    )
     assert verdicts(light)["web02"][0] == "drifted"
     light.deploy("v1", "-H", "web02")
     assert verdicts(light)["web02"][0] == "ok"
