@@ -32,6 +32,7 @@ def orders(error: UpstreamError) -> list[str]:
 def refused(upstream: Postgres, written: list) -> UpstreamError:  # type: ignore[type-arg]
     with pytest.raises(UpstreamError, match="belongs to role ben, not to ana") as caught:
         upstream.push(written)
+    assert caught.value.hint.startswith("if that is wrong, somebody in opskit_relay runs: SELECT")
     return caught.value
 
 

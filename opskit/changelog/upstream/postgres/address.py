@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from opskit.changelog.files import read_small
 from opskit.errors import UpstreamError
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a database is: its `name` for people, and libpq's parameters, which may hold a password."""
+    """Where a database is: its `name` for people, and libpq's parameters, which may hold a password.
+
+    `user` is the role that logs in, `entry` the line of ~/.pgpass for it, without the password.
+    """
 
     name: str
     parameters: Mapping[str, Any] = field(repr=False)
+    user: str = ""
+    entry: str = ""
 
     def without_secrets(self, text: str) -> str:
         """Give a text without the password, if that stands in it."""
@@ -50,10 +55,12 @@ def read_address(url: str, host: str | None = None, port: int | None = None) -> 
             "the address of the database cannot be read",
             hint="write it like postgresql://ana@db.example.com/opskit",
         ) from None
-    name = urlunsplit(("postgresql", netloc, parts.path, "", ""))
+    name = f"postgresql://{netloc}{parts.path}"
+    wanted = _wanted(given)
     if host is not None:
         given |= _through(given, host, port)
-    return Address(name, given)
+    entry = ":".join(re.sub(r"([\\:])", r"\\\1", each) for each in wanted)
+    return Address(name, given, wanted[-1], f"{entry}:PASSWORD")
 
 
 def far_end(url: str) -> tuple[str, int]:
@@ -101,13 +108,7 @@ def password_of(given: Mapping[str, Any]) -> str | None:
     host:port:database:user:password, `*` for any, backslashes before colons and backslashes.
     """
     file = Path(given.get("passfile") or os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
-    user = str(given.get("user") or os.environ.get("PGUSER") or _login())
-    wanted = (
-        str(given.get("host") or "localhost"),
-        str(given.get("port") or "5432"),
-        str(given.get("dbname") or user),
-        user,
-    )
+    wanted = _wanted(given)
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if file.stat().st_mode & 0o077:
             return None  # as libpq: a file that others can read is not used
@@ -119,6 +120,17 @@ def password_of(given: Mapping[str, Any]) -> str | None:
             ):
                 return fields[4]
     return None
+
+
+def _wanted(given: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Give host, port, database and role as libpq looks for them in ~/.pgpass."""
+    user = str(given.get("user") or os.environ.get("PGUSER") or _login())
+    return (
+        str(given.get("host") or os.environ.get("PGHOST") or "localhost"),
+        str(given.get("port") or os.environ.get("PGPORT") or "5432"),
+        str(given.get("dbname") or os.environ.get("PGDATABASE") or user),
+        user,
+    )
 
 
 def _fields(line: str) -> list[str]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import shlex
 import socket
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -97,5 +99,5 @@ def demand_driver() -> None:
         why = "" if isinstance(error, ModuleNotFoundError) else f": {error}".splitlines()[0]
         raise UpstreamError(
             f"psycopg, which talks to PostgreSQL, is not installed{why}",
-            hint="pip install 'opskit[postgres]'",
+            hint=f"{shlex.quote(sys.executable)} -m pip install 'psycopg[binary]'",
         ) from None

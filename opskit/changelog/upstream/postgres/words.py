@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 INIT = "opskit changelog init"
 NOT_PREPARED = ("42P01", "3F000", "42883")
 RULES = ("OPS01", "OPS02", "OPS03")
+_GIVEN = r"\((E?'\\+x[0-9a-f]{64}'), (N - 1, )?'[^';\\]*'\);"
+_ASSIGN = rf"if that is wrong, somebody in opskit_relay runs: SELECT opskit\.assign{_GIVEN}"
+_SET_ASIDE = (
+    rf" -- or, if laptops refuse its events from number N on: SELECT opskit\.set_aside{_GIVEN}"
+)
+OURS = re.compile(rf'{_ASSIGN}{_SET_ASIDE}|GRANT opskit_relay TO [\w"-]+;')
+
+OTHER_ROLE = (
+    "put your role into the address (postgresql://ROLE@...) or PGUSER; or an administrator runs: "
+    "CREATE ROLE {who} LOGIN PASSWORD '...'; GRANT opskit_write TO {who};"
+)
 
 # A server that refuses a connection says so in words only, some of them in its own language; what is not known here is shown
 # as it is.
@@ -27,11 +38,15 @@ REFUSALS = (
         "refuses the password, or the role",
         "correct it in ~/.pgpass or PGPASSWORD; a pooler must know the role, too",
     ),
-    (r"no password supplied", "asks for a password", "put it into ~/.pgpass or PGPASSWORD"),
+    (
+        r"no password supplied",
+        "asks for the password of {user}",
+        "add this line to ~/.pgpass (chmod 600 ~/.pgpass), with the password at its end: {entry}",
+    ),
     (
         r'(?:role|user) "(?P<who>[^"]*)" does not exist',
         "knows no role {who}",
-        "an administrator runs: CREATE ROLE {who} LOGIN PASSWORD '...'; GRANT opskit_write TO {who};",
+        OTHER_ROLE,
     ),
     (
         r'database "(?P<who>[^"]*)" does not exist',
@@ -46,7 +61,7 @@ REFUSALS = (
     (
         r'permission denied for database "(?P<who>[^"]*)"',
         "does not let this role into its database {who}",
-        "an administrator runs: GRANT CONNECT ON DATABASE {who} TO <role>;",
+        "an administrator runs: GRANT CONNECT ON DATABASE {who} TO {user};",
     ),
     (
         r"pg_hba\.conf .*for (?P<who>.*, (?:no encryption|SSL off))",
@@ -128,21 +143,26 @@ def of(error: psycopg.Error, address: Address) -> tuple[str, str]:
     if state in NOT_PREPARED:
         return "is not prepared for the changelog", INIT
     if state in RULES:
-        hint = error.diag.message_hint or ""
-        return f"refuses: {said}", hint
+        return f"refuses: {said}", _hint(error.diag.message_hint or "")
     if state == "42501":
-        who = address.parameters.get("user") or "<role>"
-        return f"refuses: {said}", f"an administrator runs: GRANT opskit_write TO {who};"
+        return f"refuses: {said}", f"an administrator runs: GRANT opskit_write TO {address.user};"
     if state in STATES:
         return STATES[state]
     for pattern, what, hint in REFUSALS:
         if found := re.search(pattern, str(error)):
-            values = {"said": said, **found.groupdict()}
+            values = {"said": said, "user": address.user, "entry": address.entry}
+            values |= found.groupdict()
             safe = {
                 key: address.without_secrets(_first_line(text)) for key, text in values.items()
             }
             return what.format_map(safe), hint.format_map(safe)
     return f"says: {said}" if said else "broke the connection", ""
+
+
+def _hint(said: str) -> str:
+    """Give a hint of a server: as it is only if it is one that our functions give, since people type what stands there."""
+    line = next(iter(said.strip().splitlines()), "")
+    return line if not line or OURS.fullmatch(line) else f"the server says: {line}"
 
 
 def _first_line(text: str) -> str:
