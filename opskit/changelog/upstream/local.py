@@ -26,6 +26,7 @@ from opskit.changelog.upstream.place import (
     Claims,
     Look,
 )
+from opskit.changelog.upstream.rights import rights
 from opskit.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -192,7 +193,8 @@ class LocalPlace:
         except FileNotFoundError:
             raise UpstreamError(f"{self.name} is not there", hint=MISSING) from None
         except PermissionError as error:
-            raise UpstreamError(f"{self.name}: {error.strerror}", hint=DENIED) from None
+            what = f"{self.name}: {error.strerror}{rights(self.path)}"
+            raise UpstreamError(what, hint=DENIED) from None
         except OSError as error:
             hint = FULL if error.errno in _FULL else ""
             raise UpstreamError(f"{self.name}: {error.strerror}", hint=hint) from None

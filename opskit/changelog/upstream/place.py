@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MISSING = "is the share mounted? if this changelog is new: opskit changelog init"
-DENIED = "who may read and write it? see its owner and group"
+DENIED = "whoever made it lets you in: opskit changelog init shows them how"
 FIXED = "may only be appended to, so nothing is taken away there"
 UNFIX = "an administrator may allow it for a moment: chattr -a"
 ODD = "is no file, but a pipe, a folder or the like"

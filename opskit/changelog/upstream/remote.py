@@ -109,6 +109,8 @@ class RemotePlace:
         """Give the numbers of the first line, and what follows it."""
         if status in _SAID:
             what, hint = _SAID[status]
+            if status == scripts.DENIED and (rights := said.strip().splitlines()[-1:]):
+                what = f"{what}: {rights[0]}"
             raise UpstreamError(f"{self.name} {what}", hint=hint, output=said)
         if status != 0:
             last = said.strip().splitlines()[-1:] or [f"the script there ended with {status}"]

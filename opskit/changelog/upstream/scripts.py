@@ -36,7 +36,9 @@ WIDE = 65536
 
 _OPENING = f"""\
 set -eu; umask 077; LC_ALL=C; export LC_ALL
-ready() {{ [ ! -e "$p" ] || [ -f "$p" ] || exit {ODD}; [ -f "$p" ] || exit {MISSING}; [ -r "$p" ] || exit {DENIED}; }}
+ready() {{ [ ! -e "$p" ] || [ -f "$p" ] || exit {ODD}; seen; [ -f "$p" ] || exit {MISSING}; [ -r "$p" ] || denied "$p"; }}
+seen() {{ d=$(dirname "$p"); [ ! -d "$d" ] || [ -x "$d" ] || denied "$d"; }}
+denied() {{ ls -ld "$1" >&2 || :; exit {DENIED}; }}
 size() {{ size=$(ls -lnL "$p" | {{ read -r _ _ _ _ s _; echo "$s"; }}); }}
 clock() {{
   now=$(date +%s%3N 2>/dev/null) || now=
@@ -79,7 +81,7 @@ if command -v flock >/dev/null 2>&1; then
 else patiently free; size; fi"""
 
 _WRITE = f"""\
-[ -w "$p" ] || exit {DENIED}
+[ -w "$p" ] || denied "$p"
 {_LOCK}"""
 
 _HOLD = f"""\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -27,7 +27,7 @@ def init(*, administrator: str | None, as_json: bool) -> int:
     """Prepare the upstream that opskit.toml names.
 
     A database gets its tables, its rules and two roles, and what is typed for each engineer is printed; a file is
-    made. What is there already stays as it is.
+    made, and it is printed how its owner lets the others in. What is there already stays as it is.
     """
     said = _prepare(wiring.read_config(), administrator)
     if as_json:
@@ -39,6 +39,7 @@ def init(*, administrator: str | None, as_json: bool) -> int:
 
 def _prepare(config: Config, administrator: str | None) -> list[str]:
     """Prepare whatever the upstream is; gives what to tell people. Raises UsageError, UpstreamError."""
+    from opskit.changelog.upstream.rights import for_others
     from opskit.cli.upstreams import open_file, prepare_database
 
     upstream = config.changelog.upstream
@@ -48,4 +49,6 @@ def _prepare(config: Config, administrator: str | None) -> list[str]:
     if urlsplit(upstream).scheme not in ("file", "ssh"):
         return prepare_database(config, administrator or upstream)
     with open_file(config) as file:
-        return [f"{file.name} {'is ready' if file.create() else 'was there already'}"]
+        done = f"{file.name} {'is ready' if file.create() else 'was there already'}"
+    parts = urlsplit(upstream)
+    return [done, *for_others(parts.netloc, unquote(parts.path))]
