@@ -142,6 +142,7 @@ def place(connection: sqlite3.Connection, n: int) -> None:
 def forget(connection: sqlite3.Connection, n: int) -> None:
     """Take out what people search for in the body of event `n`, which is gone; it leaves the file with `tidy`."""
     connection.execute("DELETE FROM words WHERE rowid = ?", (n,))
+    connection.execute("DELETE FROM said WHERE n = ?", (n,))
 
 
 def tidy(connection: sqlite3.Connection) -> None:
