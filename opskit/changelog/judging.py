@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from opskit.changelog import database
-from opskit.changelog.event import STARTED
+from opskit.changelog.event import RECOVERED, STARTED
 from opskit.changelog.evidence import Evidence, Place, gather
 from opskit.changelog.records import RolloutRecord
 from opskit.changelog.signers import read_signers
@@ -139,7 +139,10 @@ def _hashes(entry: Entry, *, whole: bool) -> list[str]:
     """Give the hashes of the events to look at, the one that began the entry first."""
     if not isinstance(entry, RolloutRecord):
         return [entry.hash]
-    first = next((e for e in entry.events if e.header.kind == STARTED), entry.events[0])
+    tells = (
+        each for kind in (STARTED, RECOVERED) for each in entry.events if each.header.kind == kind
+    )
+    first = next(tells, entry.events[0])
     others = [e for e in entry.events if whole and e is not first]
     return [event.hash.hex() for event in (first, *others)]
 

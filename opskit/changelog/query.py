@@ -9,6 +9,7 @@ from opskit.changelog.event import Event, Header, read_body
 from opskit.changelog.filtering import OPEN_OUTCOMES, Filter, find
 from opskit.changelog.folding import alone, moment, rollout
 from opskit.changelog.machine import is_running
+from opskit.changelog.naming import named
 from opskit.changelog.records import Entry, LiveRecord
 from opskit.changelog.sql import statement
 from opskit.errors import UnknownNameError
@@ -49,7 +50,9 @@ def rollouts_like(connection: sqlite3.Connection, prefix: str) -> tuple[RolloutR
     found = [row[0] for row in connection.execute(statement("rollouts_like"), {"prefix": wanted})]
     chosen = [wanted] if wanted in found else found
     events = _by_rollout(connection, chosen)
-    return tuple(rollout(events[name], is_running) for name in chosen if events[name])
+    return tuple(
+        named(connection, rollout(events[name], is_running)) for name in chosen if events[name]
+    )
 
 
 def the_one(prefix: str, found: Sequence[RolloutRecord]) -> RolloutRecord:
@@ -114,7 +117,7 @@ def _load(
     single = _by_number(connection, [number for number, name in found if name is None])
     for number, name in found:
         if name is not None and rollouts.get(name):
-            yield rollout(rollouts[name], is_running)
+            yield named(connection, rollout(rollouts[name], is_running))
         elif name is None and number in single:
             yield alone(single[number])
 

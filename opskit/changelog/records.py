@@ -84,6 +84,9 @@ class RolloutRecord:
     `output` is the end of what a failed build said. `ms` is the duration, None until finished. `events` are all events of the rollout, `notes` what
     people wrote about it since, `remarks` what opskit remarked at its start.
 
+    `recorder` is who wrote it down, where it is known from receipts on hosts only: `actor` is then who those name, and nobody's
+    signature says so. `damage` is what is wrong with the body of the event that began it, as of an Event.
+
     `standing` is that of its first event: attested, unattested, revoked or forked; "" where nobody's signature is asked
     for, or before `judging.judged` looked. `principal` is who vouches for it, `doubt` why it is not attested, `doubts` what is to be
     said of its other events. `fast_ms` is how far the clock of its writer ran ahead (below 0: was slow), 0 if nobody knows.
@@ -96,6 +99,8 @@ class RolloutRecord:
     service: str
     environment: str
     outcome: str
+    recorder: str = ""
+    damage: str = ""
     standing: str = ""
     principal: str = ""
     doubt: str = ""
@@ -143,6 +148,7 @@ class NoteEntry:
     environment: str = ""
     rollout: str = ""
     hosts: tuple[str, ...] = ()
+    damage: str = ""
     standing: str = ""
     principal: str = ""
     doubt: str = ""

@@ -84,6 +84,10 @@ INSERT INTO known_release (service, environment, release, revision, label) VALUE
 ON CONFLICT (service, environment, release) DO UPDATE SET revision = excluded.revision, label = excluded.label
 WHERE (excluded.revision, excluded.label) > (known_release.revision, known_release.label)
 
+-- name: known_releases
+SELECT release, revision, label FROM known_release
+WHERE service = ? AND environment = ? AND release IN (SELECT value FROM json_each(?))
+
 -- name: live
 WITH RECURSIVE live (host) AS (
     SELECT min(host) FROM result WHERE service = :service AND environment = :environment

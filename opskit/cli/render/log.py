@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from opskit.changelog import NoteEntry, RolloutRecord
-from opskit.cli.render import terminal, text
+from opskit.cli.render import kinds, terminal, text
 from opskit.cli.render.fitting import (
     HEADER,
     RELEASE,
@@ -22,6 +22,7 @@ from opskit.cli.render.fitting import (
     padded,
     wider,
 )
+from opskit.cli.render.marks import marks, who, written_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 MONTHS = 300  # days for which a date needs no year
 SHOWN_OF_SCRIPT = 30  # characters
 SHORT = 8  # characters of a revision, or of a label that needs none
-ATTESTED = "attested"
 UNATTESTED = ("[unattested]", "[unatt.]")  # and the same in few words
 DOUBTFUL = {"revoked": "red", "forked": "red"}
 
@@ -107,7 +107,7 @@ def _forms(entry: Entry, now: datetime | None, *, one_place: bool) -> _Forms:
         return whole, whole
     short = [*whole]
     short[WHO] = who(entry, in_short=True)
-    short[WHY] = whole[WHY].replace(*UNATTESTED, 1) if mark(entry) else whole[WHY]
+    short[WHY] = whole[WHY].replace(*UNATTESTED, 1) if marks(entry) else whole[WHY]
     short[WHEN] = briefly(entry.at, now) if now else whole[WHEN]
     if isinstance(entry, RolloutRecord):
         short[RELEASE] = release_in_short(entry)
@@ -125,7 +125,7 @@ def cells(entry: Entry, now: datetime | None, *, one_place: bool = False) -> lis
     """Give an entry's cells, in the order of HEADER, each on one line and harmless to a terminal."""
     environment, hosts, told = _told(entry)
     where = hosts if one_place else f"{environment} {hosts}".strip()
-    about = " ".join(word for word in (mark(entry), told[3]) if word)
+    about = " ".join(word for word in (*marks(entry), told[3]) if word)
     row = [entry.id, when(entry.at, now), who(entry), *told[:2], where, told[2], about]
     return [terminal.visible(cell, one_line=True) for cell in row]
 
@@ -134,43 +134,19 @@ def _told(entry: Entry) -> tuple[str, str, tuple[str, str, str, str]]:
     """Give environment, hosts, and (what, releases, outcome, why)."""
     if isinstance(entry, RolloutRecord):
         hosts = folded([host.name for host in entry.hosts])
-        told = (what(entry), releases(entry), entry.outcome, entry.why)
+        told = (what(entry), releases(entry), entry.outcome, entry.why or written_down(entry))
         return entry.environment, hosts, told
     if isinstance(entry, NoteEntry):
         about = entry.rollout or entry.service
         told = (f"note {about}".strip(), "", "", entry.text)
         return entry.environment, folded(entry.hosts), told
-    header, body = entry.event.header, entry.event.body
-    if header.kind == "writer.revoked":
-        whose = str(body.get("writer", ""))[:12]
-        return "", "", (f"revoked writer {whose}", "", "", str(body.get("why", "")))
-    return header.environment, "", (header.kind, "", "", raw(body))
-
-
-def who(entry: Entry, *, in_short: bool = False) -> str:
-    """Give who acted: what was typed; and who signed for it, where that is somebody else. In short: the users' names."""
-    names = [entry.actor, entry.principal]
-    users = [name.partition("@")[0] for name in names]
-    typed, signed = users if in_short else names
-    is_other = users[1] and users[1].casefold() != users[0].casefold()
-    return f"{typed} ({signed})" if is_other else typed
-
-
-def mark(entry: Entry) -> str:
-    """Give `[unattested]`, `[revoked]` or `[forked]` for what nobody vouches for, else nothing."""
-    return f"[{entry.standing}]" if entry.standing not in ("", ATTESTED) else ""
+    did, why = kinds.told(entry)
+    return entry.event.header.environment, "", (did, "", "", why)
 
 
 def environment_of(entry: Entry) -> str:
     """Give the environment that an entry is about, "" for none."""
     return _told(entry)[0]
-
-
-def raw(body: object) -> str:
-    """Give a body that opskit does not know as it stands."""
-    import json
-
-    return json.dumps(body, ensure_ascii=False, sort_keys=True)
 
 
 def what(record: RolloutRecord) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import terminal, text
-from opskit.cli.render.log import colour_of, from_to, local, raw, what
+from opskit.cli.render.kinds import raw
+from opskit.cli.render.log import colour_of, from_to, local, what
+from opskit.cli.render.marks import signature
 from opskit.cli.render.text import Status
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ def show(record: RolloutRecord, now: datetime) -> None:
     for host in record.hosts:
         _show_output(host)
     for note in record.notes:
-        text.say(f"\nnote by {_one(note.actor)}, {local(note.at)}\n{_indented(note.text)}")
+        said = note.text or (f"[{note.damage}]" if note.damage else "")
+        text.say(f"\nnote by {_one(note.actor)}, {local(note.at)}\n{_indented(said)}")
     _show_unknown(record)
 
 
@@ -50,7 +53,7 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     yield "when", f"{local(record.at)} ({text.ago(record.at, now)}){took}"
     yield "clock", _clock(record)
     yield "who", record.actor + (f", on {record.machine}" if record.machine else "")
-    yield "signed", _signed(record)
+    yield "signed", signature(record)
     yield "where", record.environment
     yield (
         "release",
@@ -76,14 +79,6 @@ def _clock(record: RolloutRecord) -> str:
         return ""
     how = "fast" if record.fast_ms > 0 else "slow"
     return f"the clock there was {text.duration(off)} {how}; the time shown is set right"
-
-
-def _signed(record: RolloutRecord) -> str:
-    """Give who vouches for the rollout, or why nobody does; nothing where nobody's signature is asked for."""
-    if not record.doubt:
-        return record.principal
-    by = f" (signed by {record.principal})" if record.principal else ""
-    return f"{record.standing}: {record.doubt}{by}"
 
 
 def _quoted(word: str) -> str:

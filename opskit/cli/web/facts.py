@@ -10,7 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from opskit.changelog import NoteEntry, RolloutRecord
+from opskit.cli.render import kinds
 from opskit.cli.render.log import folded, release_in_short, releases, what
+from opskit.cli.render.marks import marks, signature, who, written_down
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +44,9 @@ def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
     `hosts` of a rollout are (host, outcome, end, duration) in numbers, end 0 without a result; of a note
     they are hosts.
     """
-    common = {"id": entry.id, "at": _ms(entry.at), "actor": entry.actor}
+    common = {"id": entry.id, "at": _ms(entry.at), "actor": entry.actor, "marks": marks(entry)}
+    if (signed_by := who(entry)) != entry.actor:
+        common["who"] = signed_by
     if isinstance(entry, RolloutRecord):
         each = [
             [hosts.number(h.name), outcomes.number(h.outcome), _ms(h.at), h.ms]
@@ -57,7 +61,7 @@ def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
             released=release_in_short(entry),
             where=_folded(tuple(host.name for host in entry.hosts)),
             outcome=entry.outcome,
-            why=entry.why[:SHOWN_OF_WHY],
+            why=(entry.why or written_down(entry))[:SHOWN_OF_WHY],
         )
     if isinstance(entry, NoteEntry):
         about = [hosts.number(name) for name in entry.hosts]
@@ -68,22 +72,26 @@ def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
             where=_folded(entry.hosts),
             rollout=entry.rollout,
         )
-    header = entry.event.header
-    told = {"kind": header.kind, "what": header.kind}
+    header, (did, why) = entry.event.header, kinds.told(entry)
+    told = {"kind": header.kind, "what": did, "why": why[:SHOWN_OF_WHY]}
     return _filled(**{"type": "event", **common, **_place(header), **told})
 
 
 def opened(entry: Entry) -> Mapping[str, object]:
     """Give what only the entry's own page shows."""
     if isinstance(entry, NoteEntry):
-        return {"why": entry.text}
+        return _filled(why=entry.text, signed=signature(entry), damage=entry.damage)
     if not isinstance(entry, RolloutRecord):
-        return _filled(body=dict(entry.event.body), damage=entry.event.damage)
+        body, damage = dict(entry.event.body), entry.event.damage
+        return _filled(body=body, damage=damage, signed=signature(entry))
     titles = {r.release: r.title for r in (*entry.before, entry.to) if r}
     return _filled(
         to=entry.to.title if entry.to else "",
         before=[release.title for release in entry.before],
         why=entry.why,
+        damage=entry.damage,
+        signed=signature(entry),
+        doubts=list(entry.doubts),
         reason=entry.reason,
         output=entry.output,
         ms=entry.ms,

@@ -5,7 +5,7 @@ const opened = $("details").textContent.split("\n");
 const LONGEST_AGO = data.made - 50 * YEAR; // a clock that is further off does not stretch the page
 
 const entries = data.entries.map((entry, index) => ({
-  index, service: "", environment: "", why: "", releases: "", released: "", where: "", hosts: [], outcome: entry.type, ...entry,
+  index, service: "", environment: "", why: "", releases: "", released: "", where: "", hosts: [], marks: [], outcome: entry.type, ...entry,
   end: Math.max(entry.at, entry.end || 0),
   names: (entry.hosts || []).map((host) => data.hosts[Array.isArray(host) ? host[0] : host]),
 }));
@@ -27,7 +27,7 @@ function strings(value) {
 
 function textOf(entry) {
   entry.text ??= [entry.id, entry.actor, entry.what, entry.releases, entry.environment, entry.outcome,
-    ...entry.names, ...strings(detailsOf(entry))].join("\n").toLowerCase();
+    ...entry.marks, ...entry.names, ...strings(detailsOf(entry))].join("\n").toLowerCase();
   return entry.text;
 }
 

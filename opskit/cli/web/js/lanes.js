@@ -8,8 +8,8 @@ function lanesByService(chosen) {
     const about = entry.rollout && rolloutOf.get(entry.rollout) || entry;
     const plain = !about.service;
     const name = about.service || (entry.type === "rollout" ? entry.kind : entry.type === "note" ? "notes" : "events");
-    const key = `${plain ? 1 : 0}\n${name}\n${about.environment}`;
-    if (!lanes.has(key)) lanes.set(key, {name, detail: environments.size > 1 ? about.environment : "", plain, items: []});
+    const detail = environments.size > 1 ? about.environment : "", key = `${plain ? 1 : 0}\n${name}\n${detail}`;
+    if (!lanes.has(key)) lanes.set(key, {name, detail, plain, items: []});
     lanes.get(key).items.push({entry, outcome: entry.outcome, start: entry.at, end: entry.end});
   }
   return finished(lanes);

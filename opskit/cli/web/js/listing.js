@@ -52,9 +52,9 @@ function rowOf(entry, n) {
     make("span", {class: "weekday"}, `${DAYS[parts(entry.at).wd]} `), `${day(entry.at, false)} ${clock(entry.at)}`),
   make("span", {class: "what"}, make("b", {}, entry.what), entry.released ? said(entry.released, {title: entry.releases}) : ""),
   make("span", {class: "where"}, [environments.size > 1 ? entry.environment : "", entry.where].filter(Boolean).join(" · ")),
-  make("span", {class: "who"}, entry.actor),
+  make("span", {class: "who"}, entry.who || entry.actor),
   make("span", {class: "took"}, took),
-  said(oneLine(entry.why), {class: "why"}));
+  make("span", {class: "why"}, marksOf(entry), said(oneLine(entry.why))));
   row.style.top = `${n * list.height}px`;
   row.style.height = `${list.height}px`;
   row.addEventListener("mouseenter", () => {
@@ -63,6 +63,9 @@ function rowOf(entry, n) {
   });
   return row;
 }
+
+// What nobody vouches for, and what is gone: the words that opskit log says, too, and that the search finds.
+const marksOf = (entry) => entry.marks.map((mark) => [make("span", {class: `mark ${mark.slice(1, -1)}`}, mark), " "]);
 
 function activate(n) {
   if (!list.shown.length) return null;
