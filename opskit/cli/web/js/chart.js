@@ -62,6 +62,7 @@ function drawAll() {
   box.dataset.from = view.from;
   box.dataset.to = view.to;
   box.dataset.left = chart.left;
+  box.dataset.names = chart.lanes.map((lane) => `${lane.name} ${lane.detail}`.trim()).join("\n");
   const span = chart.width - chart.left;
   const marked = ticks(view.from, view.to, 84 / span * (view.to - view.from));
   drawAxis(marked);
