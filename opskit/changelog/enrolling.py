@@ -53,17 +53,21 @@ def enroll(
     *,
     days: int = DAYS,
     on_touch: Callable[[str], object] | None = None,
+    tokens: bool = True,
 ) -> NewEnrolment:
     """Let the engineer's SSH key sign that this machine's writer is theirs, for so many days; the event is durable then.
 
     The key is `settings.signing_key`, else the first that allowed_signers knows of the agent's and of ~/.ssh/id_*. `on_touch` is told of
-    a key that wants to be touched. Raises AttestationError (no key could sign, or none counts), ChangelogError.
+    a key that wants to be touched; without `tokens`, none is asked. Raises AttestationError (no key could sign, or none counts), ChangelogError.
     """
     signers = signers_of(settings)
     me = changelog.me()
     trouble: list[AttestationError] = []
     for key in candidates(settings, signers):
         line = _public(key)
+        if not tokens and openssh.is_token(key):
+            trouble.append(_untouched(line or str(key)))
+            continue
         ends = [at for at in openssh.certificate_times(line) if at > me.now] if line else []
         expires = min([me.now + days * DAY, *ends])
         statement = statement_here(me.writer, me.key, me.log, issued=me.now, expires=expires)
@@ -103,6 +107,7 @@ def keep_enrolled(
     settings: ChangelogSettings,
     *,
     on_touch: Callable[[str], object] | None = None,
+    tokens: bool = True,
 ) -> str:
     """Enrol this machine's writer if it is not, or has less than a third of its time left; never raises.
 
@@ -116,7 +121,7 @@ def keep_enrolled(
         if mine.standing.state in (standing.REVOKED, standing.FORKED):
             return f"what follows counts for nobody: {mine.standing.reason}"
         if mine.left(me.now) < RENEW_AT:
-            enroll(changelog, settings, on_touch=on_touch)
+            enroll(changelog, settings, on_touch=on_touch, tokens=tokens)
     except OpskitError as error:
         hint = f"; {error.hint}" if error.hint else ""
         return f"what follows is not attested: {error.what}{hint}"
@@ -211,6 +216,14 @@ def _nobody(signers: Signers | None) -> AttestationError:
         )
     name = signers.name if signers else "allowed_signers"
     return AttestationError(f"none of your SSH keys stands in {name}", hint=_how_to_add(own[0]))
+
+
+def _untouched(key: str) -> AttestationError:
+    shown = openssh.fingerprint(key) if openssh.is_key(key) else key
+    return AttestationError(
+        f"{shown} is on a token, which is not asked for a touch here",
+        hint="touch it once for some weeks: opskit changelog enroll",
+    )
 
 
 def _how_to_add(key: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.cli import complete, options, sharing, wiring
+from opskit.cli import complete, options, sharing, vouching, wiring
 from opskit.cli.render import envelope, text
 from opskit.errors import UsageError
 
@@ -51,6 +51,7 @@ def note(
     body = {"text": said, "hosts": _names(config, where, hosts)}
     with sharing.open_changelog(config) as changelog:
         its = changelog.rollout(rollout).id if rollout else ""
+        vouching.keep_enrolled(changelog, config.changelog, tokens=False)
         event = changelog.append("note", body, service=about, environment=where, rollout=its)
     if as_json:
         return envelope.show("note", {"id": event.id, "environment": where, **body})

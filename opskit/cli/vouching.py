@@ -11,13 +11,18 @@ if TYPE_CHECKING:
     from opskit.config.model import ChangelogSettings
 
 
-def keep_enrolled(changelog: Changelog, settings: ChangelogSettings) -> None:
-    """Enrol this machine if it is time to; what is in the way is one line of warning, and nothing waits for it."""
+def keep_enrolled(
+    changelog: Changelog, settings: ChangelogSettings, *, tokens: bool = True
+) -> None:
+    """Enrol this machine if it is time to; what is in the way is one line of warning, and nothing waits for it.
+
+    Without `tokens`, nobody is asked for a touch.
+    """
     if settings.allowed_signers is None:
         return
     from opskit.changelog.enrolling import keep_enrolled
 
-    if warning := keep_enrolled(changelog, settings, on_touch=say_touch):
+    if warning := keep_enrolled(changelog, settings, on_touch=say_touch, tokens=tokens):
         text.mention(f"warning: {warning}", colour="yellow")
 
 

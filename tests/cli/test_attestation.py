@@ -67,7 +67,8 @@ def test_without_a_key_enroll_fails_with_the_way_out(opskit: Opskit) -> None:
 
 def test_writers_shows_who_vouches(opskit: Opskit, key: Path) -> None:
     assert "nobody has written" in opskit("changelog", "writers").stderr
-    opskit("note", "before")
+    with open_changelog("test") as changelog:
+        changelog.append("note", {"text": "before"})
     header, row = opskit("changelog", "writers").stdout.splitlines()
     assert header.split() == [
         *("WRITER", "STANDING", "WHO", "MACHINE", "UNTIL", "EVENTS", "REASON")

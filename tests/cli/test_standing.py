@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.changelog import Changelog, open_changelog
-from tests.changelog.keys import Keys, line
+from tests.changelog.keys import Keys, line, plug_in_token
 
 if TYPE_CHECKING:
     from tests.support.cli import Opskit
@@ -86,3 +86,31 @@ def test_a_file_of_signers_that_names_nobody_is_said_once(
     (tmp_path / "allowed_signers").unlink()
     said = f"warning: allowed_signers {tmp_path / 'allowed_signers'}: not there; nothing can be attested"
     assert opskit(*words).stderr.splitlines().count(said) == 1
+
+
+def test_the_first_note_of_a_machine_enrols_it(opskit: Opskit, key: Path) -> None:
+    done = opskit("note", "the first")
+    assert "attested" not in done.stderr
+    (entry,) = opskit("log", "--json").json["data"]["entries"]
+    assert (entry["standing"], entry["principal"]) == ("attested", "ann@example.com")
+
+
+@pytest.mark.parametrize("kind", ["passphrase", "token"])
+def test_a_note_waits_for_no_passphrase_and_no_touch_and_says_how_to_enrol(
+    opskit: Opskit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    folder = Path.home() / ".ssh"
+    folder.mkdir(mode=0o700)
+    if kind == "token":
+        plug_in_token(monkeypatch)
+        made = Keys(folder).make("id_ed25519_sk", "ed25519-sk")
+    else:
+        made = Keys(folder).make("id_ed25519", passphrase="secret")
+    (tmp_path / "allowed_signers").write_text(f"ann@example.com {line(made)}\n")
+    done = opskit("note", "hello")
+    (warning,) = [each for each in done.stderr.splitlines() if "warning" in each]
+    assert warning.startswith("warning: what follows is not attested: ")
+    how = {"passphrase": f"ssh-add {made}", "token": "opskit changelog enroll"}
+    assert warning.endswith(how[kind])
+    assert "touch the token" not in done.stderr
+    assert opskit("log", "--json").json["data"]["entries"][0]["standing"] == "unattested"

@@ -29,7 +29,7 @@ LONGEST = 366
 def enroll(*, days: int, as_json: bool) -> int:
     """Sign with your SSH key for what this machine writes.
 
-    With `allowed_signers` in opskit.toml, every rollout does that by itself when it is time; this is to see whether it works.
+    With `allowed_signers` in opskit.toml, every rollout and note does that by itself when it is time; this is to see whether it works.
     The key is `signing_key`, else the first of your agent or of ~/.ssh that allowed_signers knows.
     """
     from opskit.changelog.enrolling import enroll

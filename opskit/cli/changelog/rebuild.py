@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.cli import options, sharing, wiring
+from opskit.cli import options, sharing, vouching, wiring
 from opskit.cli.changelog.import_ import lines_of
 from opskit.cli.render import envelope, text
 
@@ -78,6 +78,7 @@ def _from_hosts(config: Config, environment: str | None) -> dict[str, object]:
         wiring.open_changelog(config) as changelog,
         wiring.open_fleet(config, inventory) as fleet,
     ):
+        vouching.keep_enrolled(changelog, config.changelog, tokens=False)
         for service in services:
             hosts = [host.name for host in inventory.select(service.hosts)]
             receipts, errors = collect(fleet, hosts, path=service.path)

@@ -69,6 +69,7 @@ def _demand_heeded(changelog: Changelog, settings: ChangelogSettings, event: Eve
     writer = changelog.me().writer.hex()
     here = next(each for each in changelog.writers(settings) if each.here)
     if event.header.writer == writer and here.standing.state not in (REVOKED, FORKED):
+        vouching.keep_enrolled(changelog, settings, tokens=False)
         return
     if warning := keep_enrolled(changelog, settings, on_touch=vouching.say_touch):
         raise AttestationError(
