@@ -80,7 +80,7 @@ def test_at_80_columns_the_worst_case_leaves_a_mark_and_the_beginning_of_why(
     changelog: Changelog, tmp_path: Path
 ) -> None:
     (tmp_path / "opskit.toml").write_text(TOML.format(signers='allowed_signers = "signers"'))
-    (tmp_path / "signers").write_text("")
+    (tmp_path / "signers").write_text(f"ann@example.com ssh-ed25519 AAAA{'x' * 64}")
     hosts = tuple(f"web{n:02}.example.com" for n in range(1, 21))
     of_folder(changelog, outcome="interrupted", hosts=hosts, why=WHY)
     whole(changelog, service="storefront-api", why=WHY, hosts=("a-long-name.example.com",))
