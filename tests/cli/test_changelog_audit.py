@@ -84,8 +84,71 @@ def test_a_true_event_passes_every_step(audited: Path, postgres: Server) -> None
         "Signature Verified Successfully",
         "it is about this writer",
         'Good "opskit-writer@v1" signature for ana@example.com',
+        '"text": "größer als gedacht"',
+        "it came before the enrolment ended",
+        "nobody revoked it",
+        "nobody redacted it",
     ):
         assert words in said
+    assert "unattested" not in said
+
+
+def test_an_enrolment_at_the_first_place_passes_too(audited: Path, postgres: Server) -> None:
+    said = follows(audited, postgres, place=1)
+    assert 'Good "opskit-writer@v1" signature for ana@example.com' in said
+    assert "it is about this writer" in said
+    assert "the log leads to it" in said
+
+
+def test_an_event_that_nobody_signed_for_is_called_so(
+    audited: Path, postgres: Server, opskit: Any
+) -> None:
+    (audited / "opskit.toml").write_text(
+        (audited / "opskit.toml").read_text().replace('signing_key = "id"', 'signing_key = "no"')
+    )
+    env = {"OPSKIT_STATE_DIR": str(audited / "another")}
+    opskit("note", "at 3 am", cwd=audited, env=env)
+    said = follows(audited, postgres, place=newest(postgres))
+    assert "unattested: nobody had signed for its writer" in said
+    assert "the body is as it was" in said
+    assert "Good" not in said
+
+
+def test_a_revoked_writer_and_a_redaction_are_named_with_their_places(
+    audited: Path, postgres: Server, opskit: Any
+) -> None:
+    place = newest(postgres)
+    query = f"SELECT writer, hash FROM opskit.log WHERE pos = {place - 1}"
+    ((writer, enrolment),) = postgres.sql(query, database="audit")
+    revoke = ("changelog", "revoke", writer[:12], "--after", enrolment)
+    opskit(*revoke, "-m", "stolen laptop", "-y", cwd=audited)
+    said = follows(audited, postgres, place=place)
+    assert f"revoked at place {place + 1} by " in said
+    assert 'after event 1: "stolen laptop"' in said
+    assert "nobody revoked it" not in said
+    assert "nobody revoked it" in follows(audited, postgres, place=place - 1)
+
+
+def test_a_redacted_body_is_said_to_be_gone_and_by_whom(
+    audited: Path, postgres: Server, opskit: Any
+) -> None:
+    place = newest(postgres)
+    ((digest,),) = postgres.sql(
+        f"SELECT hash FROM opskit.log WHERE pos = {place}", database="audit"
+    )
+    opskit("changelog", "redact", digest, "-m", "a password", "-y", cwd=audited)
+    said = follows(audited, postgres, place=place)
+    assert "its body is redacted" in said
+    assert f"redacted at place {place + 1} by " in said
+    assert ': "a password"' in said
+    assert "the header is as it was" in said
+
+
+def test_a_revoked_key_vouches_for_nobody(audited: Path, postgres: Server) -> None:
+    shutil.copy(audited / "id.pub", audited / "revoked_keys")
+    said = follows(audited, postgres, place=newest(postgres))
+    assert "Good" not in said
+    assert "the body is as it was" in said
 
 
 @pytest.mark.parametrize(
