@@ -85,5 +85,12 @@ def _misplaced(piece: Piece, row: Row, header: Header) -> str:
 
 def _body_damage(row: Row, header: Header) -> str:
     if row.nonce is None or row.body is None:
-        return "" if row.redacted else "its body is missing, and no event redacted it"
+        return (
+            ""
+            if row.redacted
+            else (
+                "its body is missing, and no event redacted it; a true copy fills it in:"
+                " opskit changelog sync --again, or import an export"
+            )
+        )
     return "" if sealed(row.nonce, row.body) == header.body else "its body was altered"

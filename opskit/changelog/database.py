@@ -107,6 +107,24 @@ def connect(file: Path, *, write: bool) -> sqlite3.Connection:
     return connection
 
 
+def connect_named(file: Path) -> tuple[sqlite3.Connection, int]:
+    """Open the file that has this name to write into it, and give its inode, too: a rebuild puts another one in its place."""
+    while True:
+        inode = inode_of(file)
+        connection = connect(file, write=True)
+        if inode_of(file) == inode:
+            return connection, inode
+        connection.close()
+
+
+def inode_of(file: Path) -> int:
+    """Tell which file has this name now, 0 if none has."""
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Hold the one write transaction of the database; COMMIT is the caller's, an exception rolls back."""

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from opskit.changelog import database, obeying
+from opskit.changelog import database, index, obeying
 from opskit.changelog.checking import faults_of
 from opskit.changelog.clock import Offset, since_boot
 from opskit.changelog.machine import boot
@@ -106,6 +106,16 @@ class Exchange:
         """Give the newest number of every writer's events here."""
         return dict(self._read("vector", ()))
 
+    def mend_index(self) -> None:
+        """Make the index anew if bodies were filled in."""
+
+        def work(db: sqlite3.Connection) -> None:
+            if not database.has_index(db):
+                index.rebuild(db)
+
+        if not self._ask(database.has_index):
+            self._change(work)
+
     def receive(
         self,
         log: str,
@@ -151,6 +161,7 @@ class Exchange:
                 ]
                 break
             waiting = left
+        self.mend_index()
         taken.warnings += self.settle()
         return taken
 
@@ -270,8 +281,7 @@ class Exchange:
 
     def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with database.in_words(self.file):
-            connection = self._store.open()
-            with database.transaction(connection):
+            with self._store.transaction() as connection:
                 result = work(connection)
                 connection.execute("COMMIT")
             return result

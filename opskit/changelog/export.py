@@ -8,10 +8,13 @@ part of a chain. Nothing in it depends on the machine, so that the same events a
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from opskit.changelog.event import Header, sealed
 from opskit.changelog.packet import Packet
 from opskit.changelog.sql import statement
+from opskit.errors import ChangelogError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,23 +34,54 @@ def export(connection: sqlite3.Connection, write: Callable[[str], object]) -> No
 
 
 def read(lines: Iterable[str], wrong: list[str]) -> Iterator[Packet]:
-    """Give the events of exported lines; what cannot be read is told, by the number of its line, to `wrong`."""
+    """Give the events of exported lines; what cannot be read, or has another body than the signed one, is told to `wrong`.
+
+    By the number of its line. Of an event whose body was altered, the rest is given.
+    """
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        if not line.strip() or line.strip() == FIRST:
             continue
         try:
-            if (packet := _packet(line, number)) is not None:
-                yield packet
-        except (ValueError, RecursionError) as error:
-            wrong.append(f"line {number}: {str(error)[:200]}")
+            packet = _packet(line)
+        except (ValueError, RecursionError):
+            wrong.append(f"line {number}: no event; it is cut off or was altered")
+            continue
+        if _has_another_body(packet):
+            wrong.append(
+                f"line {number}: not the body that was signed; the event is taken in without it"
+            )
+            packet = replace(packet, nonce=None, body=None)
+        yield packet
 
 
-def _packet(line: str, number: int) -> Packet | None:
+def demand_first(line: str, file: str) -> None:
+    """Raise ChangelogError if this is not how an export begins: then nothing of the file should be taken in."""
+    try:
+        first = json.loads(line)
+    except (ValueError, RecursionError):
+        first = None
+    if not isinstance(first, dict) or first.get("opskit") != "changelog":
+        raise ChangelogError(
+            f"{file} is not an export of a changelog{'' if line else ': it is empty'}",
+            hint="opskit changelog export FILE writes one",
+        )
+    if first.get("version") != 1:
+        raise ChangelogError(
+            f"{file} was written by a newer opskit", hint="upgrade opskit on this machine"
+        )
+
+
+def _packet(line: str) -> Packet:
     if len(line) > LONGEST_LINE:
         raise ValueError("too long for an event")
-    if number == 1 and '"opskit"' in line:
-        first = json.loads(line)
-        if first.get("version") != 1:
-            raise ValueError("written by a newer opskit: upgrade this one")
-        return None
     return Packet.from_json(line)
+
+
+def _has_another_body(packet: Packet) -> bool:
+    """Tell whether the body is another one than the header says; a header that cannot be read says nothing."""
+    if packet.nonce is None or packet.body is None:
+        return False
+    try:
+        return Header.decode(packet.header).body != sealed(packet.nonce, packet.body)
+    except ValueError:
+        return False

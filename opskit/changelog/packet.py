@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 COLUMNS = ("writer", "key", "seq", "prev", "header", "signature", "nonce", "body")
+MOST_EVENTS = 2**53
 BYTES = ("writer", "key", "prev", "signature", "nonce")
 
 
@@ -59,8 +60,10 @@ class Packet:
         if not isinstance(fields, dict):
             raise ValueError("not an object")  # noqa: TRY004 - every malformed line is a ValueError
         header, seq = _as_bytes("header", fields), fields.get("seq")
-        if header is None or not isinstance(seq, int) or isinstance(seq, bool) or seq < 1:
+        if header is None or not isinstance(seq, int) or isinstance(seq, bool):
             raise ValueError("no event")
+        if not 0 < seq < MOST_EVENTS:
+            raise ValueError("no number of an event")
         found = {name: _from_hex(name, fields) for name in BYTES}
         if any(found[name] is None for name in BYTES[:-1]):
             raise ValueError("no event")

@@ -21,6 +21,12 @@ INSERT INTO event (wid, seq, prev, hash, header, signature, hlc, kind, rollout) 
 -- name: add_body
 INSERT INTO body (n, nonce, body) VALUES (?, ?, ?)
 
+-- name: has_body
+SELECT 1 FROM body WHERE n = ?
+
+-- name: index_is_old
+DELETE FROM index_version
+
 -- name: is_there
 SELECT 1 FROM event WHERE hash = ?
 

@@ -19,7 +19,7 @@ from opskit.changelog.sql import statement
 from opskit.errors import ChangelogError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 LARGEST_BODY = 16 * 2**20
@@ -69,9 +69,8 @@ class Store:
                 f"the body of {draft.kind} is larger than {LARGEST_BODY >> 20} MiB"
             )
         with database.in_words(self.file):
-            connection = self.open()
             try:
-                with database.transaction(connection):
+                with self.transaction() as connection:
                     event = self.insert(connection, draft, body)
                     self._commit(connection, event)
             except sqlite3.Error:
@@ -87,21 +86,31 @@ class Store:
 
     def open(self) -> sqlite3.Connection:
         """Give a connection to the file that has the name *now*; another one may have been put there."""
-        if self._connection is not None:
-            with contextlib.suppress(FileNotFoundError):
-                if self.file.stat().st_ino == self._inode:
-                    return self._connection
-            self.close()
+        if self._connection is not None and database.inode_of(self.file) == self._inode:
+            return self._connection
+        self.close()
         files.prepare(self.file)
-        connection = database.connect(self.file, write=True)
+        connection, self._inode = database.connect_named(self.file)
         try:
-            self._inode = self.file.stat().st_ino
             self._move_in(connection)
         except BaseException:
             connection.close()
             raise
         self._connection = connection
         return connection
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the one write transaction of the file that has the name *now*; COMMIT is the caller's, an exception rolls back."""
+        # while somebody waits for the lock of a file, a rebuild may put another one in its place
+        while True:
+            connection = self.open()
+            with database.transaction(connection):
+                if database.inode_of(self.file) == self._inode:
+                    yield connection
+                    return
+                connection.execute("ROLLBACK")
+            self.close()
 
     def _move_in(self, connection: sqlite3.Connection) -> None:
         """Make the schema, the index and our writer where they are missing; one transaction for all."""

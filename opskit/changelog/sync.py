@@ -150,6 +150,7 @@ def _pull(exchange: Exchange, upstream: Upstream, done: Synced, *, again: bool =
         doubts += got.doubts
         if got.missing:
             doubts += exchange.receive_others(_fetched(upstream, got.missing))
+    exchange.mend_index()
     done.warnings += [words for _, words in told(doubts)]
     if (fork := exchange.our_fork()) is not None:
         _go_on_anew(exchange, upstream, done, fork)

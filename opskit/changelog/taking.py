@@ -9,6 +9,7 @@ from opskit.changelog import index
 from opskit.changelog.adding import Writer, append, named, now_ms, refuse, writer_of
 from opskit.changelog.checking import altered, fault, faults_of
 from opskit.changelog.doubts import Doubt
+from opskit.changelog.healing import heal
 from opskit.changelog.history import History
 from opskit.changelog.receipts import TAMPERED, Chain
 from opskit.changelog.refusing import add_alarms, is_evidence, keep_fork, keep_other, misplaced
@@ -96,6 +97,7 @@ class Taker:
         writer = self._writer(db, arrival.writer)
         held = _event_at(db, writer, arrival.seq)
         if held is not None and held[1] == receipt.hash:
+            heal(db, held[0], arrival.packet)
             if db.execute(statement("has_place"), (receipt.hash, self._log)).fetchone():
                 self._replayed(db, arrival)
                 return
@@ -198,6 +200,7 @@ class Taker:
             head = writer.head_seq if writer else 0
             if held is not None and held[1] == packet.hash:
                 known += 1
+                heal(db, held[0], packet)
             elif wrong := fault(packet):
                 refused.append(f"{named(packet)}: {wrong}")
                 refuse(db, packet, wrong)
