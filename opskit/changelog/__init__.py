@@ -4,7 +4,8 @@ The only home of SQL. An event is durable on this machine when `Changelog.append
 never altered or dropped. Reading needs neither a key nor cryptography, and creates nothing.
 """
 
-from opskit.changelog.changelog import Changelog, new_rollout_id, open_changelog
+from opskit.changelog.changelog import Changelog, open_changelog
+from opskit.changelog.claims import new_rollout_id
 from opskit.changelog.event import Event
 from opskit.changelog.filtering import Filter
 from opskit.changelog.machine import this_machine

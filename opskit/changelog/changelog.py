@@ -6,12 +6,13 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from opskit.changelog import query
-from opskit.changelog.event import REDACTED
+from opskit.changelog.claims import new_rollout_id
 from opskit.changelog.files import changelog_file
 from opskit.changelog.filtering import Filter
 from opskit.changelog.machine import actor_here
 from opskit.changelog.reader import Reader
 from opskit.changelog.records import NoteEntry, RolloutRecord
+from opskit.errors import ChangelogError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 E = TypeVar("E", bound="Entry")
 
-CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-
 
 def open_changelog(
     name: str,
@@ -50,13 +49,6 @@ def open_changelog(
     `on_wait` is told, in words, what takes a while. Raises ChangelogError.
     """
     return Changelog(changelog_file(name), actor=actor, settings=settings, on_wait=on_wait)
-
-
-def new_rollout_id() -> str:
-    """Give 10 random characters of Crockford's base 32, in lower case: easy to read out and to type."""
-    import secrets
-
-    return "".join(secrets.choice(CROCKFORD) for _ in range(10))
 
 
 class Changelog:
@@ -123,6 +115,14 @@ class Changelog:
         """Do now what the first question would: open the database, if there is one, and make an old index anew."""
         self._ask(lambda _: None)
 
+    def new_rollout_id(self) -> str:
+        """Give 10 characters that only the writer of this changelog can use; any others where it cannot be written."""
+        try:
+            writer = self.me().writer
+        except ChangelogError:
+            return new_rollout_id()
+        return self._store.picks.new(writer) if self._store else new_rollout_id()
+
     def entries(self, wanted: Filter | None = None) -> tuple[Entry, ...]:
         """Give rollouts, notes and events of unknown kinds, newest first."""
         return self._ask(lambda db: tuple(query.entries(db, wanted or Filter()))) or ()
@@ -166,14 +166,7 @@ class Changelog:
         """
         from opskit.changelog import redaction
 
-        found = self.show(event).event
-        redaction.demand_redactable(found)
-        return self.append(
-            REDACTED,
-            {"event": found.hash.hex(), "why": why},
-            service=found.header.service,
-            environment=found.header.environment,
-        )
+        return redaction.redact(self, self.show(event).event, why=why)
 
     def export(self, write: Callable[[str], object]) -> None:
         """Give all that is here to `write`, line by line; the same events give the same lines on every machine."""
@@ -304,5 +297,4 @@ class Changelog:
 
 
 def _copied(connection: sqlite3.Connection, copy: sqlite3.Connection) -> bool:
-    connection.backup(copy)
-    return True
+    return connection.backup(copy) is None

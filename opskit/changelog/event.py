@@ -38,6 +38,8 @@ _KNOWN = frozenset(
         "seen",
         "clock",
         "body",
+        "pick",
+        "heir",
     ]
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -52,7 +54,7 @@ class Header:
     `hlc` is a hybrid logical clock: 48 bits of milliseconds, 16 bits of counter. `ts` is the
     writer's wall clock in milliseconds. `seen` is what the writer had seen of an upstream: its `log`, and `pos`
     and `chain` of the newest receipt. `clock` is there if the wall clock was known to be off: add `off` milliseconds,
-    give or take `err`. `more` holds the fields that this version of opskit does not know.
+    give or take `err`. `pick` and `heir` say why the writer may speak for the rollout, see `claims`. `more` holds the fields that this version of opskit does not know.
     """
 
     writer: str
@@ -68,6 +70,8 @@ class Header:
     actor: str = ""
     seen: Mapping[str, object] = field(default_factory=dict)
     clock: Mapping[str, object] = field(default_factory=dict)
+    pick: str = ""
+    heir: Mapping[str, object] = field(default_factory=dict)
     version: int = VERSION
     more: Mapping[str, object] = field(default_factory=dict)
 
@@ -77,8 +81,9 @@ class Header:
         clock = {"hlc": str(self.hlc), "ts": self.ts, "seen": self.seen}
         if self.clock:
             clock["clock"] = self.clock
+        claim = {name: value for name in ("pick", "heir") if (value := getattr(self, name))}
         names = ("service", "environment", "rollout", "action", "actor", "body")
-        return encode({**known, **clock, **{name: getattr(self, name) for name in names}})
+        return encode({**known, **clock, **claim, **{name: getattr(self, name) for name in names}})
 
     @property
     def at_ms(self) -> int:
@@ -105,6 +110,8 @@ class Header:
             actor=_typed(fields, "actor", str, ""),
             seen=_typed(fields, "seen", dict, {}),
             clock=_typed(fields, "clock", dict, {}),
+            pick=_typed(fields, "pick", str, ""),
+            heir=_typed(fields, "heir", dict, {}),
             more={key: fields[key] for key in fields.keys() - _KNOWN},
         )
 

@@ -129,8 +129,7 @@ def _conditions(values: dict[str, object], first: str) -> Iterator[str]:
         yield f"{column} {demand}" if name == first else f"+{column} {demand}"
         if name == first and besides:
             yield besides
-    if "kind" in values:
-        yield "+kind = :kind"
+    yield "+kind = :kind" if "kind" in values else "+kind <> 'gone'"
     if "outcome" in values:
         yield "+kind = 'rollout'"
 

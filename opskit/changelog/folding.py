@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import number, part, parts, text, texts
+from opskit.changelog.claims import abandoned_for
 from opskit.changelog.event import ABANDONED, FINISHED, HOSTS, NOTE, RECOVERED, STARTED
 from opskit.changelog.records import (
     RUNNING,
@@ -37,8 +38,29 @@ def moment(ms: int) -> datetime:
     return datetime.fromtimestamp(min(max(ms, 0), LAST_MS) / 1000, UTC)
 
 
-def rollout(events: Sequence[Event], alive: Alive) -> RolloutRecord:
-    """Fold the events of one rollout, oldest first; `alive` tells whether a process runs here, and since then."""
+def rollout(
+    events: Sequence[Event], alive: Alive, *, name: str = "", foreign: int = 0
+) -> RolloutRecord:
+    """Fold the events of one rollout, oldest first; `alive` tells whether a process runs here, and since then.
+
+    `name` is what people call it, if that is not its id alone; `foreign` events are of others, and do not count.
+    """
+    found = _fold(events, alive)
+    return dataclasses.replace(found, id=name or found.id, doubts=_doubts(foreign))
+
+
+def _doubts(foreign: int) -> tuple[str, ...]:
+    if not foreign:
+        return ()
+    said = (
+        "1 event of another writer names"
+        if foreign == 1
+        else f"{foreign} events of other writers name"
+    )
+    return (f"{said} this rollout; {'it does' if foreign == 1 else 'they do'} not count",)
+
+
+def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
     started = next((event for event in events if event.header.kind == STARTED), None)
     finished = next((e.body for e in reversed(events) if e.header.kind == FINISHED), None)
     if started is None and any(event.header.kind == RECOVERED for event in events):
@@ -53,10 +75,10 @@ def rollout(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         service=first.header.service,
         environment=first.header.environment,
         outcome=_outcome(finished, events)
-        or (RUNNING if alive(machine, first.header.ts) else UNFINISHED),
+        or (RUNNING if alive(machine, first.header.ts) else _abandoned(events) or UNFINISHED),
         damage=started.damage if started else "",
         why=text(body, "why"),
-        reason=text(finished or NOTHING, "reason"),
+        reason=text(finished or NOTHING, "reason") or _said_by(events),
         output=text(finished or NOTHING, "output"),
         ms=None if finished is None else number(finished, "ms"),
         to=_release(part(body, "to")),
@@ -133,7 +155,21 @@ def _outcome(finished: Mapping[str, object] | None, events: Sequence[Event]) -> 
     """Give how a rollout ended, or nothing if no event says that it did."""
     if finished is not None:
         return text(finished, "outcome") or "unknown"
-    return "abandoned" if any(e.header.kind == ABANDONED for e in events) else ""
+    own = any(e.header.kind == ABANDONED and not abandoned_for(e.header) for e in events)
+    return "abandoned" if own else ""
+
+
+def _abandoned(events: Sequence[Event]) -> str:
+    """Give what other writers say of the end of a rollout: it counts if its own has said nothing and runs no more."""
+    return "abandoned" if any(abandoned_for(event.header) for event in events) else ""
+
+
+def _said_by(events: Sequence[Event]) -> str:
+    """Give who says that a rollout is abandoned, if that is another writer and nobody who knows says anything."""
+    if any(e.header.kind in (FINISHED, ABANDONED) and not abandoned_for(e.header) for e in events):
+        return ""
+    others = (e.header.actor for e in events if abandoned_for(e.header))
+    return next((f"another writer says that it is abandoned: {actor}" for actor in others), "")
 
 
 def _hosts(started: Mapping[str, object], events: Iterable[Event]) -> Iterable[HostRecord]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import database
 from opskit.changelog.body import number, part, parts, text, texts
+from opskit.changelog.claims import OPEN, claim_of, rollout_of
 from opskit.changelog.clock import COUNTER_BITS, LAST_MS, placed, written_ms
 from opskit.changelog.event import (
     ABANDONED,
@@ -34,13 +35,19 @@ RANKS = {STARTED: 2, RECOVERED: 1}
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An event as the index takes it: its number and hash, its header with the clock by which it is ordered, when it was written."""
+    """An event as the index takes it: its number, its hash, its header with the clock by which it is ordered, when it was
+    written, its claim.
+
+    `latest` is the clock of the event itself: what is recovered is older.
+    """
 
     n: int
     hash: bytes
     header: Header
     at_ms: int
     body: Mapping[str, object]
+    claim: str
+    latest: int
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
@@ -96,11 +103,12 @@ def add(
 def _found(
     n: int, digest: bytes, header: Header, body: Mapping[str, object], received_ms: int
 ) -> _Found:
+    claim, latest = claim_of(header), placed(header.hlc, header.seq, received_ms)
     if header.kind == RECOVERED:
         header = _as_it_was(header, body)
     at_ms = written_ms(header.at_ms, received_ms)
     header = replace(header, hlc=placed(header.hlc, header.seq, received_ms))
-    return _Found(n, digest, header, at_ms, body)
+    return _Found(n, digest, header, at_ms, body, claim, latest)
 
 
 def _add(connection: sqlite3.Connection, found: _Found) -> None:
@@ -124,18 +132,21 @@ def place(connection: sqlite3.Connection, n: int) -> None:
         header = Header.decode(signed)
     except ValueError:
         return
-    found = _found(n, digest, header, read_body(body)[0], received_ms)
-    if found.header.hlc == header.hlc or header.kind == RECOVERED:
+    before, found = (_found(n, digest, header, read_body(body)[0], ms) for ms in (0, received_ms))
+    if found == before:
         return
-    where = {"hlc": found.header.hlc, "at_ms": found.at_ms, "hash": digest}
-    connection.execute(statement("place_entry"), where)
-    if header.kind == HOSTS:
+    if header.kind == RECOVERED:
+        _add_entry(connection, found)
+    else:
+        where = {"hlc": found.header.hlc, "at_ms": found.at_ms, "hash": digest}
+        connection.execute(statement("place_entry"), where)
+    if header.kind in (HOSTS, RECOVERED):
         connection.execute(
             statement("forget_results"), (header.service, header.environment, digest)
         )
         _add_results(connection, found)
     if header.kind in (FINISHED, ABANDONED):
-        end = (found.header.hlc, header.rollout, header.hlc)
+        end = (found.header.hlc, found.claim, header.hlc)
         connection.execute(statement("place_end"), end)
 
 
@@ -163,21 +174,38 @@ def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:
 
 def _add_entry(connection: sqlite3.Connection, found: _Found) -> int:
     """Give the entry that an event belongs to; it is made, or told by this event, if none before it told more of it."""
-    header = found.header
-    alone = header.kind == NOTE or not header.rollout
+    header, claim = found.header, found.claim
     rank = RANKS.get(header.kind, 0)
-    row = None if alone else _entry_of(connection, header.rollout)
+    row = _entry_of(connection, claim) if claim else None
+    if claim and row is None:
+        _outdo(connection, claim)
     if row is None or (-rank, header.hlc, found.hash) < (-row[1], *row[2:]):
-        kind, rollout = (header.kind, None) if alone else ("rollout", header.rollout)
+        kind = _kind(connection, claim) if claim else header.kind
         names = (header.action, header.service, header.environment, header.actor)
-        told = (found.n, rollout, kind, *names, found.at_ms, header.hlc, found.hash, rank)
+        told = (found.n, claim or None, kind, *names, found.at_ms, header.hlc, found.hash, rank)
         connection.execute(statement("add_entry"), told)
     connection.execute(statement("add_actor"), (header.actor,))
     return int(row[0]) if row else found.n
 
 
+def _kind(connection: sqlite3.Connection, claim: str) -> str:
+    """Give what an entry is: a rollout, or gone if it was recovered and the owner's own events are here."""
+    if not claim.endswith(OPEN):
+        return "rollout"
+    bound = connection.execute(statement("is_bound"), {"rollout": rollout_of(claim)}).fetchone()
+    return "gone" if bound else "rollout"
+
+
+def _outdo(connection: sqlite3.Connection, claim: str) -> None:
+    """Let the first of the owner's own events take the place of what was recovered of its rollout."""
+    if OPEN in claim:
+        return
+    if connection.execute(statement("outdo"), (rollout_of(claim),)).rowcount:
+        connection.execute(statement("forget_results_of"), (rollout_of(claim),))
+
+
 def _entry_of(connection: sqlite3.Connection, rollout: str) -> tuple[int, int, int, bytes] | None:
-    """Give the entry of a rollout: its id, and the rank, the clock and the hash of the event that tells it."""
+    """Give the entry of a claim: its id, and the rank, the clock and the hash of the event that tells it."""
     row: tuple[int, int, int, bytes] | None
     row = connection.execute(statement("entry_of_rollout"), (rollout,)).fetchone()
     return row
@@ -188,13 +216,16 @@ def _add_hosts(connection: sqlite3.Connection, entry: int, found: _Found) -> Non
     kind, body = found.header.kind, found.body
     if kind in (STARTED, RECOVERED):
         _touch(connection, entry, [text(host, "name") for host in parts(body, "hosts")])
-    if kind == STARTED:
-        _learn_releases(connection, found.header, body)
+    if not found.claim:
+        if kind == NOTE:
+            _touch(connection, entry, texts(body, "hosts"))
+    elif kind == STARTED:
+        _learn_releases(connection, found.claim, body)
+    elif kind == RECOVERED:
+        _add_results(connection, found)
     elif kind == HOSTS:
         _touch(connection, entry, [text(result, "host") for result in parts(body, "results")])
         _add_results(connection, found)
-    elif kind == NOTE:
-        _touch(connection, entry, texts(body, "hosts"))
 
 
 def _settle(connection: sqlite3.Connection, found: _Found) -> None:
@@ -205,7 +236,7 @@ def _settle(connection: sqlite3.Connection, found: _Found) -> None:
         RECOVERED: ("recovered", 1),  # anything else that is known of its end is better
     }[header.kind]
     end = (hlc, outcome)
-    connection.execute(statement("settle"), (*end, header.rollout, *end))
+    connection.execute(statement("settle"), (*end, found.claim, *end))
 
 
 def _touch(connection: sqlite3.Connection, entry: int, hosts: list[str] | tuple[str, ...]) -> None:
@@ -214,9 +245,12 @@ def _touch(connection: sqlite3.Connection, entry: int, hosts: list[str] | tuple[
 
 def _add_results(connection: sqlite3.Connection, found: _Found) -> None:
     header = found.header
+    if header.kind == RECOVERED:
+        connection.executemany(statement("add_result"), _recovered_results(connection, found))
+        return
     where = (header.service, header.environment)
     rows = [
-        (*where, host, header.hlc, found.hash, release, header.rollout, found.at_ms)
+        (*where, host, header.hlc, found.hash, release, found.claim, found.at_ms)
         for result in parts(found.body, "results")
         if (host := text(result, "host"))
         and (release := text(result, "live"))
@@ -225,11 +259,23 @@ def _add_results(connection: sqlite3.Connection, found: _Found) -> None:
     connection.executemany(statement("add_result"), rows)
 
 
+def _recovered_results(connection: sqlite3.Connection, found: _Found) -> list[tuple[object, ...]]:
+    """Give what receipts say was live since, unless the owner's own events say it better."""
+    if _kind(connection, found.claim) == "gone":
+        return []
+    where = (found.header.service, found.header.environment)
+    times = [(host, max(number(host, "at"), 1)) for host in parts(found.body, "hosts")]
+    return [
+        (*where, name, min(at << COUNTER_BITS, found.latest), found.hash, to, found.claim, at)
+        for host, at in times
+        if (name := text(host, "name")) and (to := text(host, "to"))
+    ]
+
+
 def _learn_releases(
-    connection: sqlite3.Connection, header: Header, body: Mapping[str, object]
+    connection: sqlite3.Connection, claim: str, body: Mapping[str, object]
 ) -> None:
     told = [part(body, "to"), *(part(host, "from") for host in parts(body, "hosts"))]
     known = {tuple(text(release, key) for key in RELEASE) for release in told}
-    where = (header.service, header.environment)
-    rows = [(*where, *release) for release in sorted(known) if release[0]]
+    rows = [(claim, *release) for release in sorted(known) if release[0]]
     connection.executemany(statement("know_release"), rows)

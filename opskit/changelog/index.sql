@@ -8,8 +8,8 @@
 -- note, a kind we do not know).
 CREATE TABLE entry (
     id INTEGER PRIMARY KEY,                     -- event.n of the event of it that was stored first
-    rollout TEXT UNIQUE,                        -- NULL for an event that stands alone
-    kind TEXT NOT NULL,                         -- 'rollout', 'note', or the unknown kind
+    rollout TEXT UNIQUE,                        -- the claim, see `claims.py`; NULL for an event that stands alone
+    kind TEXT NOT NULL,                         -- 'rollout', 'note', or the unknown kind; 'gone' for a recovery that is not needed
     action TEXT NOT NULL,
     service TEXT NOT NULL,
     environment TEXT NOT NULL,
@@ -59,12 +59,11 @@ CREATE TABLE result (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE known_release (
-    service TEXT NOT NULL,
-    environment TEXT NOT NULL,
+    rollout TEXT NOT NULL,                      -- the claim that says so
     release TEXT NOT NULL,
     revision TEXT NOT NULL,
     label TEXT NOT NULL,
-    PRIMARY KEY (service, environment, release)
+    PRIMARY KEY (rollout, release)
 ) STRICT, WITHOUT ROWID;
 
 -- Who acted, each once: a part of a name is looked for among few.

@@ -132,7 +132,7 @@ def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
         for event in others
         if event in told and told[event].state != ATTESTED
     ]
-    return replace(found, doubts=tuple(doubts))
+    return replace(found, doubts=(*found.doubts, *doubts))
 
 
 def _hashes(entry: Entry, *, whole: bool) -> list[str]:

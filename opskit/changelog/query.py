@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from opskit.changelog.event import Event, Header, read_body
+from opskit.changelog.claims import BOUND, OPEN, claim_of, meant, rollout_of
+from opskit.changelog.event import NOTE, Event, Header, read_body
 from opskit.changelog.filtering import OPEN_OUTCOMES, Filter, find
 from opskit.changelog.folding import alone, moment, rollout
 from opskit.changelog.machine import is_running
@@ -45,14 +46,35 @@ def entries(
 
 
 def rollouts_like(connection: sqlite3.Connection, prefix: str) -> tuple[RolloutRecord, ...]:
-    """Give the rollouts whose id starts so, at most 6; of a whole id only that one."""
+    """Give the rollouts whose id starts so, at most 6; of a whole id only that one, if one is meant by it."""
     wanted = prefix.lower()
-    found = [row[0] for row in connection.execute(statement("rollouts_like"), {"prefix": wanted})]
-    chosen = [wanted] if wanted in found else found
-    events = _by_rollout(connection, chosen)
-    return tuple(
-        named(connection, rollout(events[name], is_running)) for name in chosen if events[name]
-    )
+    chosen = [claim] if (claim := meant(claims(connection, wanted))) else []
+    if not chosen:
+        rows = connection.execute(statement("rollouts_like"), {"prefix": wanted}).fetchall()
+        found = [claim for (claim,) in rows]
+        is_whole_name = BOUND in wanted or OPEN in wanted
+        chosen = (found if is_whole_name else _not_outdone(connection, found))[:6]
+    return tuple(named(connection, each) for each in _rollouts(connection, chosen).values())
+
+
+def claims(connection: sqlite3.Connection, rollout: str) -> list[str]:
+    """Give all claims on the id of a rollout, those that it is bound to first."""
+    found = connection.execute(statement("claims"), {"rollout": rollout})
+    return [claim for (claim,) in found if rollout_of(claim) == rollout]
+
+
+def shown(connection: sqlite3.Connection, claim: str) -> str:
+    """Give what people call a claim: the id of the rollout alone, if that means it."""
+    rollout = rollout_of(claim)
+    return rollout if meant(claims(connection, rollout)) == claim else claim
+
+
+def _not_outdone(connection: sqlite3.Connection, found: Sequence[str]) -> list[str]:
+    """Leave out claims on an id that means another one of them."""
+    first = {
+        name: meant(claims(connection, name)) for name in dict.fromkeys(map(rollout_of, found))
+    }
+    return [claim for claim in found if first[rollout_of(claim)] in ("", claim)]
 
 
 def the_one(prefix: str, found: Sequence[RolloutRecord]) -> RolloutRecord:
@@ -70,23 +92,32 @@ def live(connection: sqlite3.Connection, service: str, environment: str) -> dict
     """Give the newest release that each host is known to run."""
     values = {"service": service, "environment": environment}
     rows = connection.execute(statement("live"), values)
-    return {row[0]: _live(row) for row in rows}
+    return {row[0]: _live(connection, row) for row in rows.fetchall()}
 
 
-def _live(row: tuple[str, str, str, str, str, int]) -> LiveRecord:
-    host, release, revision, label, rollout, at_ms = row
-    return LiveRecord(host, release, revision, label, rollout, moment(at_ms))
+def _live(connection: sqlite3.Connection, row: tuple[str, str, str, str, str, int]) -> LiveRecord:
+    host, release, revision, label, claim, at_ms = row
+    return LiveRecord(host, release, revision, label, shown(connection, claim), moment(at_ms))
 
 
 def changed_since(connection: sqlite3.Connection, number: int) -> list[int]:
     """Give the ids of entries that got an event after event `number`."""
-    return [row[0] for row in connection.execute(statement("entries_changed_since"), (number,))]
+    found = set()
+    for n, signed in connection.execute(statement("headers_since"), (number,)).fetchall():
+        try:
+            claim = claim_of(Header.decode(signed))
+        except ValueError:
+            continue
+        row = connection.execute(statement("entry_of_rollout"), (claim,)).fetchone()
+        found.add(row[0] if row else n)
+    return sorted(found)
 
 
 def entries_of(connection: sqlite3.Connection, rollouts: Sequence[str]) -> list[int]:
-    """Give the ids of the entries of rollouts."""
+    """Give the ids of the entries of rollouts, by what people call them."""
+    names = [claim for name in rollouts for claim in (name, *claims(connection, name))]
     query = "SELECT id FROM entry WHERE rollout IN (SELECT value FROM json_each(?))"
-    return [row[0] for row in connection.execute(query, (json.dumps(rollouts),))]
+    return [row[0] for row in connection.execute(query, (json.dumps(names),))]
 
 
 def newest_number(connection: sqlite3.Connection) -> int:
@@ -113,23 +144,44 @@ def hash_at(connection: sqlite3.Connection, writer: bytes, seq: int) -> bytes | 
 def _load(
     connection: sqlite3.Connection, found: Sequence[tuple[int, str | None]]
 ) -> Iterator[Entry]:
-    rollouts = _by_rollout(connection, [name for _, name in found if name is not None])
+    rollouts = _rollouts(connection, [name for _, name in found if name is not None])
     single = _by_number(connection, [number for number, name in found if name is None])
     for number, name in found:
-        if name is not None and rollouts.get(name):
-            yield named(connection, rollout(rollouts[name], is_running))
+        if name is not None and name in rollouts:
+            yield named(connection, rollouts[name])
         elif name is None and number in single:
             yield alone(single[number])
 
 
-def _by_rollout(
-    connection: sqlite3.Connection, names: Sequence[str]
-) -> Mapping[str, Sequence[Event]]:
-    found: dict[str, list[Event]] = {name: [] for name in names}
+def _rollouts(
+    connection: sqlite3.Connection, chosen: Sequence[str]
+) -> Mapping[str, RolloutRecord]:
+    """Give the rollouts of claims: of each its own events, and what anybody wrote about it."""
+    names = sorted({name for claim in chosen for name in (claim, rollout_of(claim))})
+    events: dict[str, list[tuple[str, Event]]] = {name: [] for name in names}
     query = statement("events_of_rollouts")
     for _, event in _events(connection.execute(query, (json.dumps(names),))):
-        found[event.header.rollout].append(event)
-    return found
+        events[event.header.rollout].append((claim_of(event.header), event))
+    told = {}
+    for claim in chosen:
+        name = rollout_of(claim)
+        about = [(c, e) for c, e in events[name] if c == claim or e.header.kind == NOTE]
+        if name != claim:
+            about += [(c, e) for c, e in events[claim] if e.header.kind == NOTE]
+        others = {c for c, _ in events[name] if c}
+        if any(c == claim for c, _ in about):
+            told[claim] = rollout(
+                [event for _, event in about],
+                is_running,
+                name=name if meant(others) == claim else claim,
+                foreign=sum(_is_foreign(c, claim) for c, _ in events[name]),
+            )
+    return told
+
+
+def _is_foreign(other: str, claim: str) -> bool:
+    """Tell whether an event of the same id belongs to somebody else's claim; to write down a receipt is no claim."""
+    return other not in ("", claim) and not other.endswith(OPEN)
 
 
 def _by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Event]:

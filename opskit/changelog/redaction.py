@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
+    from opskit.changelog.changelog import Changelog
     from opskit.changelog.event import Event
 
 KEPT = (REDACTED, ENROLLED, REVOKED, SUCCEEDS)
@@ -32,6 +33,17 @@ def demand_redactable(event: Event) -> None:
         )
     if event.damage == "redacted":
         raise ChangelogError(f"{event.id} is redacted already")
+
+
+def redact(changelog: Changelog, event: Event, *, why: str) -> Event:
+    """Append what takes away the body of an event; raises ChangelogError for one whose body must stay, or is gone."""
+    demand_redactable(event)
+    return changelog.append(
+        REDACTED,
+        {"event": event.hash.hex(), "why": why},
+        service=event.header.service,
+        environment=event.header.environment,
+    )
 
 
 def target(kind: str, body: Mapping[str, object]) -> bytes | None:

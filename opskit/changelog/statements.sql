@@ -1,5 +1,8 @@
 -- Every statement of the changelog by name; see `sql.py`.
 
+-- name: starts
+SELECT header FROM event WHERE rollout = ? AND rollout <> '' AND kind = ? ORDER BY hlc
+
 -- name: home
 SELECT h.wid, h.machine, h.inode, w.writer, w.head_seq, w.head_hash,
     (SELECT e.hlc FROM event e WHERE e.wid = h.wid AND e.seq = w.head_seq) AS head_hlc
@@ -42,6 +45,19 @@ WHERE excluded.rank > entry.rank OR (excluded.rank = entry.rank AND (excluded.hl
 
 -- name: settle
 UPDATE entry SET settled = ?, outcome = ? WHERE rollout = ? AND (settled, outcome) < (?, ?)
+
+-- name: claims
+SELECT rollout FROM entry WHERE rollout >= :rollout || '.' AND rollout < :rollout || '/'
+UNION ALL SELECT rollout FROM (SELECT rollout FROM entry WHERE rollout >= :rollout || '@' AND rollout < :rollout || 'A' ORDER BY rollout LIMIT 20)
+
+-- name: is_bound
+SELECT 1 FROM entry WHERE rollout >= :rollout || '.' AND rollout < :rollout || '/' LIMIT 1
+
+-- name: outdo
+UPDATE entry SET kind = 'gone' WHERE rollout = ? || '@'
+
+-- name: forget_results_of
+DELETE FROM result WHERE rollout = ? || '@'
 
 -- name: entry_of_rollout
 SELECT id, rank, hlc, hash FROM entry WHERE rollout = ?
@@ -86,8 +102,8 @@ SELECT e.hash, e.header, b.body,
 FROM event e LEFT JOIN body b USING (n) WHERE e.n = ?
 
 -- name: know_release
-INSERT INTO known_release (service, environment, release, revision, label) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (service, environment, release) DO UPDATE SET revision = excluded.revision, label = excluded.label
+INSERT INTO known_release (rollout, release, revision, label) VALUES (?, ?, ?, ?)
+ON CONFLICT (rollout, release) DO UPDATE SET revision = excluded.revision, label = excluded.label
 WHERE (excluded.revision, excluded.label) > (known_release.revision, known_release.label)
 
 -- name: known_releases
@@ -120,11 +136,12 @@ JOIN result first ON (first.service, first.environment, first.host) = (:service,
                 ORDER BY o.hlc DESC LIMIT 1), 0)
         ORDER BY r.hlc, r.hash LIMIT 1)
 LEFT JOIN known_release k
-    ON (k.service, k.environment, k.release) = (:service, :environment, newest.release)
+    ON (k.rollout, k.release) = (newest.rollout, newest.release)
 ORDER BY l.host
 
 -- name: rollouts_like
-SELECT rollout FROM entry WHERE rollout >= :prefix AND rollout < :prefix || 'zzzzzzzzzzzzzzzz' ORDER BY rollout LIMIT 6
+SELECT rollout FROM entry WHERE rollout >= :prefix AND rollout < :prefix || 'zzzzzzzzzzzzzzzz' AND kind = 'rollout'
+ORDER BY rollout LIMIT 60
 
 -- name: events_of_rollouts
 SELECT e.n, e.header, e.prev, e.hash, e.signature, b.body,
@@ -141,10 +158,8 @@ SELECT e.n, e.header, e.prev, e.hash, e.signature, b.body,
 FROM event e LEFT JOIN body b USING (n)
 WHERE e.n IN (SELECT value FROM json_each(?))
 
--- name: entries_changed_since
-SELECT DISTINCT coalesce(r.id, e.n)
-FROM event e LEFT JOIN entry r ON r.rollout = e.rollout AND e.rollout <> ''
-WHERE e.n > ?
+-- name: headers_since
+SELECT n, header FROM event WHERE n > ?
 
 -- name: newest_number
 SELECT coalesce(max(n), 0) FROM event

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import database, files, index, redaction
 from opskit.changelog.canonical import decode, encode
+from opskit.changelog.claims import Picks
 from opskit.changelog.clock import LAST_MS, Offset, ceiling, is_believable, tick
 from opskit.changelog.event import ENROLLED, SUCCEEDS, Event, Header, chained, genesis, sealed
 from opskit.changelog.machine import actor_here, boot, machine_id
@@ -60,6 +61,7 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
         self._keys: dict[bytes, WriterKey] = {}
+        self.picks = Picks(file.parent)
 
     def append(self, draft: Draft) -> Event:
         """Add an event; it is durable when this returns. Raises ChangelogError, then it is not there."""
@@ -122,7 +124,9 @@ class Store:
                 database.create(connection)
             if not database.has_index(connection):
                 index.rebuild(connection)
-            self._settle(connection, self._home(connection))
+            home = self._home(connection)
+            if not (home and self._is_ours(home)):
+                self._new_writer(connection, home)
             connection.execute("COMMIT")
 
     def begin_anew(self, connection: sqlite3.Connection, after: int) -> None:
@@ -149,10 +153,6 @@ class Store:
                     action=header.action,
                 )
                 self.insert(connection, draft, body)
-
-    def _settle(self, connection: sqlite3.Connection, home: _Home | None) -> None:
-        if not (home and self._is_ours(home)):
-            self._new_writer(connection, home)
 
     def _new_writer(self, connection: sqlite3.Connection, home: _Home | None) -> None:
         key = writer_key(secrets.token_bytes(32))
@@ -226,6 +226,7 @@ class Store:
             rollout=draft.rollout,
             action=draft.action,
             actor=draft.actor,
+            **self.picks.fields(connection, draft.kind, draft.rollout, home.writer),  # type: ignore[arg-type]
         )
 
     def _commit(self, connection: sqlite3.Connection, event: Event) -> None:
@@ -296,5 +297,4 @@ def _seen(connection: sqlite3.Connection) -> dict[str, object]:
 
 def _succession(home: _Home) -> tuple[Draft, bytes]:
     old = {"writer": home.writer.hex(), "seq": home.head_seq, "hash": home.head_hash.hex()}
-    draft = Draft(kind=SUCCEEDS, actor=actor_here(), body=old)
-    return draft, encode(old)
+    return Draft(kind=SUCCEEDS, actor=actor_here(), body=old), encode(old)

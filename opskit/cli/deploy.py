@@ -45,6 +45,11 @@ def deploy(
         reason = session.reason(opened, choice)
         version = find_version(what.source, revision)
         made = plan_deploy(
-            service=what, hosts=opened.hosts, version=version, fleet=opened.fleet, why=reason
+            service=what,
+            hosts=opened.hosts,
+            version=version,
+            fleet=opened.fleet,
+            why=reason,
+            rollout=opened.new_rollout(choice),
         )
         return session.carry_out(opened, choice, made.plan, lambda run: deploy(made, run))

@@ -72,6 +72,7 @@ def exec_(
             environment=opened.environment.name,
             why=session.reason(opened, choice),
             timeout=timeout,
+            rollout=opened.new_rollout(choice),
         )
         return session.at_once(
             opened, choice, made.plan, lambda run, watch: once(made, run, watch=watch)

@@ -33,5 +33,11 @@ def restart(
     choice = Choice("restart", why, dry_run, yes, as_json)
     with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
         reason = session.reason(opened, choice)
-        made = plan_restart(service=what, hosts=opened.hosts, fleet=opened.fleet, why=reason)
+        made = plan_restart(
+            service=what,
+            hosts=opened.hosts,
+            fleet=opened.fleet,
+            why=reason,
+            rollout=opened.new_rollout(choice),
+        )
         return session.carry_out(opened, choice, made.plan, lambda run: restart(made, run))

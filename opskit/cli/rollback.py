@@ -42,5 +42,6 @@ def rollback(
             fleet=opened.fleet,
             why=reason,
             each=hosts is not None,
+            rollout=opened.new_rollout(choice),
         )
         return session.carry_out(opened, choice, made.plan, lambda run: rollback(made, run))

@@ -173,6 +173,7 @@ def _run(
             hosts=opened.hosts,
             environment=opened.environment.name,
             why=session.reason(opened, choice),
+            rollout=opened.new_rollout(choice),
         )
         return session.at_once(
             opened, choice, made.plan, lambda run, watch: once(made, run, watch=watch)

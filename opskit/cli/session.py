@@ -47,6 +47,10 @@ class Session:
     hosts: tuple[str, ...]
     secrets: Mapping[str, Secret]
 
+    def new_rollout(self, choice: Choice) -> str:
+        """Give the id of the rollout that is planned; a dry run, of which nothing is written, needs none."""
+        return "" if choice.dry_run else self.changelog.new_rollout_id()
+
     @property
     def tasks(self) -> Path:
         """The fleet's file of Fabric tasks."""

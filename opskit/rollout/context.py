@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter, this_machine
+from opskit.changelog.claims import may_end
 from opskit.config.secret import Redactor
 from opskit.errors import (
     ChangelogError,
@@ -182,12 +183,13 @@ def unended(changelog: Changelog, plan: Plan) -> tuple[RolloutRecord, ...]:
     wanted = Filter(
         service=plan.service, environment=plan.environment, outcome="unfinished", limit=20
     )
+    here = str(this_machine()["host"])
     try:
-        found = changelog.rollouts(wanted)
+        found = [rollout for rollout in changelog.rollouts(wanted) if rollout.machine == here]
+        writer = changelog.me().writer if found else b""
+        return tuple(rollout for rollout in found if may_end(rollout.events, writer))
     except ChangelogError:
         return ()  # a changelog that cannot be read is told of when the rollout is recorded
-    here = str(this_machine()["host"])
-    return tuple(rollout for rollout in found if rollout.machine == here)
 
 
 def is_dead(changelog: Changelog, rollout: str) -> bool:

@@ -50,13 +50,22 @@ class DeployPlan:
 
 
 def plan_deploy(
-    *, service: Service, hosts: Sequence[str], version: source.Version, fleet: Fleet, why: str
+    *,
+    service: Service,
+    hosts: Sequence[str],
+    version: source.Version,
+    fleet: Fleet,
+    why: str,
+    rollout: str = "",
 ) -> DeployPlan:
-    """Ask every host what it runs, and say what a deploy will do; changes nothing."""
+    """Ask every host what it runs, and say what a deploy will do; changes nothing.
+
+    `rollout` is its id, as `Changelog.new_rollout_id` gives it; without, it is bound to nobody.
+    """
     found = survey(fleet, hosts, path=service.path)
     release = Release(_release_id(version, found.states), version.revision, version.label)
     targets = tuple(_target(target, release, found.states) for target in found.targets)
-    rollout = new_rollout_id()
+    rollout = rollout or new_rollout_id()
     named = {"rollout": rollout, "release": release.id}
     plan = Plan(
         rollout=rollout,

@@ -33,10 +33,24 @@ class OncePlan:
 
 
 def plan_command(
-    *, script: str, hosts: Sequence[str], environment: str, why: str, timeout: float | None = None
+    *,
+    script: str,
+    hosts: Sequence[str],
+    environment: str,
+    why: str,
+    timeout: float | None = None,
+    rollout: str = "",
 ) -> OncePlan:
     """Say what running `script` on `hosts` means; asks no host."""
-    plan = _plan("exec", hosts, environment, why, commands=(("run", script),), script=script)
+    plan = _plan(
+        "exec",
+        hosts,
+        environment,
+        why,
+        commands=(("run", script),),
+        script=script,
+        rollout=rollout,
+    )
     return OncePlan(plan, {}, timeout)
 
 
@@ -47,10 +61,19 @@ def plan_task(
     hosts: Sequence[str],
     environment: str,
     why: str,
+    rollout: str = "",
 ) -> OncePlan:
     """Say what running a task on `hosts` means; asks no host."""
     said = " ".join([task, *(f"{name}={value!r}" for name, value in arguments.items())])
-    plan = _plan("task", hosts, environment, why, commands=(("run", f"task {said}"),), task=task)
+    plan = _plan(
+        "task",
+        hosts,
+        environment,
+        why,
+        commands=(("run", f"task {said}"),),
+        task=task,
+        rollout=rollout,
+    )
     return OncePlan(plan, arguments)
 
 
@@ -87,9 +110,10 @@ def _plan(
     commands: tuple[tuple[str, str], ...],
     task: str = "",
     script: str = "",
+    rollout: str,
 ) -> Plan:
     return Plan(
-        rollout=new_rollout_id(),
+        rollout=rollout or new_rollout_id(),
         action=action,
         environment=environment,
         targets=tuple(Target(host) for host in hosts),

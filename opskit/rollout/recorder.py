@@ -109,7 +109,7 @@ class Recorder:
                 {"by": self._plan.rollout},
                 service=rollout.service,
                 environment=rollout.environment,
-                rollout=rollout.id,
+                rollout=rollout.events[0].header.rollout,
                 action=rollout.action,
             )
 

@@ -33,7 +33,9 @@ class RestartPlan:
     service: Service
 
 
-def plan_restart(*, service: Service, hosts: Sequence[str], fleet: Fleet, why: str) -> RestartPlan:
+def plan_restart(
+    *, service: Service, hosts: Sequence[str], fleet: Fleet, why: str, rollout: str = ""
+) -> RestartPlan:
     """Ask every host what it runs, and say what a restart will do; changes nothing. Raises ConfigError."""
     if service.restart is None:
         raise ConfigError(
@@ -42,7 +44,7 @@ def plan_restart(*, service: Service, hosts: Sequence[str], fleet: Fleet, why: s
         )
     found = survey(fleet, hosts, path=service.path)
     targets = tuple(_target(target) for target in found.targets)
-    rollout = new_rollout_id()
+    rollout = rollout or new_rollout_id()
     plan = Plan(
         rollout=rollout,
         action="restart",

@@ -35,7 +35,13 @@ class RollbackPlan:
 
 
 def plan_rollback(
-    *, service: Service, hosts: Sequence[str], fleet: Fleet, why: str, each: bool = False
+    *,
+    service: Service,
+    hosts: Sequence[str],
+    fleet: Fleet,
+    why: str,
+    each: bool = False,
+    rollout: str = "",
 ) -> RollbackPlan:
     """Ask every host for its last good release, and say what a rollback will do; changes nothing.
 
@@ -50,7 +56,7 @@ def plan_rollback(
         if target.host not in stay
     )
     goals = tuple(dict.fromkeys(t.after for t in targets if t.after))
-    rollout = new_rollout_id()
+    rollout = rollout or new_rollout_id()
     plan = Plan(
         rollout=rollout,
         action="rollback",

@@ -21,47 +21,69 @@ SEEDS = range(6)
 
 
 def history(folder: Path, seed: int) -> list[list[Packet]]:
-    """Let three people roll out, abandon each other's rollouts and write notes; gives each one's chain."""
+    """Let three people roll out, abandon and forge each other's rollouts, and write notes; gives each one's chain."""
     dice = random.Random(seed)
     writers = [Changelog(folder / name / "changelog.db", actor=name) for name in NAMES]
     rollouts: list[str] = []
-    for number in range(25):
+    for number in range(30):
         writer = dice.choice(writers)
-        kind = dice.choice(["rollout", "rollout", "half", "abandon", "note", "recovered"])
+        kind = dice.choice(
+            ["rollout", "rollout", "half", "abandon", "note", "recovered", "forged"]
+        )
         if kind in ("rollout", "half"):
-            rollout = start(writer, to=number % 4 + 1, machine={"host": "elsewhere"})
-            rollouts.append(rollout)
-            outcomes = {
-                host: dice.choice(["done", "done", "reverted", "skipped"])
-                for host in ("web01", "web02")
-            }
-            if kind == "rollout":
-                results(writer, rollout, outcomes, to=number % 4 + 1)
-                put(
-                    writer,
-                    "rollout.finished",
-                    {"outcome": dice.choice(["done", "partial"])},
-                    rollout,
-                )
+            rollouts.append(roll_out(writer, dice, number % 4 + 1, whole=kind == "rollout"))
         elif rollouts:
             about = dice.choice(rollouts)
-            body: dict[str, Any] = {"text": f"note {number}", "hosts": ["web01"], "by": "x"}
-            if kind == "recovered":
-                body = {
-                    "at": 1000 * number,
-                    "actor": "gone",
-                    "hosts": [{"name": "web03", "to": "r1"}],
-                }
-                about = f"lost{number:06d}" if dice.random() < 0.5 else about
-            names = {"abandon": "rollout.abandoned", "recovered": "rollout.recovered"}
-            put(writer, names.get(kind, "note"), body, about)
-    chains = []
-    for writer in writers:
-        exchange = writer.exchange()
-        chains.append(exchange.unsent("none")[0])
+            if kind == "abandon":
+                tell(writers, writer)
+            say(writer, dice, kind, about, number)
+    return [chain_of(writer) for writer in writers]
+
+
+def roll_out(writer: Changelog, dice: random.Random, to: int, *, whole: bool) -> str:
+    rollout = start(writer, to=to, machine={"host": "elsewhere"})
+    outcomes = {
+        host: dice.choice(["done", "done", "reverted", "skipped"]) for host in ("web01", "web02")
+    }
+    if whole:
+        results(writer, rollout, outcomes, to=to)
+        outcome = dice.choice(["done", "partial"])
+        put(writer, "rollout.finished", {"outcome": outcome}, rollout)
+    return rollout
+
+
+def say(writer: Changelog, dice: random.Random, kind: str, about: str, number: int) -> None:
+    """Let somebody write about a rollout, or into it."""
+    if kind == "forged":
+        start(writer, to=9, machine={"host": "elsewhere"}, rollout=about, service="billing")
+        results(writer, about, {"web01": "done"}, to=9)
+        put(writer, "rollout.finished", {"outcome": "done"}, about)
+    elif kind == "recovered":
+        hosts = [{"name": "web03", "to": "r1", "at": 1000 * number}]
+        name = f"lost{number:06d}" if dice.random() < 0.5 else about
+        body = {"at": 1000 * number, "actor": "gone", "hosts": hosts}
+        put(writer, "rollout.recovered", body, name)
+    elif kind == "abandon":
+        put(writer, "rollout.abandoned", {"by": "x"}, about)
+    else:
+        put(writer, "note", {"text": f"note {number}", "hosts": ["web01"]}, about)
+
+
+def chain_of(writer: Changelog) -> list[Packet]:
+    exchange = writer.exchange()
+    try:
+        return exchange.unsent("none")[0]
+    finally:
         exchange.close()
         writer.close()
-    return chains
+
+
+def tell(writers: list[Changelog], who: Changelog) -> None:
+    """Let one of them know all that the others wrote."""
+    for writer in writers:
+        lines: list[str] = []
+        writer.export(lines.append)
+        who.take_in(lines)
 
 
 def shuffled(chains: list[list[Packet]], dice: random.Random) -> list[Packet]:
@@ -84,6 +106,7 @@ def told(changelog: Changelog) -> Any:
             e.actor,
             getattr(e, "outcome", ""),
             getattr(e, "hosts", ()),
+            getattr(e, "doubts", ()),
             getattr(e, "reason", ""),
         )
         for e in changelog.entries()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from opskit.changelog import new_rollout_id, this_machine
+from opskit.changelog import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ def start(
     **more: object,
 ) -> str:
     """Write the start of a rollout from one release to another; give its id."""
-    name = rollout or new_rollout_id()
+    name = rollout or changelog.new_rollout_id()
     body = {
         "why": why,
         "to": release(to),
@@ -137,6 +137,6 @@ def of_folder(
     )
     told = [{"name": host, "batch": 1, **({"from": before} if before else {})} for host in hosts]
     body = {"why": why, "to": after, "hosts": told, "machine": ELSEWHERE}
-    put(changelog, "rollout.started", body, name := new_rollout_id(), "site")
+    put(changelog, "rollout.started", body, name := changelog.new_rollout_id(), "site")
     finish(changelog, name, outcome, service="site")
     return name

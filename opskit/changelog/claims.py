@@ -1,0 +1,172 @@
+"""Whose a rollout is: nobody can write events into the rollout of another writer.
+
+The id of a rollout commits to the writer who began it: it is the first 50 bits of SHA-256("opskit.rollout.v1" || writer || pick),
+in Crockford's base 32. `pick` is random and stands in the header of each event of the rollout, so that one look at an event
+tells whether its writer may speak for that rollout, whatever came before it. A writer that took over from the owner (a
+rebuilt or forked changelog) also gives `heir`: the owner's public key, and its signature over "opskit.heir.v1" || writer.
+
+Events of one rollout and one owner make a *claim*, which is named so:
+
+    k7x2m9qp4d.<owner>   the owner's: the id is bound to it
+    k7x2m9qp4d@          what others wrote down again from receipts on hosts
+    k7x2m9qp4d@<owner>   anybody else's, who only says that it is his
+
+That a rollout was abandoned, anybody may say whose `heir` names the owner: it counts as long as the owner says nothing else.
+
+<owner> is the first 16 hex digits of a writer. The first of these that is there, and the only one of its kind, is what people
+mean by the id alone; the others are called by their whole name, and change nothing of what it says. What an id is bound
+to takes 2^50 tries to hit for one rollout, and fewer for any of many: two that are bound are both called by their whole name.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+from opskit.changelog.body import text
+from opskit.changelog.event import ABANDONED, NOTE, RECOVERED, STARTED, Header
+from opskit.changelog.sql import statement
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
+
+    from opskit.changelog.event import Event
+
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+BOUND, OPEN = ".", "@"
+HEIR = b"opskit.heir.v1"
+
+_WRITER = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[0-9a-z_-]{1,40}")
+_CLAIM = re.compile(r"([0-9a-z_-]{1,40})(?:\.[0-9a-f]{16}|@(?:[0-9a-f]{16})?)")
+
+
+def new_rollout_id() -> str:
+    """Give an id that is bound to no writer, for a rollout that nothing is recorded of; else see the changelog's own."""
+    return "".join(secrets.choice(CROCKFORD) for _ in range(10))
+
+
+def claim_of(header: Header) -> str:
+    """Give the claim that an event is a part of; "" if it is a part of no rollout, as a note is not."""
+    name = header.rollout
+    if header.kind == NOTE or not _NAME.fullmatch(name):
+        return ""
+    if header.kind == RECOVERED:
+        return f"{name}{OPEN}"
+    owner = owner_of(header)
+    return f"{name}{BOUND}{owner[:16]}" if owner else f"{name}{OPEN}{header.writer[:16]}"
+
+
+def owner_of(header: Header) -> str:
+    """Give the writer (in hex) that the id of an event's rollout is bound to, "" if the event cannot speak for that."""
+    if not header.pick:
+        return ""
+    if id_of(header.writer, header.pick) == header.rollout:
+        return header.writer
+    owner = abandoned_for(header)
+    if not owner:
+        key, signature = (text(header.heir, name) for name in ("key", "signature"))
+        owner = _owner_by_heir(key, signature, header.writer) if key else ""
+    return owner if owner and id_of(owner, header.pick) == header.rollout else ""
+
+
+def abandoned_for(header: Header) -> str:
+    """Give the owner (in hex) of the rollout that another writer says is abandoned; "" if the event says no such thing."""
+    owner = text(header.heir, "owner") if header.kind == ABANDONED else ""
+    return owner if _WRITER.fullmatch(owner) else ""
+
+
+@functools.lru_cache(4096)
+def id_of(writer: str, pick: str) -> str:
+    """Give the id that a writer (in hex) makes of a pick: 10 characters, easy to read out and to type."""
+    digest = hashlib.sha256(b"opskit.rollout.v1" + bytes.fromhex(writer) + pick.encode()).digest()
+    bits = int.from_bytes(digest[:7], "big") >> 6
+    return "".join(CROCKFORD[bits >> shift & 31] for shift in range(45, -1, -5))
+
+
+@functools.lru_cache(4096)
+def _owner_by_heir(key: str, signature: str, writer: str) -> str:
+    """Give the writer whose key signed that another one goes on for it, "" if it did not."""
+    from opskit.changelog.signing import is_signed
+
+    try:
+        public, signed = bytes.fromhex(key), bytes.fromhex(signature)
+    except ValueError:
+        return ""
+    good = is_signed(public, signed, HEIR + bytes.fromhex(writer))
+    return hashlib.sha256(public).hexdigest() if good else ""
+
+
+def rollout_of(claim: str) -> str:
+    """Give the id of the rollout that a claim is about."""
+    found = _CLAIM.fullmatch(claim)
+    return found[1] if found else claim
+
+
+def meant(claims: Collection[str]) -> str:
+    """Give the claim that people mean by the id alone, of all that there are; "" if none has the first word."""
+    for of_a_kind in (
+        [claim for claim in claims if BOUND in claim],
+        [claim for claim in claims if claim.endswith(OPEN)],
+        list(claims),
+    ):
+        if of_a_kind:
+            return of_a_kind[0] if len(of_a_kind) == 1 else ""
+    return ""
+
+
+def may_end(events: Iterable[Event], writer: bytes) -> bool:
+    """Tell whether it counts if a writer says that the rollout of these events is abandoned: not of another's unbound one."""
+    headers = [event.header for event in events]
+    return any(owner_of(header) or header.writer == writer.hex() for header in headers)
+
+
+class Picks:
+    """What the ids of our rollouts were made of: of new ones remembered, of others read where they began."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._new: dict[str, tuple[str, str]] = {}
+
+    def new(self, writer: bytes) -> str:
+        """Make an id that only this writer can use."""
+        pick = secrets.token_hex(16)
+        rollout = id_of(writer.hex(), pick)
+        self._new[rollout] = (writer.hex(), pick)
+        return rollout
+
+    def fields(
+        self, connection: sqlite3.Connection, kind: str, rollout: str, writer: bytes
+    ) -> Mapping[str, object]:
+        """Give what a header needs beside the id to speak for a rollout; nothing if `writer` cannot."""
+        if not rollout or kind in (NOTE, RECOVERED):
+            return {}
+        owner, pick = self._new.get(rollout) or _begun(connection, rollout)
+        if not owner or owner == writer.hex():
+            return {"pick": pick} if owner else {}
+        from opskit.changelog.signing import load_key
+
+        key = load_key(self._folder, bytes.fromhex(owner))
+        if key is None and kind == ABANDONED:
+            return {"pick": pick, "heir": {"owner": owner}}
+        if key is None:
+            return {}
+        heir = {"key": key.public.hex(), "signature": key.sign(HEIR + writer).hex()}
+        return {"pick": pick, "heir": heir}
+
+
+def _begun(connection: sqlite3.Connection, rollout: str) -> tuple[str, str]:
+    """Give the owner and the pick of a rollout that is in this database; nothing for any other."""
+    for (signed,) in connection.execute(statement("starts"), (rollout, STARTED)):
+        try:
+            header = Header.decode(signed)
+        except ValueError:
+            continue
+        if owner := owner_of(header):
+            return owner, header.pick
+    return "", ""
