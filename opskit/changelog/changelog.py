@@ -212,11 +212,8 @@ class Changelog:
         from opskit.changelog.database import in_words
         from opskit.changelog.verify import verify
 
-        def fill(copy: sqlite3.Connection) -> bool:
-            return self._ask(lambda db: _copied(db, copy)) or False
-
         with in_words(self.file):
-            return verify(fill)
+            return verify(lambda copy: self._ask(lambda db: _copied(db, copy)) or False)
 
     def audit(self, upstream: Upstream) -> Audited:
         """Read a whole upstream anew and compare it with what is here; raises UpstreamError."""
@@ -297,4 +294,5 @@ class Changelog:
 
 
 def _copied(connection: sqlite3.Connection, copy: sqlite3.Connection) -> bool:
-    return connection.backup(copy) is None
+    connection.backup(copy)
+    return True

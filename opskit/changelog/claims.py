@@ -21,9 +21,7 @@ to takes 2^50 tries to hit for one rollout, and fewer for any of many: two that 
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
-import secrets
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import text
@@ -48,6 +46,8 @@ _CLAIM = re.compile(r"([0-9a-z_-]{1,40})(?:\.[0-9a-f]{16}|@(?:[0-9a-f]{16})?)")
 
 def new_rollout_id() -> str:
     """Give an id that is bound to no writer, for a rollout that nothing is recorded of; else see the changelog's own."""
+    import secrets
+
     return "".join(secrets.choice(CROCKFORD) for _ in range(10))
 
 
@@ -84,6 +84,8 @@ def abandoned_for(header: Header) -> str:
 @functools.lru_cache(4096)
 def id_of(writer: str, pick: str) -> str:
     """Give the id that a writer (in hex) makes of a pick: 10 characters, easy to read out and to type."""
+    import hashlib
+
     digest = hashlib.sha256(b"opskit.rollout.v1" + bytes.fromhex(writer) + pick.encode()).digest()
     bits = int.from_bytes(digest[:7], "big") >> 6
     return "".join(CROCKFORD[bits >> shift & 31] for shift in range(45, -1, -5))
@@ -92,6 +94,8 @@ def id_of(writer: str, pick: str) -> str:
 @functools.lru_cache(4096)
 def _owner_by_heir(key: str, signature: str, writer: str) -> str:
     """Give the writer whose key signed that another one goes on for it, "" if it did not."""
+    import hashlib
+
     from opskit.changelog.signing import is_signed
 
     try:
@@ -135,6 +139,8 @@ class Picks:
 
     def new(self, writer: bytes) -> str:
         """Make an id that only this writer can use."""
+        import secrets
+
         pick = secrets.token_hex(16)
         rollout = id_of(writer.hex(), pick)
         self._new[rollout] = (writer.hex(), pick)
