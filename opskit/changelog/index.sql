@@ -66,6 +66,8 @@ CREATE TABLE known_release (
     PRIMARY KEY (rollout, release)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX known_release_folder ON known_release (release);
+
 -- Who acted, each once: a part of a name is looked for among few.
 CREATE TABLE actor (
     actor TEXT PRIMARY KEY

@@ -107,8 +107,9 @@ ON CONFLICT (rollout, release) DO UPDATE SET revision = excluded.revision, label
 WHERE (excluded.revision, excluded.label) > (known_release.revision, known_release.label)
 
 -- name: known_releases
-SELECT release, revision, label FROM known_release
-WHERE service = ? AND environment = ? AND release IN (SELECT value FROM json_each(?))
+SELECT k.release, max(k.revision), max(k.label) FROM known_release k JOIN entry e ON e.rollout = k.rollout
+WHERE e.service = ? AND e.environment = ? AND k.release IN (SELECT value FROM json_each(?)) AND instr(k.rollout, '.') > 0
+GROUP BY k.release
 
 -- name: live
 WITH RECURSIVE live (host) AS (
