@@ -113,7 +113,7 @@ def test_an_answer_to_a_push_that_cannot_be_is_none(postgres: Server, ana: Postg
 
 @pytest.mark.parametrize("answers_with", ["endless rows", "endless results"])
 def test_more_than_was_asked_for_is_not_taken_in(
-    answers_with: str, monkeypatch: pytest.MonkeyPatch
+    answers_with: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(answers, "LARGEST_EVENT", 2**20)
     monkeypatch.setattr(answers, "ONE", answers.Limits(1, 2**20))
@@ -126,6 +126,7 @@ def test_more_than_was_asked_for_is_not_taken_in(
         ):
             assert _said(work)
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+    assert [each.getMessage() for each in caplog.records] == [], "nobody was asked to cancel it"
 
 
 def test_the_connection_is_as_good_as_before_after_an_answer_and_after_a_refusal(

@@ -50,6 +50,7 @@ def rows(
         for row in raw.cursor().stream(question, values, binary=True):
             left = Limits(left.rows - 1, left.size - size_of(row))
             if min(left) < 0:
+                raw.close()  # or psycopg would ask to cancel it, and read on until that is heard
                 raise ValueError("more than was asked for")  # noqa: TRY301 - one place says it is of no use
             yield row
     except (psycopg.Error, GeneratorExit):

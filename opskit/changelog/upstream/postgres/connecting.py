@@ -8,6 +8,7 @@ transaction; a laptop that falls asleep at any moment leaves no lock behind.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 import shlex
@@ -86,6 +87,8 @@ class Connection:
 def _connect(address: Address, timeout: float) -> psycopg.Connection[Any]:
     import psycopg
 
+    # What it has to say is said by its errors; a command's output is not its place.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     given = {**DEFAULTS, **address.parameters}
     given.setdefault("connect_timeout", max(2, math.ceil(timeout)))
     return psycopg.connect(**given, autocommit=True, prepare_threshold=None)
