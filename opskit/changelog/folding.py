@@ -96,19 +96,22 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
 
 
 def _recovered(events: Sequence[Event]) -> RolloutRecord:
-    """Make the record of a rollout of which only the receipts on hosts are left; the first that wrote it down counts."""
-    event = next(event for event in events if event.header.kind == RECOVERED)
-    body = event.body
-    hosts = tuple(
-        HostRecord(
+    """Make the record of a rollout of which only the receipts on hosts are left; of a host, the first word counts."""
+    written = [event for event in events if event.header.kind == RECOVERED]
+    event, body = written[0], written[0].body
+    told = {
+        text(host, "name"): HostRecord(
             name=text(host, "name"),
             outcome="unknown",
             before=Release(text(host, "from")) if text(host, "from") else None,
             to=text(host, "to"),
             at=moment(number(host, "at")),
         )
-        for host in parts(body, "hosts")
-    )
+        for each in reversed(written)
+        for host in parts(each.body, "hosts")
+    }
+    hosts = tuple(told[name] for name in sorted(told))
+    by = ", ".join(dict.fromkeys(each.header.actor for each in written))
     released = {host.to for host in hosts if host.to}
     return RolloutRecord(
         id=event.header.rollout,
@@ -120,7 +123,7 @@ def _recovered(events: Sequence[Event]) -> RolloutRecord:
         outcome="recovered",
         recorder=event.header.actor,
         damage=event.damage,
-        reason=f"known only from receipts on hosts, written down by {event.header.actor}",
+        reason=f"known only from receipts on hosts, written down by {by}",
         to=Release(released.pop()) if len(released) == 1 else None,
         hosts=hosts,
         notes=tuple(note(event) for event in events if event.header.kind == NOTE),

@@ -5,7 +5,7 @@ The event is of kind `rollout.recovered`, with the rollout's own id, service, en
     {"at": ms, "actor": who rolled out, "hosts": [{"name", "from", "to", "at"}, ...],
      "receipt": {"writer", "seq", "hash"}}
 
-What stood in the lost events beyond that (the reason, results, output, commits) is gone. Should they turn up again, by a
+A host that was not asked then may be asked later: its part is written by another such event. What stood in the lost events beyond that (the reason, results, output, commits) is gone. Should they turn up again, by a
 sync or an import, they have the first word and this adds nothing.
 """
 
@@ -28,13 +28,15 @@ RECOVERED = "rollout.recovered"
 def recover(
     *, service: Service, receipts: Iterable[Receipt], changelog: Changelog
 ) -> tuple[str, ...]:
-    """Write every rollout that receipts name and the changelog lacks; gives their ids, the oldest first.
+    """Write every rollout that receipts name and the changelog lacks, on these hosts; gives their ids, the oldest first.
 
     Safe to run twice. Raises ChangelogError.
     """
     written = []
-    for rollout, found in _by_rollout(receipts).items():
-        if _is_known(changelog, rollout):
+    for rollout, receipts_of_it in _by_rollout(receipts).items():
+        known = recorded_hosts(changelog, rollout)
+        found = [each for each in receipts_of_it if known is not None and each.host not in known]
+        if not found:
             continue
         changelog.append(
             RECOVERED,
@@ -75,8 +77,12 @@ def _body(receipts: Sequence[Receipt]) -> dict[str, object]:
     }
 
 
-def _is_known(changelog: Changelog, rollout: str) -> bool:
+def recorded_hosts(changelog: Changelog, rollout: str) -> frozenset[str] | None:
+    """Give the hosts of a rollout that was recovered, none if it is not here; None if its own writer's events are."""
     try:
-        return changelog.rollout(rollout).id == rollout
+        record = changelog.rollout(rollout)
     except UnknownNameError:
-        return False
+        return frozenset()
+    if record.id != rollout:
+        return frozenset()
+    return frozenset(host.name for host in record.hosts) if record.outcome == "recovered" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from opskit.rollout.probe import HeldLock, HostState, Release
 
 AGREES, RUNNING = "ok", "running"
+LAST_SECOND = 253_402_214_400  # of the year 9999 but for its last day, in every time zone
 MOST_RECENT = 100  # rollouts of a service that hosts are asked to confirm
 
 
@@ -29,9 +31,8 @@ class HostStatus:
     """One host: what is live there, what the changelog says should be, and a word on the difference.
 
     `verdict`: ok; running (a rollout is changing it); doubtful (the last change there did not end with a
-    healthy service); drifted (changed by no rollout that this changelog
-    knows, or by one that never ended, or it does not confirm the last rollout); unrecorded (the changelog
-    lacks what the host says of itself); empty (nothing deployed);
+    healthy service); unrecorded (a rollout that the changelog lacks changed it last, as its receipt says); drifted (no receipt
+    explains what is live, or a rollout never ended, or the host does not confirm the last one); empty (nothing deployed);
     unreachable. `note` says more.
     """
 
@@ -108,14 +109,15 @@ class Memory:
         return cls(strangers, last, {record.id: number for number, record in enumerate(recent)})
 
     def checked(self, found: HostStatus, state: HostState | None) -> HostStatus:
-        """Give a host's status, or drifted if it and the changelog do not name the same last rollout."""
-        if state is None or found.verdict not in (AGREES, "unrecorded", "doubtful"):
+        """Give a host's status: unrecorded if a rollout that the changelog lacks changed it last, drifted if it denies one."""
+        if state is None or found.verdict not in (AGREES, "unrecorded", "doubtful", "drifted"):
+            return found
+        if found.live is None or _changed_by_hand(state):
             return found
         receipt, last = state.receipt, self.last.get(found.host)
         named = str(receipt.get("rollout", ""))
         if named in self.strangers:
-            who = " by ".join(str(receipt.get(name, "?")) for name in ("action", "actor"))
-            note = f"{who} ({named}) is not in this changelog"
+            note = f"{_last_change(receipt)}, which this changelog does not know"
             return replace(found, verdict="unrecorded", note=note)
         if last and self.order.get(named, len(self.order)) > self.order[last.id]:
             note = f"the host does not confirm {last.action} {last.id} by {last.actor}"
@@ -154,11 +156,27 @@ def _compare(state: HostState, recorded: LiveRecord | None) -> tuple[str, str]:
     if recorded is None:
         return "unrecorded", "deployed by a rollout that this changelog does not know"
     if recorded.release != state.live:
-        return "drifted", f"the changelog says {recorded.title}"
+        return (
+            "drifted",
+            f"{_last_change(state.receipt)}, but the changelog says {recorded.rollout}",
+        )
     if not state.proven:
         action, rollout = (state.receipt.get(name, "?") for name in ("action", "rollout"))
         return "doubtful", f"{action} {rollout} did not end well here: see `opskit log {rollout}`"
     return AGREES, ""
+
+
+def _last_change(receipt: Mapping[str, object]) -> str:
+    """Say what the newest receipt of a host says: `deploy k7x2m9qp4d by ana at 2026-11-24 09:02`."""
+    action, rollout, actor = (receipt.get(name, "?") for name in ("action", "rollout", "actor"))
+    at = receipt.get("at")
+    when = f" at {_local(at)}" if isinstance(at, int) and 0 < at < LAST_SECOND else ""
+    return f"{action} {rollout} by {actor}{when}"
+
+
+def _local(seconds: int) -> str:
+    """Give a time of a receipt, in the time zone of this machine."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
 
 
 def _changed_by_hand(state: HostState) -> str:

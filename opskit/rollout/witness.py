@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from opskit.changelog import Filter
 from opskit.fleet.command import Command
 from opskit.rollout import layout
+from opskit.rollout.recover import recorded_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -138,19 +139,28 @@ def _receipt(host: str, line: str) -> Receipt | None:
 
 
 def _of_receipts(receipts: Iterable[Receipt], changelog: Changelog) -> Iterable[Doubt]:
-    """Give what the changelog lacks or says otherwise; each rollout once."""
+    """Give what the changelog lacks or says otherwise; each rollout once. What was recovered from a host is no doubt about it."""
     for receipt in {receipt.rollout: receipt for receipt in receipts}.values():
         what = f"{receipt.action} {receipt.rollout} by {receipt.actor}"
         if not receipt.hash:
-            yield Doubt(receipt.host, UNRECORDED, receipt.rollout, f"{what} was never recorded")
+            if not _is_recorded(receipt, changelog):
+                yield Doubt(
+                    receipt.host, UNRECORDED, receipt.rollout, f"{what} was never recorded"
+                )
             continue
         held = changelog.hash_at(receipt.writer, receipt.seq)
-        if held is None:
+        if held is None and not _is_recorded(receipt, changelog):
             lacks = f"{what} changed it, and this changelog does not know of that"
             yield Doubt(receipt.host, UNKNOWN, receipt.rollout, lacks)
-        elif held.hex() != receipt.hash:
+        elif held is not None and held.hex() != receipt.hash:
             other = f"{what}: the changelog holds another event at that place ({held.hex()[:10]})"
             yield Doubt(receipt.host, OTHER, receipt.rollout, other)
+
+
+def _is_recorded(receipt: Receipt, changelog: Changelog) -> bool:
+    """Tell whether the changelog knows, without the event that a receipt names, that this rollout changed this host."""
+    known = recorded_hosts(changelog, receipt.rollout)
+    return known is None or receipt.host in known
 
 
 def _of_rollouts(

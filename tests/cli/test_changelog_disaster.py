@@ -207,6 +207,8 @@ def test_of_what_only_a_lost_laptop_knew_the_hosts_know_who_when_from_and_to(tea
     assert team.log("new")[0] == (lost, "ben", "recovered"), "it is shared like any other event"
     team.types("ana", fence("rebuild --from hosts"))
     assert len(team.log("ana")) == 3, "asking twice adds nothing"
+    assert "all as written" in team.types("ana", fence("verify --hosts"))
+    assert "ok" in team.does("ana", "status").stdout
 
 
 def test_with_everything_lost_hosts_alone_tell_the_history(team: Team) -> None:
@@ -218,3 +220,5 @@ def test_with_everything_lost_hosts_alone_tell_the_history(team: Team) -> None:
     team.types("new", fence("rebuild --from hosts"))
     assert [(rollout, actor) for rollout, actor, _ in team.log("new")] == before
     team.types("new", fence("verify && opskit log"))
+    team.types("new", fence("verify --hosts"))
+    team.does("new", "status")

@@ -27,7 +27,7 @@ GOOD = ("good", "r2", "run1")
         (HostState("h", "r2", THERE, receipt=TO_R2, last_mark=("good", "r2", "run0")), SAID, "doubtful", "run1"),
         (HostState("h", "r2", THERE, receipt=TO_R2, last_mark=("bad", "r2", "run1")), SAID, "doubtful", "run1"),
         (HostState("h", "r2", THERE, receipt={"to": "r2"}), None, "unrecorded", "does not know"),
-        (HostState("h", "r1", THERE, receipt={"to": "r1"}), SAID, "drifted", "the changelog says v2"),
+        (HostState("h", "r1", THERE, receipt={"to": "r1"}), SAID, "drifted", "but the changelog says abcdefghjk"),
         (HostState("h", "r1", THERE, receipt={"to": "r2"}), SAID, "drifted", "by no rollout"),
         (HostState("h", "r2", THERE), SAID, "drifted", "by no rollout"),
         (HostState("h", "r2", THERE[:1], receipt={"to": "r2"}), SAID, "drifted", "that is gone"),
