@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol
 
-    from opskit.changelog.exchange import LogState
+    from opskit.changelog.logs import LogState
     from opskit.changelog.packet import Arrival, Packet
     from opskit.changelog.upstream import Upstream
 

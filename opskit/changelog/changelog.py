@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from opskit.changelog.auditing import Audited
     from opskit.changelog.event import Event
-    from opskit.changelog.exchange import Alarm, Exchange, Taken
+    from opskit.changelog.exchange import Exchange, Taken
     from opskit.changelog.judging import Me, WriterRecord
+    from opskit.changelog.logs import Alarm
     from opskit.changelog.packet import Packet
     from opskit.changelog.records import Entry, LiveRecord
     from opskit.changelog.showing import Shown

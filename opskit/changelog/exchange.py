@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from opskit.changelog import database, index, obeying
 from opskit.changelog.checking import faults_of
 from opskit.changelog.clock import Offset, since_boot
+from opskit.changelog.logs import Alarm, LogState, state_of
 from opskit.changelog.machine import boot
 from opskit.changelog.packet import Packet, Receipt
 from opskit.changelog.refusing import add_alarms, keep_other
@@ -33,25 +34,6 @@ T = TypeVar("T")
 
 PUSHED_AT_ONCE = 500
 TAKEN_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class LogState:
-    """A log that this changelog was shared with: its name, its address, where the next pull goes on, the last sync."""
-
-    log: str
-    url: str
-    last: Receipt | None
-    synced_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Something that an upstream said and that cannot be true; `trick` as in UpstreamLiesError."""
-
-    at_ms: int
-    trick: str
-    what: str
 
 
 @dataclass(slots=True)
@@ -82,7 +64,7 @@ class Exchange:
     def current(self) -> LogState | None:
         """Give the log of today, None before the first contact with one."""
         rows = self._read("current_log", ())
-        return _state(rows[0]) if rows else None
+        return state_of(rows[0]) if rows else None
 
     def pin(self, log: str, url: str) -> None:
         """Remember that this changelog is shared with that log, from now on."""
@@ -91,7 +73,7 @@ class Exchange:
     def last(self, log: str) -> Receipt | None:
         """Give the receipt after which the next pull goes on; None to pull all."""
         rows = self._read("log", (log,))
-        return _state(rows[0]).last if rows else None
+        return state_of(rows[0]).last if rows else None
 
     def forget(self, log: str) -> None:
         """Pull all of a log again: it is not what it was. What it said before stays, as evidence."""
@@ -292,12 +274,6 @@ class Exchange:
 
     def _read(self, name: str, values: object) -> list[tuple]:  # type: ignore[type-arg]
         return self._ask(lambda db: db.execute(statement(name), values).fetchall())  # type: ignore[arg-type]
-
-
-def _state(row: tuple) -> LogState:  # type: ignore[type-arg]
-    log, url, pos, digest, chain, synced_ms, received_ms = row
-    last = Receipt(pos, digest, chain, received_ms) if pos is not None else None
-    return LogState(log, url, last, synced_ms)
 
 
 def _now() -> int:

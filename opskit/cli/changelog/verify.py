@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opskit.changelog import Changelog
-    from opskit.changelog.exchange import Alarm
+    from opskit.changelog.logs import Alarm
     from opskit.changelog.verify import Problem
     from opskit.config.model import Config
     from opskit.rollout.witness import Testimony
