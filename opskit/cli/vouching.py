@@ -8,7 +8,7 @@ from opskit.cli.render import text
 
 if TYPE_CHECKING:
     from opskit.changelog import Changelog
-    from opskit.config.model import ChangelogSettings
+    from opskit.config.model import ChangelogSettings, Config
 
 
 def keep_enrolled(
@@ -26,14 +26,15 @@ def keep_enrolled(
         text.mention(f"warning: {warning}", colour="yellow")
 
 
-def say_trouble(settings: ChangelogSettings) -> None:
-    """Say in one line why nothing is attested, if that is because of the files that opskit.toml names."""
-    if settings.allowed_signers is None:
-        return
-    from opskit.changelog.signers import trouble
+def warned(config: Config) -> Config:
+    """Say in one line why nothing is attested, if that is because of the files that opskit.toml names; gives `config`."""
+    settings = config.changelog
+    if settings.allowed_signers is not None:
+        from opskit.changelog.signers import trouble
 
-    if why := trouble(settings.allowed_signers, settings.revoked_keys):
-        text.mention(f"warning: {why}", colour="yellow")
+        if why := trouble(settings.allowed_signers, settings.revoked_keys):
+            text.mention(f"warning: {why}", colour="yellow")
+    return config
 
 
 def say_touch(key: str) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from opskit.changelog import Changelog, Event
     from opskit.config.model import ChangelogSettings
 
+HINT = "add -m/--why TEXT (not the secret!)"
+
 
 @click.command()
 @click.argument("event")
@@ -29,24 +31,16 @@ def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
     `opskit log --json` give it. Where allowed_signers are configured, a machine may redact what it wrote itself; what
     others wrote only if its owner's SSH key signs for it. Where none are, everybody may redact everything.
     """
-    if not (why or "").strip():
-        raise UsageError(
-            "a redaction wants its reason", hint="add -m/--why TEXT (not the secret!)"
-        )
-    from opskit.changelog.redaction import demand_redactable
-
+    reason = (why or "").strip()
+    if not reason:
+        raise UsageError("a redaction wants its reason", hint=HINT)
     config = wiring.read_config()
     with sharing.open_changelog(config) as changelog:
         found = changelog.show(event).event
-        demand_redactable(found)
         _demand_heeded(changelog, config.changelog, found)
         options.ask(_question(found), yes=yes)
-        said = changelog.redact(found.hash.hex(), why=(why or "").strip())
-        if changelog.unshared and (missing := changelog.unshared()):
-            text.mention(
-                f"gone from this machine, and nowhere else before it is pushed: {missing}",
-                colour="yellow",
-            )
+        said = changelog.redact(found.hash.hex(), why=reason)
+        _say_where_it_stays(changelog)
     if as_json:
         hashes = {"redacted": found.hash.hex(), "by": said.hash.hex()}
         return envelope.show("changelog redact", hashes)
@@ -59,8 +53,21 @@ def _question(event: Event) -> str:
     return f"remove for ever what {event.id} ({what}) tells?"
 
 
+def _say_where_it_stays(changelog: Changelog) -> None:
+    """Say why the others have it still, if what was appended cannot be pushed."""
+    if changelog.unshared and (missing := changelog.unshared()):
+        what = f"gone from this machine, and nowhere else before it is pushed: {missing}"
+        text.mention(what, colour="yellow")
+
+
 def _demand_heeded(changelog: Changelog, settings: ChangelogSettings, event: Event) -> None:
-    """Enrol this machine if that is needed; raises AttestationError where no other laptop would obey it."""
+    """Enrol this machine if that is needed.
+
+    Raises ChangelogError for an event that must stay whole, AttestationError where no other laptop would obey.
+    """
+    from opskit.changelog.redaction import demand_redactable
+
+    demand_redactable(event)
     if settings.allowed_signers is None:
         return
     from opskit.changelog.enrolling import keep_enrolled
