@@ -28,13 +28,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SAYS_NOTHING = ("skipped", "unreachable")  # results of hosts that the rollout did not touch
-TABLES = ("entry", "touched", "result", "known_release", "actor", "words", "said", "unread")
+TABLES = (
+    "entry",
+    "touched",
+    "result",
+    "known_release",
+    "actor",
+    "words",
+    "said",
+    "unread",
+    "stale",
+)
 RELEASE = ("release", "revision", "label")
 RANKS = {STARTED: 2, RECOVERED: 1}
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """An event as the index takes it: its number, its hash, its header with the clock by which it is ordered, when it was
     written, its claim.
 
@@ -94,28 +104,35 @@ def add(
     if header.kind == ENROLLED:
         return
     try:
-        _add(connection, _found(n, digest, header, body, received_ms))
+        _add(connection, found_of(n, digest, header, body, received_ms))
     except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
         connection.execute(statement("unread"), (n, why))
 
 
-def _found(
+def found_of(
     n: int, digest: bytes, header: Header, body: Mapping[str, object], received_ms: int
-) -> _Found:
+) -> Found:
+    """Give an event as the index takes it."""
     claim, latest = claim_of(header), placed(header.hlc, header.seq, received_ms)
     if header.kind == RECOVERED:
         header = _as_it_was(header, body)
     at_ms = written_ms(header.at_ms, received_ms)
     header = replace(header, hlc=placed(header.hlc, header.seq, received_ms))
-    return _Found(n, digest, header, at_ms, body, claim, latest)
+    return Found(n, digest, header, at_ms, body, claim, latest)
 
 
-def _add(connection: sqlite3.Connection, found: _Found) -> None:
+def tell(connection: sqlite3.Connection, found: Found) -> int:
+    """Bring what an event says into its entry, and into what is known of hosts; gives the entry. It may be told again."""
     entry = _add_entry(connection, found)
     _add_hosts(connection, entry, found)
     if found.header.kind in (FINISHED, ABANDONED, RECOVERED):
         _settle(connection, found)
+    return entry
+
+
+def _add(connection: sqlite3.Connection, found: Found) -> None:
+    entry = tell(connection, found)
     if said := words_of(found.header, found.body):
         connection.execute(statement("add_words"), (found.n, said))
         connection.execute(statement("add_said"), (found.n, entry))
@@ -132,7 +149,9 @@ def place(connection: sqlite3.Connection, n: int) -> None:
         header = Header.decode(signed)
     except ValueError:
         return
-    before, found = (_found(n, digest, header, read_body(body)[0], ms) for ms in (0, received_ms))
+    before, found = (
+        found_of(n, digest, header, read_body(body)[0], ms) for ms in (0, received_ms)
+    )
     if found == before:
         return
     if header.kind == RECOVERED:
@@ -150,20 +169,6 @@ def place(connection: sqlite3.Connection, n: int) -> None:
         connection.execute(statement("place_end"), end)
 
 
-def forget(connection: sqlite3.Connection, n: int) -> None:
-    """Take out what people search for in the body of event `n`, which is gone; it leaves the file with `tidy`."""
-    connection.execute("DELETE FROM words WHERE rowid = ?", (n,))
-    connection.execute("DELETE FROM said WHERE n = ?", (n,))
-
-
-def tidy(connection: sqlite3.Connection) -> None:
-    """Have what was forgotten leave the file: FTS5 only marks words as deleted until all of its pieces are merged.
-
-    Once for a whole transaction: SQLite takes a thousand merges in one for damage.
-    """
-    connection.execute("INSERT INTO words (words) VALUES ('optimize')")
-
-
 def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:
     """Give the header that a recovered rollout would have had: its time and its actor, not those of the recovery."""
     at_ms = min(max(number(body, "at"), 1), max(header.at_ms, 1), LAST_MS)
@@ -172,7 +177,7 @@ def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:
     )
 
 
-def _add_entry(connection: sqlite3.Connection, found: _Found) -> int:
+def _add_entry(connection: sqlite3.Connection, found: Found) -> int:
     """Give the entry that an event belongs to; it is made, or told by this event, if none before it told more of it."""
     header, claim = found.header, found.claim
     rank = RANKS.get(header.kind, 0)
@@ -211,24 +216,30 @@ def _entry_of(connection: sqlite3.Connection, rollout: str) -> tuple[int, int, i
     return row
 
 
-def _add_hosts(connection: sqlite3.Connection, entry: int, found: _Found) -> None:
+def _add_hosts(connection: sqlite3.Connection, entry: int, found: Found) -> None:
     """Remember which hosts were touched, what is live on them since, and what releases are called."""
+    kind = found.header.kind
+    connection.executemany(statement("touch"), [(host, entry) for host in hosts_of(found)])
+    if found.claim and kind == STARTED:
+        _learn_releases(connection, found.claim, found.body)
+    elif found.claim and kind in (HOSTS, RECOVERED):
+        _add_results(connection, found)
+
+
+def hosts_of(found: Found) -> list[str]:
+    """Give the hosts that an event names as touched."""
     kind, body = found.header.kind, found.body
+    named: list[str] = []
     if kind in (STARTED, RECOVERED):
-        _touch(connection, entry, [text(host, "name") for host in parts(body, "hosts")])
-    if not found.claim:
-        if kind == NOTE:
-            _touch(connection, entry, texts(body, "hosts"))
-    elif kind == STARTED:
-        _learn_releases(connection, found.claim, body)
-    elif kind == RECOVERED:
-        _add_results(connection, found)
-    elif kind == HOSTS:
-        _touch(connection, entry, [text(result, "host") for result in parts(body, "results")])
-        _add_results(connection, found)
+        named = [text(host, "name") for host in parts(body, "hosts")]
+    elif kind == HOSTS and found.claim:
+        named = [text(result, "host") for result in parts(body, "results")]
+    elif kind == NOTE and not found.claim:
+        named = list(texts(body, "hosts"))
+    return [host for host in named if host]
 
 
-def _settle(connection: sqlite3.Connection, found: _Found) -> None:
+def _settle(connection: sqlite3.Connection, found: Found) -> None:
     header = found.header
     outcome, hlc = {
         FINISHED: (text(found.body, "outcome") or "unknown", header.hlc),
@@ -239,11 +250,7 @@ def _settle(connection: sqlite3.Connection, found: _Found) -> None:
     connection.execute(statement("settle"), (*end, found.claim, *end))
 
 
-def _touch(connection: sqlite3.Connection, entry: int, hosts: list[str] | tuple[str, ...]) -> None:
-    connection.executemany(statement("touch"), [(host, entry) for host in hosts if host])
-
-
-def _add_results(connection: sqlite3.Connection, found: _Found) -> None:
+def _add_results(connection: sqlite3.Connection, found: Found) -> None:
     header = found.header
     if header.kind == RECOVERED:
         connection.executemany(statement("add_result"), _recovered_results(connection, found))
@@ -259,7 +266,7 @@ def _add_results(connection: sqlite3.Connection, found: _Found) -> None:
     connection.executemany(statement("add_result"), rows)
 
 
-def _recovered_results(connection: sqlite3.Connection, found: _Found) -> list[tuple[object, ...]]:
+def _recovered_results(connection: sqlite3.Connection, found: Found) -> list[tuple[object, ...]]:
     """Give what receipts say was live since, unless the owner's own events say it better."""
     if _kind(connection, found.claim) == "gone":
         return []

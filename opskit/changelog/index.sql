@@ -88,4 +88,10 @@ CREATE TABLE unread (
     why TEXT NOT NULL
 ) STRICT;
 
+-- Claims of which a body was taken away in this transaction: they are told again at its end.
+CREATE TABLE stale (
+    claim TEXT PRIMARY KEY,
+    rollout TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE index_version (version INTEGER NOT NULL) STRICT;

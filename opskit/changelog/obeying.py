@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from opskit.changelog import index, redaction
+from opskit.changelog import forgetting, redaction
 from opskit.changelog.event import REDACTED, read_body
 from opskit.changelog.sql import statement
 from opskit.changelog.standing import ATTESTED, FORKED, REVOKED, Standing
@@ -89,7 +89,7 @@ def _waiting(db: sqlite3.Connection) -> Iterable[Waiting]:
 def _obey(db: sqlite3.Connection, requests: Iterable[Waiting]) -> list[str]:
     gone = [each for each in requests if redaction.obey(db, each.event, each.hash)]
     if gone:
-        index.tidy(db)
+        forgetting.tidy(db)
     return []
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from opskit.changelog import index
+from opskit.changelog import forgetting
 from opskit.changelog.body import text
-from opskit.changelog.event import ENROLLED, REDACTED, REVOKED, SUCCEEDS
+from opskit.changelog.event import ENROLLED, RECOVERED, REDACTED, REVOKED, SUCCEEDS
 from opskit.changelog.sql import statement
 from opskit.errors import ChangelogError
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from opskit.changelog.changelog import Changelog
     from opskit.changelog.event import Event
 
-KEPT = (REDACTED, ENROLLED, REVOKED, SUCCEEDS)
+KEPT = (REDACTED, ENROLLED, REVOKED, SUCCEEDS, RECOVERED)
 
 
 def demand_redactable(event: Event) -> None:
     """Raise ChangelogError for an event whose body must stay, or is gone."""
     if event.header.kind in KEPT:
         raise ChangelogError(
-            f"{event.id} cannot be redacted: {event.header.kind} is needed to verify the others"
+            f"{event.id} cannot be redacted: {event.header.kind} is needed to know the others by"
         )
     if event.damage == "redacted":
         raise ChangelogError(f"{event.id} is redacted already")
@@ -58,15 +58,16 @@ def obey(connection: sqlite3.Connection, event: bytes, by: bytes) -> bool:
     """Take away the body of the event of that hash, within the caller's transaction; tells whether it was here.
 
     If it comes later, it comes without its body. What is needed to verify others stays, whoever asks. Who takes bodies away
-    calls `index.tidy` at the end.
+    calls `forgetting.tidy` at the end.
     """
     row = connection.execute(statement("kind_of"), (event,)).fetchone()
     if row and row[1] in KEPT:
         return False
     connection.execute(statement("redact"), (event, by))
-    if row is None or connection.execute(statement("drop_body"), (row[0],)).rowcount < 1:
+    if row is None or not connection.execute(statement("has_body"), (row[0],)).fetchone():
         return False
-    index.forget(connection, row[0])
+    forgetting.forget(connection, row[0])
+    connection.execute(statement("drop_body"), (row[0],))
     return True
 
 

@@ -56,6 +56,38 @@ SELECT 1 FROM entry WHERE rollout >= :rollout || '.' AND rollout < :rollout || '
 -- name: outdo
 UPDATE entry SET kind = 'gone' WHERE rollout = ? || '@'
 
+-- name: forget_words
+DELETE FROM words WHERE rowid = ?
+
+-- name: forget_said
+DELETE FROM said WHERE n = ?
+
+-- name: forget_unread
+DELETE FROM unread WHERE n = ?
+
+-- name: forget_result
+DELETE FROM result WHERE service = ? AND environment = ? AND host = ? AND hash = ?
+
+-- name: forget_entry
+DELETE FROM entry WHERE rollout = ?
+
+-- name: forget_releases
+DELETE FROM known_release WHERE rollout = ?
+
+-- name: untouch
+DELETE FROM touched WHERE host = ? AND entry = ?
+
+-- name: add_stale
+INSERT INTO stale (claim, rollout) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- name: stale
+SELECT claim, rollout FROM stale ORDER BY claim
+
+-- name: indexed_of_rollout
+SELECT e.n, e.hash, e.header, b.body,
+    coalesce((SELECT min(p.received_ms) FROM place p WHERE p.n = e.n AND p.received_ms > 0), 0)
+FROM event e LEFT JOIN body b USING (n) WHERE e.rollout <> '' AND e.rollout = ? ORDER BY e.n
+
 -- name: forget_results_of
 DELETE FROM result WHERE rollout = ? || '@'
 
@@ -361,6 +393,9 @@ INSERT INTO redacted (hash, by) VALUES (?, ?) ON CONFLICT DO NOTHING
 
 -- name: is_redacted
 SELECT 1 FROM redacted WHERE hash = ?
+
+-- name: has_body
+SELECT 1 FROM body WHERE n = ?
 
 -- name: drop_body
 DELETE FROM body WHERE n = ?

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opskit.changelog import database, files, index, redaction
+from opskit.changelog import database, files, forgetting, index, redaction
 from opskit.changelog.canonical import decode, encode
 from opskit.changelog.claims import Picks
 from opskit.changelog.clock import LAST_MS, Offset, ceiling, is_believable, tick
@@ -202,7 +202,7 @@ class Store:
         write(connection, home.wid, event, nonce, body)
         target = redaction.target(draft.kind, draft.body)
         if target is not None and redaction.obey(connection, target, digest):
-            index.tidy(connection)
+            forgetting.tidy(connection)
         return event
 
     def _header(

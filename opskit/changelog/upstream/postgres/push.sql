@@ -46,7 +46,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     FROM opskit.wish s JOIN opskit.event e USING (hash) JOIN opskit.writer w USING (wid)
     WHERE s.hash = ANY (p_targets) AND (p_all OR s.may OR s.db_role = w.db_role)
         AND coalesce(opskit.decoded(e.header) ->> 'kind', '')
-            NOT IN ('body.redacted', 'writer.enrolled', 'writer.revoked', 'writer.succeeds')
+            NOT IN ('body.redacted', 'writer.enrolled', 'writer.revoked', 'writer.succeeds', 'rollout.recovered')
     ON CONFLICT DO NOTHING;
     DELETE FROM opskit.body b USING opskit.event e
     WHERE b.pos = e.pos AND e.hash IN (SELECT hash FROM opskit.redaction WHERE hash = ANY (p_targets));
