@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from opskit.changelog.checking import altered, fault
+from opskit.changelog.exchange import Exchange
+from opskit.changelog.reader import Reader
 from opskit.changelog.receipts import Chain, where_of
 from opskit.changelog.sql import statement
 from opskit.changelog.verify import MOST_NAMED, Problem
@@ -15,21 +17,12 @@ from opskit.errors import UpstreamLiesError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
-    from typing import Protocol
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from opskit.changelog.logs import LogState
     from opskit.changelog.packet import Arrival, Packet
     from opskit.changelog.upstream import Upstream
-
-    class Ask(Protocol):
-        """Asks the database one question, in a transaction of its own: a long one keeps others from writing."""
-
-        def __call__(self, question: Callable[[sqlite3.Connection], T], /) -> T | None:
-            """Give the answer."""
-
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -42,11 +35,20 @@ class Audited:
     seconds: float = 0.0
 
 
-def audit(ask: Ask, known: LogState | None, upstream: Upstream) -> Audited:
+def audit(file: Path, upstream: Upstream) -> Audited:
     """Read the whole upstream, with all bodies, and compare: chain, hashes, signatures, bodies, places.
 
-    `known` is what is known here of its log. Nothing is taken in. Raises UpstreamError.
+    `file` is the changelog here; nothing is taken in. Raises UpstreamError, ChangelogError.
     """
+    exchange, reader = Exchange(file), Reader(file)
+    try:
+        return _audit(reader, exchange.current(), upstream)
+    finally:
+        reader.close()
+        exchange.close()
+
+
+def _audit(reader: Reader, known: LogState | None, upstream: Upstream) -> Audited:
     began = time.monotonic()
     audited = Audited(upstream.name)
     greeting = upstream.greet(None)
@@ -54,7 +56,7 @@ def audit(ask: Ask, known: LogState | None, upstream: Upstream) -> Audited:
         what = f"it is another log ({greeting.log[:8]}) than the one known here"
         audited.problems.append(Problem(f"upstream {upstream.name}", what))
         return audited
-    auditor = _Auditor(ask, known, gapless=upstream.gapless)
+    auditor = _Auditor(reader, known, gapless=upstream.gapless)
     for page in upstream.pull(after=0, vector={}):
         auditor.compare(page)
         audited.places += len(page)
@@ -71,9 +73,9 @@ def audit(ask: Ask, known: LogState | None, upstream: Upstream) -> Audited:
 class _Auditor:
     """Compares page after page; `found` has, by place, where and what is wrong."""
 
-    def __init__(self, ask: Ask, known: LogState, *, gapless: bool) -> None:
+    def __init__(self, reader: Reader, known: LogState, *, gapless: bool) -> None:
         self.found: dict[int, tuple[str, str]] = {}
-        self._ask = ask
+        self._ask = reader.ask  # a page at a time: a long look keeps others from writing
         self._log = known.log
         self._last = known.last
         self._gapless = gapless

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from opskit.changelog.auditing import Audited
     from opskit.changelog.event import Event
     from opskit.changelog.exchange import Exchange, Taken
     from opskit.changelog.judging import Me, WriterRecord
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from opskit.changelog.showing import Shown
     from opskit.changelog.standing import Standing
     from opskit.changelog.store import Store
-    from opskit.changelog.upstream import Upstream
     from opskit.changelog.verify import Problem
     from opskit.config.model import ChangelogSettings
 
@@ -215,17 +213,6 @@ class Changelog:
 
         with in_words(self.file):
             return verify(lambda copy: self._ask(lambda db: _copied(db, copy)) or False)
-
-    def audit(self, upstream: Upstream) -> Audited:
-        """Read a whole upstream anew and compare it with what is here; raises UpstreamError."""
-        from opskit.changelog.auditing import audit
-
-        exchange = self.exchange()
-        try:
-            known = exchange.current()
-        finally:
-            exchange.close()
-        return audit(self._ask, known, upstream)
 
     def me(self) -> Me:
         """Give the writer that signs on this machine; it is made if there is none yet."""

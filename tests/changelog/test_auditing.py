@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from opskit.changelog import Changelog
+from opskit.changelog.auditing import audit
 from opskit.changelog.upstream.postgres import setup
 from tests.changelog.laptop import share, upstream_of
 from tests.changelog.memory import Memory, shared
@@ -42,8 +43,7 @@ def upstream(ana: Path) -> Memory:
 
 
 def problems(file: Path, upstream: Any) -> list[str]:
-    with Changelog(file) as changelog:
-        return [str(problem) for problem in changelog.audit(upstream).problems]
+    return [str(problem) for problem in audit(file, upstream).problems]
 
 
 def _altered(**change: bytes) -> Callable[[list[Packet]], object]:

@@ -37,6 +37,7 @@ def check_upstream(config: Config, changelog: Changelog) -> UpstreamCheck:
         return UpstreamCheck(why="this changelog has no upstream")
     if options.is_offline():
         return UpstreamCheck(why="the upstream was not asked")
+    from opskit.changelog.auditing import audit
     from opskit.changelog.verify import Problem
     from opskit.cli.upstreams import open_upstream
 
@@ -52,7 +53,7 @@ def check_upstream(config: Config, changelog: Changelog) -> UpstreamCheck:
         if changelog.count() > LONG:
             text.mention("reading the whole upstream anew; this takes minutes", colour="yellow")
         with open_upstream(config) as upstream:
-            audited = changelog.audit(upstream)
+            audited = audit(changelog.file, upstream)
     except UpstreamError as error:
         return UpstreamCheck(synced, why=error.what, problems=lie)
     return UpstreamCheck(synced, audited, problems=audited.problems or lie)
