@@ -63,7 +63,7 @@ class Laptop:
             with subprocess.Popen(
                 [str(word) for word in argv], stdout=subprocess.PIPE, text=True
             ) as process:
-                dies_after = dice.randrange(1, 2 * left) if dice.random() < 0.8 else 1 << 30
+                dies_after = dice.randrange(1, left + 1) if dice.random() < 0.9 else 1 << 30
                 self._listen(process, dies_after, dice)
 
     def _listen(
