@@ -42,14 +42,13 @@ def deploy(
 
     choice = Choice("deploy", why, dry_run, yes, as_json)
     with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
-        reason = session.reason(opened, choice)
         version = find_version(what.source, revision)
         made = plan_deploy(
             service=what,
             hosts=opened.hosts,
             version=version,
             fleet=opened.fleet,
-            why=reason,
+            why=session.reason(opened, choice),
             rollout=opened.new_rollout(choice),
         )
         return session.carry_out(opened, choice, made.plan, lambda run: deploy(made, run))

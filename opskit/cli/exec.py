@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 import click
 
 from opskit.cli import options, session
 from opskit.cli.session import Choice
 from opskit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opskit.cli.render.outputs import Watch
+    from opskit.rollout.context import Run
+    from opskit.rollout.once import OncePlan
+    from opskit.rollout.report import Report
 
 ORDER = "options come before the command: opskit exec -H SELECTOR COMMAND"
 
@@ -61,7 +70,7 @@ def exec_(
     each one word there too. Options come first: from the first word on, all is COMMAND's. A COMMAND that begins
     with a dash stands behind --. Nothing is asked: what is typed is what is done, with and without --yes.
     """
-    from opskit.rollout.once import once, plan_command
+    from opskit.rollout.once import plan_command
 
     choice = Choice("exec", why, dry_run, yes=yes, as_json=as_json)
     script = _script(words)
@@ -74,9 +83,7 @@ def exec_(
             timeout=timeout,
             rollout=opened.new_rollout(choice),
         )
-        return session.at_once(
-            opened, choice, made.plan, lambda run, watch: once(made, run, watch=watch)
-        )
+        return session.at_once(opened, choice, made.plan, _doing(made))
 
 
 def _script(words: tuple[str, ...]) -> str:
@@ -84,3 +91,10 @@ def _script(words: tuple[str, ...]) -> str:
     if not words[0].strip():
         raise UsageError("the command is empty", hint=ORDER)
     return words[0] if len(words) == 1 else shlex.join(words)
+
+
+def _doing(made: OncePlan) -> Callable[[Run, Watch | None], Report]:
+    """Give what carries out what was planned."""
+    from opskit.rollout.once import once
+
+    return lambda run, watch: once(made, run, watch=watch)
