@@ -105,7 +105,7 @@ def _recovered(events: Sequence[Event]) -> RolloutRecord:
             outcome="unknown",
             before=Release(text(host, "from")) if text(host, "from") else None,
             to=text(host, "to"),
-            at=moment(number(host, "at")),
+            at=moment(min(number(host, "at"), each.at_ms)),
         )
         for each in reversed(written)
         for host in parts(each.body, "hosts")
@@ -115,7 +115,7 @@ def _recovered(events: Sequence[Event]) -> RolloutRecord:
     released = {host.to for host in hosts if host.to}
     return RolloutRecord(
         id=event.header.rollout,
-        at=moment(number(body, "at")),
+        at=moment(min(number(body, "at"), event.at_ms)),
         actor=text(body, "actor"),
         action=event.header.action,
         service=event.header.service,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import click
@@ -55,8 +56,11 @@ def _ask(
         own = [host.name for host in inventory.select(service.hosts)]
         asked = wiring.select(inventory, changelog, hosts) if hosts else own
         chosen = [host for host in own if host in asked]
+        ask = functools.partial(
+            status, service=service, hosts=chosen, fleet=fleet, settings=config.changelog
+        )
         try:
-            return status(service=service, hosts=chosen, fleet=fleet, changelog=changelog)
+            return ask(changelog=changelog)
         except ChangelogError as error:
             text.mention(f"warning: {error}", colour="yellow")
-            return status(service=service, hosts=chosen, fleet=fleet, changelog=None)
+            return ask(changelog=None)

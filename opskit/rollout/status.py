@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from opskit.changelog import Filter
+from opskit.changelog import Filter, LiveRecord
 from opskit.config.model import NOTHING
 from opskit.errors import UnknownNameError
 from opskit.rollout.targets import survey
@@ -15,14 +15,15 @@ from opskit.rollout.witness import CHANGES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from opskit.changelog import Changelog, LiveRecord, RolloutRecord
-    from opskit.config.model import Service
+    from opskit.changelog import Changelog, RolloutRecord
+    from opskit.config.model import ChangelogSettings, Service
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.plan import Target
     from opskit.rollout.probe import HeldLock, HostState, Release
 
 AGREES, RUNNING = "ok", "running"
 LAST_SECOND = 253_402_214_400  # of the year 9999 but for its last day, in every time zone
+VOUCHED = ("", "attested")  # "": nobody's signature is asked for
 MOST_RECENT = 100  # rollouts of a service that hosts are asked to confirm
 
 
@@ -61,20 +62,27 @@ class ServiceStatus:
 
 
 def status(
-    *, service: Service, hosts: Sequence[str], fleet: Fleet, changelog: Changelog | None
+    *,
+    service: Service,
+    hosts: Sequence[str],
+    fleet: Fleet,
+    changelog: Changelog | None,
+    settings: ChangelogSettings,
 ) -> ServiceStatus:
     """Ask every host of a service and compare with the changelog; changes nothing.
 
-    Without a changelog (it cannot be read), hosts are still asked. Raises ChangelogError.
+    Without a changelog (it cannot be read), hosts are still asked. `settings` say who vouches for what the changelog says.
+    Raises ChangelogError.
     """
     recorded = changelog.live(service.name, service.environment) if changelog else {}
     unfinished = _unfinished(changelog, service) if changelog else ()
     found = survey(fleet, hosts, path=service.path)
-    memory = Memory.of(changelog, service, found.states.values()) if changelog else Memory()
+    states = found.states
+    memory = Memory.of(changelog, service, states.values(), settings) if changelog else Memory()
     rows = (
         memory.checked(
-            _host(target, found.states.get(target.host), recorded.get(target.host), unfinished),
-            found.states.get(target.host),
+            _host(target, states.get(target.host), recorded.get(target.host), unfinished, memory),
+            states.get(target.host),
         )
         for target in found.targets
     )
@@ -86,27 +94,50 @@ class Memory:
     """What the changelog knows that hosts must confirm.
 
     `strangers`: rollouts that hosts name and the changelog lacks. `last`: by host, the newest rollout
-    that is said to have changed it. `order`: known rollouts, from the newest on.
+    that is said to have changed it; `good`: of those that somebody vouches for. `order`: known rollouts, from the newest on. `doubted`: those of them for which nobody
+    vouches, where somebody should.
     """
 
     strangers: frozenset[str] = frozenset()
     last: Mapping[str, RolloutRecord] = NOTHING
+    good: Mapping[str, RolloutRecord] = NOTHING
     order: Mapping[str, int] = NOTHING
+    known: Mapping[str, RolloutRecord] = NOTHING
+    doubted: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, changelog: Changelog, service: Service, states: Iterable[HostState]) -> Memory:
+    def of(
+        cls,
+        changelog: Changelog,
+        service: Service,
+        states: Iterable[HostState],
+        settings: ChangelogSettings,
+    ) -> Memory:
         """Ask the changelog about the rollouts that hosts named last, and about those it has."""
         wanted = Filter(service=service.name, environment=service.environment, limit=MOST_RECENT)
-        recent = [record for record in changelog.rollouts(wanted) if record.action in CHANGES]
-        known = {record.id for record in recent}
+        judged = changelog.judged(changelog.rollouts(wanted), settings)
+        recent = [record for record in judged if record.action in CHANGES]
+        known = {record.id: record for record in recent}
+        doubted = frozenset(r.id for r in recent if r.standing not in VOUCHED)
         named = {str(state.receipt["rollout"]) for state in states if "rollout" in state.receipt}
-        last: dict[str, RolloutRecord] = {}
-        for record in recent:
-            for host in record.hosts:
-                if host.outcome == "done":
-                    last.setdefault(host.name, record)
-        strangers = frozenset(name for name in named - known if not _is_known(changelog, name))
-        return cls(strangers, last, {record.id: number for number, record in enumerate(recent)})
+        strangers = frozenset(n for n in named - known.keys() if not _is_known(changelog, n))
+        order = {name: number for number, name in enumerate(known)}
+        good = [record for record in recent if record.id not in doubted]
+        return cls(strangers, _last(recent), _last(good), order, known, doubted)
+
+    def vouched(self, recorded: LiveRecord | None, state: HostState) -> LiveRecord | None:
+        """Give what the changelog says of a host: what nobody vouches for gives way to the rollout that the host names."""
+        if recorded is None or recorded.rollout not in self.doubted:
+            return recorded
+        named = self.known.get(str(state.receipt.get("rollout", "")))
+        told = next((h for h in named.hosts if h.name == state.host), None) if named else None
+        if named is None or named.id in self.doubted or told is None or not told.live:
+            return recorded
+        releases = [release for release in (named.to, told.before) if release]
+        found = next((r for r in releases if r.release == told.live), None)
+        revision, label = (found.revision, found.label) if found else ("", "")
+        at = told.at or named.at
+        return LiveRecord(told.name, told.live, revision, label, named.id, at)
 
     def checked(self, found: HostStatus, state: HostState | None) -> HostStatus:
         """Give a host's status: unrecorded if a rollout that the changelog lacks changed it last, drifted if it denies one."""
@@ -114,8 +145,9 @@ class Memory:
             return found
         if found.live is None or _changed_by_hand(state):
             return found
-        receipt, last = state.receipt, self.last.get(found.host)
+        receipt = state.receipt
         named = str(receipt.get("rollout", ""))
+        last = (self.last if named in self.doubted else self.good).get(found.host)
         if named in self.strangers:
             note = f"{_last_change(receipt)}, which this changelog does not know"
             return replace(found, verdict="unrecorded", note=note)
@@ -123,6 +155,16 @@ class Memory:
             note = f"the host does not confirm {last.action} {last.id} by {last.actor}"
             return replace(found, verdict="drifted", note=note)
         return found
+
+
+def _last(records: Iterable[RolloutRecord]) -> Mapping[str, RolloutRecord]:
+    """Give the first of these that is said to have changed a host, for each host."""
+    last: dict[str, RolloutRecord] = {}
+    for record in records:
+        for host in record.hosts:
+            if host.outcome == "done":
+                last.setdefault(host.name, record)
+    return last
 
 
 def _is_known(changelog: Changelog, rollout: str) -> bool:
@@ -137,10 +179,14 @@ def _host(
     state: HostState | None,
     recorded: LiveRecord | None,
     unfinished: Sequence[RolloutRecord],
+    memory: Memory,
 ) -> HostStatus:
     if state is None:
         return HostStatus(target.host, "unreachable", None, recorded, note=target.problem)
+    said, recorded = recorded, memory.vouched(recorded, state)
     verdict, note = _compare(state, recorded)
+    if said and said is not recorded and verdict == AGREES:
+        note = f"nobody vouches for {said.rollout}, which says otherwise"
     last = next((r for r in unfinished if r.id == state.receipt.get("rollout")), None)
     if last and verdict != AGREES and not _changed_by_hand(state):
         verdict = RUNNING if last.outcome == RUNNING else verdict
