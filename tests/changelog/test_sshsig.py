@@ -256,7 +256,7 @@ def test_a_verdict_holds_from_one_date_of_the_file_to_the_next() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(AttestationError, match="cannot be read: No such file"):
+    with pytest.raises(AttestationError, match="not there"):
         read_signers(tmp_path / "nothing")
     (tmp_path / "huge").write_bytes(b"#" * (2**20 + 1))
     with pytest.raises(AttestationError, match="larger than 1 MiB"):
