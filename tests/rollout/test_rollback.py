@@ -198,7 +198,8 @@ def test_a_rollback_without_its_repository_or_its_tags(with_two: Light) -> None:
 def test_what_was_not_recorded_is_seen_by_status(with_two: Light) -> None:
     assert in_a_full_disk(with_two, "rollback", "shop", "-y").returncode == 0
     done = with_two.opskit("status", "shop", expect=1)
-    assert done.stdout.count("drifted") == 4
+    assert done.stdout.count("unrecorded") == 4
+    assert done.stdout.count("which this changelog does not know") == 4
 
 
 def test_a_release_that_is_gone_from_the_host_is_no_way_back(with_two: Light) -> None:
