@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -34,27 +35,45 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def stoppable(stop: Stop, tell: Teller) -> Iterator[None]:
     """Turn Ctrl-C and a closed terminal into a wish to stop, SIGTERM into a wish to stop now.
 
-    The handler itself only counts: what prints or takes locks happens in a thread of its own. A signal
-    that whoever started us has had ignored, as nohup does, stays ignored.
+    Signals are counted in a thread of its own, by their numbers, which the system's handler writes to a socket: whichever
+    thread the system gave them to, and whatever the main thread waits for, they are heard at once. A signal that whoever
+    started us has had ignored, as nohup does, stays ignored.
     """
-    count = 0
-
-    def wish(number: int, _frame: FrameType | None) -> None:
-        nonlocal count
-        count = counted(count, number)
-        if count >= LEAVE_AT:
-            progress.give_back_the_screen()
-            os.write(2, LEFT)
-            os._exit(130)
-        threading.Thread(target=_tell, args=(stop, tell, count), daemon=True).start()
-
-    heard = (n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN)
-    before = {number: signal.signal(number, wish) for number in heard}
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)  # noqa: FBT003 - as the standard library has it
+    heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+    thread = threading.Thread(target=_listen, args=(ours, stop, tell), daemon=True)
+    thread.start()
+    outer = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    before = {number: signal.signal(number, _noted) for number in heard}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(outer)
+        theirs.close()
+        thread.join()
+        ours.close()
+
+
+def _noted(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: `_listen` has heard it."""
+
+
+def _listen(ours: socket.socket, stop: Stop, tell: Teller) -> None:
+    """Act on signals until the other end is closed; what prints or takes locks keeps no later signal waiting."""
+    count = 0
+    while said := ours.recv(64):
+        for number in said:
+            if number not in SIGNALS:
+                continue
+            count = counted(count, number)
+            if count >= LEAVE_AT:
+                progress.give_back_the_screen()
+                os.write(2, LEFT)
+                os._exit(130)
+            threading.Thread(target=_tell, args=(stop, tell, count), daemon=True).start()
 
 
 def counted(count: int, number: int) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +50,23 @@ def test_how_signals_count(signals: list[int], count: int) -> None:
     for number in signals:
         total = counted(total, number)
     assert total == count
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks into /proc")
+def test_a_signal_that_another_thread_gets_is_heard_while_the_main_thread_waits() -> None:
+    stop, told = Stop(), threading.Event()
+    main = Path(f"/proc/self/task/{threading.get_native_id()}/stat")
+
+    def send_when_main_sleeps() -> None:
+        until(lambda: main.read_text().rpartition(")")[2].split()[0] == "S")
+        signal.pthread_kill(threading.get_ident(), INT)
+
+    with stoppable(stop, Teller(lambda _: told.set())):
+        thread = threading.Thread(target=send_when_main_sleeps)
+        thread.start()
+        assert told.wait(10), "nobody wakes the main thread for such a signal"
+        thread.join()
+    assert stop.level == 1
 
 
 @pytest.mark.parametrize(("number", "level"), [(INT, 1), (HUP, 1), (TERM, 2)])
