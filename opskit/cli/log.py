@@ -107,7 +107,7 @@ def log(
     most = limit or (PAGE_LIMIT if web else DEFAULT_LIMIT)
     wishes = Wishes(service, environment, hosts, actor, kind, outcome, grep, since, until, most)
     _check_together(rollout, wishes, follow=follow, as_json=as_json, as_csv=as_csv, web=web)
-    config = vouching.warned(wiring.read_config())
+    config = vouching.warned(wiring.read_config(whole=False))
     with sharing.open_changelog(config, every=LOOK_UPSTREAM if follow else None) as changelog:
         if rollout:
             return _open(changelog, rollout, config, as_json=as_json)

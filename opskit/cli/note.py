@@ -45,7 +45,7 @@ def note(
     too.
     """
     said = _checked(" ".join(words))
-    config = wiring.read_config()
+    config = wiring.read_config(whole=False)
     where = config.environment(environment).name
     about = config.service(service, where).name if service else ""
     body = {"text": said, "hosts": _names(config, where, hosts)}

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from opskit.changelog import Changelog
     from opskit.cli.render.outputs import Watch
-    from opskit.config.model import Config, Environment, Service
+    from opskit.config.model import Config, Environment
     from opskit.config.secret import Secret
+    from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.inventory import Inventory
     from opskit.rollout.context import Run

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from opskit.fleet.inventory import Inventory
 
 
-def read_config() -> Config:
-    """Read opskit.toml, found upwards from here or named by OPSKIT_CONFIG; raises ConfigError."""
+def read_config(*, whole: bool = True) -> Config:
+    """Read opskit.toml, found upwards from here or named by OPSKIT_CONFIG; raises ConfigError. See `reading.load`."""
     from opskit.config import load
 
-    return load()
+    return load(whole=whole)
 
 
 def open_inventory(config: Config, environment: str | None) -> Inventory:

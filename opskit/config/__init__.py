@@ -4,46 +4,7 @@
 this file is the documentation, the example and the schema at once; `opskit init` writes it.
 """
 
-from opskit.config.model import (
-    ArtifactSource,
-    ChangelogSettings,
-    CommandCheck,
-    CommandStep,
-    Config,
-    Environment,
-    FolderSource,
-    GitSource,
-    Health,
-    Hook,
-    HostEntry,
-    HttpCheck,
-    Service,
-    Source,
-    Ssh,
-    Step,
-    TaskStep,
-    TcpCheck,
-)
+from opskit.config.model import ChangelogSettings, Config, Environment, Hook, HostEntry, Ssh
 from opskit.config.reading import load
 
-__all__ = [
-    "ArtifactSource",
-    "ChangelogSettings",
-    "CommandCheck",
-    "CommandStep",
-    "Config",
-    "Environment",
-    "FolderSource",
-    "GitSource",
-    "Health",
-    "Hook",
-    "HostEntry",
-    "HttpCheck",
-    "Service",
-    "Source",
-    "Ssh",
-    "Step",
-    "TaskStep",
-    "TcpCheck",
-    "load",
-]
+__all__ = ["ChangelogSettings", "Config", "Environment", "Hook", "HostEntry", "Ssh", "load"]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from opskit.config.service import Service
+
 
 class _Nothing(Mapping[str, Any]):
     """The empty mapping; hashable, as Python 3.11 asks of a dataclass's default."""
@@ -71,116 +73,6 @@ class Ssh:
     keepalive: float = 15.0
     parallel: int = 64
     handshakes_per_jump: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class GitSource:
-    """A revision of a git repository; `folder` is the part of its tree that is deployed."""
-
-    repository: Path
-    folder: str = ""
-    default_revision: str = "HEAD"
-
-
-@dataclass(frozen=True, slots=True)
-class FolderSource:
-    """A folder of this machine, as it stands."""
-
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactSource:
-    """A tar archive; `{revision}` in the path is replaced by the revision asked for."""
-
-    path: str
-
-
-Source = GitSource | FolderSource | ArtifactSource
-
-
-@dataclass(frozen=True, slots=True)
-class CommandStep:
-    """A step that is a shell command, run on the host in the current release."""
-
-    command: str
-
-
-@dataclass(frozen=True, slots=True)
-class TaskStep:
-    """A step that is a Fabric task of `tasks.py`."""
-
-    task: str
-
-
-Step = CommandStep | TaskStep
-
-
-@dataclass(frozen=True, slots=True)
-class HttpCheck:
-    """Healthy when `url`, fetched from the host through the SSH connection, answers as expected.
-
-    `url` names the service as the host sees it, usually on 127.0.0.1; `{name}` stands for a host's var. `contains` is looked for in the
-    first 64 KiB of the body.
-    """
-
-    url: str
-    status: int = 200
-    contains: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TcpCheck:
-    """Healthy when the host can open a TCP connection to `address`, written `host:port`."""
-
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class CommandCheck:
-    """Healthy when the command ends with 0 on the host."""
-
-    command: str
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """A check, tried every `interval` seconds until it holds, for at most `within` seconds."""
-
-    check: HttpCheck | TcpCheck | CommandCheck
-    within: float = 30.0
-    interval: float = 1.0
-    timeout: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What is deployed and restarted, resolved for one environment.
-
-    `batches` are host counts (`1`) or shares (`"25%"`); the last repeats until all hosts are done.
-    `path` is absolute or starts with `~/`, the login user's home on the host. `env` is given to build, restart, check and tasks; `secrets` names variables of this machine's
-    environment that are given likewise and shown nowhere.
-    """
-
-    name: str
-    environment: str
-    path: str
-    hosts: str
-    source: Source
-    build: str | None = None
-    build_timeout: float = 1800.0
-    restart: Step | None = None
-    restart_timeout: float = 120.0
-    health: Health | None = None
-    batches: tuple[int | str, ...] = (1, "25%")
-    max_failures: int = 0
-    keep: int = 5
-    shared_folders: tuple[str, ...] = ()
-    shared_files: tuple[str, ...] = ()
-    env: Mapping[str, str] = NOTHING
-    secrets: tuple[str, ...] = ()
-    owner: str = ""
-    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

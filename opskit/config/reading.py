@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +11,15 @@ from opskit.config import checks
 from opskit.config.changelog import read_changelog
 from opskit.config.document import Document
 from opskit.config.find import find, read_text
+from opskit.config.groups import check_groups
 from opskit.config.lookup import did_you_mean
 from opskit.config.model import Config, Environment, HostEntry, Ssh
-from opskit.config.service import check_groups, read_services
 from opskit.config.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
+
+    from opskit.config.service import Service
 
 TOP = ("default_environment", "changelog", "ssh", "environments", "hosts", "services")
 ENVIRONMENT: Mapping[str, Any] = {
@@ -26,30 +29,56 @@ ENVIRONMENT: Mapping[str, Any] = {
 }
 
 
-def load(path: Path | None = None, *, start: Path | None = None) -> Config:
+def load(path: Path | None = None, *, start: Path | None = None, whole: bool = True) -> Config:
     """Read opskit.toml: `path`, else `$OPSKIT_CONFIG`, else the nearest at or above `start` (None: the current folder).
 
-    Raises ConfigError that says file, line, key path and what is wrong.
+    Unless the `whole` is wanted, services are read when they are first asked for: a mistake in one of them keeps nobody from
+    reading the changelog. Raises ConfigError that says file, line, key path and what is wrong.
     """
     file = find(path, start=start)
-    return parse(read_text(file), file)
+    return parse(read_text(file), file, whole=whole)
 
 
-def parse(text: str, file: Path) -> Config:
-    """Give the configuration that `text` means; `file`, an absolute path, is where it is from. Raises ConfigError."""
+def parse(text: str, file: Path, *, whole: bool = True) -> Config:
+    """Give the configuration that `text` means; `file`, an absolute path, is where it is from. Raises ConfigError; see `load`."""
     document = Document.parse(file, text)
     root = Table(document, (), document.data)
     root.only(TOP)
     environments = _environments(root)
+    services = _Services(root, file.parent, environments)
+    if whole:
+        len(services)
     return Config(
         file=file,
         environments=MappingProxyType(environments),
         default_environment=_default_environment(root, environments),
         hosts=MappingProxyType(_hosts(root, file.parent)),
-        services=MappingProxyType(read_services(root, file.parent, environments)),
+        services=services,
         ssh=_ssh(root.table("ssh"), file.parent),
         changelog=read_changelog(root.table("changelog"), file.parent),
     )
+
+
+class _Services(Mapping[str, "Mapping[str, Service]"]):
+    """The services by name and environment, read when somebody first looks."""
+
+    def __init__(self, *where: Any) -> None:
+        self._where = where
+
+    @cached_property
+    def _all(self) -> Mapping[str, Mapping[str, Service]]:
+        from opskit.config.services import read_services
+
+        return read_services(*self._where)
+
+    def __getitem__(self, name: str) -> Mapping[str, Service]:
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
 
 
 def _environments(root: Table) -> dict[str, Environment]:

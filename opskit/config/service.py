@@ -1,247 +1,122 @@
-"""The services of opskit.toml, each resolved for every environment that it lives in."""
+"""The frozen shape of a service of opskit.toml: where it comes from, its steps, when it is healthy."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import fields
-from graphlib import CycleError, TopologicalSorter
-from itertools import permutations
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from opskit.config import checks
-from opskit.config.lookup import did_you_mean
-from opskit.config.model import (
-    ArtifactSource,
-    CommandCheck,
-    CommandStep,
-    FolderSource,
-    GitSource,
-    Health,
-    HttpCheck,
-    Service,
-    Source,
-    Step,
-    TaskStep,
-    TcpCheck,
-)
+from opskit.config.model import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from opskit.config.model import Environment
-    from opskit.config.table import Table
 
-PLAIN: Mapping[str, Any] = {
-    "path": checks.host_path,
-    "hosts": checks.selector,
-    "build": checks.command,
-    "build_timeout": checks.duration,
-    "restart_timeout": checks.duration,
-    "batches": checks.list_of(checks.batch, least=1),
-    "max_failures": checks.whole(0, 100_000),
-    "keep": checks.whole(1, 1000),
-    "shared_folders": checks.list_of(checks.release_path),
-    "shared_files": checks.list_of(checks.release_path),
-    "secrets": checks.list_of(checks.variable),
-    "owner": checks.text,
-    "depends_on": checks.list_of(checks.name),
-}
-KEYS = frozenset(field.name for field in fields(Service)) - {"name", "environment"}
-TIMES = {"within": checks.duration, "interval": checks.duration, "timeout": checks.duration}
-Check = HttpCheck | TcpCheck | CommandCheck
-_URL = re.compile(r"https?://[^\s/]+(/\S*)?", re.IGNORECASE)
-_TCP = re.compile(r"(\[[^\s\]]+\]|[^\s:\[\]-][^\s:\[\]]*):(\{\w+\}|\d{1,5})", re.ASCII)
-_BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
-_GROUP = re.compile(r"@([\w.-]+)(?![\w.*?\[:-])")
+@dataclass(frozen=True, slots=True)
+class GitSource:
+    """A revision of a git repository; `folder` is the part of its tree that is deployed."""
+
+    repository: Path
+    folder: str = ""
+    default_revision: str = "HEAD"
 
 
-def read_services(
-    root: Table, folder: Path, environments: Mapping[str, Environment]
-) -> dict[str, Mapping[str, Service]]:
-    """Give every service by name and environment; `folder` is where relative paths start from."""
-    tables = root.tables("services", checks.name)
-    services: dict[str, Mapping[str, Service]] = {
-        name: MappingProxyType(_resolve(table, name, folder, environments))
-        for name, table in tables.items()
-    }
-    _check_dependencies(tables, services)
-    return services
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """A folder of this machine, as it stands."""
+
+    folder: Path
 
 
-def _resolve(
-    table: Table, name: str, folder: Path, environments: Mapping[str, Environment]
-) -> dict[str, Service]:
-    table.only(KEYS | {"environments", "in"})
-    lives_in = _lives_in(table, environments)
-    overrides = table.tables("in", checks.name)
-    for override, there in overrides.items():
-        there.only(KEYS)
-        if override not in lives_in:
-            hint = did_you_mean(override, lives_in)
-            raise there.error(None, "the service does not live in this environment", hint=hint)
-    return {
-        env: _service(
-            table.over(overrides[env]) if env in overrides else table,
-            name,
-            environments[env],
-            folder,
-        )
-        for env in lives_in
-    }
+@dataclass(frozen=True, slots=True)
+class ArtifactSource:
+    """A tar archive; `{revision}` in the path is replaced by the revision asked for."""
+
+    path: str
 
 
-def _lives_in(table: Table, environments: Mapping[str, Environment]) -> tuple[str, ...]:
-    if "environments" not in table.values:
-        return tuple(environments)
-    chosen = table.checked("environments", checks.list_of(checks.name, least=1))
-    for env in chosen:
-        if env not in environments:
-            hint = did_you_mean(env, environments)
-            raise table.error("environments", f"there is no environment {env!r}", hint=hint)
-    return chosen
+Source = GitSource | FolderSource | ArtifactSource
 
 
-def _service(table: Table, name: str, environment: Environment, folder: Path) -> Service:
-    given = table.read(PLAIN, required=("path", "hosts", "source"))
-    given["source"] = _source(table.table("source"), folder)
-    if "restart" in table.values:
-        given["restart"] = _step(table, "restart")
-    if "health" in table.values:
-        given["health"] = _health(table.table("health"))
-    if "env" in table.values:
-        variables = table.mapping("env", checks.variable, checks.variable_value)
-        given["env"] = MappingProxyType(variables)
-    service = Service(name=name, environment=environment.name, **given)
-    check_groups(table, "hosts", service.hosts, environment)
-    _check_shared(table, service)
-    _check_secrets(table, service)
-    return service
+@dataclass(frozen=True, slots=True)
+class CommandStep:
+    """A step that is a shell command, run on the host in the current release."""
+
+    command: str
 
 
-def _source(table: Table, folder: Path) -> Source:
-    if "git" in table.values:
-        table.only(("git", "folder", "revision"))
-        given = table.read(
-            {
-                "git": checks.repository(folder),
-                "folder": checks.release_path,
-                "revision": checks.revision,
-            }
-        )
-        return GitSource(given["git"], given.get("folder", ""), given.get("revision", "HEAD"))
-    table.only(("git", "folder", "revision", "artifact"))
-    if len(table.values) != 1 or "revision" in table.values:
-        raise table.error(None, "expected exactly one of `git`, `folder` and `artifact`")
-    if "folder" in table.values:
-        return FolderSource(table.checked("folder", checks.local_path(folder)))
-    return ArtifactSource(table.checked("artifact", checks.artifact(folder)))
+@dataclass(frozen=True, slots=True)
+class TaskStep:
+    """A step that is a Fabric task of `tasks.py`."""
+
+    task: str
 
 
-def _step(table: Table, key: str) -> Step:
-    if not isinstance(table.values[key], dict):
-        return CommandStep(table.checked(key, checks.command))
-    inner = table.table(key)
-    inner.only(("task",))
-    return TaskStep(inner.read({"task": checks.name}, required=("task",))["task"])
+Step = CommandStep | TaskStep
 
 
-def _health(table: Table) -> Health:
-    kinds: dict[str, Callable[[Table], Check]] = {"http": _http, "tcp": _tcp, "command": _command}
-    table.only((*kinds, "status", "contains", *TIMES))
-    chosen = [kind for kind in kinds if kind in table.values]
-    if len(chosen) != 1:
-        raise table.error(None, "expected exactly one of `http`, `tcp` and `command`")
-    for key in ("status", "contains"):
-        if key in table.values and chosen != ["http"]:
-            raise table.error(key, "stands only beside `http`")
-    return Health(kinds[chosen[0]](table), **table.read(TIMES))
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """Healthy when `url`, fetched from the host through the SSH connection, answers as expected.
 
-
-def _http(table: Table) -> HttpCheck:
-    extra = table.read({"status": checks.whole(100, 599), "contains": checks.free_text})
-    return HttpCheck(table.checked("http", _url), **extra)
-
-
-def _tcp(table: Table) -> TcpCheck:
-    return TcpCheck(table.checked("tcp", _endpoint))
-
-
-def _command(table: Table) -> CommandCheck:
-    return CommandCheck(table.checked("command", checks.command))
-
-
-def _url(value: Any) -> str:
-    url = _filled(checks.text(value))
-    if not _URL.fullmatch(url):
-        checks.wrong('an address like "http://127.0.0.1:8080/health"', value)
-    return url
-
-
-def _endpoint(value: Any) -> str:
-    endpoint = _filled(checks.text(value))
-    found = _TCP.fullmatch(endpoint)
-    if not found or (found[2].isdigit() and not 1 <= int(found[2]) <= 65535):
-        checks.wrong('host and port like "127.0.0.1:8080"', value)
-    return endpoint
-
-
-def _filled(value: str) -> str:
-    """Check that all braces in an address are `{name}` of a var."""
-    for found in _BRACES.finditer(value):
-        if not found[1]:
-            checks.wrong("braces only around the name of a var, like {port}", value)
-        checks.variable(found[1])
-    return value
-
-
-def check_groups(table: Table, key: str, selector: str, environment: Environment) -> None:
-    """Raise ConfigError if a selector names a group that cannot exist in the environment.
-
-    Groups of an inventory command are not known here, so nothing is said then.
+    `url` names the service as the host sees it, usually on 127.0.0.1; `{name}` stands for a host's var. `contains` is looked for in the
+    first 64 KiB of the body.
     """
-    for group in _GROUP.findall(selector):
-        if environment.inventory is None and group not in environment.groups:
-            raise table.error(
-                key,
-                f"there is no group {group!r} in environment {environment.name!r}",
-                hint=did_you_mean(group, environment.groups)
-                or f"groups stand in environments.{environment.name}.groups",
-            )
+
+    url: str
+    status: int = 200
+    contains: str = ""
 
 
-def _check_shared(table: Table, service: Service) -> None:
-    shared = (*service.shared_folders, *service.shared_files)
-    for one, other in permutations(shared, 2):
-        if f"{other}/".startswith(f"{one}/"):
-            key = "shared_files" if other in service.shared_files else "shared_folders"
-            raise table.error(key, f"{other!r} is shared already, by {one!r}")
+@dataclass(frozen=True, slots=True)
+class TcpCheck:
+    """Healthy when the host can open a TCP connection to `address`, written `host:port`."""
+
+    address: str
 
 
-def _check_secrets(table: Table, service: Service) -> None:
-    for secret in service.secrets:
-        if secret in service.env:
-            raise table.error(
-                "secrets", f"{secret} stands in `env` too", hint="choose one of the two"
-            )
+@dataclass(frozen=True, slots=True)
+class CommandCheck:
+    """Healthy when the command ends with 0 on the host."""
+
+    command: str
 
 
-def _check_dependencies(
-    tables: Mapping[str, Table], services: Mapping[str, Mapping[str, Service]]
-) -> None:
-    needs: dict[str, set[str]] = {}
-    for name, per_environment in services.items():
-        needs[name] = {
-            needed for service in per_environment.values() for needed in service.depends_on
-        }
-        for needed in sorted(needs[name] - set(services)):
-            hint = did_you_mean(needed, services)
-            raise tables[name].error("depends_on", f"there is no service {needed!r}", hint=hint)
-    try:
-        TopologicalSorter(needs).prepare()
-    except CycleError as error:
-        circle = error.args[1]
-        raise tables[circle[0]].error(
-            "depends_on", f"services need each other in a circle: {' -> '.join(circle)}"
-        ) from None
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A check, tried every `interval` seconds until it holds, for at most `within` seconds."""
+
+    check: HttpCheck | TcpCheck | CommandCheck
+    within: float = 30.0
+    interval: float = 1.0
+    timeout: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is deployed and restarted, resolved for one environment.
+
+    `batches` are host counts (`1`) or shares (`"25%"`); the last repeats until all hosts are done.
+    `path` is absolute or starts with `~/`, the login user's home on the host. `env` is given to build, restart, check and tasks; `secrets` names variables of this machine's
+    environment that are given likewise and shown nowhere.
+    """
+
+    name: str
+    environment: str
+    path: str
+    hosts: str
+    source: Source
+    build: str | None = None
+    build_timeout: float = 1800.0
+    restart: Step | None = None
+    restart_timeout: float = 120.0
+    health: Health | None = None
+    batches: tuple[int | str, ...] = (1, "25%")
+    max_failures: int = 0
+    keep: int = 5
+    shared_folders: tuple[str, ...] = ()
+    shared_files: tuple[str, ...] = ()
+    env: Mapping[str, str] = NOTHING
+    secrets: tuple[str, ...] = ()
+    owner: str = ""
+    depends_on: tuple[str, ...] = ()

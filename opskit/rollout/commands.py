@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.config.model import CommandStep
+from opskit.config.service import CommandStep
 from opskit.rollout import layout
 from opskit.rollout.health import describe
 from opskit.rollout.locks import LIFETIME
 
 if TYPE_CHECKING:
-    from opskit.config.model import Service
+    from opskit.config.service import Service
 
 RECEIPT = "{…}"
 

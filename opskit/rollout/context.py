@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog import Changelog, RolloutRecord
-    from opskit.config.model import Service
     from opskit.config.secret import Secret
+    from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.facts import Teller
     from opskit.rollout.plan import Plan

@@ -25,7 +25,7 @@ from opskit.rollout.targets import held_notes, survey
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from opskit.config.model import Service
+    from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.context import Run
     from opskit.rollout.git import Commit

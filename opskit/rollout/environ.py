@@ -11,7 +11,7 @@ from opskit.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from opskit.config.model import Service
+    from opskit.config.service import Service
     from opskit.rollout.probe import Release
 
 

@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from opskit.config.model import CommandCheck, HttpCheck, TcpCheck
+from opskit.config.service import CommandCheck, HttpCheck, TcpCheck
 from opskit.errors import CommandFailedError, ConfigError, HostError, UnhealthyError
 from opskit.fleet.command import Command
 from opskit.rollout import layout
@@ -14,8 +14,8 @@ from opskit.rollout import layout
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opskit.config.model import Health
     from opskit.config.secret import Secret
+    from opskit.config.service import Health
     from opskit.fleet.inventory import Host
     from opskit.fleet.remote import Remote
     from opskit.rollout.stop import Stop

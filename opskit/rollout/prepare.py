@@ -15,7 +15,7 @@ from opskit.rollout.pack import Package, pack
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from opskit.config.model import Service
+    from opskit.config.service import Service
     from opskit.rollout.context import Run
     from opskit.rollout.probe import Release
 

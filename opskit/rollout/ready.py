@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.config.lookup import named
-from opskit.config.model import CommandCheck, HttpCheck, TaskStep, TcpCheck
+from opskit.config.service import CommandCheck, HttpCheck, TaskStep, TcpCheck
 from opskit.errors import ConfigError
 from opskit.rollout.health import filled
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from opskit.config.model import Service
+    from opskit.config.service import Service
     from opskit.fleet.inventory import Host
 
 GIVEN = ("service", "release", "path")

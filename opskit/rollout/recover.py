@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from opskit.changelog import Changelog
-    from opskit.config.model import Service
+    from opskit.config.service import Service
     from opskit.rollout.witness import Receipt
 
 RECOVERED = "rollout.recovered"

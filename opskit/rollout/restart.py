@@ -16,7 +16,7 @@ from opskit.rollout.targets import held_notes, survey
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opskit.config.model import Service
+    from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
     from opskit.rollout.context import Run

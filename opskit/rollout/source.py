@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from opskit.config.model import ArtifactSource, FolderSource, GitSource
+from opskit.config.service import ArtifactSource, FolderSource, GitSource
 from opskit.errors import SourceError
 from opskit.rollout import git
 from opskit.rollout.tree import entries
 from opskit.rollout.unpack import unpack
 
 if TYPE_CHECKING:
-    from opskit.config.model import Source
+    from opskit.config.service import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from opskit.changelog import Changelog, RolloutRecord
-    from opskit.config.model import ChangelogSettings, Service
+    from opskit.config.model import ChangelogSettings
+    from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.plan import Target
     from opskit.rollout.probe import HeldLock, HostState, Release

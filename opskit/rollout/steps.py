@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from opskit.config.model import CommandStep, TaskStep
+from opskit.config.service import CommandStep, TaskStep
 from opskit.errors import HostError, LockLostError
 from opskit.fleet.command import Command
 from opskit.rollout import layout
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from opskit.config.model import Service
     from opskit.config.secret import Secret
+    from opskit.config.service import Service
     from opskit.errors import OpskitError
     from opskit.fleet.command import Result
     from opskit.fleet.remote import Remote

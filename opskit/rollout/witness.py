@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from opskit.changelog import Changelog, RolloutRecord
-    from opskit.config.model import Service
+    from opskit.config.service import Service
     from opskit.errors import OpskitError
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote

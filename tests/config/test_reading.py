@@ -4,19 +4,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opskit.config import (
+from opskit.config import Config, Ssh
+from opskit.config.reading import parse
+from opskit.config.service import (
     ArtifactSource,
     CommandCheck,
     CommandStep,
-    Config,
     FolderSource,
     GitSource,
     HttpCheck,
-    Ssh,
     TaskStep,
     TcpCheck,
 )
-from opskit.config.reading import parse
 from opskit.errors import ConfigError, UnknownNameError, UsageError
 
 WHOLE = """\

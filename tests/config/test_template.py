@@ -6,21 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from opskit.config import (
+from opskit.config import Config, Ssh
+from opskit.config.model import ChangelogSettings, Environment, Hook, HostEntry
+from opskit.config.reading import TOP, parse
+from opskit.config.service import (
+    KEYS,
     ArtifactSource,
     CommandCheck,
     CommandStep,
-    Config,
     FolderSource,
     GitSource,
+    Health,
     HttpCheck,
-    Ssh,
+    Service,
     TaskStep,
     TcpCheck,
 )
-from opskit.config.model import ChangelogSettings, Environment, Health, Hook, HostEntry, Service
-from opskit.config.reading import TOP, parse
-from opskit.config.service import KEYS
 
 TEMPLATE = files("opskit.config").joinpath("template.toml").read_text("utf-8")
 ACTIVATED = re.sub(r"^#(?=[\w\[])", "", TEMPLATE, flags=re.MULTILINE)

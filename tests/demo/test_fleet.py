@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.config import load
-from opskit.config.model import ArtifactSource, GitSource
+from opskit.config.service import ArtifactSource, GitSource
 from opskit.demo import fleet
 from opskit.demo.folder import DemoFolder, create, find
 from opskit.errors import OpskitError, UsageError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.config.model import FolderSource
+from opskit.config.service import FolderSource
 from opskit.rollout.deploy import _release_id
 from opskit.rollout.probe import HostState
 from opskit.rollout.source import Version

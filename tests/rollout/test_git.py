@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.config.model import GitSource
+from opskit.config.service import GitSource
 from opskit.demo.shop.history import git as run_git
 from opskit.errors import SourceError
 from opskit.rollout import git

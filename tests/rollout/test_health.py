@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.config.model import CommandCheck, Health, HttpCheck, TcpCheck
 from opskit.config.secret import Secret
+from opskit.config.service import CommandCheck, Health, HttpCheck, TcpCheck
 from opskit.errors import CommandFailedError, ConfigError, HostError, UnhealthyError, UsageError
 from opskit.rollout.health import check_once, describe, wait_healthy
 from opskit.rollout.stop import Stop

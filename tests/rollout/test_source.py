@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opskit.config.model import ArtifactSource, FolderSource, GitSource
+from opskit.config.service import ArtifactSource, FolderSource, GitSource
 from opskit.demo.shop.history import git
 from opskit.errors import SourceError
 from opskit.rollout.source import Version, commits_between, export, find_version

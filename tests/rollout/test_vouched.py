@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.config.model import ChangelogSettings, FolderSource, Service
+from opskit.config.model import ChangelogSettings
+from opskit.config.service import FolderSource, Service
 from opskit.rollout.plan import Target
 from opskit.rollout.probe import HostState, Release
 from opskit.rollout.status import Memory, _host

@@ -34,7 +34,7 @@ def enroll(*, days: int, as_json: bool) -> int:
     """
     from opskit.changelog.enrolling import enroll
 
-    config = wiring.read_config()
+    config = wiring.read_config(whole=False)
     with sharing.open_changelog(config) as changelog:
         done = enroll(changelog, config.changelog, days=days, on_touch=vouching.say_touch)
     if as_json:

@@ -28,7 +28,7 @@ def export(file: str | None, *, as_json: bool) -> int:
     """
     if as_json and not file:
         raise UsageError("--json and the events would be mixed up", hint="name a FILE for them")
-    config = wiring.read_config()
+    config = wiring.read_config(whole=False)
     with sharing.open_changelog(config) as changelog:
         if not file:
             changelog.export(_print)

@@ -28,7 +28,7 @@ def import_(file: str, *, as_json: bool) -> int:
     Exit code 1 if a line cannot be read, an event is no true part of its chain, or its body is not the one that was signed;
     the others are taken in. A body that is missing here is filled in.
     """
-    config = wiring.read_config()
+    config = wiring.read_config(whole=False)
     with wiring.open_changelog(config) as changelog:
         taken = changelog.take_in(lines_of(file))
     for warning in taken.warnings:

@@ -29,7 +29,7 @@ def init(*, administrator: str | None, as_json: bool) -> int:
     A database gets its tables, its rules and two roles, and what is typed for each engineer is printed; a file is
     made, and it is printed how its owner lets the others in. What is there already stays as it is.
     """
-    said = _prepare(wiring.read_config(), administrator)
+    said = _prepare(wiring.read_config(whole=False), administrator)
     if as_json:
         return envelope.show("changelog init", {"said": said})
     for line in said:

@@ -36,7 +36,7 @@ def rebuild(source: str, *, environment: str | None, yes: bool, as_json: bool) -
     is set aside then (never deleted); from itself: only with that. If that fails, nothing has changed. From hosts: rollouts
     that only hosts remember are added: who, when, from and to; nothing is set aside.
     """
-    config = wiring.read_config()
+    config = wiring.read_config(whole=False)
     if source == HOSTS:
         return _from_hosts(config, environment, as_json=as_json)
     return _anew(config, source, yes=yes, as_json=as_json)

@@ -34,7 +34,7 @@ def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
     reason = (why or "").strip()
     if not reason:
         raise UsageError("a redaction wants its reason", hint=HINT)
-    config = wiring.read_config()
+    config = wiring.read_config(whole=False)
     with sharing.open_changelog(config) as changelog:
         found = changelog.show(event).event
         _demand_heeded(changelog, config.changelog, found)

@@ -42,7 +42,7 @@ def revoke(
     `opskit log` marks its later events as revoked. Where allowed_signers are configured it counts only if you sign for your own machine.
     """
     reason = _checked(why, after, everything=everything)
-    config = wiring.read_config()
+    config = wiring.read_config(whole=False)
     with sharing.open_changelog(config) as changelog:
         found = the_one(writer, changelog.writers(config.changelog))
         last = 0 if everything else _last(changelog, found, after)

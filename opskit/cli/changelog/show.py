@@ -27,7 +27,7 @@ def show(event: str, *, raw: bool, as_json: bool) -> int:
 
     EVENT is the beginning of its hash, 4 characters or more, as a rollout's page and `opskit log --json` give it.
     """
-    config = wiring.read_config()
+    config = wiring.read_config(whole=False)
     with wiring.open_changelog(config) as changelog:
         shown = _the_one(changelog, event)
         standing = changelog.standing(shown.event, config.changelog)

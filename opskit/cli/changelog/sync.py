@@ -31,7 +31,7 @@ def sync(*, accept: bool, everybody: bool, again: bool, as_json: bool) -> int:
     Every command does so around its work, within the time limit of opskit.toml; this waits for as long as it takes.
     Exit code 1 if it cannot be done, 2 if there is no upstream.
     """
-    config = wiring.read_config()
+    config = wiring.read_config(whole=False)
     if not config.changelog.upstream:
         hint = 'say where in opskit.toml: [changelog] upstream = "postgresql://…"'
         raise ConfigError("this changelog has no upstream", hint=hint)

@@ -27,7 +27,7 @@ def writers(*, as_json: bool) -> int:
     A writer is the changelog of one machine, which signs its events with a key of its own; * is this machine's. Its owner's SSH key signs for it, as
     `allowed_signers` in opskit.toml says, for some weeks each time.
     """
-    config = vouching.warned(wiring.read_config())
+    config = vouching.warned(wiring.read_config(whole=False))
     with sharing.open_changelog(config) as changelog:
         found = changelog.writers(config.changelog)
     if as_json:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from opskit.changelog import Changelog
-    from opskit.config.model import Config, Service
+    from opskit.config.model import Config
+    from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.inventory import Host, Inventory
 

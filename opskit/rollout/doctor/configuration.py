@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from opskit.config.model import (
+from opskit.config.service import (
     ArtifactSource,
     CommandCheck,
     FolderSource,
@@ -23,7 +23,8 @@ from opskit.rollout.ready import GIVEN
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from opskit.config.model import Config, Service
+    from opskit.config.model import Config
+    from opskit.config.service import Service
     from opskit.fleet.command import TaskInfo
     from opskit.fleet.inventory import Host, Inventory
 

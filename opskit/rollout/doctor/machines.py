@@ -15,7 +15,7 @@ from opskit.rollout.probe import probe, unfit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from opskit.config.model import Service
+    from opskit.config.service import Service
     from opskit.fleet.command import Outcome
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
