@@ -55,7 +55,7 @@ def append(
     whole = not found.body_damage or found.body_damage == "malformed" or not found.readable
     event = found.event
     if not whole or redaction.is_redacted(db, event.header.kind, event.hash):
-        packet, event = replace(packet, nonce=None, body=None), replace(event, body={})
+        packet, event = replace(packet, nonce=None, body=None), event._replace(body={})
     nonce, body = packet.nonce, packet.body
     n = write(db, writer.wid, event, nonce, body, received_ms=received_ms, readable=found.readable)
     after = writer._replace(head_seq=packet.seq, head_hash=event.hash)

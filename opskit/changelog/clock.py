@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 COUNTER_BITS = 16
 TRUSTED_SKEW_MS = 60_000
@@ -58,8 +58,7 @@ def is_believable(here_ms: int, there_ms: int) -> bool:
     return here_ms < FIRST_MS or there_ms - here_ms <= MOST_AHEAD_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(NamedTuple):
     """How far this machine's clock is off: add `ms`, give or take `error_ms`.
 
     It holds in the same `boot`, as long as nobody sets the clock: `since_boot_ms`, wall time minus time since boot,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from opskit.changelog.canonical import decode, encode
 from opskit.changelog.clock import written_ms
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 VERSION = 1
+EMPTY: Mapping[str, object] = {}  # nobody changes it
 STARTED, HOSTS, FINISHED = "rollout.started", "rollout.hosts", "rollout.finished"
 ABANDONED = "rollout.abandoned"
 RECOVERED = "rollout.recovered"
@@ -46,8 +46,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
+class Header(NamedTuple):
     """What is signed of an event.
 
     `writer` and `body` are SHA-256 in hex: of the writer's public key, and of nonce and body.
@@ -68,12 +67,12 @@ class Header:
     rollout: str = ""
     action: str = ""
     actor: str = ""
-    seen: Mapping[str, object] = field(default_factory=dict)
-    clock: Mapping[str, object] = field(default_factory=dict)
+    seen: Mapping[str, object] = EMPTY
+    clock: Mapping[str, object] = EMPTY
     pick: str = ""
-    heir: Mapping[str, object] = field(default_factory=dict)
+    heir: Mapping[str, object] = EMPTY
     version: int = VERSION
-    more: Mapping[str, object] = field(default_factory=dict)
+    more: Mapping[str, object] = EMPTY
 
     def encode(self) -> bytes:
         """Give the canonical bytes that are hashed, signed and stored; raises ChangelogError."""
@@ -116,8 +115,7 @@ class Header:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """One record of the changelog, with the exact bytes that were signed.
 
     `body` is empty if it cannot be read: `damage` then says "redacted", "missing" or "malformed". `received_ms` is when an
@@ -129,7 +127,7 @@ class Event:
     prev: bytes
     hash: bytes
     signature: bytes
-    body: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] = EMPTY
     damage: str = ""
     received_ms: int = 0
 

@@ -14,9 +14,12 @@ from opskit.errors import ChangelogError
 LINUX = sys.platform.startswith("linux")
 
 # SQLite needs locks and syncs that mean what they say; these do not promise that.
-REMOTE = re.compile(
-    r"nfs\d?|cifs|smb\w*|9p|afs|afpfs|webdav|davfs|ncpfs|fuse\.(sshfs|rclone|s3fs|gcsfuse|davfs2?|curlftpfs|smbnetfs)"
-)
+_REMOTE = r"nfs\d?|cifs|smb\w*|9p|afs|afpfs|webdav|davfs|ncpfs|fuse\.(sshfs|rclone|s3fs|gcsfuse|davfs2?|curlftpfs|smbnetfs)"
+
+
+def is_remote(kind: str) -> bool:
+    """Tell whether a file system of this kind is another machine's."""
+    return re.fullmatch(_REMOTE, kind) is not None
 
 
 def state_folder() -> Path:
@@ -50,7 +53,7 @@ def prepare(file: Path) -> None:
     """
     _make_folders(file.parent)
     kind = filesystem(file.parent)
-    if REMOTE.fullmatch(kind):
+    if is_remote(kind):
         raise ChangelogError(
             f"{file.parent} is on a {kind} file system, where a changelog is not safe",
             hint="set OPSKIT_STATE_DIR to a folder on a disk of this machine",

@@ -2,14 +2,15 @@
 
 SQLite knows nothing of how many entries a wish leaves. So each wish is counted first, as far as `FEW`: the one that leaves the
 fewest decides where to look, and a plus sign keeps SQLite from looking elsewhere. If none leaves few, entries are gone
-through from the newest on, and enough of them are found soon.
+through from the newest on, and enough of them are found soon. Of what many have in common, a word or many hosts, only the
+newest are gathered, as long as that is enough.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog.clock import COUNTER_BITS
 from opskit.changelog.records import RUNNING, UNFINISHED
@@ -18,16 +19,20 @@ from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
 OPEN_OUTCOMES = (RUNNING, UNFINISHED)
 FEW = 5000  # entries, that are sooner looked at and sorted than a million gone through
+NEWEST = (
+    2000,
+    20_000,
+)  # entries among which is looked first, and then, for what many have in common
+STRAYS = 50  # of them, that may have come long before the others; for these, one by one is asked
 LAST = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class Filter(NamedTuple):
     """Which entries are wanted; what is empty does not restrict.
 
     `hosts`: any of them was touched. `actor`: a part of the name. `action`: deploy, rollback,
@@ -59,6 +64,18 @@ _EQUAL = {
     "ids": ("id", "IN (SELECT value FROM json_each(:ids))", ""),
 }  # fmt: skip
 
+_OF_ENTRY = {
+    "hosts": "SELECT 1 FROM touched t WHERE t.entry = entry.id AND t.host IN (SELECT value FROM json_each(:hosts))",
+    "grep": "SELECT 1 FROM said s CROSS JOIN words w ON w.rowid = s.n WHERE s.entry = entry.id AND words MATCH :grep",
+}
+"""The same, asked of one entry."""
+
+_SINCE = {
+    "hosts": "SELECT entry FROM touched WHERE host IN (SELECT value FROM json_each(:hosts)) AND entry >= :lowest",
+    "grep": "SELECT s.entry FROM words w CROSS JOIN said s ON s.n = w.rowid WHERE words MATCH :grep AND w.rowid >= :lowest",
+}
+"""The same, gathered of those entries that came late enough: an entry's first event has its number, others have higher ones."""
+
 _COUNTED = {
     "hosts": "SELECT 1 FROM touched WHERE host IN (SELECT value FROM json_each(:hosts))",
     "grep": "SELECT 1 FROM words WHERE words MATCH :grep",
@@ -76,13 +93,35 @@ def find(
     """
     values = _values(wanted, kind, ids)
     first = _narrowest(connection, values)
-    conditions = [*_conditions(values, first), *_bounds(connection, wanted, values, first)]
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    limit = -1 if wanted.outcome in OPEN_OUTCOMES else wanted.limit or -1
-    return connection.execute(
-        f"SELECT id, rollout FROM entry {where} ORDER BY hlc DESC, hash DESC LIMIT :limit",  # noqa: S608 - only our own words
-        {**values, "limit": limit},
-    ).fetchall()
+    bounds = list(_bounds(connection, wanted, values, first))
+    values["limit"] = limit = -1 if wanted.outcome in OPEN_OUTCOMES else wanted.limit or -1
+    if limit > 0 and values.keys() & _SINCE.keys() - {first}:
+        some = [*_conditions(values, first, _SINCE), *bounds, "hlc >= :floor"]
+        for place in _newest(connection, values):
+            found = _found(connection, some, {**values, **place})
+            if len(found) == limit:
+                return found
+            if len(found) * NEWEST[1] < limit * NEWEST[0]:
+                break
+    return _found(connection, [*_conditions(values, first), *bounds], values)
+
+
+def _found(
+    connection: sqlite3.Connection, conditions: Sequence[str], values: Mapping[str, object]
+) -> list[tuple[int, str | None]]:
+    query = f"SELECT id, rollout FROM entry WHERE {' AND '.join(conditions)} ORDER BY hlc DESC, hash DESC LIMIT :limit"  # noqa: S608 - only our own words
+    return connection.execute(query, values).fetchall()
+
+
+def _newest(
+    connection: sqlite3.Connection, values: Mapping[str, object]
+) -> Iterator[dict[str, object]]:
+    """Give where the newest entries begin, of those before `until`: their lowest clock, and the lowest number but for strays."""
+    for most in NEWEST:
+        asked = {"before": values.get("until_hlc", LAST), "most": most, "strays": STRAYS}
+        row = connection.execute(statement("newest_entries"), asked).fetchone()
+        if None not in row:
+            yield {"floor": row[0], "lowest": row[1]}
 
 
 def _values(wanted: Filter, kind: str, ids: Sequence[int] | None) -> dict[str, object]:
@@ -123,8 +162,14 @@ def _count(connection: sqlite3.Connection, name: str, values: dict[str, object])
     return int(connection.execute(counted, {name: values[name]}).fetchone()[0])
 
 
-def _conditions(values: dict[str, object], first: str) -> Iterator[str]:
+def _conditions(
+    values: Mapping[str, object], first: str, gathered: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
+    """Give what is demanded of columns; of some wishes `gathered` says by which query, and single entries are asked for besides."""
     for name in (name for name in _EQUAL if name in values):
+        if name in gathered and name != first:
+            yield f"(+id >= :lowest AND +id IN ({gathered[name]}) OR +id < :lowest AND EXISTS ({_OF_ENTRY[name]}))"
+            continue
         column, demand, besides = _EQUAL[name]
         yield f"{column} {demand}" if name == first else f"+{column} {demand}"
         if name == first and besides:

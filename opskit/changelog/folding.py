@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,7 @@ def rollout(
     `name` is what people call it, if that is not its id alone; `foreign` events are of others, and do not count.
     """
     found = _fold(events, alive)
-    return dataclasses.replace(found, id=name or found.id, doubts=_doubts(foreign))
+    return found._replace(id=name or found.id, doubts=_doubts(foreign))
 
 
 def _doubts(foreign: int) -> tuple[str, ...]:
@@ -191,8 +190,7 @@ def _hosts(started: Mapping[str, object], events: Iterable[Event]) -> Iterable[H
 def _with_result(host: HostRecord, result: Mapping[str, object]) -> HostRecord:
     before = text(result, "from")
     known = host.before and host.before.release == before
-    return dataclasses.replace(
-        host,
+    return host._replace(
         outcome=text(result, "outcome") or "unknown",
         before=host.before if known or not before else Release(before),
         to=text(result, "to"),

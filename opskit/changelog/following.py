@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ class Follower:
     def __init__(self, reader: Reader, wanted: Filter) -> None:
         self._reader = reader
         self._wanted = wanted
-        self._any = dataclasses.replace(wanted, limit=0, outcome="")
+        self._any = wanted._replace(limit=0, outcome="")
         self._told: dict[str, str] = {}
         self._number = 0
 
@@ -48,7 +47,7 @@ class Follower:
 
     def _present(self, connection: sqlite3.Connection) -> list[Entry]:
         self._number = query.newest_number(connection)
-        running = dataclasses.replace(self._any, outcome=RUNNING)
+        running = self._any._replace(outcome=RUNNING)
         self._told = {entry.id: RUNNING for entry in query.entries(connection, running)}
         return list(query.entries(connection, self._wanted))[::-1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.changelog import database
@@ -118,7 +118,7 @@ def found_of(
     if header.kind == RECOVERED:
         header = _as_it_was(header, body)
     at_ms = written_ms(header.at_ms, received_ms)
-    header = replace(header, hlc=placed(header.hlc, header.seq, received_ms))
+    header = header._replace(hlc=placed(header.hlc, header.seq, received_ms))
     return Found(n, digest, header, at_ms, body, claim, latest)
 
 
@@ -172,8 +172,8 @@ def place(connection: sqlite3.Connection, n: int) -> None:
 def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:
     """Give the header that a recovered rollout would have had: its time and its actor, not those of the recovery."""
     at_ms = min(max(number(body, "at"), 1), max(header.at_ms, 1), LAST_MS)
-    return replace(
-        header, ts=at_ms, clock={}, hlc=at_ms << COUNTER_BITS, actor=text(body, "actor")
+    return header._replace(
+        ts=at_ms, clock={}, hlc=at_ms << COUNTER_BITS, actor=text(body, "actor")
     )
 
 

@@ -82,6 +82,8 @@ CREATE TABLE said (
     entry INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX said_entry ON said (entry);
+
 -- Events that this opskit could not take in, and why.
 CREATE TABLE unread (
     n INTEGER PRIMARY KEY,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from opskit.changelog import database
 from opskit.changelog.event import RECOVERED, STARTED
@@ -118,21 +118,20 @@ def judged(
 def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
     first, *others = _hashes(entry, whole=whole)
     standing = told.get(first, Standing(""))
-    found = replace(
-        entry,
+    found = entry._replace(
         standing=standing.state,
         principal=standing.principal,
         doubt=standing.reason,
     )
     if not isinstance(found, RolloutRecord):
-        return found
+        return cast("E", found)
     names = {event.hash.hex(): f"{event.header.kind} {event.id}" for event in found.events}
     doubts = [
         f"{names[event]} is {told[event].state}: {told[event].reason}"
         for event in others
         if event in told and told[event].state != ATTESTED
     ]
-    return replace(found, doubts=(*found.doubts, *doubts))
+    return cast("E", found._replace(doubts=(*found.doubts, *doubts)))
 
 
 def _hashes(entry: Entry, *, whole: bool) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.changelog.records import Release
@@ -24,8 +23,8 @@ def named(connection: sqlite3.Connection, record: RolloutRecord) -> RolloutRecor
     values = (record.service, record.environment, json.dumps(sorted(folders)))
     rows = connection.execute(statement("known_releases"), values)
     known = {row[0]: Release(*row) for row in rows}
-    hosts = tuple(replace(host, before=_known(host.before, known)) for host in record.hosts)
-    return replace(record, to=_known(record.to, known), hosts=hosts)
+    hosts = tuple(host._replace(before=_known(host.before, known)) for host in record.hosts)
+    return record._replace(to=_known(record.to, known), hosts=hosts)
 
 
 def _known(release: Release | None, known: Mapping[str, Release]) -> Release | None:

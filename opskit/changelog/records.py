@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,8 +21,7 @@ def title_of(label: str, revision: str, release: str) -> str:
     return short or release
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """A version of a service: `release` is its folder's name, `revision` the source's, `label` for people."""
 
     release: str = ""
@@ -36,8 +34,7 @@ class Release:
         return title_of(self.label, self.revision, self.release)
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """A commit between the old and the new release."""
 
     sha: str
@@ -45,16 +42,14 @@ class Commit:
     author: str
 
 
-@dataclass(frozen=True, slots=True)
-class StepTime:
+class StepTime(NamedTuple):
     """How long one step took on one host, in milliseconds."""
 
     step: str
     ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostRecord:
+class HostRecord(NamedTuple):
     """What a rollout did to one host.
 
     `outcome` is done, failed, reverted, skipped, unreachable, unknown, or "not reached" when
@@ -75,8 +70,7 @@ class HostRecord:
     output: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutRecord:
+class RolloutRecord(NamedTuple):
     """One rollout as its events tell it.
 
     `action` is deploy, rollback, restart, task or exec. `outcome` is done, failed, partial,
@@ -135,8 +129,7 @@ class RolloutRecord:
         return counts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteEntry:
+class NoteEntry(NamedTuple):
     """What somebody wrote down; `rollout` if it is about one. Standing, principal and doubt as of a RolloutRecord."""
 
     id: str
@@ -154,8 +147,7 @@ class NoteEntry:
     doubt: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherEntry:
+class OtherEntry(NamedTuple):
     """An event of a kind that this opskit does not know, as it stands."""
 
     id: str
@@ -172,8 +164,7 @@ class OtherEntry:
         return self.event.hash.hex()
 
 
-@dataclass(frozen=True, slots=True)
-class LiveRecord:
+class LiveRecord(NamedTuple):
     """What a host runs according to the changelog, and the rollout that made it live there."""
 
     host: str

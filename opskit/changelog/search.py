@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST = 20_000  # characters of an event
 
-_PHRASE = re.compile(r'"([^"]*)"?|(\S+)')
+_PHRASE = r'"([^"]*)"?|(\S+)'
 
 
 def words_of(header: Header, body: Mapping[str, object]) -> str:
@@ -32,7 +32,7 @@ def match_of(wanted: str) -> str:
     Every piece is quoted, so that no text means anything else than itself.
     """
     pieces = []
-    for phrase, word in _PHRASE.findall(wanted):
+    for phrase, word in re.findall(_PHRASE, wanted):
         bare = phrase or word
         star = "*" if word.endswith("*") and not phrase else ""
         bare = bare.rstrip("*") if star else bare

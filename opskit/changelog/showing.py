@@ -56,7 +56,5 @@ def _shown(connection: sqlite3.Connection, n: int) -> Shown:
     places = dict(connection.execute(statement("places_of"), (n,)).fetchall())
     event = checked(packet, 0).event
     if event.damage == "missing" and is_redacted(connection, event.header.kind, packet.hash):
-        from dataclasses import replace
-
-        event = replace(event, damage="redacted")
+        event = event._replace(damage="redacted")
     return Shown(event, packet, places)

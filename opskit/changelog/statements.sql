@@ -116,6 +116,10 @@ INSERT INTO said (n, entry) VALUES (?, ?)
 -- name: most_ahead
 SELECT coalesce(max((hlc >> 16) - at_ms), 1000) FROM entry WHERE (hlc >> 16) - at_ms > 1000
 
+-- name: newest_entries
+SELECT (SELECT hlc FROM entry WHERE hlc < :before ORDER BY hlc DESC LIMIT 1 OFFSET :most),
+    (SELECT id FROM (SELECT id FROM entry WHERE hlc < :before ORDER BY hlc DESC LIMIT :most) ORDER BY id LIMIT 1 OFFSET :strays)
+
 -- name: place_entry
 UPDATE entry SET hlc = :hlc, at_ms = :at_ms WHERE hash = :hash AND hlc > :hlc
 

@@ -22,9 +22,9 @@ UNITS = {
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HINT = "write it like 2h, 3d, 14:05, yesterday 14:00, monday 9:00, 2026-11-23 or 2026-11-23 14:05"
 
-_SPAN = re.compile(r"([0-9]{1,9}) ?([a-z]+)( ago)?")
-_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SPAN = r"([0-9]{1,9}) ?([a-z]+)( ago)?"
+_CLOCK = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
 def parse_when(text: str, now: datetime) -> datetime:
@@ -47,7 +47,7 @@ def parse_when(text: str, now: datetime) -> datetime:
 
 def _span(said: str, now: datetime) -> datetime | None:
     """Go back by elapsed time, which is not the same as wall time when the clocks change."""
-    match = _SPAN.fullmatch(said)
+    match = re.fullmatch(_SPAN, said)
     if said == "now":
         return now
     unit = next((unit for unit, names in UNITS.items() if match and match[2] in names), "")
@@ -59,9 +59,9 @@ def _span(said: str, now: datetime) -> datetime | None:
 
 def _day_and_time(said: str, now: datetime) -> datetime | None:
     """Read `[day] [time of day]`; at least one of the two."""
-    spaced = said.replace("t", " ", 1) if _DATE.match(said) else said
+    spaced = said.replace("t", " ", 1) if re.match(_DATE, said) else said
     before, _, last = spaced.rpartition(" ")
-    day, clock = (before, _clock(last)) if _CLOCK.fullmatch(last) else (said, time())
+    day, clock = (before, _clock(last)) if re.fullmatch(_CLOCK, last) else (said, time())
     if not day and said:
         return _latest((now.date(), now.date() - timedelta(days=1)), clock, now)
     if day in WEEKDAYS:
@@ -69,7 +69,7 @@ def _day_and_time(said: str, now: datetime) -> datetime | None:
         return _latest((now.date() - timedelta(days=n) for n in (back, back + 7)), clock, now)
     if day in ("today", "yesterday"):
         return _local(now.date() - timedelta(days=day == "yesterday"), clock, now)
-    return _local(date.fromisoformat(day), clock, now) if _DATE.fullmatch(day) else None
+    return _local(date.fromisoformat(day), clock, now) if re.fullmatch(_DATE, day) else None
 
 
 def _iso(said: str) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import select
 import sys
 from datetime import UTC, datetime
@@ -152,7 +151,7 @@ def _newest(
 ) -> tuple[tuple[Entry, ...], bool]:
     """Give the entries that are wanted, and whether there are more than the limit allows; say what is missing."""
     wanted = wishes.as_filter(config)
-    found = changelog.entries(dataclasses.replace(wanted, limit=wanted.limit + 1))
+    found = changelog.entries(wanted._replace(limit=wanted.limit + 1))
     shown = changelog.judged(found[: wanted.limit], config.changelog)
     more = len(found) > wanted.limit
     _say_what_is_missing(wishes, config, more=more, none=not shown)

@@ -23,7 +23,7 @@ OFFLINE = ("spool", "refuse")
 FORMATS = ("opskit", "slack", "grafana", "pagerduty")
 DATABASE = ("postgresql", "postgres")
 
-_KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
+_KIND = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*"
 
 
 def read_changelog(table: Table, folder: Path) -> ChangelogSettings:
@@ -98,7 +98,7 @@ def web_address(value: Any) -> str:
 
 def event_kind(value: Any) -> str:
     """Check the kind of an event, like `rollout.started`."""
-    if not isinstance(value, str) or not _KIND.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_KIND, value):
         checks.wrong("a kind of event, like rollout.started", value)
     return value
 

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_NAME = re.compile(r"\w[\w.-]{0,99}")
-_HOST = re.compile(r"[^\s/,!&^@-][^\s/,!&^@]{0,252}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_CHANGELOG = re.compile(r"[a-z0-9_][a-z0-9._-]{0,63}")
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)%")
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)", re.ASCII)
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_NAME = r"\w[\w.-]{0,99}"
+_HOST = r"[^\s/,!&^@-][^\s/,!&^@]{0,252}"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+_CHANGELOG = r"[a-z0-9_][a-z0-9._-]{0,63}"
+_SHARE = r"(\d{1,3}(?:\.\d{1,3})?)%"
+_DURATION = r"(?a)(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LONGEST = 7 * 86400.0
-_REMOTE_GIT = re.compile(r"[a-z+]+://|[\w.-]+@[\w.-]+:")
+_REMOTE_GIT = r"[a-z+]+://|[\w.-]+@[\w.-]+:"
 
 
 def kind_of(value: object) -> str:
@@ -61,7 +61,7 @@ def text(value: Any) -> str:
     """Check a text of one line."""
     if not isinstance(value, str):
         wrong("text in quotes", value)
-    if not value.strip() or _CONTROL.search(value):
+    if not value.strip() or re.search(_CONTROL, value):
         raise ConfigError("expected one line of text, not empty, without control characters")
     return value
 
@@ -117,7 +117,7 @@ def duration(value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         seconds = float(value) if abs(value) <= _LONGEST else math.inf
     else:
-        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        found = re.fullmatch(_DURATION, value) if isinstance(value, str) else None
         if not found:
             wrong('a time like "10s", "5m" or a number of seconds', value)
         seconds = float(found[1]) * _SECONDS[found[2]]
@@ -129,7 +129,7 @@ def duration(value: Any) -> float:
 def batch(value: Any) -> int | str:
     """Check a batch: a count of hosts from 1, or a share above 0% and at most 100%."""
     if isinstance(value, str):
-        found = _SHARE.fullmatch(value)
+        found = re.fullmatch(_SHARE, value)
         if not found or not 0 < float(found[1]) <= 100:
             wrong('a share above "0%" and at most "100%"', value)
         return value
@@ -160,7 +160,7 @@ def _entry(number: int, value: Any, check: Callable[[Any], T]) -> T:
 
 def name(value: Any) -> str:
     """Check the name of a service, an environment, a group or a task."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_NAME, value):
         wrong(
             "a name of letters, digits, `.`, `_` and `-` that begins with a letter or digit", value
         )
@@ -169,7 +169,7 @@ def name(value: Any) -> str:
 
 def host(value: Any) -> str:
     """Check the name of one host."""
-    if not isinstance(value, str) or not _HOST.fullmatch(value) or _CONTROL.search(value):
+    if not isinstance(value, str) or not re.fullmatch(_HOST, value) or re.search(_CONTROL, value):
         wrong("a host name", value)
     return value
 
@@ -179,7 +179,7 @@ def address(value: Any) -> str:
     if (
         not isinstance(value, str)
         or not re.fullmatch(r"[^\s-]\S{0,252}", value)
-        or _CONTROL.search(value)
+        or re.search(_CONTROL, value)
     ):
         wrong("a name or address without blanks and without a leading dash", value)
     return value
@@ -195,14 +195,14 @@ def hosts(value: Any) -> str:
 
 def variable(value: Any) -> str:
     """Check the name of an environment variable or a host's var, as POSIX has it."""
-    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_VARIABLE, value):
         wrong("a name of A-Z, a-z, 0-9 and `_` that does not begin with a digit", value)
     return value
 
 
 def changelog(value: Any) -> str:
     """Check the name of a local changelog; it becomes the name of a folder."""
-    if not isinstance(value, str) or not _CHANGELOG.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_CHANGELOG, value):
         wrong("up to 64 characters of a-z, 0-9, `.`, `_` and `-`, no leading `.` or `-`", value)
     return value
 
@@ -212,7 +212,7 @@ def revision(value: Any) -> str:
     if (
         not isinstance(value, str)
         or not re.fullmatch(r"[^\s-]\S*", value)
-        or _CONTROL.search(value)
+        or re.search(_CONTROL, value)
     ):
         wrong("a git revision, like a branch, tag or commit", value)
     return value
@@ -236,7 +236,7 @@ def repository(root: Path) -> Callable[[Any], Path]:
     path_of = local_path(root)
 
     def check(value: Any) -> Path:
-        if isinstance(value, str) and _REMOTE_GIT.match(value):
+        if isinstance(value, str) and re.match(_REMOTE_GIT, value):
             wrong(
                 "a folder of this machine",
                 value,

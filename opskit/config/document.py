@@ -13,10 +13,8 @@ from opskit.errors import ConfigError
 
 KeyPath = tuple[str, ...]
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_SYNTAX = re.compile(
-    r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column \d+|(?P<end>end of document))\)"
-)
+_BARE = r"[A-Za-z0-9_-]+"
+_SYNTAX = r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column \d+|(?P<end>end of document))\)"
 _SEARCH_BUDGET = 1 << 22
 
 
@@ -50,7 +48,7 @@ class Document:
 def dotted(path: KeyPath) -> str:
     """Give a key path as it would stand in TOML, each key cut to 80 characters: `hosts."db.example.com".port`."""
     return ".".join(
-        key if _BARE.fullmatch(key) else _quoted(key) for key in (k[:80] for k in path)
+        key if re.fullmatch(_BARE, key) else _quoted(key) for key in (k[:80] for k in path)
     )
 
 
@@ -101,7 +99,7 @@ def _defines(text: str, path: KeyPath) -> bool | None:
 
 
 def _syntax_error(file: Path, text: str, message: str) -> ConfigError:
-    found = _SYNTAX.fullmatch(message)
+    found = re.fullmatch(_SYNTAX, message)
     what = (found["what"] if found else message)[:200]
     line = found["line"] if found else None
     if found and found["end"]:

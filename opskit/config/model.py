@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +33,7 @@ class _Nothing(Mapping[str, Any]):
 NOTHING: Mapping[str, Any] = _Nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class HostEntry:
+class HostEntry(NamedTuple):
     """What opskit.toml says of one host, beyond its name; None leaves it to `~/.ssh/config`.
 
     `vars` fill `{name}` in a health check's address and reach commands as `OPSKIT_VAR_<name>`.
@@ -50,8 +48,7 @@ class HostEntry:
     vars: Mapping[str, str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """A named fleet: `hosts` are ranges, `inventory` a command that prints Ansible's inventory JSON."""
 
     name: str
@@ -61,8 +58,7 @@ class Environment:
     require_why: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ssh:
+class Ssh(NamedTuple):
     """How hosts are reached; times in seconds. `known_hosts` is empty for OpenSSH's own files."""
 
     config: Path | None = None
@@ -75,8 +71,7 @@ class Ssh:
     handshakes_per_jump: int = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(NamedTuple):
     """Where events of this machine are told of, beyond the changelog.
 
     The address is `url`, or in the environment variable `url_env`; a key or token is in the variable
@@ -91,8 +86,7 @@ class Hook:
     kinds: tuple[str, ...] = ("rollout.started", "rollout.finished", "note")
 
 
-@dataclass(frozen=True, slots=True)
-class ChangelogSettings:
+class ChangelogSettings(NamedTuple):
     """The changelog: its name on this machine, where it is shared, and whose signatures count.
 
     `upstream` is "" or an address (postgresql, ssh or file); `via` the host through which a database is reached, "" for
@@ -111,8 +105,7 @@ class ChangelogSettings:
     hooks: tuple[Hook, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """opskit.toml, read and checked.
 
     `default_environment` is "" if there are several environments and none is named as the default.
@@ -125,8 +118,8 @@ class Config:
     default_environment: str
     hosts: Mapping[str, HostEntry] = NOTHING
     services: Mapping[str, Mapping[str, Service]] = NOTHING
-    ssh: Ssh = field(default_factory=Ssh)
-    changelog: ChangelogSettings = field(default_factory=ChangelogSettings)
+    ssh: Ssh = Ssh()
+    changelog: ChangelogSettings = ChangelogSettings()
 
     @property
     def root(self) -> Path:

@@ -52,9 +52,9 @@ PLAIN: Mapping[str, Any] = {
 KEYS = frozenset(field.name for field in fields(Service)) - {"name", "environment"}
 TIMES = {"within": checks.duration, "interval": checks.duration, "timeout": checks.duration}
 Check = HttpCheck | TcpCheck | CommandCheck
-_URL = re.compile(r"https?://[^\s/]+(/\S*)?", re.IGNORECASE)
-_TCP = re.compile(r"(\[[^\s\]]+\]|[^\s:\[\]-][^\s:\[\]]*):(\{\w+\}|\d{1,5})", re.ASCII)
-_BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
+_URL = r"(?i)https?://[^\s/]+(/\S*)?"
+_TCP = r"(?a)(\[[^\s\]]+\]|[^\s:\[\]-][^\s:\[\]]*):(\{\w+\}|\d{1,5})"
+_BRACES = r"\{([^{}]*)\}|[{}]"
 
 
 def read_services(
@@ -174,14 +174,14 @@ def _command(table: Table) -> CommandCheck:
 
 def _url(value: Any) -> str:
     url = _filled(checks.text(value))
-    if not _URL.fullmatch(url):
+    if not re.fullmatch(_URL, url):
         checks.wrong('an address like "http://127.0.0.1:8080/health"', value)
     return url
 
 
 def _endpoint(value: Any) -> str:
     endpoint = _filled(checks.text(value))
-    found = _TCP.fullmatch(endpoint)
+    found = re.fullmatch(_TCP, endpoint)
     if not found or (found[2].isdigit() and not 1 <= int(found[2]) <= 65535):
         checks.wrong('host and port like "127.0.0.1:8080"', value)
     return endpoint
@@ -189,7 +189,7 @@ def _endpoint(value: Any) -> str:
 
 def _filled(value: str) -> str:
     """Check that all braces in an address are `{name}` of a var."""
-    for found in _BRACES.finditer(value):
+    for found in re.finditer(_BRACES, value):
         if not found[1]:
             checks.wrong("braces only around the name of a var, like {port}", value)
         checks.variable(found[1])

@@ -27,10 +27,11 @@ OPERATORS = ",!&^"
 WILDCARDS = "*?"
 
 # An operator counts outside brackets only: web[1,3] is one term.
-_TERM = re.compile(r"([,!&^])|((?:\[[^\[\]]*\]|[^,!&^])+)")
-_RANGE = re.compile(r"(\d*)\[([^\[\]]*)\](\d*)", re.ASCII)
-_ONE_NUMBER = re.compile(r"(\D*)(\d{1,18})(\D*)", re.ASCII)
-_PART = re.compile(r"\s*(\d{1,18})\s*(?:-\s*(\d{1,18})\s*)?(?:/\s*\d{1,9}\s*)?", re.ASCII)
+_TERM = r"([,!&^])|((?:\[[^\[\]]*\]|[^,!&^])+)"
+_RANGE = r"(?a)(\d*)\[([^\[\]]*)\](\d*)"
+_ONE_NUMBER = r"(?a)(\D*)(\d{1,18})(\D*)"
+_ONE_RANGE = r"([^\d\[\]%\s]+)\[([^\[\]]*)\]([^\d\[\]%\s]*)"
+_PART = r"(?a)\s*(\d{1,18})\s*(?:-\s*(\d{1,18})\s*)?(?:/\s*\d{1,9}\s*)?"
 
 _APPLY: Mapping[str, Callable[[set[str], set[str]], set[str]]] = {
     ",": set.union,
@@ -62,6 +63,8 @@ def expand(pattern: str) -> tuple[str, ...]:
     if "[" not in pattern and "]" not in pattern:
         return (pattern,)
     _check_range(pattern)
+    if one := re.fullmatch(_ONE_RANGE, pattern):
+        return _numbered(*one.groups())
     return tuple(_nodeset([pattern]))
 
 
@@ -92,7 +95,7 @@ def _fold_family(names: list[str]) -> str:
         return names[0]
     if not all(map(_foldable, names)):
         return ",".join(dict.fromkeys(names))
-    numbered = [_ONE_NUMBER.fullmatch(name) for name in names]
+    numbered = [re.fullmatch(_ONE_NUMBER, name) for name in names]
     if all(numbered):
         return _fold_numbers([match.groups() for match in numbered if match])
     return str(_nodeset(names))
@@ -108,6 +111,19 @@ def _fold_numbers(names: Sequence[tuple[str, ...]]) -> str:
     numbers = RangeSet.fromlist([number for _, number, _ in names])  # type: ignore[no-untyped-call]
     before, number, behind = names[0]
     return f"{before}[{numbers}]{behind}" if len(numbers) > 1 else before + number + behind
+
+
+def _numbered(before: str, numbers: str, behind: str) -> tuple[str, ...]:
+    """Give the names of a pattern with one range and no other number, as NodeSet would, without its import."""
+    from ClusterShell.RangeSet import RangeSet, RangeSetException
+
+    try:
+        found = RangeSet(numbers)  # type: ignore[no-untyped-call]
+    except RangeSetException as error:
+        raise SelectorError(
+            f"{_short(before + numbers + behind)} is not a range: {error}"
+        ) from None
+    return tuple(f"{before}{number}{behind}" for number in found.striter())  # type: ignore[no-untyped-call]
 
 
 def _nodeset(patterns: list[str]) -> NodeSet:
@@ -144,7 +160,7 @@ def _terms(selector: str) -> Iterator[tuple[str, str]]:
     if not text or len(text) > MAX_LENGTH:
         raise SelectorError("the selector is empty" if not text else "the selector is too long")
     operator, expected = ",", True
-    for sign, term in _TERM.findall(text):
+    for sign, term in re.findall(_TERM, text):
         if bool(term.strip()) is not expected:
             raise SelectorError(f"{_short(selector)}: a name is missing beside {sign!r}")
         if term:
@@ -199,9 +215,13 @@ def _unknown(what: str, names: list[str], known: Mapping[str, Any]) -> SelectorE
 
 def _check_range(pattern: str) -> None:
     """Refuse a range that is broken or huge before NodeSet would fill the memory with it."""
-    if not pattern.isascii() or "[" in _RANGE.sub("", pattern) or "]" in _RANGE.sub("", pattern):
+    if (
+        not pattern.isascii()
+        or "[" in re.sub(_RANGE, "", pattern)
+        or "]" in re.sub(_RANGE, "", pattern)
+    ):
         raise SelectorError(f"{_short(pattern)} is not a range, as in web[01-20]")
-    size = math.prod(_size(*found) for found in _RANGE.findall(pattern))
+    size = math.prod(_size(*found) for found in re.findall(_RANGE, pattern))
     if size > MAX_NAMES:
         raise SelectorError(f"{_short(pattern)} stands for more than {MAX_NAMES} names")
 
@@ -210,7 +230,7 @@ def _size(before: str, body: str, after: str) -> int:
     """Give an upper bound of a range's size; NodeSet takes digits beside the brackets into it."""
     total = 0
     for part in body.split(","):
-        bounds = _PART.fullmatch(part)
+        bounds = re.fullmatch(_PART, part)
         if not bounds or len(before) + len(after) > 18:
             raise SelectorError(f"[{_short(body)}] is not a range, as in web[01-20]")
         first, last = bounds[1], bounds[2] or bounds[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import time
@@ -84,7 +83,7 @@ def test_the_named_key_is_the_one_that_signs(
     work = Keys(tmp_path).make("work", "ecdsa")
     allow(settings, f"home@x {line(keys.folder / 'id_ed25519')}", f"work@x {line(work)}")
     for key in (work, work.with_name("work.pub")):
-        named = dataclasses.replace(settings, signing_key=key)
+        named = settings._replace(signing_key=key)
         assert enroll(changelog, named).principal == "work@x"
 
 

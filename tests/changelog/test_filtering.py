@@ -92,13 +92,20 @@ wishes = st.builds(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(wish=wishes, few=st.sampled_from([0, 1, 5, 20, 10_000]))
+@given(
+    wish=wishes,
+    few=st.sampled_from([0, 1, 5, 20, 10_000]),
+    newest=st.sampled_from([(2, 4), (10, 30), (40, 50), (50, 1000)]),
+    strays=st.sampled_from([0, 1, 3, 50]),
+)
 def test_the_same_is_found_wherever_it_is_looked_for(
-    written: Changelog, wish: Filter, few: int
+    written: Changelog, wish: Filter, few: int, newest: tuple[int, int], strays: int
 ) -> None:
     expected = [entry.id for entry in written.entries() if wanted_of(entry, wish)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filtering, "FEW", few)
+        patch.setattr(filtering, "NEWEST", newest)
+        patch.setattr(filtering, "STRAYS", strays)
         found = [entry.id for entry in written.entries(wish)]
     assert found == expected[: wish.limit or None]
 

@@ -10,7 +10,6 @@ from opskit.config import Config, Ssh
 from opskit.config.model import ChangelogSettings, Environment, Hook, HostEntry
 from opskit.config.reading import TOP, parse
 from opskit.config.service import (
-    KEYS,
     ArtifactSource,
     CommandCheck,
     CommandStep,
@@ -22,6 +21,7 @@ from opskit.config.service import (
     TaskStep,
     TcpCheck,
 )
+from opskit.config.services import KEYS
 
 TEMPLATE = files("opskit.config").joinpath("template.toml").read_text("utf-8")
 ACTIVATED = re.sub(r"^#(?=[\w\[])", "", TEMPLATE, flags=re.MULTILINE)
@@ -34,7 +34,7 @@ def config() -> Config:
 
 
 def names(model) -> set[str]:
-    return {field.name for field in fields(model)}
+    return set(getattr(model, "_fields", ())) or {field.name for field in fields(model)}
 
 
 def keys(section: str) -> set[str]:

@@ -169,6 +169,25 @@ def test_names_fold_in_the_order_of_their_families() -> None:
     assert fold([]) == ""
 
 
+number = st.integers(0, 120).flatmap(lambda n: st.sampled_from([f"{n}", f"{n:02}", f"{n:04}"]))
+span = st.tuples(number, number).map("-".join)
+parts = st.lists(number | span | st.tuples(span, st.sampled_from("123")).map("/".join), min_size=1, max_size=4)  # fmt: skip
+
+
+@given(st.sampled_from(["web", "db.", "a-"]), parts, st.sampled_from(["", ".ex.com", "-x"]))
+def test_a_pattern_with_one_range_is_expanded_as_nodeset_does(
+    before: str, ranges: list[str], behind: str
+) -> None:
+    pattern = f"{before}[{','.join(ranges)}]{behind}"
+    try:
+        expected = tuple(NodeSet(pattern, resolver=RESOLVER_NOGROUP))
+    except Exception:  # whatever ClusterShell does not take
+        with pytest.raises(SelectorError):
+            expand(pattern)
+        return
+    assert expand(pattern) == expected
+
+
 def test_ranges_expand_as_clustershell_does() -> None:
     assert expand("web[08-10].example.com") == tuple(
         f"web{n}.example.com" for n in ("08", "09", "10")

@@ -10,7 +10,7 @@ was found out before. One document on standard output, ASCII only, ended by a li
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opskit.cli.exits import EXITS
 from opskit.errors import HostError
@@ -32,7 +32,7 @@ def show(
 ) -> int:
     """Print the envelope and give its exit code, so that a command can end with `return show(...)`.
 
-    `data` holds plain values, paths, datetimes, dataclasses, sets and mappings.
+    `data` holds plain values, paths, datetimes, dataclasses, named tuples, sets and mappings.
     """
     sys.stdout.write(document(command, data, exit_code=exit_code, error=error) + "\n")
     sys.stdout.flush()
@@ -58,7 +58,7 @@ def document(
         "data": data,
         "error": described(error) if error else None,
     }
-    return json.dumps(envelope, indent=2, allow_nan=False, default=_plain)
+    return json.dumps(with_names(envelope), indent=2, allow_nan=False, default=_plain)
 
 
 def described(error: OpskitError) -> dict[str, object]:
@@ -71,17 +71,28 @@ def described(error: OpskitError) -> dict[str, object]:
     return said
 
 
+def with_names(value: Any) -> Any:
+    """Give records (dataclasses, named tuples) as objects of their fields, all the way down; anything else as it is."""
+    from collections.abc import Mapping
+    from dataclasses import fields, is_dataclass
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: with_names(getattr(value, field.name)) for field in fields(value)}
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {key: with_names(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [with_names(each) for each in value]
+    return value
+
+
 def _plain(value: object) -> object:
     """Give what JSON lacks as what it has; raises TypeError for anything else."""
-    from collections.abc import Mapping, Set
-    from dataclasses import asdict, is_dataclass
+    from collections.abc import Set
     from datetime import datetime
     from pathlib import PurePath
 
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, Mapping):
-        return dict(value)
     if isinstance(value, Set):
         return sorted(value)
     if isinstance(value, datetime):

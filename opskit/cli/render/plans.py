@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import envelope, table, text
@@ -99,7 +98,7 @@ def data(plan: Plan) -> dict[str, object]:
         "batches": [list(batch) for batch in plan.batches],
         "max_failures": plan.max_failures,
         "most_bad": plan.most_bad,
-        "commits": [asdict(commit) for commit in plan.commits],
+        "commits": list(plan.commits),
         "notes": list(plan.notes),
         "commands": [{"step": step, "script": script} for step, script in plan.commands],
     }
@@ -132,7 +131,7 @@ def _host(plan: Plan, target: Target) -> dict[str, object]:
     return {
         "name": target.host,
         "batch": plan.batch_of(target.host),
-        "from": asdict(target.before) if target.before else None,
-        "to": asdict(target.after) if target.after else None,
+        "from": target.before,
+        "to": target.after,
         "problem": target.problem,
     }

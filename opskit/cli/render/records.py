@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from opskit.changelog import NoteEntry, RolloutRecord
@@ -23,10 +22,10 @@ CSV_HEADER = (
 def as_data(entry: Entry) -> Mapping[str, object]:
     """Give an entry as plain values: `type` says which fields there are; times are ISO 8601 in UTC."""
     if isinstance(entry, RolloutRecord):
-        names = [field.name for field in dataclasses.fields(entry) if field.name != "events"]
+        names = [field for field in entry._fields if field != "events"]
         return {"type": "rollout", **{name: getattr(entry, name) for name in names}}
     if isinstance(entry, NoteEntry):
-        return {"type": "note", **dataclasses.asdict(entry)}
+        return {"type": "note", **entry._asdict()}
     wanted = ("id", "at", "actor", "standing", "principal", "doubt")
     about = {name: getattr(entry, name) for name in wanted}
     return {"type": "event", **about, "event": _event(entry.event)}

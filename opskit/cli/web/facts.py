@@ -6,7 +6,6 @@ Both are plain values for JSON, times in milliseconds since 1970. What is empty 
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from opskit.changelog import NoteEntry, RolloutRecord
@@ -100,7 +99,7 @@ def opened(entry: Entry) -> Mapping[str, object]:
         script=entry.script,
         remarks=list(entry.remarks),
         hosts=[_host(host, titles) for host in entry.hosts],
-        commits=[asdict(commit) for commit in entry.commits],
+        commits=[commit._asdict() for commit in entry.commits],
         notes=[
             {"id": n.id, "at": _ms(n.at), "actor": n.actor, "text": n.text} for n in entry.notes
         ],

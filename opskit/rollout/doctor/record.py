@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from opskit.changelog.files import REMOTE, filesystem
+from opskit.changelog.files import filesystem, is_remote
 from opskit.errors import ChangelogError
 from opskit.rollout.doctor.finding import Finding, failed
 from opskit.rollout.doctor.words import counted
@@ -50,7 +50,7 @@ def _nearest(folder: Path) -> Path:
 def _check_folder(folder: Path) -> Iterator[Finding]:
     elsewhere = "set OPSKIT_STATE_DIR to a folder of this machine that you may write"
     kind = filesystem(folder)
-    if REMOTE.fullmatch(kind):
+    if is_remote(kind):
         what = f"{folder} is on a {kind} file system, where a changelog is not safe"
         yield Finding(AREA, "bad", what, elsewhere)
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):

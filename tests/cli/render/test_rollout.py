@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ def test_a_wrong_clock_is_told_on_the_page(
 ) -> None:
     with Changelog(tmp_path / "acme" / "changelog.db", actor="ann") as changelog:
         record = changelog.rollout(whole(changelog))
-    rollout.show(dataclasses.replace(record, fast_ms=fast_ms), datetime.now(UTC))
+    rollout.show(record._replace(fast_ms=fast_ms), datetime.now(UTC))
     printed = capsys.readouterr().out
     assert ("the clock there was" in printed) is bool(said)
     assert said in printed
