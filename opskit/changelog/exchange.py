@@ -14,7 +14,7 @@ from opskit.changelog.logs import Alarm, LogState, state_of
 from opskit.changelog.machine import boot
 from opskit.changelog.packet import Packet, Receipt
 from opskit.changelog.refusing import add_alarms, keep_other
-from opskit.changelog.signing import held_writers
+from opskit.changelog.signing import held_writers, load_key
 from opskit.changelog.sql import statement
 from opskit.changelog.store import Store
 from opskit.changelog.taking import Taker
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from opskit.changelog.doubts import Doubt
     from opskit.changelog.packet import Arrival
+    from opskit.changelog.signing import WriterKey
     from opskit.changelog.taking import Received
     from opskit.errors import UpstreamLiesError
 
@@ -176,6 +177,10 @@ class Exchange:
             return [Packet.of(row) for row in found], None if ours else role
 
         return self._ask(work)
+
+    def key(self, writer: bytes) -> WriterKey | None:
+        """Give the key of a writer of ours, None if it is not here."""
+        return load_key(self.file.parent, writer)
 
     def waiting(self, log: str) -> int:
         """Give how many of our events a log has not."""

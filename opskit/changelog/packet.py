@@ -113,7 +113,10 @@ class Greeting:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What became of a push: "ok", "gap" (go on after `head_seq`), "fork" (another event has that place)."""
+    """What became of a push: "ok", "gap" (go on after `head_seq`), "fork" (another event has that place).
+
+    "unproven": nothing was done before somebody proves to have the writer's key; `head_seq` is the number of the newest proof.
+    """
 
     status: str
     head_seq: int = 0

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 LARGEST = 4096  # bytes of a key's file
 
 
+def claim_of(log: str, number: int, role: str) -> bytes:
+    """Give the hash that a writer's key signs so that the role of an upstream gets the writer there, in that log alone.
+
+    Numbers grow, so that an old one cannot be used again.
+    """
+    said = log.encode("ascii") + number.to_bytes(8, "big") + role.encode()
+    return hashlib.sha256(b"opskit.claim.v1" + said).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class WriterKey:
     """A private key (32 raw bytes), its public key, and the writer id made of that."""

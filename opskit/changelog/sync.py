@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EVENT_IN_FILE = 1000  # bytes, about
 YEAR_MS = 365.25 * 86_400_000
+PROOFS = 2  # that a writer is ours, before that is given up
 ROUNDS = 20  # pushes that are not taken in one sync, before it is given up
 
 
@@ -174,7 +175,7 @@ def _push(
     exchange: Exchange, upstream: Upstream, done: Synced, *, everybody: bool
 ) -> dict[bytes, tuple[int, int]]:
     """Push what the upstream has not; gives the first and the last event of each writer of which it said that it has them."""
-    stalled = 0
+    stalled = proofs = 0
     taken: dict[bytes, tuple[int, int]] = {}
     while True:
         said = {writer: last for writer, (_, last) in taken.items()}
@@ -187,7 +188,11 @@ def _push(
             begin = min(first.seq, taken.get(first.writer, (first.seq, 0))[0])
             taken[first.writer] = (begin, last.seq)
             done.pushed += len(packets)
-            stalled = 0
+            stalled = proofs = 0
+            continue
+        if answer.status == "unproven" and role is None:
+            proofs += 1
+            _prove(exchange, upstream, done, first, answer, proofs=proofs)
             continue
         stalled += 1
         if stalled > ROUNDS:
@@ -196,6 +201,30 @@ def _push(
             _step_back(exchange, upstream, done, first, answer)
         else:
             _demand_proof(exchange, upstream, done, packets, answer)
+
+
+def _prove(
+    exchange: Exchange,
+    upstream: Upstream,
+    done: Synced,
+    first: Packet,
+    answer: Pushed,
+    *,
+    proofs: int,
+) -> None:
+    """Show an upstream that a writer is ours, by its key: once, and once more if somebody else's proof came between."""
+    if proofs > PROOFS:
+        raise UpstreamError(
+            f"{upstream.name} does not give {_writer(first)} to this machine, which proved twice to have its key",
+            hint="does another machine use a copy of it just now? Try again: opskit changelog sync",
+        )
+    key = exchange.key(first.writer)
+    if key is None:
+        raise UpstreamError(
+            f"{upstream.name} wants a proof that {_writer(first)} is this machine's, and its key is gone",
+            hint="put its key back, or let somebody in opskit_relay push its events: opskit changelog sync --relay",
+        )
+    upstream.claim(key, log=done.log, number=answer.head_seq + 1)
 
 
 def _step_back(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from opskit.changelog.signing import WriterKey
+
 LOG = "ab" * 16
 
 
@@ -68,6 +70,9 @@ class Memory:
             if self.clock:
                 self.received[len(self.packets)] = self.clock
         return Pushed("ok", packets[-1].seq)
+
+    def claim(self, key: WriterKey, *, log: str, number: int) -> None:  # noqa: ARG002
+        raise AssertionError("it never asks for a proof")
 
     def redact(self, _event: bytes) -> str:
         return ""

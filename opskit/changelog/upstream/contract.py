@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed, Receipt
+    from opskit.changelog.signing import WriterKey
 
 
 class Upstream(Protocol):
@@ -37,6 +38,12 @@ class Upstream(Protocol):
         `role` is None for events of our own; else they are another's, and it is the upstream's name for whose ("" if nobody knows).
 
         Durable at the upstream when this returns. When this raises, the outcome is unknown: push again.
+        """
+
+    def claim(self, key: WriterKey, *, log: str, number: int) -> None:
+        """Prove to `log`, after a push said "unproven", that a writer is ours, by its key; one more than that said is the number.
+
+        The next push tells what came of it: "unproven" again if another proof was faster. Upstreams that know no roles never ask.
         """
 
     def redact(self, event: bytes) -> str:

@@ -20,6 +20,7 @@ from opskit.errors import UpstreamError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from opskit.changelog.signing import WriterKey
     from opskit.changelog.upstream.frames import Placed
     from opskit.changelog.upstream.place import Claims, Place
 
@@ -144,6 +145,10 @@ class FileLog:
                 return Pushed("ok", last.seq)
             rest = None
         raise UpstreamError(f"{self.name}: somebody else pushes the same events all the time")
+
+    def claim(self, key: WriterKey, *, log: str, number: int) -> None:  # noqa: ARG002
+        """Raise UpstreamError: a file knows no roles, and its pushes are never "unproven"."""
+        raise UpstreamError(f"{self.name} takes no proofs")
 
     def redact(self, event: bytes) -> str:
         """Fill every frame that holds the body of an event, or began to."""

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.changelog.upstream.postgres import Postgres, setup
+from opskit.changelog.upstream.postgres import setup
+from tests.changelog.upstream.chains import Engineer
 from tests.support.postgres import Server, server
 
 if TYPE_CHECKING:
@@ -35,16 +36,16 @@ def postgres(_server: Server) -> Server:
 
 
 @pytest.fixture
-def ana(postgres: Server) -> Iterator[Postgres]:
+def ana(postgres: Server) -> Iterator[Engineer]:
     """The log, opened by ana."""
-    upstream = Postgres(postgres.url("ana"), timeout=5.0)
+    upstream = Engineer(postgres.url("ana"), timeout=5.0)
     yield upstream
     upstream.close()
 
 
 @pytest.fixture
-def ben(postgres: Server) -> Iterator[Postgres]:
+def ben(postgres: Server) -> Iterator[Engineer]:
     """The log, opened by ben."""
-    upstream = Postgres(postgres.url("ben"), timeout=5.0)
+    upstream = Engineer(postgres.url("ben"), timeout=5.0)
     yield upstream
     upstream.close()

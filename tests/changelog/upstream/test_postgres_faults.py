@@ -25,6 +25,7 @@ from tests.changelog.upstream.chains import (
     arguments,
     call,
     chain_over,
+    claim,
     opened,
     without_body,
 )
@@ -175,6 +176,7 @@ def test_a_laptop_that_sleeps_in_a_transaction_blocks_nobody(postgres: Server) -
 def test_a_laptop_that_sleeps_behind_a_push_of_its_own_making_is_sent_away(
     postgres: Server,
 ) -> None:
+    claim(postgres, "ana", Chain(1).id)
     asleep = psycopg.connect(postgres.url("ana"))
     assert asleep.execute(PUSH, arguments(Chain(1).write())).fetchone() == ("ok", 1)
     with opened(postgres.url("ben")) as upstream:
@@ -190,6 +192,8 @@ def test_a_push_that_was_cut_short_in_its_last_bytes_leaves_no_lock(
     postgres: Server, missing: int
 ) -> None:
     """The laptop falls asleep while it sends: the connection stands, and the rest never comes."""
+    for who, seed in (("ana", 1), ("ben", 2)):
+        claim(postgres, who, Chain(seed).id)
     near, far = socket.socketpair()
     listener = socket.create_server(("127.0.0.1", 0))
     spy: list[bytes] = []

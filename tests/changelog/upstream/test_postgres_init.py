@@ -153,7 +153,8 @@ def test_a_newer_format_is_left_alone(postgres: Server, ana: Postgres) -> None:
 def test_an_older_format_is_brought_up_to_date(
     postgres: Server, ana: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ana.push(Chain(1).write(2))
+    chain = Chain(1)
+    ana.push(chain.write(2))
     step = b"CREATE TABLE opskit.more (); INSERT INTO opskit.format (version) VALUES (2)"
     monkeypatch.setattr(preparing, "FORMATS", (*preparing.FORMATS, ("next.sql",)))
     monkeypatch.setattr(preparing, "NEWEST", 2)
@@ -165,7 +166,7 @@ def test_an_older_format_is_brought_up_to_date(
         (1, "postgres"),
         (2, "postgres"),
     ]
-    assert ana.push(Chain(2).write()).status == "ok"
+    assert ana.push(chain.write()).status == "ok"
 
 
 def test_the_command_prepares_as_somebody_else_than_who_pushes(

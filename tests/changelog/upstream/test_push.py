@@ -10,13 +10,17 @@ import psycopg
 import pytest
 
 from opskit.changelog.event import genesis
+from opskit.changelog.packet import Pushed
 from opskit.errors import UpstreamError
 from tests.changelog.upstream.chains import (
+    CLAIM,
     PUSH,
     Chain,
     arguments,
     call,
+    claim,
     opened,
+    proof,
     without_body,
 )
 from tests.changelog.upstream.writers import packets, pull
@@ -61,7 +65,7 @@ def test_a_gap_says_where_to_go_on_and_leaves_nothing_behind(
     answer = ana.push(written[3:])
     assert (answer.status, answer.head_seq) == ("gap", known)
     assert len(stored(postgres)) == known
-    assert len(postgres.sql("SELECT 1 FROM opskit.writer")) == bool(known)
+    assert postgres.sql("SELECT head_seq FROM opskit.writer") == [(known,)]
 
 
 def test_the_other_side_of_a_fork_is_kept_as_evidence(postgres: Server, ana: Postgres) -> None:
@@ -91,13 +95,17 @@ def test_an_event_that_follows_another_than_the_newest_is_a_fork(
     assert len(stored(postgres)) == 2
 
 
-def test_another_roles_writer_is_refused(postgres: Server, ana: Postgres, ben: Postgres) -> None:
+def test_nothing_of_another_roles_writer_is_taken(
+    postgres: Server, ana: Postgres, ben: Postgres
+) -> None:
     chain = Chain(1)
-    ana.push(chain.write(2))
-    with pytest.raises(UpstreamError, match="belongs to role ana, not to ben") as caught:
-        ben.push(chain.write())
-    assert "opskit.assign" in caught.value.hint
+    written = chain.write(2)
+    ana.push(written)
+    copy = chain.copied().back_to(written[0])
+    for part in (written, chain.write(), copy.write(), chain.write(3)[2:]):
+        assert ben.push(part) == Pushed("unproven", 1), "what is new, known, forked, too far"
     assert len(stored(postgres)) == 2
+    assert postgres.sql("SELECT 1 FROM opskit.fork") == []
 
 
 def test_a_writer_can_be_given_to_another_role_and_that_is_on_record(
@@ -110,11 +118,15 @@ def test_a_writer_can_be_given_to_another_role_and_that_is_on_record(
             postgres.sql("SELECT opskit.assign(%s, 'ben')", (chain.id,), role=who)
     postgres.sql("SELECT opskit.assign(%s, 'ben')", (chain.id,), role="rita")
     assert ben.push(chain.write()).status == "ok"
-    with pytest.raises(UpstreamError, match="belongs to role ben"):
-        ana.push(chain.write())
-    assert postgres.sql("SELECT db_role, given_by FROM opskit.claim ORDER BY given_at") == [
-        ("ana", "ana"),
-        ("ben", "rita"),
+    later = chain.write()
+    assert ana.push(later) == Pushed("unproven", 2)
+    assert claim(postgres, "ana", chain.id, 3) == ("ok", 3), "whoever has the key has it again"
+    assert ana.push(later).status == "ok"
+    said = "SELECT number, db_role, given_by, signature IS NULL FROM opskit.claim ORDER BY number"
+    assert postgres.sql(said) == [
+        (1, "ana", "ana", False),
+        (2, "ben", "rita", True),
+        (3, "ana", "ana", False),
     ]
 
 
@@ -136,27 +148,34 @@ def test_what_was_brought_back_belongs_to_whom_it_was_said_to_belong(
     chain = Chain(1)
     with opened(postgres.url("rita")) as rita:
         rita.push(chain.write(2), role="ben")
-        with pytest.raises(UpstreamError, match="belongs to role ben"):
-            ana.push(chain.copied().write())
+        assert ana.push(chain.copied().write()) == Pushed("unproven", 1)
         assert {arrival.receipt.role for arrival in pull(rita)} == {"ben"}
         assert ben.push(chain.write()).status == "ok"
         assert rita.push(chain.write(), role="nobody-else").status == "ok"
     assert postgres.sql("SELECT db_role FROM opskit.writer") == [("ben",)]
 
 
-def test_what_was_brought_back_for_nobody_belongs_to_who_goes_on_with_it(
-    postgres: Server, ana: Postgres, ben: Postgres
+def test_what_was_brought_back_for_nobody_belongs_to_who_proves_to_have_its_key(
+    postgres: Server, ana: Postgres
 ) -> None:
     chain = Chain(1)
     written = chain.write(2)
     with opened(postgres.url("rita")) as rita:
         rita.push(written, role="")
-    ben.push(written)
-    assert postgres.sql("SELECT db_role FROM opskit.writer") == [(None,)], (
-        "a repetition is no claim"
-    )
-    ana.push(chain.write())
+    for who in ("ben", "rita"):
+        assert call(postgres, who, arguments(chain.copied().write())) == ("unproven", 0)
+    assert postgres.sql("SELECT db_role FROM opskit.writer") == [(None,)]
+    assert ana.push(chain.write()).status == "ok"
     assert postgres.sql("SELECT db_role FROM opskit.writer") == [("ana",)]
+    assert len(stored(postgres)) == 3
+
+
+def test_who_may_bring_back_others_events_proves_its_own_like_anybody(postgres: Server) -> None:
+    chain = Chain(1)
+    written = chain.write(2)
+    assert call(postgres, "rita", arguments(written)) == ("unproven", 0)
+    assert claim(postgres, "rita", chain.id) == ("ok", 1)
+    assert call(postgres, "rita", arguments(written)) == ("ok", 2)
 
 
 def _with(position: int, value: Any) -> Callable[[list[Any], Packet], None]:
@@ -194,12 +213,14 @@ def test_a_lie_is_refused_and_leaves_nothing_behind(
     postgres: Server, lie: Callable[[list[Any], Packet], None]
 ) -> None:
     (packet,) = Chain(1).write()
+    claim(postgres, "ana", packet.writer)
     values = arguments([packet])
     lie(values, packet)
     with pytest.raises(psycopg.Error):
         call(postgres, "ana", values)
     assert stored(postgres) == []
-    assert postgres.sql("SELECT 1 FROM opskit.writer UNION ALL SELECT 1 FROM opskit.fork") == []
+    assert postgres.sql("SELECT head_seq FROM opskit.writer") == [(0,)]
+    assert postgres.sql("SELECT 1 FROM opskit.fork") == []
     assert call(postgres, "ana", arguments([packet])) == ("ok", 1)
 
 
@@ -243,15 +264,21 @@ def test_a_redaction_of_nothing_takes_nothing_away(ana: Postgres, body: bytes) -
 
 
 def test_durable_means_durable_even_for_a_role_that_does_not_care(postgres: Server) -> None:
-    with psycopg.connect(postgres.url("ana")) as connection:
-        connection.execute("SET synchronous_commit = off")
-        connection.execute(PUSH, arguments(Chain(1).write()))
-        shown = connection.execute("SHOW synchronous_commit").fetchone()
-    assert shown == ("on",)
+    chain = Chain(1)
+    for command, values in (
+        (CLAIM, (chain.key, 1, proof(postgres, "ana", chain.id))),
+        (PUSH, arguments(chain.write())),
+    ):
+        with psycopg.connect(postgres.url("ana")) as connection:
+            connection.execute("SET synchronous_commit = off")
+            assert connection.execute(command, values).fetchone() == ("ok", 1)
+            shown = connection.execute("SHOW synchronous_commit").fetchone()
+        assert shown == ("on",)
 
 
 def test_the_genesis_names_the_writer(postgres: Server) -> None:
     chain = Chain(1)
+    claim(postgres, "ana", chain.id)
     call(postgres, "ana", arguments(chain.write()))
     rows = postgres.sql("SELECT prev FROM opskit.event")
     assert rows == [(genesis(chain.id),)]

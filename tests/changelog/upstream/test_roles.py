@@ -11,7 +11,7 @@ import pytest
 from opskit.changelog import Changelog
 from opskit.changelog.sync import sync
 from opskit.errors import UpstreamLiesError
-from tests.changelog.upstream.chains import PUSH, Chain, arguments, opened
+from tests.changelog.upstream.chains import CLAIM, PUSH, Chain, arguments, opened, proof
 from tests.changelog.upstream.writers import packets, pull
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ OTHERS = (
     "CREATE OR REPLACE VIEW opskit.log AS SELECT 1 AS pos",
     "SELECT opskit.obey(ARRAY['\\x00'::bytea], true)",
     "SELECT opskit.lock_writer('\\x00', '\\x00', 1, NULL)",
+    "SELECT opskit.is_signed('\\x00', '\\x00', '\\x00')",
+    "SELECT opskit.newest_claim('\\x00')",
     "DROP DATABASE opskit",
 )
 FORGED = "convert_to(replace(convert_from(header, 'UTF8'), 'ana', 'ben'), 'UTF8')"
@@ -93,14 +95,14 @@ def test_nobody_gets_around_it(postgres: Server, who: str) -> None:
 
 
 def test_who_only_reads_cannot_push_and_who_has_no_role_sees_nothing(postgres: Server) -> None:
+    calls = (
+        "SELECT opskit.push(NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL, NULL)",
+        "SELECT opskit.claim(NULL, 1, NULL)",
+    )
     for who in ("rob", "nora"):
-        with (
-            psycopg.connect(postgres.url(who)) as connection,
-            pytest.raises(psycopg.errors.InsufficientPrivilege),
-        ):
-            connection.execute(
-                "SELECT opskit.push(NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL, NULL)"
-            )
+        for each in calls:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                postgres.sql(each, role=who)
     assert postgres.sql("SELECT count(*) FROM opskit.log", role="rob") == [(0,)]
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         postgres.sql("SELECT * FROM opskit.log", role="nora")
@@ -110,13 +112,22 @@ def test_a_function_of_ones_own_does_not_come_before_the_databases(
     postgres: Server, ana: Postgres
 ) -> None:
     postgres.sql("CREATE SCHEMA trap AUTHORIZATION ana")
-    for name in ("sha256(bytea) RETURNS bytea", "octet_length(bytea) RETURNS bytea"):
+    for name in (
+        "sha256(bytea) RETURNS bytea",
+        "sha512(bytea) RETURNS bytea",
+        "octet_length(bytea) RETURNS bytea",
+    ):
         postgres.sql(
             f"CREATE FUNCTION trap.{name} LANGUAGE sql AS $$ SELECT '\\x00'::bytea $$", role="ana"
         )
     with psycopg.connect(postgres.url("ana"), autocommit=True) as connection:
         connection.execute("SET search_path = trap, pg_catalog")
         connection.execute("CREATE TEMP TABLE event (x int)")
+        forged = (Chain(1).key, 1, b"s" * 63 + b"\0")
+        with pytest.raises(psycopg.errors.DatabaseError, match="did not sign"):
+            connection.execute(CLAIM, forged)
+        proved = (*forged[:2], proof(postgres, "ana", Chain(1).id))
+        assert connection.execute(CLAIM, proved).fetchone() == ("ok", 1)
         assert connection.execute(PUSH, arguments(Chain(1).write(2))).fetchone() == ("ok", 2)
     assert len(pull(ana)) == 2
 

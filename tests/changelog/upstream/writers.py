@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from opskit.changelog.event import Header, chained, genesis, sealed
 from opskit.changelog.packet import Packet
+from opskit.changelog.signing import WriterKey, writer_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,14 +18,18 @@ if TYPE_CHECKING:
 NASTY = 'it\'s "so"\n\r\t\\ \u2028 \x85 ü 🚀 @0000000000000+ 12 abcdef {"of":"'
 
 
+KEYS: dict[bytes, WriterKey] = {}
+"""The keys of all writers here, by their ids."""
+
+
 class Writer:
     """One writer; the same `seed` gives the same one."""
 
     def __init__(self, seed: int = 0) -> None:
         self._random = random.Random(seed)
-        self._key = Ed25519PrivateKey.from_private_bytes(self._random.randbytes(32))
-        self.key = self._key.public_key().public_bytes_raw()
-        self.id = hashlib.sha256(self.key).digest()
+        self._key = writer_key(self._random.randbytes(32))
+        self.key, self.id = self._key.public, self._key.writer
+        KEYS[self.id] = self._key
         self.seq, self.prev = 0, genesis(self.id)
 
     def write(self, count: int = 1, *, text: str = NASTY) -> list[Packet]:

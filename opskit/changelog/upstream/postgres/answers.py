@@ -142,7 +142,7 @@ def maybe(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
 
-GREETING = (number, log, number, moment, maybe(digest), maybe(digest))
+GREETING = (number, log, number, moment, maybe(digest), maybe(digest), role)
 EVENT = (digest, digest, number, data, data, data, maybe(data), maybe(data))
 PLACE = (number, digest, digest, moment, role)
 NEW = (*PLACE, digest, number, digest, *EVENT[3:])

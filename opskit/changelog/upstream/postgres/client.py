@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed, Receipt
+from opskit.changelog.signing import claim_of
 from opskit.changelog.sql import statement
 from opskit.changelog.upstream.postgres import answers
 from opskit.changelog.upstream.postgres.address import read_address
@@ -18,6 +19,8 @@ from opskit.errors import UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from opskit.changelog.signing import WriterKey
 
 PAGES = (250, 8000)  # the fewest and the most places of one page
 BYTES_EACH = 1536  # of headers and bodies, for each place that a page may have: more is a page of fewer places
@@ -46,6 +49,7 @@ class Postgres:
         address = read_address(url, host, port)
         self.name = address.name
         self._timeout = timeout
+        self._role = ""
         self._connection = Connection(address, timeout=timeout)
 
     def greet(self, last: Receipt | None) -> Greeting:
@@ -56,12 +60,13 @@ class Postgres:
                 f"{self.name} is not prepared for the changelog", hint="opskit changelog init"
             )
         answers.demand(self.name, rows[0], answers.GREETING, "no greeting of a changelog")
-        version, log, pos, now_ms, digest, chain = rows[0]
+        version, log, pos, now_ms, digest, chain, role = rows[0]
         if version > NEWEST:
             raise UpstreamError(
                 f"{self.name} was prepared by a newer opskit (format {version}, known here: {NEWEST})",
                 hint="upgrade opskit on this machine",
             )
+        self._role = role
         trouble = ""
         if last is not None and last.pos > pos:
             trouble = "rewound"
@@ -110,6 +115,20 @@ class Postgres:
                 break
         return answer
 
+    def claim(self, key: WriterKey, *, log: str, number: int) -> None:
+        """Prove that a writer is of the role that we are on the server; one that came too late is no error.
+
+        Which role that is, the server says: behind a pooler it need not be the one that logged in there. A server that lies about
+        it gets a proof for another role, which can be of use only in this very log, so to somebody who stands between us and our
+        own server (TLS is against that), and only until the next proof, which the writer's own laptop makes with its next push.
+        """
+        if not self._role:
+            self.greet(None)
+        signature = key.sign(claim_of(log, number, self._role))
+        answer = self._tell("claim", (key.public, number, signature))
+        if not re.fullmatch(rb"(ok|stale) \d{1,16}", answer):
+            raise UpstreamError(f"{self.name} does not say what became of a proof")
+
     def redact(self, event: bytes) -> str:
         """Look whether a body is gone: the database took it away when the event came that says so, if its role may say it."""
         name = event.hex()[:10]
@@ -131,9 +150,6 @@ class Postgres:
         self._connection.close()
 
     def _push(self, packets: Sequence[Packet], *, role: str | None) -> Pushed:
-        from psycopg import ClientCursor
-        from psycopg.errors import LockNotAvailable
-
         first = packets[0]
         lists = ("header", "signature", "nonce", "body")
         values = (
@@ -141,16 +157,24 @@ class Postgres:
             *([getattr(packet, name) for packet in packets] for name in lists),
             role,
         )
+        pushed = _pushed(self._tell("push", values))
+        ours = role is None
+        if pushed is None or not _can_be(pushed, first.seq, packets[-1].seq, ours=ours):
+            raise UpstreamError(f"{self.name} does not say what became of a push")
+        return pushed
+
+    def _tell(self, name: str, values: Sequence[Any]) -> bytes:
+        """Have the server change something, in one message that is a transaction; gives the words of its answer."""
+        from psycopg import ClientCursor
+        from psycopg.errors import LockNotAvailable
+
         with self._connection.asking(ANSWER_S) as raw, self._in_words():
-            message = ClientCursor(raw).mogrify(_said("push"), values).encode()
+            message = ClientCursor(raw).mogrify(_said(name), values).encode()
             try:
                 row = answers.answer_to(raw, message)
             except LockNotAvailable:
                 raise busy(self.name, raw) from None
-        pushed = _pushed(row)
-        if pushed is None or not _can_be(pushed, first.seq, packets[-1].seq):
-            raise UpstreamError(f"{self.name} does not say what became of a push")
-        return pushed
+        return b" ".join(each or b"" for each in row or ())
 
     def _ask(
         self,
@@ -188,18 +212,21 @@ def _said(name: str) -> Any:
     return statement(name, "upstream/postgres/statements.sql")
 
 
-def _pushed(row: Sequence[Any] | None) -> Pushed | None:
+def _pushed(answer: bytes) -> Pushed | None:
     """Read what the push function answered; None if it is nothing that it would."""
-    found = re.fullmatch(
-        rb"(ok|gap|fork) (\d{1,16})", b" ".join(each or b"" for each in row or ())
-    )
+    found = re.fullmatch(rb"(ok|gap|fork|unproven) (\d{1,16})", answer)
     return Pushed(found[1].decode(), int(found[2])) if found else None
 
 
-def _can_be(pushed: Pushed, first: int, last: int) -> bool:
+def _can_be(pushed: Pushed, first: int, last: int, *, ours: bool) -> bool:
     """Tell whether the push function can have said that of events `first` to `last`."""
     at = pushed.head_seq
-    found = {"ok": last <= at, "gap": at < first - 1, "fork": first - 2 <= at < last}
+    found = {
+        "ok": last <= at,
+        "gap": at < first - 1,
+        "fork": first - 2 <= at < last,
+        "unproven": ours,
+    }
     return found[pushed.status] and answers.number(at)
 
 

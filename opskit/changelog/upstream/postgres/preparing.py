@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import psycopg
 
 # One entry a format: the files that lead to it from the one before.
-FORMATS: tuple[tuple[str, ...], ...] = (("schema.sql", "push.sql"),)
+FORMATS: tuple[tuple[str, ...], ...] = (("schema.sql", "proof.sql", "push.sql"),)
 NEWEST = len(FORMATS)
 OLDEST_SERVER = 130000
 # From here on, CREATEROLE is about the roles that one made oneself, which one may lend to oneself.

@@ -1,29 +1,86 @@
--- How events come into the log; run after schema.sql, by the same hands.
+-- How events come into the log, and whose they are; run after schema.sql and proof.sql, by the same hands.
 
--- The row of a writer, locked until this push commits; made if its chain begins here. No row: its chain does not begin here.
+-- The number of the newest claim of a writer, 0 if there is none.
+CREATE FUNCTION opskit.newest_claim(p_writer bytea) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(c.number), 0) FROM opskit.claim c JOIN opskit.writer w USING (wid)
+    WHERE w.writer = p_writer AND w.aside_at IS NULL;
+$$;
+
+-- The row of a writer, locked until this transaction ends; made if there is none and its chain begins here. Whoever pushes events
+-- of their own (p_role is NULL) neither locks nor makes one that is not theirs: there is no row then.
 CREATE FUNCTION opskit.lock_writer(p_writer bytea, p_key bytea, p_from bigint, p_role text) RETURNS opskit.writer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     w opskit.writer;
 BEGIN
-    SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer AND x.aside_at IS NULL FOR UPDATE;
-    IF NOT FOUND AND p_from = 1 THEN
+    SELECT * INTO w FROM opskit.writer x
+        WHERE x.writer = p_writer AND x.aside_at IS NULL AND (p_role IS NOT NULL OR x.db_role = session_user) FOR UPDATE;
+    IF NOT FOUND AND p_from = 1 AND p_role IS NOT NULL THEN
         INSERT INTO opskit.writer (writer, public_key, head_seq, head_hash)
         VALUES (p_writer, p_key, 0, sha256('opskit.genesis.v1'::bytea || p_writer))
         ON CONFLICT DO NOTHING;
         SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer AND x.aside_at IS NULL FOR UPDATE;
     END IF;
-    IF p_role IS NOT NULL AND NOT pg_has_role(session_user, 'opskit_relay', 'MEMBER') THEN
-        RAISE EXCEPTION 'role % may not push events of others', session_user
-            USING ERRCODE = 'OPS03', HINT = format('GRANT opskit_relay TO %I;', session_user);
-    END IF;
-    IF p_role IS NULL AND w.db_role <> session_user THEN
-        RAISE EXCEPTION 'writer % belongs to role %, not to %', left(encode(p_writer, 'hex'), 12), w.db_role, session_user
-            USING ERRCODE = 'OPS02',
-            HINT = format('if that is wrong, somebody in opskit_relay runs: SELECT opskit.assign(%1$L, %2$L); -- or, if laptops '
-                'refuse its events from number N on: SELECT opskit.set_aside(%1$L, N - 1, %2$L);', p_writer, session_user);
-    END IF;
     RETURN w;
+END $$;
+
+-- How a transaction here must be that changes the log.
+CREATE FUNCTION opskit.be_safe() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- A server or a role that commits before the disk has it would acknowledge what it can still lose.
+    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    -- Whoever calls this in a transaction of their own and then falls asleep is sent away: locks are held until its end.
+    PERFORM set_config('idle_in_transaction_session_timeout', '3s', true);
+END $$;
+
+-- Gives a writer to the role that is logged in here, whoever had it before, if the writer's own key signed that it is to have it:
+-- sha256('opskit.claim.v1' || log_id || p_number as 8 bytes, the highest first || the role in UTF-8).
+--
+-- p_number is one more than that of the writer's newest claim, so that no proof can be used again once there is a newer one; nor
+-- can it in another log, or by another role. status: 'ok', also for a writer that is this role's already; 'stale': the newest
+-- claim is number `agreed`, so it takes a proof with the next. Error: OPS02 this is no such proof.
+-- What costs nothing is looked at first, and nothing is locked or written before the proof has held.
+CREATE FUNCTION opskit.claim(p_key bytea, p_number bigint, p_signature bytea, OUT status text, OUT agreed bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    id CONSTANT bytea := sha256(p_key);
+    holds boolean := false;
+    owner text;
+    w opskit.writer;
+BEGIN
+    IF octet_length(p_key) IS DISTINCT FROM 32 OR octet_length(p_signature) IS DISTINCT FROM 64 OR p_number IS NULL THEN
+        RAISE EXCEPTION 'this is no proof of a writer''s key' USING ERRCODE = 'OPS02';
+    END IF;
+    SELECT x.db_role INTO owner FROM opskit.writer x WHERE x.writer = id AND x.aside_at IS NULL;
+    agreed := opskit.newest_claim(id);
+    LOOP
+        IF owner = session_user THEN
+            status := 'ok';
+            RETURN;
+        ELSIF p_number <> agreed + 1 THEN
+            status := 'stale';
+            RETURN;
+        END IF;
+        EXIT WHEN holds;
+        SELECT opskit.is_signed(p_key, sha256('opskit.claim.v1'::bytea || convert_to(h.log_id, 'UTF8') || int8send(p_number)
+            || convert_to(session_user, 'UTF8')), p_signature) INTO holds FROM opskit.head h;
+        IF holds IS NOT TRUE THEN
+            RAISE EXCEPTION 'the key of writer % did not sign that role % is to have it in this log',
+                left(encode(id, 'hex'), 12), session_user USING ERRCODE = 'OPS02';
+        END IF;
+        PERFORM opskit.be_safe();
+        w := opskit.lock_writer(id, p_key, 1, '');
+        owner := w.db_role;
+        agreed := opskit.newest_claim(id);
+    END LOOP;
+    INSERT INTO opskit.claim (wid, number, db_role, signature) VALUES (w.wid, p_number, session_user, p_signature);
+    UPDATE opskit.writer x SET db_role = session_user WHERE x.wid = w.wid;
+    status := 'ok';
+    agreed := p_number;
 END $$;
 
 -- Raises if a header says that it is of another place than the one that it is pushed for. Others are not looked into.
@@ -55,13 +112,14 @@ $$;
 -- Appends consecutive events of one writer, the first of which is number p_from and follows the event of hash p_prev.
 --
 -- status: 'ok'; 'gap': p_from is too high, go on after event `agreed`; 'fork': an event of this chain is not the one that is
--- here, both are alike up to event `agreed` at most. What is there already is no error, so that a push whose end was not
--- heard of can be repeated. A body that is too large, or not the one that the header names, is left out; the event is not.
--- p_role is NULL for events of one's own: the first role that pushes a writer owns it from then on. Else they are another's,
--- brought back by somebody in opskit_relay, and it names whose; '' if nobody knows: then the next role that adds to it owns it.
+-- here, both are alike up to event `agreed` at most; 'unproven': nothing was done, since this writer is not of the role that is
+-- logged in here, see claim(), and the newest claim is number `agreed`. What is there already is no error, so that a push whose
+-- end was not heard of can be repeated. A body that is too large, or not the one that the header names, is left out; the event is not.
+-- p_role is NULL for events of one's own. Else they are another's, brought back by somebody in opskit_relay, and it names whose
+-- the writer is if it is nobody's yet; '' if nobody knows: then it stays nobody's until somebody proves to have its key.
 -- A body is taken away when the role that owns its writer, or somebody in opskit_relay, pushes `body.redacted` for it; what
 -- another role wishes is kept as a wish, and so is the body.
--- Errors: OPS01 what is pushed is no event, OPS02 another role's writer, OPS03 p_role without being in opskit_relay.
+-- Errors: OPS01 what is pushed is no event, OPS03 p_role without being in opskit_relay.
 CREATE FUNCTION opskit.push(
     p_writer bytea, p_key bytea, p_from bigint, p_prev bytea, p_headers bytea[], p_signatures bytea[],
     p_nonces bytea[], p_bodies bytea[], p_role text, OUT status text, OUT agreed bigint)
@@ -91,13 +149,17 @@ BEGIN
     THEN
         RAISE EXCEPTION 'this is no push of events' USING ERRCODE = 'OPS01';
     END IF;
-    -- A server or a role that commits before the disk has it would acknowledge what it can still lose.
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
+    IF p_role IS NOT NULL AND NOT pg_has_role(session_user, 'opskit_relay', 'MEMBER') THEN
+        RAISE EXCEPTION 'role % may not push events of others', session_user
+            USING ERRCODE = 'OPS03', HINT = format('GRANT opskit_relay TO %I;', session_user);
     END IF;
-    -- Whoever calls this in a transaction of their own and then falls asleep is sent away: locks are held until its end.
-    PERFORM set_config('idle_in_transaction_session_timeout', '3s', true);
+    PERFORM opskit.be_safe();
     w := opskit.lock_writer(p_writer, p_key, p_from, p_role);
+    IF p_role IS NULL AND w.wid IS NULL THEN
+        status := 'unproven';
+        agreed := opskit.newest_claim(p_writer);
+        RETURN;
+    END IF;
     IF w.wid IS NULL OR p_from > w.head_seq + 1 THEN
         status := 'gap';
         agreed := coalesce(w.head_seq, 0);
@@ -157,9 +219,9 @@ BEGIN
     INSERT INTO opskit.body (pos, nonce, body)
     SELECT h.pos + t.i, p_nonces[t.place], p_bodies[t.place]
     FROM unnest(places, keeps) WITH ORDINALITY t (place, keep, i) WHERE t.keep;
-    IF w.db_role IS NULL AND p_role IS DISTINCT FROM '' THEN
-        w.db_role := coalesce(p_role, session_user);
-        INSERT INTO opskit.claim (wid, db_role) VALUES (w.wid, w.db_role);
+    IF w.db_role IS NULL AND p_role <> '' THEN
+        w.db_role := p_role;
+        INSERT INTO opskit.claim (wid, number, db_role) VALUES (w.wid, opskit.newest_claim(p_writer) + 1, p_role);
     END IF;
     UPDATE opskit.writer x SET head_seq = agreed, head_hash = prev, db_role = w.db_role WHERE x.wid = w.wid;
     UPDATE opskit.head x SET pos = h.pos + cardinality(hashes), chain = h.chain WHERE x.one;
@@ -171,14 +233,16 @@ BEGIN
     PERFORM opskit.obey(targets || hashes, false);
 END $$;
 
--- Gives a writer to a role: the one that has it from now on is not the one that pushed it first.
+-- Gives a writer to a role without a proof, for laptops that are gone. Whoever has its key can still prove it, and has it again.
 CREATE FUNCTION opskit.assign(p_writer bytea, p_role text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM FROM opskit.writer WHERE writer = p_writer AND aside_at IS NULL FOR UPDATE;
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = p_role) THEN
         RAISE EXCEPTION 'there is no role %', p_role USING ERRCODE = 'undefined_object';
     END IF;
-    INSERT INTO opskit.claim (wid, db_role) SELECT wid, p_role FROM opskit.writer WHERE writer = p_writer AND aside_at IS NULL;
+    INSERT INTO opskit.claim (wid, number, db_role)
+    SELECT wid, opskit.newest_claim(p_writer) + 1, p_role FROM opskit.writer WHERE writer = p_writer AND aside_at IS NULL;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no writer %', encode(p_writer, 'hex') USING ERRCODE = 'undefined_object';
     END IF;
@@ -219,5 +283,5 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA opskit FROM PUBLIC;
 GRANT USAGE ON SCHEMA opskit TO opskit_read, opskit_write, opskit_relay;
 GRANT SELECT ON ALL TABLES IN SCHEMA opskit TO opskit_read, opskit_write, opskit_relay;
 GRANT EXECUTE ON FUNCTION opskit.decoded, opskit.text, opskit.at TO opskit_read, opskit_write, opskit_relay;
-GRANT EXECUTE ON FUNCTION opskit.push TO opskit_write, opskit_relay;
+GRANT EXECUTE ON FUNCTION opskit.push, opskit.claim TO opskit_write, opskit_relay;
 GRANT EXECUTE ON FUNCTION opskit.assign, opskit.set_aside, opskit.redact TO opskit_relay;

@@ -1,8 +1,9 @@
 -- The shared changelog in PostgreSQL, format 1. Run once, as opskit_owner, in one transaction; see preparing.py.
 --
 -- Nobody holds INSERT, UPDATE, DELETE or TRUNCATE on anything here. Events come in by opskit.push() alone, in one call that
--- is a transaction of its own, so that no lock outlives it. The server is not trusted with signatures: it has no ed25519, and
--- laptops check every event that they pull. What it does keep: the order, the chain over all events, whose writer is whose.
+-- is a transaction of its own, so that no lock outlives it. The server does not check what an event's signature is worth: laptops
+-- do, for every event that they pull. What it does keep: the order, the chain over all events, and whose writer is whose, which
+-- the writer's key has to sign; see opskit.claim().
 
 CREATE TABLE opskit.format (
     version integer PRIMARY KEY,
@@ -23,19 +24,23 @@ CREATE TABLE opskit.writer (
     wid integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     writer bytea NOT NULL CHECK (writer = sha256(public_key)),
     public_key bytea NOT NULL CHECK (octet_length(public_key) = 32),    -- ed25519, raw
-    db_role text,                                                       -- who may push it; NULL: nobody has come yet
+    db_role text,                                                       -- who may push it; NULL: nobody yet
     head_seq bigint NOT NULL,
     head_hash bytea NOT NULL,
     aside_at timestamptz                                                -- since when this chain is no more than evidence
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX writer_of_today ON opskit.writer (writer) WHERE aside_at IS NULL;
 
--- Who got a writer, when, and by whom: the role itself with its first push, or somebody of opskit_relay with assign() or set_aside().
+-- Who got a writer, when, and by whom: the newest is who has it. With a signature it is a proof, checked by claim(), which says
+-- what was signed; without one, somebody of opskit_relay said so, with push(), assign() or set_aside().
 CREATE TABLE opskit.claim (
     wid integer NOT NULL REFERENCES opskit.writer,
+    number bigint NOT NULL CHECK (number > 0),
     db_role text NOT NULL,
+    signature bytea CHECK (octet_length(signature) = 64),
     given_by text NOT NULL DEFAULT session_user,
-    given_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    given_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (wid, number)
 );
 
 -- hash = sha256('opskit.event.v1' || prev || header); chain = sha256(chain of the place before || hash).

@@ -1,7 +1,8 @@
 -- What laptops say to the database; see `client.py`.
 
 -- name: greet
-SELECT f.version, h.log_id, h.pos, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, e.hash, e.chain
+SELECT f.version, h.log_id, h.pos, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, e.hash, e.chain,
+    session_user::text
 FROM opskit.head h
     CROSS JOIN (SELECT max(version) AS version FROM opskit.format) f
     LEFT JOIN opskit.event e ON e.pos = %s::bigint
@@ -34,6 +35,11 @@ SET LOCAL lock_timeout = '10s';
 SET LOCAL statement_timeout = '30s';
 SELECT status, agreed FROM opskit.push(
     %s::bytea, %s::bytea, %s::bigint, %s::bytea, %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text)
+
+-- name: claim
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = '30s';
+SELECT status, agreed FROM opskit.claim(%s::bytea, %s::bigint, %s::bytea)
 
 -- name: still_there
 SELECT EXISTS (SELECT FROM opskit.body b JOIN opskit.event e USING (pos) WHERE e.hash = %(event)s),
