@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from opskit.changelog.checking import ahead
 from opskit.changelog.clock import is_believable
 from opskit.changelog.doubts import told
+from opskit.changelog.packet import MOST_EVENTS
 from opskit.changelog.receipts import TAMPERED
 from opskit.errors import UpstreamError, UpstreamLiesError
 
@@ -190,7 +191,7 @@ def _push(
             done.pushed += len(packets)
             stalled = proofs = 0
             continue
-        if answer.status == "unproven" and role is None:
+        if answer.status == "unproven":
             proofs += 1
             _prove(exchange, upstream, done, first, answer, proofs=proofs)
             continue
@@ -213,6 +214,10 @@ def _prove(
     proofs: int,
 ) -> None:
     """Show an upstream that a writer is ours, by its key: once, and once more if somebody else's proof came between."""
+    if not 0 <= answer.head_seq < MOST_EVENTS:
+        raise UpstreamError(
+            f"{upstream.name} says that there were {answer.head_seq} proofs of {_writer(first)}"
+        )
     if proofs > PROOFS:
         raise UpstreamError(
             f"{upstream.name} does not give {_writer(first)} to this machine, which proved twice to have its key",
@@ -221,7 +226,7 @@ def _prove(
     key = exchange.key(first.writer)
     if key is None:
         raise UpstreamError(
-            f"{upstream.name} wants a proof that {_writer(first)} is this machine's, and its key is gone",
+            f"{upstream.name} wants a proof that {_writer(first)} is this machine's, and its key is not here",
             hint="put its key back, or let somebody in opskit_relay push its events: opskit changelog sync --relay",
         )
     upstream.claim(key, log=done.log, number=answer.head_seq + 1)

@@ -11,7 +11,7 @@ import pytest
 from opskit.changelog import Changelog
 from opskit.changelog.upstream.postgres import setup
 from opskit.errors import UpstreamError, UpstreamLiesError
-from tests.changelog.laptop import share
+from tests.changelog.laptop import share, upstream_of
 from tests.support.postgres import Server, server
 
 if TYPE_CHECKING:
@@ -152,11 +152,59 @@ def test_what_somebody_wrote_who_does_not_come_back_is_relayed_by_one_who_may(
     assert reads(tmp_path, "new") == ["by cleo", "cleo is back"]
 
 
-def test_an_engineer_can_only_add_to_what_is_theirs(postgres: Server, tmp_path: Path) -> None:
+def owners(postgres: Server) -> list[str]:
+    return [row[0] for row in postgres.sql("SELECT db_role FROM opskit.claim ORDER BY given_at")]
+
+
+def test_a_laptop_that_moves_to_another_role_goes_on_there(
+    postgres: Server, tmp_path: Path
+) -> None:
+    engineer(postgres, "ana2")
+    for who in ("ana", "ana", "ana2", "ana2"):
+        writes(tmp_path, "ana", f"as {who}")
+        done = share(database(tmp_path, "ana"), postgres.url(who))
+        assert (done.pushed, done.warnings, done.new_writer) == (1, [], False)
+    assert owners(postgres) == ["ana", "ana2"]
+    share(database(tmp_path, "ben"), postgres.url("ben"))
+    assert len(reads(tmp_path, "ben")) == 4
+
+
+def test_a_writer_that_moved_after_the_backup_moves_again(
+    postgres: Server, tmp_path: Path
+) -> None:
+    engineer(postgres, "ana2")
+    writes(tmp_path, "ana", "as ana")
+    share(database(tmp_path, "ana"), postgres.url("ana"))
+    backup = postgres.copy()
+    writes(tmp_path, "ana", "as ana2")
+    share(database(tmp_path, "ana"), postgres.url("ana2"))
+    postgres.set_back(backup)
+    assert owners(postgres) == ["ana"]
+    writes(tmp_path, "ana", "as ana2, after the backup was played back")
+    assert share(database(tmp_path, "ana"), postgres.url("ana2")).pushed == 2
+    assert owners(postgres) == ["ana", "ana2"]
+    assert postgres.sql("SELECT count(*) FROM opskit.event") == [(3,)]
+
+
+def test_in_a_new_and_empty_database_whoever_is_first_gets_nothing_of_the_others(
+    postgres: Server, tmp_path: Path
+) -> None:
     writes(tmp_path, "ana", "by ana")
     share(database(tmp_path, "ana"), postgres.url("ana"))
-    writes(tmp_path, "ana", "by somebody with ana's laptop and ben's role")
-    with pytest.raises(UpstreamError):
-        share(database(tmp_path, "ana"), postgres.url("ben"))
-    assert postgres.sql("SELECT count(*) FROM opskit.event") == [(1,)]
-    assert len(reads(tmp_path, "ana")) == 2, "it stays here"
+    share(database(tmp_path, "ben"), postgres.url("ben"))
+    postgres.new_database()
+    setup(postgres.url(), timeout=5)
+    for name in NAMES:
+        engineer(postgres, name)
+    with (
+        Changelog(database(tmp_path, "ben")) as changelog,
+        upstream_of(postgres.url("ben")) as ben,
+    ):
+        exchange = changelog.exchange()
+        anas, _ = exchange.unsent("another", everybody=True)
+        exchange.close()
+        assert len(anas) == 1, "ben has what ana wrote"
+        assert ben.push(anas).status == "unproven"
+    assert postgres.sql("SELECT 1 FROM opskit.writer") == []
+    assert share(database(tmp_path, "ana"), postgres.url("ana"), accept=True).pushed == 1
+    assert owners(postgres) == ["ana"]

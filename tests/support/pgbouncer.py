@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PASSWORD = "hunter2"
 SETTINGS = """
 [databases]
-* = host=127.0.0.1 port={server_port}
+* = host=127.0.0.1 port={server_port} {forced}
 
 [pgbouncer]
 listen_addr = 127.0.0.1
@@ -66,8 +66,11 @@ class Pooler:
 
 
 @contextlib.contextmanager
-def pooler(server: Server, *roles: str, size: int = 2) -> Iterator[Pooler]:
-    """Give a pooler with `size` connections for each of these roles; skips where there is none, unless this is CI."""
+def pooler(server: Server, *roles: str, size: int = 2, forced: str = "") -> Iterator[Pooler]:
+    """Give a pooler with `size` connections for each of these roles; skips where there is none, unless this is CI.
+
+    With `forced`, all of them are that one role on the server.
+    """
     program = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if program is None:
         if os.environ.get("CI"):
@@ -75,7 +78,7 @@ def pooler(server: Server, *roles: str, size: int = 2) -> Iterator[Pooler]:
         pytest.skip("PgBouncer is not installed")
     with tempfile.TemporaryDirectory(prefix="pgbouncer-", dir="/tmp") as name:
         made = Pooler(free_port(), Path(name))
-        process = _started([program, _configured(made, server, roles, size)], made.log)
+        process = _started([program, _configured(made, server, roles, size, forced)], made.log)
         try:
             until(lambda: _answers(made, process), within=30, what="PgBouncer to answer")
             yield made
@@ -89,13 +92,21 @@ def _started(argv: list[str | Path], log: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(argv, stdout=said, stderr=said, **as_nobody())
 
 
-def _configured(made: Pooler, server: Server, roles: tuple[str, ...], size: int) -> Path:
+def _configured(
+    made: Pooler, server: Server, roles: tuple[str, ...], size: int, forced: str
+) -> Path:
     """Write what PgBouncer reads, for its user; gives the main file."""
     users = made.folder / "users"
     users.write_text("".join(f'"{role}" "{PASSWORD}"\n' for role in (*roles, "stats")))
     file = made.folder / "pgbouncer.ini"
     file.write_text(
-        SETTINGS.format(server_port=server.port, port=made.port, size=size, users=users)
+        SETTINGS.format(
+            server_port=server.port,
+            port=made.port,
+            size=size,
+            users=users,
+            forced=f"user={forced}" if forced else "",
+        )
     )
     made.folder.chmod(0o755)
     return file

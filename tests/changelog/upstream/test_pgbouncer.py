@@ -145,6 +145,19 @@ def test_a_pooler_that_its_server_lets_in_no_more_says_so(
     assert "does the server behind it run" in again.hint
 
 
+def test_behind_a_pooler_that_is_one_role_for_all_a_writer_is_that_roles(
+    postgres: Server, tmp_path: Path
+) -> None:
+    with pooler(postgres, "cleo", "dora", forced="ana") as pooled:
+        for who in ("cleo", "dora"):
+            file = tmp_path / who / "changelog.db"
+            with Changelog(file, actor=who) as changelog:
+                changelog.append("note", {"text": f"by {who}"})
+            assert share(file, pooled.url(who)).pushed == 1
+    owners = postgres.sql("SELECT db_role, signature IS NOT NULL FROM opskit.claim")
+    assert owners == [("ana", True)] * 2
+
+
 def failing(url: str) -> UpstreamError:
     """Give what greeting a database says that cannot be greeted."""
     with (
