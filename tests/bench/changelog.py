@@ -25,7 +25,7 @@ from opskit.changelog.adding import writer_of
 from opskit.changelog.canonical import encode
 from opskit.changelog.event import Header, genesis, sealed
 from opskit.changelog.packet import Packet
-from opskit.changelog.signing import is_signed, writer_key
+from opskit.changelog.signing import is_signed, load_key, writer_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,7 +168,13 @@ def pushers(folder: Path, postgres: Any, *, laptops: int = 20, each: int = 300) 
     sleeper = psycopg.connect(postgres.url())
     sleeper.execute("SELECT count(*) FROM opskit.event")  # and then its lid is closed
     for size in (1, 3, 10):
-        spools = [spool(folder / f"{size}" / f"laptop{number}", each) for number in range(laptops)]
+        folders = [folder / f"{size}" / f"laptop{number}" for number in range(laptops)]
+        spools = [spool(each_folder, each) for each_folder in folders]
+        began = time.perf_counter()
+        for each_folder, packets in zip(folders, spools, strict=True):
+            prove(postgres.url(), each_folder, packets[0].writer)
+        took = (time.perf_counter() - began) / laptops
+        print(f"a proof that a writer is one's own, once for each laptop: {took * 1000:.0f} ms")
         total = sum(map(len, spools))
         took = timed(lambda spools=spools, size=size: all_at_once(postgres.url(), spools, size))  # type: ignore[misc]
         print(f"{laptops} laptops at once, {size} events a push, one more asleep: {total} events in {took:.1f} s, {total / took:,.0f} events/s")  # fmt: skip
@@ -184,6 +190,17 @@ def spool(folder: Path, count: int) -> list[Packet]:
         packets, _ = exchange.unsent("none")
         exchange.close()
     return packets
+
+
+def prove(url: str, folder: Path, writer: bytes) -> None:
+    """Let a new laptop say whose its writer is, before its first push, as sync does."""
+    from opskit.changelog.upstream.postgres import Postgres
+
+    key = load_key(folder, writer)
+    upstream = Postgres(url, timeout=5)
+    if key is not None:
+        upstream.claim(key, log=upstream.greet(None).log, number=1)
+    upstream.close()
 
 
 def all_at_once(url: str, spools: list[list[Packet]], size: int) -> None:

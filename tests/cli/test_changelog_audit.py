@@ -82,6 +82,8 @@ def test_a_true_event_passes_every_step(audited: Path, postgres: Server) -> None
         "the log leads to it",
         "the key is the writer's",
         "Signature Verified Successfully",
+        'pushed by "postgres"',
+        'its key signed for the role "postgres", given by "postgres"',
         "it is about this writer",
         'Good "opskit-writer@v1" signature for ana@example.com',
         '"text": "größer als gedacht"',
@@ -91,6 +93,7 @@ def test_a_true_event_passes_every_step(audited: Path, postgres: Server) -> None
     ):
         assert words in said
     assert "unattested" not in said
+    assert "no proof" not in said
 
 
 def test_an_enrolment_at_the_first_place_passes_too(audited: Path, postgres: Server) -> None:
@@ -168,6 +171,35 @@ def test_what_an_administrator_altered_is_found(
     postgres.sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL", database="audit")
     postgres.sql(f"{lie} WHERE pos = {place}", database="audit")
     assert missing not in follows(audited, postgres, place=place)
+
+
+@pytest.mark.parametrize(
+    "lie", ["db_role = 'ben'", "number = 2", "signature = sha256('a') || sha256('b')"]
+)
+def test_a_claim_that_the_writers_key_did_not_sign_is_found(
+    audited: Path, postgres: Server, lie: str
+) -> None:
+    change = f"ALTER TABLE opskit.claim DISABLE TRIGGER ALL; UPDATE opskit.claim SET {lie}"
+    postgres.sql(change, database="audit")
+    said = follows(audited, postgres, place=newest(postgres))
+    assert "its key signed for the role" not in said
+    assert "Signature Verified Successfully" in said, "of the event"
+
+
+def test_a_writer_that_was_given_away_without_its_key_is_said_to_be(
+    audited: Path, postgres: Server, opskit: Any
+) -> None:
+    postgres.role("ben")
+    give = "SELECT opskit.assign(writer, 'ben') FROM opskit.writer"
+    postgres.sql(give, database="audit")
+    opskit("note", "its laptop proves it anew", cwd=audited)
+    place = newest(postgres)
+    for each in (place - 1, place):
+        assert 'its key signed for the role "postgres"' in follows(audited, postgres, place=each)
+    lie = "ALTER TABLE opskit.claim DISABLE TRIGGER ALL; DELETE FROM opskit.claim WHERE number = 3"
+    postgres.sql(lie, database="audit")
+    said = follows(audited, postgres, place=place)
+    assert 'no proof that it is of the role "ben", given by "postgres"' in said
 
 
 def test_a_key_that_may_not_sign_is_no_voucher(audited: Path, postgres: Server) -> None:

@@ -1,6 +1,6 @@
 """A PostgreSQL database as an upstream: `Postgres` talks to one, `setup` prepares one, `far_end` and `demands_tls` tell how one is reached.
 
-`schema.sql` and `push.sql` say what is in the database, and what it holds to, whoever talks to it.
+`schema.sql`, `proof.sql` and `push.sql` say what is in the database, and what it holds to, whoever talks to it.
 """
 
 from opskit.changelog.upstream.postgres.address import demands_tls, far_end

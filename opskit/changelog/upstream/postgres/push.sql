@@ -207,6 +207,10 @@ BEGIN
     IF places = '{}' THEN
         RETURN;
     END IF;
+    IF w.db_role IS NULL AND p_role <> '' THEN
+        w.db_role := p_role;
+        INSERT INTO opskit.claim (wid, number, db_role) VALUES (w.wid, opskit.newest_claim(p_writer) + 1, p_role);
+    END IF;
     SELECT * INTO h FROM opskit.head x WHERE x.one FOR UPDATE;
     FOR i IN 1..cardinality(hashes) LOOP
         h.chain := sha256(h.chain || hashes[i]);
@@ -219,10 +223,6 @@ BEGIN
     INSERT INTO opskit.body (pos, nonce, body)
     SELECT h.pos + t.i, p_nonces[t.place], p_bodies[t.place]
     FROM unnest(places, keeps) WITH ORDINALITY t (place, keep, i) WHERE t.keep;
-    IF w.db_role IS NULL AND p_role <> '' THEN
-        w.db_role := p_role;
-        INSERT INTO opskit.claim (wid, number, db_role) VALUES (w.wid, opskit.newest_claim(p_writer) + 1, p_role);
-    END IF;
     UPDATE opskit.writer x SET head_seq = agreed, head_hash = prev, db_role = w.db_role WHERE x.wid = w.wid;
     UPDATE opskit.head x SET pos = h.pos + cardinality(hashes), chain = h.chain WHERE x.one;
     -- What is brought back is wished by whom it belongs to, not by who brings it.
