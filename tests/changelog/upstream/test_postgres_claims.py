@@ -178,6 +178,22 @@ def test_two_programs_of_one_laptop_that_prove_at_once_have_both_done_it(postgre
     assert owners(postgres) == [(1, "ana", "ana")]
 
 
+def test_who_gives_a_writer_away_and_who_proves_it_at_once_take_turns(postgres: Server) -> None:
+    chain = Chain(1)
+    claim(postgres, "ana", chain.id)
+
+    def give(who: str) -> tuple[str, int]:
+        if who == "rita":
+            postgres.sql("SELECT opskit.assign(%s, 'ana')", (chain.id,), role="rita")
+            return "given", 0
+        return claim(postgres, who, chain.id, 2)
+
+    said = at_once(give, ("rita", "rita", "rita", "ben"))
+    assert said.count(("given", 0)) == 3
+    numbers = [number for number, _, _ in owners(postgres)]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_whoever_falls_asleep_behind_a_proof_blocks_its_own_writer_alone_and_is_sent_away(
     postgres: Server, ben: Postgres
 ) -> None:

@@ -47,7 +47,7 @@ END $$;
 CREATE FUNCTION opskit.claim(p_key bytea, p_number bigint, p_signature bytea, OUT status text, OUT agreed bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    id CONSTANT bytea := sha256(p_key);
+    id bytea;
     holds boolean := false;
     owner text;
     w opskit.writer;
@@ -55,6 +55,7 @@ BEGIN
     IF octet_length(p_key) IS DISTINCT FROM 32 OR octet_length(p_signature) IS DISTINCT FROM 64 OR p_number IS NULL THEN
         RAISE EXCEPTION 'this is no proof of a writer''s key' USING ERRCODE = 'OPS02';
     END IF;
+    id := sha256(p_key);
     SELECT x.db_role INTO owner FROM opskit.writer x WHERE x.writer = id AND x.aside_at IS NULL;
     agreed := opskit.newest_claim(id);
     LOOP
