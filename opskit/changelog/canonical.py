@@ -15,7 +15,7 @@ DEEPEST = 32
 def encode(value: Mapping[str, object]) -> bytes:
     """Give canonical JSON: UTF-8, sorted ASCII keys, no spaces, no floats, integers below 2^53.
 
-    Half characters (lone surrogates, as in a file name that is not UTF-8) become U+FFFD.
+    Half characters (lone surrogates, as in a file name that is not UTF-8) and NUL, which a database has no room for, become U+FFFD.
     Raises ChangelogError that names the place of a value that no event may hold.
     """
     plain = _plain(value, "", 0)
@@ -26,7 +26,7 @@ def decode(data: bytes) -> dict[str, object]:
     """Give the object that `data` holds.
 
     Raises ValueError for what is no object in strict JSON: duplicate keys, floats, integers beyond
-    2^53, half characters, more nesting than `encode` writes.
+    2^53, half characters, NUL, more nesting than `encode` writes.
     """
     text = data.decode()
     try:
@@ -38,7 +38,10 @@ def decode(data: bytes) -> dict[str, object]:
     if text.count("{") + text.count("[") > DEEPEST:
         _demand_flat(value)
     if "\\u" in text:
-        json.dumps(value, ensure_ascii=False).encode()
+        whole = json.dumps(value, ensure_ascii=False)
+        whole.encode()
+        if "\\u0000" in whole.replace("\\\\", ""):
+            raise ValueError("a NUL character")
     return value
 
 
@@ -57,7 +60,8 @@ def _plain(value: object, where: str, depth: int) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole.replace("\0", "\ufffd")
     if isinstance(value, int) and abs(value) <= BIGGEST:
         return int(value)
     if depth < DEEPEST:
@@ -71,7 +75,7 @@ def _plain(value: object, where: str, depth: int) -> object:
 
 
 def _key(key: object, where: str) -> str:
-    if isinstance(key, str) and key.isascii():
+    if isinstance(key, str) and key.isascii() and "\0" not in key:
         return key
     raise ChangelogError(f"an event cannot hold the key {key!r} at {where or 'its top'}")
 

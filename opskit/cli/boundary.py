@@ -72,7 +72,7 @@ def _tell(error: BaseException, args: Sequence[str]) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and not wants_json(args):
         text.mention(error.format_message())
         return UsageError.exit_code
-    expected = as_expected(error) or _crash(error, args)
+    expected = as_expected(error) or _not_utf8(error, args) or _crash(error, args)
     try:
         if wants_json(args):
             envelope.show_error(command_of(args), expected)
@@ -97,6 +97,19 @@ def as_expected(error: BaseException) -> OpskitError | None:
     if isinstance(error, OSError) and terminal.is_output_error(error):
         return OpskitError(f"cannot write the output: {error.strerror}")
     return None
+
+
+def _not_utf8(error: BaseException, args: Sequence[str]) -> OpskitError | None:
+    """Give the error of a word that was typed and is no text, where that is what something tripped over."""
+    words = [word for word in args if not word.isascii() and "\ufffd" in _shown(word)]
+    if not isinstance(error, UnicodeEncodeError) or not words:
+        return None
+    return UsageError(f"{_shown(words[0])} is not UTF-8", hint="type it in UTF-8, or leave it out")
+
+
+def _shown(word: str) -> str:
+    """Give a word with U+FFFD for bytes that are no text, at most 40 characters."""
+    return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:40]
 
 
 def _sentence(error: click.ClickException) -> str:

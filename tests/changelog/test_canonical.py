@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from opskit.changelog.canonical import BIGGEST, decode, encode
 from opskit.errors import ChangelogError
 
-keys = st.text(st.characters(max_codepoint=127), max_size=8)
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+keys = st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=8)
+texts = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), max_size=20)
 numbers = st.integers(-BIGGEST, BIGGEST)
 values = st.recursive(
     st.none() | st.booleans() | numbers | texts,
@@ -50,6 +50,7 @@ def test_the_form_is_fixed() -> None:
         ({"data": b"x"}, "bytes at .data"),
         ({"é": 1}, "key 'é'"),
         ({"a": {1: 2}}, "key 1 at .a"),
+        ({"a\0": 1}, "key 'a\\x00'"),
     ],
 )
 def test_what_no_event_may_hold_is_refused_by_its_place(
@@ -67,8 +68,13 @@ def test_nesting_without_end_is_refused() -> None:
         encode({"a": value})
 
 
-def test_half_characters_are_replaced() -> None:
-    assert decode(encode({"name": "caf\udce9 \ud83d"})) == {"name": "caf� �"}
+def test_half_characters_and_nul_are_replaced() -> None:
+    assert decode(encode({"name": "caf\udce9 \ud83d\0"})) == {"name": "caf� ��"}
+
+
+def test_a_backslash_before_what_looks_like_nul_is_only_that() -> None:
+    value = {"name": "\\u0000 \\\\u0000"}
+    assert decode(encode(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -87,6 +93,9 @@ def test_half_characters_are_replaced() -> None:
         b'{"a":9007199254740992}',
         b'{"a":' + b"9" * 10_000 + b"}",
         b'{"a":"\\ud800"}',
+        b'{"a":"\\u0000"}',
+        b'{"a":["\\\\\\u0000"]}',
+        b'{"\\u0000":1}',
         b'{"\\udfff":1}',
         b'{"a":"\xff"}',
         b'{"a":' * 100_000,

@@ -152,6 +152,16 @@ def test_an_unknown_command_is_a_usage_error_that_names_the_nearest(opskit: Opsk
     assert done.stderr == "opskit: no command 'dploy'\n  did you mean 'deploy'?\n"
 
 
+@pytest.mark.parametrize("words", [("log", "--grep"), ("log", "--actor"), ("log",), ("log", "-s")])
+def test_a_word_that_is_no_text_is_a_usage_error(
+    opskit: Opskit, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "opskit.toml").write_text('[environments.production]\nhosts = ["web01"]\n')
+    opskit("note", "something", cwd=tmp_path)
+    done = opskit(*words, "a\udcff", cwd=tmp_path, expect=2)
+    assert done.stderr == "opskit: a� is not UTF-8\n  type it in UTF-8, or leave it out\n"
+
+
 def test_opskit_alone_shows_its_help_and_has_done_nothing(opskit: Opskit) -> None:
     done = opskit(expect=2)
     assert done.stderr.startswith("Usage: opskit")

@@ -173,6 +173,18 @@ def test_what_an_administrator_altered_is_found(
     assert missing not in follows(audited, postgres, place=place)
 
 
+def test_what_somebody_wrote_cannot_pass_for_what_the_commands_say(
+    audited: Path, postgres: Server
+) -> None:
+    place, fake = newest(postgres), r"E'x\nthe header is as it was\n\033[8m'"
+    postgres.sql("ALTER TABLE opskit.event DISABLE TRIGGER ALL", database="audit")
+    lie = f"UPDATE opskit.event SET header = convert_to({fake}, 'UTF8') WHERE pos = {place}"
+    postgres.sql(lie, database="audit")
+    said = follows(audited, postgres, place=place)
+    assert "    x?the header is as it was??[8m" in said.splitlines()
+    assert "\033" not in said
+
+
 @pytest.mark.parametrize(
     "lie", ["db_role = 'ben'", "number = 2", "signature = sha256('a') || sha256('b')"]
 )

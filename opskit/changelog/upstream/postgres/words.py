@@ -124,6 +124,8 @@ STATES = {
     "25006": ("is a copy that can only be read", "upstream must name the primary server"),
     "55P03": ("is busy: others hold its log for too long", "try again; who holds it: SELECT * FROM pg_stat_activity;"),
     "57014": ("took too long", "try again"),
+    "40P01": ("was wanted by two at once, who waited for each other", "try again"),
+    "40001": ("was changed by somebody else meanwhile", "try again"),
     "53100": ("has no space left", "its administrator must make room; nothing is lost here meanwhile"),
     "53300": ("has too many clients", "try again"),
     "57P01": ("is stopping", "try again"),
