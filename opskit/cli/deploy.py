@@ -16,6 +16,11 @@ from opskit.cli.session import Choice
 @options.why
 @options.dry_run
 @options.yes
+@click.option(
+    "--auto-rollback/--no-auto-rollback",
+    default=None,
+    help="Whether hosts that have the change go back when the run is stopped, whatever opskit.toml says.",
+)
 @options.offline
 @options.as_json
 def deploy(
@@ -27,6 +32,7 @@ def deploy(
     why: str | None,
     dry_run: bool,
     yes: bool,
+    auto_rollback: bool | None,
     as_json: bool,
 ) -> int:
     """Deploy a revision of a service, in health-checked batches.
@@ -50,5 +56,6 @@ def deploy(
             fleet=opened.fleet,
             why=session.reason(opened, choice),
             rollout=opened.new_rollout(choice),
+            gates=opened.gates(what, auto_rollback=auto_rollback),
         )
         return session.carry_out(opened, choice, made.plan, lambda run: deploy(made, run))

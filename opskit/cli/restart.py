@@ -39,5 +39,6 @@ def restart(
             fleet=opened.fleet,
             why=reason,
             rollout=opened.new_rollout(choice),
+            gates=opened.gates(what),
         )
         return session.carry_out(opened, choice, made.plan, lambda run: restart(made, run))

@@ -43,5 +43,6 @@ def rollback(
             why=reason,
             each=hosts is not None,
             rollout=opened.new_rollout(choice),
+            gates=opened.gates(what),
         )
         return session.carry_out(opened, choice, made.plan, lambda run: rollback(made, run))

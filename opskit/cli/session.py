@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.inventory import Inventory
     from opskit.rollout.context import Run
+    from opskit.rollout.gates import Gates
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import Report
 
@@ -47,6 +48,14 @@ class Session:
     changelog: Changelog
     hosts: tuple[str, ...]
     secrets: Mapping[str, Secret]
+    lives_on: int = 0
+    """On how many hosts the service lives, whether they are chosen or not."""
+
+    def gates(self, service: Service, *, auto_rollback: bool | None = None) -> Gates:
+        """Give the gates of a run on a service, of all its hosts; raises ConfigError."""
+        from opskit.rollout.gates import gates_of
+
+        return gates_of(service, self.lives_on, auto_rollback=auto_rollback)
 
     def new_rollout(self, choice: Choice) -> str:
         """Give the id of the rollout that is planned; a dry run, of which nothing is written, needs none."""
@@ -78,7 +87,8 @@ def on_service(
         wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet,
     ):
         where = config.environment(environment)
-        yield Session(config, where, fleet, changelog, chosen, secrets), service
+        lives_on = len(inventory.select(service.hosts))
+        yield Session(config, where, fleet, changelog, chosen, secrets, lives_on), service
 
 
 @contextlib.contextmanager

@@ -99,6 +99,17 @@ def boolean(value: Any) -> bool:
     return value
 
 
+def one_of(*words: str) -> Callable[[Any], str]:
+    """Give a check for one of some words."""
+
+    def check(value: Any) -> str:
+        if value not in words:
+            wrong(" or ".join(f'"{word}"' for word in words), value)
+        return str(value)
+
+    return check
+
+
 def whole(low: int, high: int) -> Callable[[Any], int]:
     """Give a check for a whole number from `low` to `high`."""
 

@@ -84,12 +84,16 @@ class CommandCheck:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A check, tried every `interval` seconds until it holds, for at most `within` seconds."""
+    """A check, tried every `interval` seconds until it holds, for at most `within` seconds.
+
+    From then on it must hold at every try for `settle` seconds more.
+    """
 
     check: HttpCheck | TcpCheck | CommandCheck
     within: float = 30.0
     interval: float = 1.0
     timeout: float = 5.0
+    settle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,10 @@ class Service:
     """What is deployed and restarted, resolved for one environment.
 
     `batches` are host counts (`1`) or shares (`"25%"`); the last repeats until all hosts are done.
+    `min_healthy`, a count or share of the service's hosts, must stay healthy while others are changed. Before each next batch
+    the run waits for `pause` seconds, and `gate` must agree: a command on this machine, or a task on the hosts of the batch before.
+    `on_failure` says what is done with the hosts that have the change already when the run is stopped: "stop" leaves them, "rollback" puts
+    them back. A host that does not hear within `confirm_within` seconds that it is well goes back by itself.
     `path` is absolute or starts with `~/`, the login user's home on the host. `env` is given to build, restart, check and tasks; `secrets` names variables of this machine's
     environment that are given likewise and shown nowhere.
     """
@@ -113,6 +121,12 @@ class Service:
     health: Health | None = None
     batches: tuple[int | str, ...] = (1, "25%")
     max_failures: int = 0
+    min_healthy: int | str | None = None
+    pause: float = 0.0
+    gate: Step | None = None
+    gate_timeout: float = 60.0
+    on_failure: str = "stop"
+    confirm_within: float | None = None
     keep: int = 5
     shared_folders: tuple[str, ...] = ()
     shared_files: tuple[str, ...] = ()

@@ -42,6 +42,11 @@ PLAIN: Mapping[str, Any] = {
     "restart_timeout": checks.duration,
     "batches": checks.list_of(checks.batch, least=1),
     "max_failures": checks.whole(0, 100_000),
+    "min_healthy": checks.batch,
+    "pause": checks.duration,
+    "gate_timeout": checks.duration,
+    "on_failure": checks.one_of("stop", "rollback"),
+    "confirm_within": checks.duration,
     "keep": checks.whole(1, 1000),
     "shared_folders": checks.list_of(checks.release_path),
     "shared_files": checks.list_of(checks.release_path),
@@ -50,7 +55,7 @@ PLAIN: Mapping[str, Any] = {
     "depends_on": checks.list_of(checks.name),
 }
 KEYS = frozenset(field.name for field in fields(Service)) - {"name", "environment"}
-TIMES = {"within": checks.duration, "interval": checks.duration, "timeout": checks.duration}
+TIMES = dict.fromkeys(("within", "interval", "timeout", "settle"), checks.duration)
 Check = HttpCheck | TcpCheck | CommandCheck
 _URL = r"(?i)https?://[^\s/]+(/\S*)?"
 _TCP = r"(?a)(\[[^\s\]]+\]|[^\s:\[\]-][^\s:\[\]]*):(\{\w+\}|\d{1,5})"
@@ -106,8 +111,9 @@ def _lives_in(table: Table, environments: Mapping[str, Environment]) -> tuple[st
 def _service(table: Table, name: str, environment: Environment, folder: Path) -> Service:
     given = table.read(PLAIN, required=("path", "hosts", "source"))
     given["source"] = _source(table.table("source"), folder)
-    if "restart" in table.values:
-        given["restart"] = _step(table, "restart")
+    for key in ("restart", "gate"):
+        if key in table.values:
+            given[key] = _step(table, key)
     if "health" in table.values:
         given["health"] = _health(table.table("health"))
     if "env" in table.values:
@@ -115,6 +121,7 @@ def _service(table: Table, name: str, environment: Environment, folder: Path) ->
         given["env"] = MappingProxyType(variables)
     service = Service(name=name, environment=environment.name, **given)
     check_groups(table, "hosts", service.hosts, environment)
+    _check_dead_man(table, service)
     _check_shared(table, service)
     _check_secrets(table, service)
     return service
@@ -194,6 +201,28 @@ def _filled(value: str) -> str:
             checks.wrong("braces only around the name of a var, like {port}", value)
         checks.variable(found[1])
     return value
+
+
+def _check_dead_man(table: Table, service: Service) -> None:
+    """A host that is to go back by itself must be able to, and must not do so while it is still being looked at."""
+    if service.confirm_within is None:
+        return
+    if isinstance(service.restart, TaskStep):
+        raise table.error(
+            "confirm_within",
+            "the host cannot run a task of tasks.py by itself",
+            hint="let `restart` be a command",
+        )
+    health = service.health
+    needs = (service.restart_timeout if service.restart else 0.0) + (
+        health.within + health.settle if health else 0.0
+    )
+    if service.confirm_within <= needs:
+        raise table.error(
+            "confirm_within",
+            f"restart and health check may take {needs:g} s, longer than that",
+            hint="make it longer, or restart_timeout and health.within shorter",
+        )
 
 
 def _check_shared(table: Table, service: Service) -> None:

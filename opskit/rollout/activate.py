@@ -28,7 +28,8 @@ def activation(
     def activate(remote: Remote) -> HostResult:
         on = OnHost(work, remote, plan.targets_by_host[remote.name])
         try:
-            on.go_live(release, roll.receipt(remote.name))
+            back = roll.receipt(remote.name, back=True)
+            on.go_live(release, roll.receipt(remote.name), back=back)
         except OpskitError as error:
             if work.stop.level >= STOP_NOW or isinstance(error, LockLostError):
                 return on.result("unknown", live="", error=error)
@@ -36,6 +37,17 @@ def activation(
         return on.result("done", live=release.id)
 
     return activate
+
+
+def taking_back(plan: Plan, *, work: Work, roll: Roll) -> Callable[[Remote], HostResult]:
+    """Give the work that puts a host back on which the release itself was well, because the run was stopped."""
+
+    def take_back(remote: Remote) -> HostResult:
+        on = OnHost(work, remote, plan.targets_by_host[remote.name])
+        error = OpskitError(f"put back, because the run was stopped: {roll.reason}")
+        return put_back(on, error, receipt=roll.receipt(remote.name, back=True))
+
+    return take_back
 
 
 def put_back(on: OnHost, error: OpskitError, *, receipt: str) -> HostResult:

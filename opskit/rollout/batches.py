@@ -16,9 +16,12 @@ def size_of(batch: int | str, hosts: int) -> int:
     return max(1, batch)
 
 
-def split(hosts: Sequence[str], batches: Sequence[int | str]) -> tuple[tuple[str, ...], ...]:
-    """Split `hosts` into batches, in order; the last size repeats until all are placed."""
+def split(
+    hosts: Sequence[str], batches: Sequence[int | str], *, most: int | None = None
+) -> tuple[tuple[str, ...], ...]:
+    """Split `hosts` into batches of at most `most`, in order; the last size repeats until all are placed."""
     sizes = [size_of(batch, len(hosts)) for batch in batches] or [1]
+    sizes = [min(size, max(most, 1)) for size in sizes] if most is not None else sizes
     made: list[tuple[str, ...]] = []
     rest = tuple(hosts)
     while rest:

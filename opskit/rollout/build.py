@@ -28,17 +28,18 @@ def build(
     command: str,
     *,
     folder: Path,
+    log: Path,
+    what: str = "the build",
     env: Mapping[str, str | Secret],
     timeout: float,
     redactor: Redactor,
     stop: Stop,
 ) -> None:
-    """Run `command` with sh in `folder`, its environment ours plus `env`; raises BuildError.
+    """Run `command` with sh in `folder`, its environment ours plus `env`, what it says into `log`; raises BuildError.
 
     Its process group ends with the time limit (seconds) or with an interruption (InterruptedRunError).
     """
     plain = {name: v.reveal() if isinstance(v, Secret) else v for name, v in env.items()}
-    log = folder.with_suffix(".log")
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["/bin/sh", "-c", command], cwd=folder, env={**os.environ, **plain},
@@ -48,11 +49,11 @@ def build(
             ended = _wait(process, timeout)
     said = redactor.text(_tail(log))
     if stop.level:
-        raise InterruptedRunError("the build was interrupted")
+        raise InterruptedRunError(f"{what} was interrupted")
     if not ended:
-        raise BuildError(f"the build took longer than {timeout:g} s and was ended", output=said)
+        raise BuildError(f"{what} took longer than {timeout:g} s and was ended", output=said)
     if process.returncode:
-        raise BuildError(f"the build ended with status {process.returncode}", output=said)
+        raise BuildError(f"{what} ended with status {process.returncode}", output=said)
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> bool:

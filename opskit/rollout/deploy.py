@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import new_rollout_id
 from opskit.rollout import source
-from opskit.rollout.activate import activation
+from opskit.rollout.activate import activation, taking_back
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of, stage_commands
+from opskit.rollout.gates import ROLLBACK, Gates, asking, gates_of
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.prepare import prepare
 from opskit.rollout.probe import MARGIN_KIB, Release, unfit
@@ -57,11 +58,14 @@ def plan_deploy(
     fleet: Fleet,
     why: str,
     rollout: str = "",
+    gates: Gates | None = None,
 ) -> DeployPlan:
     """Ask every host what it runs, and say what a deploy will do; changes nothing.
 
-    `rollout` is its id, as `Changelog.new_rollout_id` gives it; without, it is bound to nobody.
+    `rollout` is its id, as `Changelog.new_rollout_id` gives it; without, it is bound to nobody. `gates` are those of all the
+    service's hosts, of which `hosts` may be a part; without, they are of these hosts alone.
     """
+    gates = gates or gates_of(service, len(hosts))
     found = survey(fleet, hosts, path=service.path)
     release = Release(_release_id(version, found.states), version.revision, version.label)
     targets = tuple(_target(target, release, found.states) for target in found.targets)
@@ -73,10 +77,13 @@ def plan_deploy(
         environment=service.environment,
         service=service.name,
         targets=targets,
-        batches=split([t.host for t in targets if not t.problem], service.batches),
+        batches=split(
+            [t.host for t in targets if not t.problem], service.batches, most=gates.room
+        ),
         why=why,
         after=release,
         max_failures=service.max_failures,
+        gates=gates,
         gated=bool(service.health or service.restart),
         commits=_commits(version, targets),
         notes=(*version.notes, *held_notes(found.states), *_known_notes(version, found.states)),
@@ -107,7 +114,10 @@ def deploy(made: DeployPlan, run: Run) -> Report:
             with run.locked(made.plan, roll, path=path) as locks:
                 work = run.work(made.plan, made.service, locks.guard)
                 stage(made.plan, package, states=made.states, work=work, run=run, roll=roll)
-                roll.run(activation(made.plan, made.release, work=work, roll=roll))
+                ask = asking(made.plan, made.service, run)
+                roll.run(activation(made.plan, made.release, work=work, roll=roll), ask=ask)
+                if roll.reason and made.plan.gates.on_failure == ROLLBACK and not run.stop.level:
+                    roll.take_back(taking_back(made.plan, work=work, roll=roll))
                 _prune(made, run, roll, guard=locks.guard)
 
     return run.record(made.plan, body, path=path)

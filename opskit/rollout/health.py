@@ -31,21 +31,45 @@ def wait_healthy(
     env: Mapping[str, str | Secret],
     stop: Stop,
 ) -> None:
-    """Return when the check holds; raises UnhealthyError when it did not within `health.within` seconds."""
+    """Return when the check holds, and has held for `health.settle` seconds.
+
+    Raises UnhealthyError when it did not within `health.within` seconds, or did not go on.
+    """
     began = time.monotonic()
     while True:
         try:
-            return check_once(remote, health, path=path, env=env)
+            check_once(remote, health, path=path, env=env)
+            break
         except HostError as error:
             last = error
         waited = time.monotonic() - began
         if waited + health.interval > health.within or stop.wait(health.interval):
-            raise UnhealthyError(
-                remote.name,
-                f"not healthy within {health.within:g} s: {last.what}",
-                hint=last.hint,
-                output=last.output,
-            ) from None
+            raise _unhealthy(remote, f"not healthy within {health.within:g} s", last) from None
+    _demand_settled(remote, health, path=path, env=env, stop=stop)
+
+
+def _demand_settled(
+    remote: Remote,
+    health: Health,
+    *,
+    path: str,
+    env: Mapping[str, str | Secret],
+    stop: Stop,
+) -> None:
+    """Look at it again for `health.settle` seconds; raises UnhealthyError at the first check that does not hold."""
+    began = time.monotonic()
+    while (left := began + health.settle - time.monotonic()) > 0:
+        if stop.wait(min(health.interval, left)):
+            return
+        try:
+            check_once(remote, health, path=path, env=env)
+        except HostError as error:
+            after = f"healthy at first, and {time.monotonic() - began:.1f} s later not any more"
+            raise _unhealthy(remote, after, error) from None
+
+
+def _unhealthy(remote: Remote, what: str, last: HostError) -> UnhealthyError:
+    return UnhealthyError(remote.name, f"{what}: {last.what}", hint=last.hint, output=last.output)
 
 
 def check_once(
@@ -76,7 +100,8 @@ def describe(health: Health | None) -> str:
         what = f"{check.address} accepts a connection"
     else:
         what = f"`{check.command}` ends with 0"
-    return f"{what}, within {health.within:g} s"
+    settled = f", and for {health.settle:g} s from then on" if health.settle else ""
+    return f"{what}, within {health.within:g} s{settled}"
 
 
 def filled(text: str, host: Host) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.rollout.batches import exposure
+from opskit.rollout.gates import NO_GATES, Gates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,7 @@ class Plan:
     why: str = ""
     after: Release | None = None
     max_failures: int = 0
+    gates: Gates = NO_GATES
     gated: bool = False
     problems_count: bool = True
     commits: tuple[Commit, ...] = ()
@@ -84,6 +86,11 @@ class Plan:
         """The most hosts that can be bad before a gate stops the run."""
         return exposure(self.batches, self.max_failures) if self.gated else len(self.hosts)
 
+    @property
+    def worst_seconds(self) -> float | None:
+        """The most that hosts are bad altogether (two for a minute: 120) before the gate stops the run; None if nothing would stop it."""
+        return self.most_bad * self.gates.detect if self.gated and self.gates.detect else None
+
     def batch_of(self, host: str) -> int:
         """Give the number of the batch that a host is in, from 1; 0 if in none."""
         return next((n for n, batch in enumerate(self.batches, 1) if host in batch), 0)
@@ -102,6 +109,8 @@ class Plan:
             ],
             "notes": list(self.notes),
             "max_failures": self.max_failures,
+            "most_bad": self.most_bad if self.gated else 0,
+            "worst_ms": round((self.worst_seconds or 0) * 1000),
             "task": self.task,
             "script": self.script[:4000],
         }  # fmt: skip

@@ -66,6 +66,7 @@ def _build(
     build(
         command,
         folder=tree,
+        log=tree.with_suffix(".log"),
         env=env,
         timeout=service.build_timeout,
         redactor=Redactor.of(run.secrets.values()),

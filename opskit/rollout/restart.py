@@ -9,6 +9,7 @@ from opskit.changelog import new_rollout_id
 from opskit.errors import ConfigError, OpskitError
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of
+from opskit.rollout.gates import Gates, asking, gates_of
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.steps import OnHost
 from opskit.rollout.targets import held_notes, survey
@@ -34,14 +35,24 @@ class RestartPlan:
 
 
 def plan_restart(
-    *, service: Service, hosts: Sequence[str], fleet: Fleet, why: str, rollout: str = ""
+    *,
+    service: Service,
+    hosts: Sequence[str],
+    fleet: Fleet,
+    why: str,
+    rollout: str = "",
+    gates: Gates | None = None,
 ) -> RestartPlan:
-    """Ask every host what it runs, and say what a restart will do; changes nothing. Raises ConfigError."""
+    """Ask every host what it runs, and say what a restart will do; changes nothing. Raises ConfigError.
+
+    `gates` are those of all the service's hosts; without, they are of these hosts alone.
+    """
     if service.restart is None:
         raise ConfigError(
             f"service {service.name} has no `restart`",
             hint=f"add restart = … to [services.{service.name}] in opskit.toml",
         )
+    gates = gates or gates_of(service, len(hosts))
     found = survey(fleet, hosts, path=service.path)
     targets = tuple(_target(target) for target in found.targets)
     rollout = rollout or new_rollout_id()
@@ -51,9 +62,12 @@ def plan_restart(
         environment=service.environment,
         service=service.name,
         targets=targets,
-        batches=split([t.host for t in targets if not t.problem], service.batches),
+        batches=split(
+            [t.host for t in targets if not t.problem], service.batches, most=gates.room
+        ),
         why=why,
         max_failures=service.max_failures,
+        gates=gates,
         gated=True,
         notes=held_notes(found.states),
         commands=commands_of(service, rollout=rollout),
@@ -71,7 +85,7 @@ def restart(made: RestartPlan, run: Run) -> Report:
     def body(roll: Roll) -> None:
         with run.locked(made.plan, roll, path=path) as locks:
             work = run.work(made.plan, made.service, locks.guard)
-            roll.run(_restart(made.plan, work, roll))
+            roll.run(_restart(made.plan, work, roll), ask=asking(made.plan, made.service, run))
 
     return run.record(made.plan, body, path=path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.errors import OpskitError
-from opskit.rollout.facts import BatchBegun, HostEnded, Stopped
+from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Stopped
 from opskit.rollout.probe import probe
 from opskit.rollout.report import HostResult, Report, outcome_of
 from opskit.rollout.steps import failed
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
     from opskit.rollout.facts import Teller
+    from opskit.rollout.gates import Ask
     from opskit.rollout.plan import Plan
     from opskit.rollout.recorder import Recorder
     from opskit.rollout.stop import Stop
@@ -30,6 +31,7 @@ class Roll:
         self, plan: Plan, *, path: str, fleet: Fleet, recorder: Recorder, tell: Teller, stop: Stop
     ) -> None:
         self.results: dict[str, HostResult] = {}
+        self._disagreed = ""
         self.reason = ""
         self._plan = plan
         self._path = path
@@ -88,18 +90,42 @@ class Roll:
             self.reason = f"the changelog cannot be written: {self._recorder.error.what}"
         elif len(bad) > self._plan.max_failures:
             self.reason = _said(bad)
+        elif self._room() < 1:
+            self.reason = self._too_few()
+        else:
+            self.reason = self._disagreed
         return not self.reason
 
-    def run(self, work: Callable[[Remote], HostResult]) -> None:
-        """Do `work` batch by batch until done or stopped; hosts whose turn never came are skipped."""
+    def run(
+        self, work: Callable[[Remote], HostResult], *, ask: Ask = lambda _number, _hosts: ""
+    ) -> None:
+        """Do `work` batch by batch until done or stopped; hosts whose turn never came are skipped.
+
+        After each batch but the last, `ask` gives why the run may not go on, "" if it may.
+        """
         for number, batch in enumerate(self._plan.batches, 1):
             hosts = [host for host in batch if host not in self.results]
-            if hosts and self.gate():
-                self._tell(BatchBegun(number, len(self._plan.batches), tuple(hosts)))
-                self._run_batch(work, hosts)
-                self._recorder.flush()
+            self._run_in_parts(work, number, hosts)
+            if hosts and self.left() and self.gate():
+                self._disagreed = ask(number, [h for h in hosts if h in self.results])
         if self.left():
             self.gate()
+
+    def take_back(self, work: Callable[[Remote], HostResult]) -> None:
+        """Do `work`, which puts a host back, on those that have the change and had something before; the last to change are first."""
+        there = [
+            host
+            for batch in self._plan.batches
+            for host in batch
+            if self.results[host].outcome == "done" and self.results[host].before
+        ]
+        if there:
+            self._tell(Doing(f"puts back {', '.join(there)}: {self.reason}"))
+        size = max(map(len, self._plan.batches), default=1)
+        while there:
+            self._run_batch(work, there[-size:])
+            self._recorder.flush()
+            del there[-size:]
 
     def close(self) -> None:
         """Give every host without an end the end `skipped`, and say why the run stopped."""
@@ -125,6 +151,34 @@ class Roll:
             reason="" if outcome == "done" else self.reason or _said(self._not_done()),
             seconds=self._recorder.seconds,
             hosts=results,
+        )
+
+    def _run_in_parts(
+        self, work: Callable[[Remote], HostResult], number: int, hosts: Sequence[str]
+    ) -> None:
+        """Do a batch, as many hosts of it at a time as may be missing."""
+        rest = list(hosts)
+        while rest and self.gate():
+            part = rest[: self._room()]
+            del rest[: len(part)]
+            self._tell(BatchBegun(number, len(self._plan.batches), tuple(part)))
+            self._run_batch(work, part)
+            self._recorder.flush()
+
+    def _room(self) -> int:
+        """Give how many hosts may be changed at once, so that enough others are healthy; a rollback always may change one."""
+        gates = self._plan.gates
+        if gates.room is None:
+            return len(self._plan.hosts) or 1
+        room = gates.room - sum(map(_is_down, self.results.values()))
+        return room if self._plan.problems_count else max(room, 1)
+
+    def _too_few(self) -> str:
+        gates = self._plan.gates
+        down = [host for host, result in self.results.items() if _is_down(result)]
+        return (
+            f"{gates.hosts - len(down)} of {gates.hosts} hosts are healthy, and min_healthy wants {gates.floor} "
+            f"beside the one that is changed; not healthy: {', '.join(down)}"
         )
 
     def _is_excused(self, result: HostResult) -> bool:
@@ -171,6 +225,14 @@ class Roll:
                     end, outcome="failed" if end.outcome == "unknown" else end.outcome, live=live
                 )
         return list(known.values())
+
+
+def _is_down(result: HostResult) -> bool:
+    """Tell whether a host must be taken for one that does not serve: only what stayed on its old release, untouched, does."""
+    untouched = result.live == result.before != result.after
+    return result.outcome in ("unreachable", "unknown") or (
+        result.outcome == "failed" and not untouched
+    )
 
 
 def _said(bad: Sequence[HostResult]) -> str:

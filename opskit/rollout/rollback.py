@@ -9,6 +9,7 @@ from opskit.changelog import new_rollout_id
 from opskit.errors import OpskitError
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of
+from opskit.rollout.gates import Gates, gates_of
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.steps import OnHost
 from opskit.rollout.targets import held_notes, survey
@@ -42,12 +43,15 @@ def plan_rollback(
     why: str,
     each: bool = False,
     rollout: str = "",
+    gates: Gates | None = None,
 ) -> RollbackPlan:
     """Ask every host for its last good release, and say what a rollback will do; changes nothing.
 
     A rollback takes back one revision, the newest that is live on any host: a host that does not run it
-    stays as it is. With `each`, all of `hosts` go back, whatever they run.
+    stays as it is. With `each`, all of `hosts` go back, whatever they run. `gates` are those of all the service's hosts, without, of
+    these alone; too few healthy hosts make a rollback slower, they do not stop it.
     """
+    gates = gates or gates_of(service, len(hosts))
     found = survey(fleet, hosts, path=service.path)
     stay = frozenset() if each else _not_on_newest(found.states)
     targets = tuple(
@@ -63,10 +67,13 @@ def plan_rollback(
         environment=service.environment,
         service=service.name,
         targets=targets,
-        batches=split([t.host for t in targets if not t.problem], service.batches),
+        batches=split(
+            [t.host for t in targets if not t.problem], service.batches, most=gates.room
+        ),
         why=why,
         after=goals[0] if len(goals) == 1 else None,
         max_failures=service.max_failures,
+        gates=gates,
         gated=bool(service.health or service.restart),
         problems_count=False,
         commands=commands_of(service, rollout=rollout, release=goals[0].id) if goals else (),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opskit.config.service import CommandStep, TaskStep
 from opskit.errors import HostError, LockLostError
 from opskit.fleet.command import Command
-from opskit.rollout import layout
+from opskit.rollout import deadman, layout
 from opskit.rollout.environ import commands_environment
 from opskit.rollout.facts import StepBegun, Warned
 from opskit.rollout.health import wait_healthy
@@ -78,31 +78,59 @@ class OnHost:
         """
         _require(self.remote.execute(Command(script, input=data, timeout=timeout)), what)
 
-    def go_live(self, release: Release, receipt: str, *, must: bool = True) -> None:
+    def go_live(
+        self, release: Release, receipt: str, *, must: bool = True, back: str = ""
+    ) -> None:
         """Make a release live and the service run it: switch, restart, check, mark it good.
 
-        On the way back (not `must`) what cannot be written down on the host stops nothing.
+        On the way back (not `must`) what cannot be written down on the host stops nothing. `back` is the receipt of a host that goes
+        back by itself unless all this comes to its end in time, where the service wants that.
         """
-        self.switch(release.id, receipt, must=must)
+        waits = bool(back and self.work.service.confirm_within and self.target.before)
+        self.switch(release.id, receipt, must=must, back=back if waits else "")
         self.restart(release)
         self.check(release)
         self.mark("good", release.id, must=must)
+        if waits:
+            with self.step("confirm"):
+                self.change(
+                    deadman.confirm(self.work.guard, rollout=self.work.rollout),
+                    "the confirmation",
+                )
 
     def leave_receipt(self, receipt: str) -> None:
         """Leave the receipt of a change that switches nothing."""
         self.change(layout.leave_receipt(self.work.guard, receipt=receipt), "the receipt")
 
-    def switch(self, release: str, receipt: str, *, must: bool = True) -> None:
-        """Make a release live."""
+    def switch(self, release: str, receipt: str, *, must: bool = True, back: str = "") -> None:
+        """Make a release live; with the receipt `back`, armed to go back."""
+        guarded, env = self.work.guard, {}
+        if back and self.target.before:
+            guarded += f"\n{self._armed(release, self.target.before, back)}"
+            env = self.environment(self.target.before)
+        elif self.work.service.confirm_within:
+            guarded += f"\n{deadman.disarm(rollout=self.work.rollout)}"
         with self.step("switch"):
             script = layout.switch(
-                self.work.guard,
+                guarded,
                 release=release,
                 rollout=self.work.rollout,
                 receipt=receipt,
                 must=must,
             )
-            self.change(script, "the switch")
+            _require(self.remote.execute(Command(script, env=env)), "the switch")
+
+    def _armed(self, release: str, before: Release, receipt: str) -> str:
+        service = self.work.service
+        command = service.restart.command if isinstance(service.restart, CommandStep) else ""
+        return deadman.arm(
+            release=release,
+            before=before.id,
+            rollout=self.work.rollout,
+            seconds=service.confirm_within or 0,
+            receipt=receipt,
+            restart=command,
+        )
 
     def restart(self, release: Release | None) -> None:
         """Restart the service by its command or task, if it has one."""

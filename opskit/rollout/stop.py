@@ -22,7 +22,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.level = 0
-        self._now = threading.Event()
+        self._any, self._now = threading.Event(), threading.Event()
         self._lock = threading.RLock()
         self._cancels: list[tuple[int, Callable[[], None]]] = []
         self._cancelling: list[threading.Thread] = []
@@ -31,6 +31,7 @@ class Stop:
         """Wish once more; gives the new level. Safe in a signal handler: cancelling has its own thread."""
         with self._lock:
             self.level = min(self.level + 1, STOP_NOW)
+            self._any.set()
             if self.level == STOP_NOW:
                 self._now.set()
             for least, cancel in self._cancels:
@@ -59,6 +60,10 @@ class Stop:
                 cancelling, self._cancelling = self._cancelling, []
             for thread in cancelling:
                 thread.join()
+
+    def rest(self, seconds: float) -> bool:
+        """Wait, but not longer than until the first wish; tells whether that came."""
+        return self._any.wait(seconds)
 
     def wait(self, seconds: float) -> bool:
         """Wait, but not longer than until the second wish; tells whether that came."""

@@ -103,7 +103,10 @@ def test_the_values_shown_as_defaults_are_the_defaults(config: Config):
     for name in names(Ssh) - {"config", "known_hosts"}:
         assert getattr(config.ssh, name) == getattr(Ssh(), name)
     for field in fields(Service):
-        if field.name in ("build_timeout", "restart_timeout", "batches", "max_failures", "keep"):
+        if field.name in (
+            *("build_timeout", "restart_timeout", "batches", "max_failures", "keep"),
+            *("gate_timeout", "on_failure"),
+        ):
             assert getattr(shop, field.name) == field.default
     assert config.changelog.name == "default"
     health = config.service("shop", "staging").health

@@ -29,6 +29,7 @@ def run(command: str, folder: Path, *, timeout: float = 20.0, stop: Stop | None 
     build(
         command,
         folder=folder,
+        log=folder.with_suffix(".log"),
         env={"TOKEN": TOKEN, "MODE": "fast"},
         timeout=timeout,
         redactor=Redactor((TOKEN,)),

@@ -1,0 +1,60 @@
+"""The dead-man switch: a host that does not hear in time that all is well goes back to what it ran, by itself.
+
+A process of the host's own sleeps beside the service, out of reach of whatever ends the connection. `.opskit/confirm.<rollout>` is
+what both sides fight for: whoever renames it first wins, and the other sees that. Pure functions from plain values to sh, as in `layout`.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+WENT_BACK = 76
+WORDS = "the host went back by itself: nobody had confirmed the change in time"
+
+
+def arm(
+    *, release: str, before: str, rollout: str, seconds: float, receipt: str, restart: str
+) -> str:
+    """Begin to wait, in a guarded script, just before `release` is made live; `before` is what the host goes back to.
+
+    `receipt` is the line that is left when it does, `restart` the service's command, "" for none. The script's environment is that of
+    the command.
+    """
+    relink = (
+        f't="$p/.current."{shlex.quote(rollout)}.back; rm -f "$t"; ln -s {shlex.quote(f"releases/{before}")} "$t" && '
+        '{ mv -fT "$t" "$p/current" 2>/dev/null || mv -fh "$t" "$p/current"; } || exit 1'
+    )
+    waiting = "\n".join(
+        (
+            f'p=$1; c=$2; sleep {max(1, round(seconds))}; mv "$c" "$c.back" 2>/dev/null || exit 0; rm -f "$c.back"',
+            f'[ "$(readlink "$p/current")" = {shlex.quote(f"releases/{release}")} ] || exit 0',
+            f'printf "%s\\n" {shlex.quote(receipt)} >>"$p/.opskit/receipts"',
+            f'printf "%s %s\\n" {shlex.quote(f"bad {release} {rollout}")} "$(date +%s)" >>"$p/.opskit/history"',
+            relink,
+            *((f'cd "$p/current" && {{\n{restart}\n}}',) if restart else ()),
+        )
+    )
+    return "\n".join(
+        (
+            'command -v setsid >/dev/null || { echo "setsid is missing, which confirm_within needs" >&2; exit 69; }',
+            f'c="$p/.opskit/confirm."{shlex.quote(rollout)}; : >"$c"',
+            f'setsid sh -c {shlex.quote(waiting)} opskit-waits "$p" "$c" </dev/null >/dev/null 2>&1 &',
+        )
+    )
+
+
+def confirm(guarded: str, *, rollout: str) -> str:
+    """Tell the host that all is well; ends with WENT_BACK if it has gone back already."""
+    return "\n".join(
+        (
+            guarded,
+            f'c="$p/.opskit/confirm."{shlex.quote(rollout)}',
+            f'mv "$c" "$c.ok" 2>/dev/null || {{ echo "{WORDS}" >&2; exit {WENT_BACK}; }}',
+            'rm -f "$c.ok"',
+        )
+    )
+
+
+def disarm(*, rollout: str) -> str:
+    """Let the host wait no more, in a guarded script that puts it back anyway."""
+    return f'rm -f "$p/.opskit/confirm."{shlex.quote(rollout)}'

@@ -1,0 +1,168 @@
+"""What must hold before the next batch, beyond the failure budget: enough healthy hosts, a pause, a check of one's own."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opskit.config.secret import Redactor
+from opskit.config.service import CommandStep, TaskStep
+from opskit.errors import ConfigError, OpskitError
+from opskit.rollout.build import build
+from opskit.rollout.environ import commands_environment
+from opskit.rollout.facts import Doing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opskit.config.service import Service, Step
+    from opskit.fleet.remote import Remote
+    from opskit.rollout.context import Run
+    from opskit.rollout.plan import Plan
+
+    Ask = Callable[[int, Sequence[str]], str]
+    """Asked after batch `number` of these hosts whether the run may go on; gives why not, "" if it may."""
+
+STOP, ROLLBACK = "stop", "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """The gates of one run.
+
+    Of the service's `hosts`, `floor` must stay healthy while others are changed, 0 if nobody asks for that. `pause` in seconds,
+    `check` a step, `on_failure` "stop" or "rollback". `detect` are the seconds from a host's change until it is known at the latest that
+    it is bad, 0 if nothing tells.
+    """
+
+    hosts: int = 0
+    floor: int = 0
+    pause: float = 0.0
+    check: Step | None = None
+    on_failure: str = STOP
+    detect: float = 0.0
+
+    @property
+    def room(self) -> int | None:
+        """The most hosts that may be changed at the same time; None if there is no such limit."""
+        return self.hosts - self.floor if self.floor else None
+
+
+NO_GATES = Gates()
+
+
+def gates_of(service: Service, hosts: int, *, auto_rollback: bool | None = None) -> Gates:
+    """Give the gates of a run on a service that lives on so many hosts; `auto_rollback` overrules its `on_failure`.
+
+    Raises ConfigError if so many must stay healthy that none may be changed.
+    """
+    floor = _floor(service.min_healthy, hosts)
+    if floor and floor >= hosts:
+        raise ConfigError(
+            f"min_healthy of service {service.name} is {floor} of {hosts} hosts: none may ever be changed",
+            hint=f"lower min_healthy in [services.{service.name}] of opskit.toml",
+        )
+    on_failure = service.on_failure
+    if auto_rollback is not None:
+        on_failure = ROLLBACK if auto_rollback else STOP
+    return Gates(hosts, floor, service.pause, service.gate, on_failure, _detect(service))
+
+
+def asking(plan: Plan, service: Service, run: Run) -> Ask:
+    """Give what asks the pause and the service's own gate between two batches."""
+
+    def ask(number: int, hosts: Sequence[str]) -> str:
+        gates = plan.gates
+        if gates.pause:
+            run.tell(Doing(f"waits {gates.pause:g} s before batch {number + 1}"))
+            run.stop.rest(gates.pause)
+        if gates.check is None or run.stop.level:
+            return ""
+        try:
+            _check(gates.check, plan, service, run, hosts)
+        except OpskitError as error:
+            return f"the gate after batch {number}: {error.what}"
+        return ""
+
+    return ask
+
+
+def _check(step: Step, plan: Plan, service: Service, run: Run, hosts: Sequence[str]) -> None:
+    """Ask the service's own gate; raises OpskitError if it does not agree."""
+    match step:
+        case CommandStep(command=command):
+            run.tell(Doing(f"asks the gate: {command}"))
+            _check_here(command, plan, service, run, hosts)
+        case TaskStep(task=task):
+            run.tell(Doing(f"asks the gate: task {task}"))
+            for outcome in run.fleet.each(_task(task, plan, service, run), hosts):
+                if outcome.error:
+                    raise outcome.error
+
+
+def _check_here(
+    command: str, plan: Plan, service: Service, run: Run, hosts: Sequence[str]
+) -> None:
+    env = commands_environment(
+        service,
+        release=plan.after,
+        rollout=plan.rollout,
+        host="",
+        variables={},
+        secrets=run.secrets,
+    )
+    with tempfile.TemporaryDirectory(prefix="opskit-") as scratch:
+        build(
+            command,
+            what="the gate",
+            folder=run.tasks.parent,
+            log=Path(scratch) / "log",
+            env={**env, "OPSKIT_HOSTS": " ".join(hosts)},
+            timeout=service.gate_timeout,
+            redactor=Redactor.of(run.secrets.values()),
+            stop=run.stop,
+        )
+
+
+def _task(task: str, plan: Plan, service: Service, run: Run) -> Callable[[Remote], None]:
+    from opskit.rollout.steps import accepted
+
+    known = {
+        "service": service.name,
+        "release": plan.after.id if plan.after else "",
+        "path": service.path,
+    }
+    arguments = accepted(run.tasks, task, known)
+
+    def check_one(remote: Remote) -> None:
+        env = commands_environment(
+            service,
+            release=plan.after,
+            rollout=plan.rollout,
+            host=remote.name,
+            variables=remote.host.vars,
+            secrets=run.secrets,
+        )
+        remote.run_task(run.tasks, task, arguments, env=env)
+
+    return check_one
+
+
+def _floor(wanted: int | str | None, hosts: int) -> int:
+    """Give how many hosts must stay healthy; a share is rounded up."""
+    if wanted is None:
+        return 0
+    if isinstance(wanted, str):
+        return math.ceil(hosts * Fraction(wanted.removesuffix("%")) / 100)
+    return wanted
+
+
+def _detect(service: Service) -> float:
+    """Give the longest that a host runs a bad release before that is known, as far as anything tells."""
+    health = service.health
+    restart = service.restart_timeout if service.restart else 0.0
+    return restart + (health.within + health.settle + health.timeout if health else 0.0)
