@@ -39,6 +39,7 @@ def arm(
             'command -v setsid >/dev/null || { echo "setsid is missing, which confirm_within needs" >&2; exit 69; }',
             f'c="$p/.opskit/confirm."{shlex.quote(rollout)}; : >"$c"',
             f'setsid sh -c {shlex.quote(waiting)} opskit-waits "$p" "$c" </dev/null >/dev/null 2>&1 &',
+            'echo $! >"$c"',
         )
     )
 
@@ -50,11 +51,20 @@ def confirm(guarded: str, *, rollout: str) -> str:
             guarded,
             f'c="$p/.opskit/confirm."{shlex.quote(rollout)}',
             f'mv "$c" "$c.ok" 2>/dev/null || {{ echo "{WORDS}" >&2; exit {WENT_BACK}; }}',
-            'rm -f "$c.ok"',
+            _end("$c.ok"),
         )
     )
 
 
 def disarm(*, rollout: str) -> str:
     """Let the host wait no more, in a guarded script that puts it back anyway."""
-    return f'rm -f "$p/.opskit/confirm."{shlex.quote(rollout)}'
+    return f'c="$p/.opskit/confirm."{shlex.quote(rollout)}; [ ! -e "$c" ] || {{ {_end("$c")}; }}'
+
+
+def _end(file: str) -> str:
+    """End who waits, where it can be told that it is that process, and remove the file that names it."""
+    return (
+        f'w=$(cat "{file}"); rm -f "{file}"; '
+        """case $w in ''|*[!0-9]*) ;; *) ! tr '\\0' ' ' <"/proc/$w/cmdline" 2>/dev/null | """
+        """grep -q opskit-waits || kill -- "-$w" 2>/dev/null || : ;; esac"""
+    )

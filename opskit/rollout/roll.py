@@ -117,7 +117,7 @@ class Roll:
             host
             for batch in self._plan.batches
             for host in batch
-            if self.results[host].outcome == "done" and self.results[host].before
+            if (end := self.results.get(host)) and end.outcome == "done" and end.before
         ]
         if there:
             self._tell(Doing(f"puts back {', '.join(there)}: {self.reason}"))

@@ -68,12 +68,38 @@ def arithmetic(plan: Plan) -> list[str]:
         return []
     sizes = " + ".join(str(len(batch)) for batch in plan.batches) or "0"
     gate = (
-        f"at most {text.plural(plan.most_bad, 'host')} can be bad before the gate stops it"
+        f"at most {text.plural(plan.most_bad, 'host')} can be bad before the gate stops it{_worst(plan)}"
         if plan.gated
         else "no health check and no restart: nothing would stop a bad release"
     )
     budget = f"{text.plural(plan.max_failures, 'failure')} allowed" if plan.max_failures else ""
-    return [f"batches: {sizes}; {'; '.join(filter(None, (gate, budget)))}"]
+    return [f"batches: {sizes}; {'; '.join(filter(None, (gate, budget)))}", *_gates(plan)]
+
+
+def _worst(plan: Plan) -> str:
+    if not plan.worst_seconds:
+        return ""
+    minutes = host_minutes(plan.worst_seconds)
+    return f", for {minutes:g} host-minute{'' if minutes == 1 else 's'} at most"
+
+
+def host_minutes(seconds: float) -> float:
+    """Give how long hosts are bad altogether, in minutes with one decimal; never 0 for a moment."""
+    return max(round(seconds / 60, 1), 0.1)
+
+
+def _gates(plan: Plan) -> list[str]:
+    """Say what else must hold, and what becomes of hosts that have the change when the run is stopped."""
+    gates = plan.gates
+    said = [
+        f"{gates.floor} of {gates.hosts} hosts stay healthy" if gates.floor else "",
+        f"a pause of {gates.pause:g} s" if gates.pause else "",
+        "a gate of its own" if gates.check else "",
+    ]
+    lines = ["between batches: " + ", ".join(filter(None, said))] if any(said) else []
+    if gates.on_failure == "rollback" and plan.action == "deploy":
+        lines.append("if the run is stopped, all hosts go back")
+    return lines
 
 
 def remarks(plan: Plan) -> list[str]:
@@ -98,6 +124,13 @@ def data(plan: Plan) -> dict[str, object]:
         "batches": [list(batch) for batch in plan.batches],
         "max_failures": plan.max_failures,
         "most_bad": plan.most_bad,
+        "worst_host_minutes": host_minutes(plan.worst_seconds) if plan.worst_seconds else None,
+        "gates": {
+            "hosts": plan.gates.hosts,
+            "min_healthy": plan.gates.floor,
+            "pause": plan.gates.pause,
+            "on_failure": plan.gates.on_failure,
+        },
         "commits": list(plan.commits),
         "notes": list(plan.notes),
         "commands": [{"step": step, "script": script} for step, script in plan.commands],
