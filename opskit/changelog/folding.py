@@ -91,6 +91,8 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         notes=tuple(note(event) for event in events if event.header.kind == NOTE),
         events=tuple(events),
         fast_ms=first.fast_ms,
+        most_bad=number(body, "most_bad"),
+        worst_ms=number(body, "worst_ms"),
     )
 
 

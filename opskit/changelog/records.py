@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 NOT_REACHED = "not reached"
 RUNNING, UNFINISHED = "running", "unfinished"
+BAD = ("failed", "reverted", "unknown")
+WHILE_BAD = ("switch", "restart", "check", "put back")
 
 
 def title_of(label: str, revision: str, release: str) -> str:
@@ -82,7 +84,7 @@ class RolloutRecord(NamedTuple):
     signature says so. `damage` is what is wrong with the body of the event that began it, as of an Event.
 
     `standing` is that of its first event: attested, unattested, revoked or forked; "" where nobody's signature is asked
-    for, or before `judging.judged` looked. `principal` is who vouches for it, `doubt` why it is not attested, `doubts` what is to be
+    for, or before `judging.judged` looked. `most_bad` hosts could be bad at most by the plan, and altogether for `worst_ms`; 0 if it said nothing. `principal` is who vouches for it, `doubt` why it is not attested, `doubts` what is to be
     said of its other events. `fast_ms` is how far the clock of its writer ran ahead (below 0: was slow), 0 if nobody knows.
     """
 
@@ -114,6 +116,18 @@ class RolloutRecord(NamedTuple):
     notes: tuple[NoteEntry, ...] = ()
     events: tuple[Event, ...] = ()
     fast_ms: int = 0
+    most_bad: int = 0
+    worst_ms: int = 0
+
+    @property
+    def bad(self) -> tuple[HostRecord, ...]:
+        """The hosts on which the change was not well, or of which nobody knows."""
+        return tuple(host for host in self.hosts if host.outcome in BAD and host.steps)
+
+    @property
+    def bad_ms(self) -> int:
+        """How long hosts were bad altogether: from their change until that was known, and until they were back."""
+        return sum(step.ms for host in self.bad for step in host.steps if step.step in WHILE_BAD)
 
     @property
     def before(self) -> tuple[Release, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.config.service import CommandStep
-from opskit.rollout import layout
+from opskit.rollout import deadman, layout
 from opskit.rollout.health import describe
 from opskit.rollout.locks import LIFETIME
 
@@ -20,10 +20,13 @@ def commands_of(
 ) -> tuple[tuple[str, str], ...]:
     """Give (step, exact text) in order for one host; `release` is what is made live, "" for a restart.
 
-    The receipt is known only when the rollout is recorded; it stands as `{…}`.
+    The receipt is known only when the rollout is recorded, and the release before differs from host to host; they stand as `{…}`.
     """
     guard = layout.guard(service.path, rollout=rollout, seconds=LIFETIME)
-    return (*_live(guard, rollout=rollout, release=release), *_after(service, guard))
+    live = _live(service, guard, rollout=rollout, release=release)
+    waits = release and service.confirm_within
+    confirmed = (("confirm", deadman.confirm(guard, rollout=rollout)),) if waits else ()
+    return (*live, *_after(service, guard), *confirmed)
 
 
 def stage_commands(service: Service, *, rollout: str, release: str) -> tuple[tuple[str, str], ...]:
@@ -35,9 +38,22 @@ def stage_commands(service: Service, *, rollout: str, release: str) -> tuple[tup
     return (*built, ("stage", text))
 
 
-def _live(guard: str, *, rollout: str, release: str) -> tuple[tuple[str, str], ...]:
+def _live(
+    service: Service, guard: str, *, rollout: str, release: str
+) -> tuple[tuple[str, str], ...]:
     if not release:
         return (("receipt", layout.leave_receipt(guard, receipt=RECEIPT)),)
+    if service.confirm_within:
+        command = service.restart.command if isinstance(service.restart, CommandStep) else ""
+        armed = deadman.arm(
+            release=release,
+            before=RECEIPT,
+            rollout=rollout,
+            seconds=service.confirm_within,
+            receipt=RECEIPT,
+            restart=command,
+        )
+        guard = f"{guard}\n{armed}"
     return (("switch", layout.switch(guard, release=release, rollout=rollout, receipt=RECEIPT)),)
 
 

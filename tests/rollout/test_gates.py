@@ -206,3 +206,16 @@ def test_the_plan_says_what_it_may_cost_at_most(light: Light) -> None:
     said = light.opskit("deploy", "shop", "v1", "--dry-run").stdout
     assert "at most 1 host can be bad before the gate stops it, for 1 host-minute at most" in said
     assert "3 of 4 hosts stay healthy" in said
+
+
+def test_the_log_sets_plan_against_fact(light: Light) -> None:
+    light.commit("v2", good=False)
+    light.deploy("v1")
+    light.deploy("v2", expect=5)
+    page = light.opskit("log", light.last()["id"]).stdout
+    assert (
+        "planned   at most 1 host bad for 2.1 host-minutes; in fact 1 host for 0.1 host-minutes"
+        in page
+    )
+    older = light.log()[1]["id"]
+    assert "; in fact none was" in light.opskit("log", older).stdout

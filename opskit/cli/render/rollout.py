@@ -61,6 +61,7 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     )
     yield "why", record.why
     yield "reason", record.reason
+    yield "planned", _plan_and_fact(record)
     yield "command", " ".join(_quoted(word) for word in record.command)
     yield "script", record.script
     for remark in record.remarks:
@@ -70,6 +71,23 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     yield "events", f"{kinds}, and {more} more" if more > 0 else kinds
     for doubt in record.doubts:
         yield "doubt", doubt
+
+
+def _plan_and_fact(record: RolloutRecord) -> str:
+    """Say what the plan said could go wrong at most, and what did; nothing if the plan said nothing."""
+    if not record.most_bad:
+        return ""
+    longest = f" for {_host_minutes(record.worst_ms)}" if record.worst_ms else ""
+    most = f"at most {text.plural(record.most_bad, 'host')} bad{longest}"
+    fact = "none was"
+    if bad := record.bad:
+        fact = f"{text.plural(len(bad), 'host')} for {_host_minutes(record.bad_ms)}"
+    return f"{most}; in fact {fact}"
+
+
+def _host_minutes(ms: int) -> str:
+    minutes = max(round(ms / 60_000, 1), 0.1)
+    return f"{minutes:g} host-minute{'' if minutes == 1 else 's'}"
 
 
 def _clock(record: RolloutRecord) -> str:
