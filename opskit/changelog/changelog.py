@@ -259,6 +259,20 @@ class Changelog:
 
         return writers(self.file, self._ask, settings)
 
+    def barred(
+        self, keys: Iterable[str], writer: str, settings: ChangelogSettings
+    ) -> Mapping[str, str]:
+        """Give, of public key lines, those that cannot vouch for a writer ("": a new one), and why."""
+        from opskit.changelog.judging import barred
+
+        return barred(self.file, self._ask, keys, writer, settings)
+
+    def keys_of(self, writer: str) -> Mapping[str, set[str]]:
+        """Give the SSH keys that signed for a writer, each with all writers for which it did; raises AttestationError, too."""
+        from opskit.changelog.enrolments import keys_of
+
+        return keys_of(self._ask, writer)
+
     def follow(self, wanted: Filter, *, pause: Callable[[], None]) -> Iterator[list[Entry]]:
         """Give what is there (the newest `wanted.limit`), then what is new or changed, without end and without a gap.
 

@@ -28,6 +28,7 @@ DAY = 86400
 PROBE = b"opskit doctor asks whether this key signs"
 RENEW_AT = 1 / 3  # of its time is left
 KINDS = ("ed25519", "ecdsa", "rsa")
+ASK = "ask whoever revoked it; how its owner goes on stands in runbooks/changelog-disaster.md, step 4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Signer:
 
     key: str
     principal: str
+    line: str = ""
+    """Its public key line, "" if that cannot be read."""
 
 
 def enroll(
@@ -58,13 +61,21 @@ def enroll(
     """Let the engineer's SSH key sign that this machine's writer is theirs, for so many days; the event is durable then.
 
     The key is `settings.signing_key`, else the first that allowed_signers knows of the agent's and of ~/.ssh/id_*. `on_touch` is told of
-    a key that wants to be touched; without `tokens`, none is asked. Raises AttestationError (no key could sign, or none counts), ChangelogError.
+    a key that wants to be touched; without `tokens`, none is asked. Raises AttestationError (no key could sign, or none counts; or
+    the writer is revoked, and nobody can vouch for it), ChangelogError.
     """
     signers = signers_of(settings)
     me = changelog.me()
+    _demand_believed(changelog, settings)
     trouble: list[AttestationError] = []
-    for key in candidates(settings, signers):
+    keys = candidates(settings, signers)
+    lines = [line for key in keys if (line := _public(key))]
+    barred = changelog.barred(lines, me.writer.hex(), settings)
+    for key in keys:
         line = _public(key)
+        if line in barred:
+            trouble.append(AttestationError(f"your {barred[line]}", hint=ASK))
+            continue
         if not tokens and openssh.is_token(key):
             trouble.append(_untouched(line or str(key)))
             continue
@@ -91,14 +102,14 @@ def who_signs(settings: ChangelogSettings) -> Signer:
         line = _public(key)
         shown = openssh.fingerprint(line) if line else str(key)
         if openssh.is_token(key):
-            return Signer(shown, "")
+            return Signer(shown, "", line)
         try:
             signature = sshsig.sign(PROBE, key)
             principal = _counted(PROBE, signature, signers, int(time.time()))
         except AttestationError as error:
             trouble.append(error)
             continue
-        return Signer(shown, principal)
+        return Signer(shown, principal, line)
     raise trouble[0] if trouble else _nobody(signers)
 
 
@@ -128,12 +139,19 @@ def keep_enrolled(
     return ""
 
 
-def revoke(changelog: Changelog, writer: str, *, last_seq: int, why: str) -> Event:
-    """Write down that the events of `writer` (in hex) after its event `last_seq` count for nobody; raises ChangelogError.
+def revoke(
+    changelog: Changelog, writer: str, *, last_seq: int, why: str, keep_keys: bool = False
+) -> Event:
+    """Write down that the events of `writer` (in hex) after its event `last_seq` count for nobody; raises ChangelogError, AttestationError.
 
-    Where allowed_signers are configured that counts only if this event itself is attested.
+    The SSH keys that had signed for it vouch from now on for nobody but the writers for which they have signed already:
+    whoever has the laptop has them, too. With `keep_keys` they are in good hands, and go on. Where allowed_signers are
+    configured all that counts only if this event itself is attested.
     """
-    return changelog.append(REVOKED, {"writer": writer, "last_seq": last_seq, "why": why})
+    keys = changelog.keys_of(writer)
+    kept = {each for writers in keys.values() for each in writers} - {writer}
+    named = {"keys": [] if keep_keys else sorted(keys), "kept": [] if keep_keys else sorted(kept)}
+    return changelog.append(REVOKED, {"writer": writer, "last_seq": last_seq, "why": why, **named})
 
 
 def candidates(settings: ChangelogSettings, signers: Signers | None) -> list[Path | str]:
@@ -151,6 +169,16 @@ def candidates(settings: ChangelogSettings, signers: Signers | None) -> list[Pat
         elif signers is None or signers.knows(line):
             plain.append(key)
     return [*plain, *(certificates if signers is None or signers.has_authorities else ())]
+
+
+def _demand_believed(changelog: Changelog, settings: ChangelogSettings) -> None:
+    """Raise AttestationError if whatever is written here counts for nobody, whoever vouches for it."""
+    here = next((each for each in changelog.writers(settings) if each.here), None)
+    if here and not here.barred and here.standing.state in (standing.REVOKED, standing.FORKED):
+        hint = (
+            ASK if here.standing.state == standing.REVOKED else "opskit doctor says how to go on"
+        )
+        raise AttestationError(f"nobody believes this machine: {here.standing.reason}", hint=hint)
 
 
 def _signed(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from opskit.changelog.body import number, text
+from opskit.changelog.body import number, text, texts
 from opskit.changelog.event import Header, read_body
 from opskit.changelog.sql import statement
+from opskit.changelog.sshkeys import material
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 MOST_ENROLMENTS = 8  # of one writer that are looked at for one event, the newest before it
 
@@ -35,16 +36,27 @@ class Enrolled:
 
     seq: int
     body: Mapping[str, object]
+    key: str = ""
+    """What its SSH key is known by, see `sshkeys.material`; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """An event `writer.revoked`: the writer whose events after `last_seq` count no more, why, and who says so where."""
+    """An event `writer.revoked`: the writer whose events after `last_seq` count no more, why, and who says so where.
+
+    Its body is `{"writer": <hex>, "last_seq": N, "why": TEXT, "keys": [LINE...], "kept": [<hex>...]}`. `keys` are the SSH keys that had
+    signed for the writer: from now on they vouch for nobody but the writers in `kept`, those for which they had signed, too, as
+    far as the one who revokes knew. So no order in a log, and no clock, can make a new writer pass for an old one. Without
+    `keys` it says nothing about them; an empty list says that they are in good hands, whatever was said before. Here,
+    `keys` are as `Enrolled.key`, None where the body has none.
+    """
 
     writer: str
     last_seq: int
     why: str
     by: Place
+    keys: frozenset[str] | None = None
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -60,17 +72,24 @@ class Evidence:
 
 
 def gather(
-    connection: sqlite3.Connection, hashes: Iterable[str], more: Iterable[Place] = ()
+    connection: sqlite3.Connection,
+    hashes: Iterable[str],
+    more: Iterable[Place] = (),
+    keys: Iterable[str] = (),
 ) -> Evidence:
-    """Read what is needed to judge the events of these hashes (in hex), and events that could stand at `more` places."""
+    """Read what is needed to judge the events of these hashes (in hex), and events that could stand at `more` places.
+
+    Also what is said of the SSH keys that `keys` name, as `Enrolled.key` does.
+    """
     found = Evidence()
     for event in dict.fromkeys(hashes):
         _find(connection, event, found)
-    asked = (*found.places.values(), *more)
-    found.revocations = _relevant(_revocations(connection), {place.writer for place in asked})
     for writer, seq in connection.execute(statement("first_forks")):
         found.forks[writer.hex()] = seq
-    _add_enrolments(connection, found, (*asked, *(each.by for each in found.revocations)))
+    search = _Search(connection, _revocations(connection))
+    search.follow((*found.places.values(), *more), keys)
+    found.enrolments = search.enrolments
+    found.revocations = search.relevant()
     return found
 
 
@@ -82,22 +101,89 @@ def _revocations(connection: sqlite3.Connection) -> list[Revoked]:
     for signed, writer, seq, received, stored in connection.execute(statement("revocations")):
         body, _ = read_body(stored)
         if whom := text(body, "writer"):
-            by = _place(signed, writer, seq, received)
-            found.append(Revoked(whom, number(body, "last_seq"), text(body, "why"), by))
+            found.append(_revoked(whom, body, _place(signed, writer, seq, received)))
     return found
 
 
-def _relevant(revocations: list[Revoked], writers: set[str]) -> list[Revoked]:
-    """Give those about these writers, about whoever wrote those, and so on."""
-    about: dict[str, list[Revoked]] = {}
-    for each in revocations:
-        about.setdefault(each.writer, []).append(each)
-    known, waiting = set(writers), list(writers)
-    while waiting:
-        by = {each.by.writer for each in about.get(waiting.pop(), ())} - known
-        known |= by
-        waiting += by
-    return [each for each in revocations if each.writer in known]
+def _revoked(writer: str, body: Mapping[str, object], by: Place) -> Revoked:
+    says = isinstance(body.get("keys"), list)
+    return Revoked(
+        writer,
+        number(body, "last_seq"),
+        text(body, "why"),
+        by,
+        frozenset(map(_key, texts(body, "keys"))) - {""} if says else None,
+        frozenset(texts(body, "kept")),
+    )
+
+
+class _Search:
+    """Finds the revocations on which places depend: those about their writers or their SSH keys, about whoever wrote
+    those, and so on; and the enrolments of all of them, by writer, the newest first.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, every: list[Revoked]) -> None:
+        self._connection = connection
+        self._every = every
+        self._about: dict[str, list[Revoked]] = {}
+        self._naming: dict[str, set[str]] = {}
+        for each in every:
+            self._about.setdefault(each.writer, []).append(each)
+            for key in each.keys or ():
+                self._naming.setdefault(key, set()).add(each.writer)
+        self._writers: set[str] = set()
+        self._waiting: list[Place] = []
+        self.enrolments: dict[str, list[Enrolled]] = {}
+
+    def follow(self, places: Iterable[Place], keys: Iterable[str]) -> None:
+        """Find all that these places and keys depend on."""
+        self._waiting += places
+        self._add_keys(keys)
+        rows: dict[str, dict[int, Enrolled]] = {}
+        looked: set[Place] = set()
+        while self._waiting:
+            place = self._waiting.pop()
+            if place in looked:
+                continue
+            looked.add(place)
+            self._add_writer(place.writer)
+            known = rows.setdefault(place.writer, {})
+            new = dict(self._enrolled(place, known))
+            known.update(new)
+            self._add_keys(each.key for each in new.values())
+        for writer, found in rows.items():
+            self.enrolments[writer] = [found[seq] for seq in sorted(found, reverse=True)]
+
+    def relevant(self) -> list[Revoked]:
+        """Give the revocations that were found, in their order."""
+        return [each for each in self._every if each.writer in self._writers]
+
+    def _add_writer(self, writer: str) -> None:
+        if writer not in self._writers:
+            self._writers.add(writer)
+            self._waiting += [each.by for each in self._about.get(writer, ())]
+
+    def _add_keys(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            for writer in self._naming.get(key, ()):
+                self._add_writer(writer)
+
+    def _enrolled(
+        self, place: Place, known: Mapping[int, Enrolled]
+    ) -> Iterator[tuple[int, Enrolled]]:
+        values = (bytes.fromhex(place.writer), place.seq, MOST_ENROLMENTS)
+        for seq, stored in self._connection.execute(statement("enrolments"), values):
+            if seq not in known:
+                body, _ = read_body(stored)
+                yield seq, Enrolled(seq, body, _key(text(body, "key")))
+
+
+def _key(line: str) -> str:
+    """Give what a public key line is known by, "" if it is none."""
+    try:
+        return material(line)
+    except (ValueError, IndexError):
+        return ""
 
 
 def _find(connection: sqlite3.Connection, event: str, found: Evidence) -> None:
@@ -117,18 +203,3 @@ def _place(signed: bytes, writer: bytes, seq: int, received_ms: int | None) -> P
         return Place(writer.hex(), seq, Header.decode(signed).at_ms // 1000)
     except ValueError:
         return Place(writer.hex(), seq, 0)
-
-
-def _add_enrolments(
-    connection: sqlite3.Connection, found: Evidence, places: Iterable[Place]
-) -> None:
-    rows: dict[str, dict[int, bytes | None]] = {}
-    for place in places:
-        of_writer = rows.setdefault(place.writer, {})
-        values = (bytes.fromhex(place.writer), place.seq, MOST_ENROLMENTS)
-        of_writer.update(dict(connection.execute(statement("enrolments"), values).fetchall()))
-    for writer, bodies in rows.items():
-        found.enrolments[writer] = [
-            Enrolled(seq, read_body(stored)[0])
-            for seq, stored in sorted(bodies.items(), reverse=True)
-        ]

@@ -16,6 +16,7 @@ from opskit.changelog.evidence import Evidence, Place, gather
 from opskit.changelog.records import RolloutRecord
 from opskit.changelog.signers import read_signers
 from opskit.changelog.sql import statement
+from opskit.changelog.sshkeys import fingerprint, material
 from opskit.changelog.standing import ATTESTED, FORKED, REVOKED, Judge, Standing
 from opskit.changelog.verdicts import Verdicts
 from opskit.errors import AttestationError
@@ -55,7 +56,9 @@ class WriterRecord:
     """A writer, and the standing of what it writes now.
 
     `writer` is its id in hex, `here` tells whether it signs on this machine, `role` the upstream's name for who pushes it. `machine`, `issued` and `expires` (seconds
-    since 1970, 0 for never) are of the enrolment by which `standing.principal` vouches.
+    since 1970, 0 for never) are of the enrolment by which `standing.principal` vouches, `key` is the fingerprint of its SSH key.
+    `barred` tells whether that key vouches for nobody new, since a writer of it was revoked: it may be in other hands.
+    `revoked_after` is its last event that counts, None if it is not revoked.
     """
 
     writer: str
@@ -66,6 +69,9 @@ class WriterRecord:
     machine: str = ""
     issued: int = 0
     expires: int = 0
+    key: str = ""
+    barred: bool = False
+    revoked_after: int | None = None
 
     def left(self, now: int) -> float:
         """Give how much of its time is left, from 1 to 0; 0 if nobody vouches for it."""
@@ -178,11 +184,39 @@ def signers_of(settings: ChangelogSettings) -> Signers | None:
 
 
 def _record(judge: Judge, place: Place, record: WriterRecord) -> WriterRecord:
-    enrolment = judge.voucher(place).enrolment
-    if enrolment is None:
+    if revoked := judge.revoked(place):
+        record = replace(record, revoked_after=revoked.last_seq)
+    voucher = judge.voucher(place)
+    if voucher.enrolment is None:
         return record
-    said = enrolment.statement
-    return replace(record, machine=said.machine, issued=said.issued, expires=said.expires)
+    said = voucher.enrolment.statement
+    return replace(
+        record,
+        machine=said.machine,
+        issued=said.issued,
+        expires=said.expires,
+        key=fingerprint(voucher.enrolment.key),
+        barred=voucher.bar is not None,
+    )
+
+
+def barred(
+    file: Path, ask: Ask, keys: Iterable[str], writer: str, settings: ChangelogSettings
+) -> dict[str, str]:
+    """Give, of public key lines, those that cannot vouch for a writer (in hex) since one of theirs was revoked, and why."""
+    if settings.allowed_signers is None:
+        return {}
+    known = {line: material(line) for line in keys}
+    if not known:
+        return {}
+    evidence = ask(lambda db: gather(db, (), (), known.values())) or Evidence()
+    verdicts, trouble = _verdicts(file, settings)
+    judge = Judge(evidence, verdicts, trouble)
+    try:
+        found = {line: judge.bar(key, writer) for line, key in known.items()}
+        return {line: judge.barred(line, bar) for line, bar in found.items() if bar}
+    finally:
+        _save(verdicts)
 
 
 def _verdicts(file: Path, settings: ChangelogSettings) -> tuple[Verdicts | None, str]:

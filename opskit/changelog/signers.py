@@ -21,12 +21,15 @@ HINT = "see [changelog] in opskit.toml"
 
 FORM = 'you@example.com namespaces="opskit-writer@v1" ssh-ed25519 AAAA...'
 _LINE = re.compile(
-    rb"""("[^"]+"|[^\s"]\S*)[ \t]+
-    ((cert-authority|namespaces="[^"]*"|valid-(after|before)="[0-9]{8,14}(Z|UTC)?")(,|[ \t]+|(?=$)))*
-    [a-z0-9@.-]+[ \t]+(?P<key>AAAA[A-Za-z0-9+/=]+)([ \t].*)?""",
+    rb"""(?P<who>"[^"]+"|[^\s"]\S*)[ \t]+
+    (?P<options>((cert-authority|namespaces="[^"]*"|valid-(after|before)="[0-9]{8,14}(Z|UTC)?")(,|[ \t]+|(?=$)))*)
+    (?P<rest>[a-z0-9@.-]+[ \t]+(?P<key>AAAA[A-Za-z0-9+/=]+)([ \t].*)?)""",
     re.VERBOSE | re.IGNORECASE,
 )
 _DATE = re.compile(r"valid-(?:after|before)=\"?(\d{8})(\d{4})?(\d{2})?(?:Z|UTC)?\b", re.IGNORECASE)
+_PARTS = ("who", "options", "rest")
+_OPTION = re.compile(r'cert-authority|[a-z-]+="[^"]*"', re.IGNORECASE)
+_BEFORE = "valid-before="
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,23 @@ class Signers:
         """Tell whether no line could let anybody sign."""
         return all(_fault(line) for _, line in self._lines())
 
+    def ended(self, key: str, at: int) -> list[tuple[int, str]]:
+        """Give the lines that name a public key, by their numbers, as they let it sign up to `at` (since 1970) only.
+
+        Those that let it sign less long are left out. The time has no Z, which OpenSSH before 9.1 cannot read: opskit reads all as UTC.
+        """
+        stamp = f'valid-before="{datetime.fromtimestamp(at, UTC):%Y%m%d%H%M%S}"'
+        found = []
+        for number, line in self._lines():
+            if not (read := _LINE.fullmatch(line)) or read["key"] != key.split()[1].encode():
+                continue
+            who, said, rest = (read[part].decode("utf-8", "replace") for part in _PARTS)
+            ends = [each for each in _OPTION.findall(said) if each.lower().startswith(_BEFORE)]
+            if all(_stamp(each) > at for each in ends):
+                kept = [each for each in _OPTION.findall(said) if each not in ends]
+                found.append((number, f"{who} {','.join([*kept, stamp])} {rest}"))
+        return found
+
     def _lines(self) -> list[tuple[int, bytes]]:
         lines = enumerate((line.strip() for line in self.text.split(b"\n")), 1)
         return [(number, line) for number, line in lines if line and not line.startswith(b"#")]
@@ -72,14 +92,8 @@ class Signers:
         return max((turn for turn in turns if turn <= at), default=0)
 
     def _dates(self) -> list[int]:
-        found = []
-        for day, minute, second in _DATE.findall(self.text.decode("utf-8", "replace")):
-            stamp = f"{day}{minute or '0000'}{second or '00'}+0000"
-            try:
-                found.append(int(datetime.strptime(stamp, "%Y%m%d%H%M%S%z").timestamp()))
-            except ValueError:
-                continue
-        return found
+        found = (_stamp(each[0]) for each in _DATE.finditer(self.text.decode("utf-8", "replace")))
+        return [stamp for stamp in found if stamp >= 0]
 
 
 def read_signers(allowed: Path, revoked: Path | None = None) -> Signers:
@@ -107,6 +121,17 @@ def trouble(allowed: Path, revoked: Path | None = None) -> str:
 def in_words(at: int) -> str:
     """Give a time (seconds since 1970) as people write it, in UTC."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _stamp(said: str) -> int:
+    """Give the time of a date in the file, in seconds since 1970; -1 for one that does not exist."""
+    found = _DATE.search(said)
+    day, minute, second = found.groups() if found else ("", "", "")
+    try:
+        stamp = f"{day}{minute or '0000'}{second or '00'}+0000"
+        return int(datetime.strptime(stamp, "%Y%m%d%H%M%S%z").timestamp())
+    except ValueError:
+        return -1
 
 
 def _fault(line: bytes) -> str:

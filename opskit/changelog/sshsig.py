@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.changelog.openssh import PATIENCE, Said, fingerprint, is_token, ssh_keygen
+from opskit.changelog.sshkeys import string
 from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def key_of(signature: str) -> str:
     blob = base64.b64decode("".join(armor[1].split()), validate=True)
     if blob[:6] != b"SSHSIG":
         raise ValueError("no SSH signature")
-    key, _ = _string(blob[10:])
-    kind, _ = _string(key)
+    key, _ = string(blob[10:])
+    kind, _ = string(key)
     return f"{kind.decode('ascii')} {base64.b64encode(key).decode()}"
 
 
@@ -240,13 +240,3 @@ def _cannot_sign(key: Path | str, shown: str, errors: str) -> AttestationError:
         return AttestationError(f"there is no key {shown} to sign with", hint=f"ssh-add {private}")
     words = next((line for line in reversed(errors.splitlines()) if line.strip()), "no reason")
     return AttestationError(f"{shown} did not sign: {words.strip()[:200]}", hint="ssh-add -l")
-
-
-def _string(data: bytes) -> tuple[bytes, bytes]:
-    """Read one string of the SSH wire format (RFC 4251, 5): its length in 4 bytes, then itself; gives the rest, too."""
-    if len(data) < 4:
-        raise ValueError("cut off")
-    (length,) = struct.unpack(">I", data[:4])
-    if length > len(data) - 4:
-        raise ValueError("cut off")
-    return data[4 : 4 + length], data[4 + length :]

@@ -2,18 +2,20 @@
 
 An event is *attested* if its writer was enrolled before it, the enrolment had not ended, and the key that signed the
 enrolment might sign then, as the file of allowed signers says. The time of an event is the upstream's, when it was
-received; its own only until then. It is *revoked* if somebody revoked its writer from an earlier event on, *forked*
+received; its own only until then. It is *revoked* if somebody revoked its writer from an earlier event on, or if the only
+SSH key that vouches for it had vouched for a revoked writer, and was told to vouch for nobody new; *forked*
 if its writer has two chains from there on, and *unattested* in every other case, with the reason.
 """
 
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from opskit.changelog.attestation import read_enrolment
 from opskit.changelog.signers import in_words
+from opskit.changelog.sshkeys import fingerprint
 from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
@@ -40,21 +42,36 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
-    """What was found for a place: who vouches, by which enrolment; or why nobody does."""
+    """What was found for a place: who vouches, by which enrolment; or why nobody does.
+
+    `bar` is the revocation by which the key of the enrolment vouches for nobody new: `principal` then is only who has that key.
+    """
 
     principal: str = ""
     enrolment: Enrolment | None = None
     reason: str = ""
+    bar: Revoked | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether somebody vouches."""
+        return bool(self.principal) and self.bar is None
 
 
 @dataclass(slots=True)
 class Limits:
-    """Revocations that count, in their order, by the writer that each is about; only those that go further than all before."""
+    """Revocations that count, in their order, by the writer that each is about; only those that go further than all before.
+
+    `last_words` are the last ones that say what the SSH keys of a writer are good for.
+    """
 
     revocations: dict[str, list[Revoked]] = field(default_factory=dict)
+    last_words: dict[str, Revoked] = field(default_factory=dict)
 
     def add(self, revocation: Revoked) -> None:
         """Add the next one."""
+        if revocation.keys is not None:
+            self.last_words[revocation.writer] = revocation
         before = self.revocations.setdefault(revocation.writer, [])
         if not before or revocation.last_seq < before[-1].last_seq:
             before.append(revocation)
@@ -64,6 +81,13 @@ class Limits:
         about = self.revocations.get(place.writer, [])
         first = bisect.bisect_right(about, -place.seq, key=lambda each: -each.last_seq)
         return about[first] if first < len(about) else None
+
+    def bar(self, key: str, writer: str) -> Revoked | None:
+        """Give the first that keeps an SSH key (as `Enrolled.key`) from vouching for a writer, None if none does."""
+        for each in self.last_words.values():
+            if key in (each.keys or ()) and writer != each.writer and writer not in each.kept:
+                return each
+        return None
 
 
 class Judge:
@@ -83,34 +107,61 @@ class Judge:
     def standing(self, place: Place) -> Standing:
         """Give the standing of the event at a place."""
         voucher = self.voucher(place)
-        if revoked := self._limits().on(place):
-            who = self.voucher(revoked.by).principal
-            reason = f"its writer was revoked{f' by {who}' if who else ''}: {revoked.why}"
-            return Standing(REVOKED, voucher.principal, reason)
+        if revoked := self.revoked(place):
+            return Standing(
+                REVOKED, voucher.principal, f"its writer was revoked{self._words(revoked)}"
+            )
         if self._is_forked(place):
             reason = "its writer has two chains: a copied or restored changelog went on twice"
             return Standing(FORKED, voucher.principal, reason)
+        if voucher.enrolment and voucher.bar:
+            return Standing(
+                REVOKED,
+                voucher.principal,
+                f"its {self.barred(voucher.enrolment.key, voucher.bar)}",
+            )
         if voucher.principal:
             return Standing(ATTESTED, voucher.principal)
         return Standing(UNATTESTED, "", voucher.reason)
 
     def voucher(self, place: Place) -> Voucher:
-        """Give who vouches for an event at a place; forks and revocations are not looked at."""
+        """Give who vouches for an event at a place; forks and revocations of its writer are not looked at."""
         if place not in self._vouchers:
-            self._vouchers[place] = self._find_voucher(place)
+            self._vouchers[place] = self._find_voucher(place, self._limits())
         return self._vouchers[place]
 
-    def _find_voucher(self, place: Place) -> Voucher:
+    def revoked(self, place: Place) -> Revoked | None:
+        """Give what revokes what stands at a place, None if nothing does."""
+        return self._limits().on(place)
+
+    def bar(self, key: str, writer: str) -> Revoked | None:
+        """Give what keeps an SSH key (as `Enrolled.key`) from vouching for a writer, None if nothing does."""
+        return self._limits().bar(key, writer)
+
+    def barred(self, key: str, bar: Revoked) -> str:
+        """Say in words why a public key line vouches for nobody new."""
+        since = f"since writer {bar.writer[:12]}, for which it had signed, was revoked"
+        return f"SSH key {fingerprint(key)} vouches for nobody new {since}{self._words(bar)}"
+
+    def _words(self, revoked: Revoked) -> str:
+        who = self.voucher(revoked.by).principal
+        return f"{f' by {who}' if who else ''}: {revoked.why}"
+
+    def _find_voucher(self, place: Place, limits: Limits) -> Voucher:
         if self._verdicts is None:
             return Voucher(reason=self._trouble)
         reason = ""
+        barred: Voucher | None = None
         for enrolled in self._evidence.enrolments.get(place.writer, ()):
             if enrolled.seq <= place.seq:
                 found = self._by(self._verdicts, enrolled, place)
-                if found.principal:
+                bar = limits.bar(enrolled.key, place.writer)
+                if found.principal and bar is None:
                     return found
+                if found.principal:
+                    barred = barred or replace(found, bar=bar)
                 reason = reason or found.reason
-        return Voucher(reason=reason or "nobody had signed for its writer")
+        return barred or Voucher(reason=reason or "nobody had signed for its writer")
 
     @staticmethod
     def _by(verdicts: Verdicts, enrolled: Enrolled, place: Place) -> Voucher:
@@ -142,7 +193,7 @@ class Judge:
         return self._honoured
 
     def _find_honoured(self) -> Limits:
-        """Give the revocations that count: attested ones (if that can be told) that no other one revokes.
+        """Give the revocations that count: attested ones (if that can be told) that no other one revokes, or takes the voucher of.
 
         They are taken in their order, so that of two writers that revoke each other the first one wins. One that falls
         to a later revocation is taken out, and with it all that followed from it.
@@ -152,10 +203,10 @@ class Judge:
             limits = Limits()
             honoured: list[Revoked] = []
             for each in waiting:
-                if not limits.on(each.by):
+                if not limits.on(each.by) and not self._is_barred(each, limits):
                     limits.add(each)
                     honoured.append(each)
-            falling = _falling(honoured)
+            falling = _falling(honoured) | {e for e in honoured if self._is_barred(e, limits)}
             if not falling:
                 return limits
             waiting = [each for each in waiting if each not in falling]
@@ -163,7 +214,13 @@ class Judge:
     def _may_revoke(self, revocation: Revoked) -> bool:
         if self._is_forked(revocation.by):
             return False
-        return self._verdicts is None or bool(self.voucher(revocation.by).principal)
+        return self._verdicts is None or self._find_voucher(revocation.by, Limits()).stands
+
+    def _is_barred(self, revocation: Revoked, limits: Limits) -> bool:
+        """Tell whether who revokes is vouched for only by keys that vouch for nobody new."""
+        if self._verdicts is None or not limits.last_words:
+            return False
+        return not self._find_voucher(revocation.by, limits).stands
 
 
 def _falling(honoured: Iterable[Revoked]) -> set[Revoked]:

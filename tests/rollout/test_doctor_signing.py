@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.changelog import Changelog
-from opskit.changelog.enrolling import enroll, keep_enrolled, revoke
+from opskit.changelog.enrolling import ASK, enroll, keep_enrolled, revoke
+from opskit.changelog.signing import key_file
 from opskit.config.model import ChangelogSettings
 from opskit.rollout.doctor.signing import check_signing
 from tests.changelog.keys import Keys, line, plug_in_token
@@ -97,21 +98,25 @@ def test_without_ssh_keygen_it_is_said_so(
     assert "there is no ssh-keygen on this machine" in only(settings, changelog).what
 
 
-def test_a_revoked_machine_is_bad_and_the_way_out_works(
-    settings: ChangelogSettings, changelog: Changelog
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_revoked_machine_is_bad_and_only_with_a_key_that_is_kept_a_new_writer_goes_on(
+    settings: ChangelogSettings, changelog: Changelog, keep: bool
 ) -> None:
     allowed(settings)
     event = enroll(changelog, settings).event
-    revoke(changelog, event.header.writer, last_seq=0, why="lost")
-    bad, _ = check_signing(settings, changelog)
-    assert (bad.level, "lost" in bad.what) == ("bad", True)
+    revoke(changelog, event.header.writer, last_seq=0, why="lost", keep_keys=keep)
+    bad, key = check_signing(settings, changelog)
+    assert (bad.level, "lost" in bad.what, bad.hint) == ("bad", True, ASK)
+    assert key.level == "ok", "its own writer is another matter"
     assert "lost" in keep_enrolled(changelog, settings)
-    old, new = bad.hint.split()[-2:]
     changelog.close()
-    Path(old).rename(new)
+    key_file(changelog.file.parent, bytes.fromhex(event.header.writer)).unlink()
     again = Changelog(changelog.file)
-    assert keep_enrolled(again, settings) == ""
-    assert only(settings, again).level == "ok"
+    again.append("note", {"text": "as a new writer"})
+    found = only(settings, again)
+    assert (found.level, found.hint) == (("ok", "") if keep else ("bad", ASK))
+    assert ("vouches for nobody new" in keep_enrolled(again, settings)) is not keep
+    assert only(settings, again).level == found.level
 
 
 def test_a_token_is_not_asked_for_a_touch(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 HEADER = ("WRITER", "STANDING", "WHO", "MACHINE", "UNTIL", "EVENTS", "REASON")
 
+WAY = "its owner, or whoever has that key now? See runbooks/changelog-disaster.md, step 4"
+
 
 @click.command()
 @options.as_json
@@ -36,6 +38,10 @@ def writers(*, as_json: bool) -> int:
         text.mention("nobody has written into this changelog yet")
         return 0
     table.show(HEADER, [_row(each) for each in found])
+    for each in found:
+        if each.barred:
+            what = f"warning: writer {each.writer[:12]} is new, and its SSH key {each.key} is that of a revoked one"
+            text.mention(f"{what}; {WAY}", colour="red")
     return 0
 
 
@@ -62,6 +68,8 @@ def _as_data(record: WriterRecord) -> Mapping[str, object]:
         "standing": record.standing.state,
         "principal": record.standing.principal,
         "reason": record.standing.reason,
+        "key": record.key,
+        "barred": record.barred,
         "machine": record.machine,
         "issued": moment_of(record.issued) if record.issued else None,
         "expires": moment_of(record.expires) if record.expires else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.changelog.enrolling import who_signs
+from opskit.changelog.enrolling import ASK, who_signs
 from opskit.changelog.judging import signers_of
 from opskit.changelog.signers import in_words
 from opskit.changelog.signing import key_file
@@ -31,15 +31,31 @@ def check_signing(settings: ChangelogSettings, changelog: Changelog) -> Iterator
         return
     yield from _faults(settings)
     try:
-        here = next((each for each in changelog.writers(settings) if each.here), None)
+        writers = changelog.writers(settings)
     except ChangelogError as error:
         yield failed(AREA, error)
         return
+    here = next((each for each in writers if each.here), None)
     if here and here.standing.state in ("revoked", "forked"):
-        key = key_file(changelog.file.parent, bytes.fromhex(here.writer))
-        hint = f"without its key, opskit goes on as a new writer: mv {key} {key}.revoked"
-        yield Finding(AREA, "bad", f"nobody believes this machine: {here.standing.reason}", hint)
-    yield _key(settings, here)
+        what = f"nobody believes this machine: {here.standing.reason}"
+        yield Finding(AREA, "bad", what, _way_out(here, changelog))
+    yield from (_stranger(each) for each in writers if each.barred and not each.here)
+    yield _key(settings, here, changelog)
+
+
+def _way_out(here: WriterRecord, changelog: Changelog) -> str:
+    """Give what to do next: a fork is nobody's fault; whoever was revoked may be a thief, who is told nothing more."""
+    if here.standing.state == "revoked":
+        return ASK
+    key = key_file(changelog.file.parent, bytes.fromhex(here.writer))
+    return f"without its key, opskit goes on as a new writer: mv {key} {key}.forked"
+
+
+def _stranger(writer: WriterRecord) -> Finding:
+    """Warn of a new writer with the SSH key of a revoked one: its owner may have gone on, or whoever has that key now."""
+    what = f"writer {writer.writer[:12]} ({writer.machine}) is believed by nobody: {writer.standing.reason}"
+    hint = "its owner, or whoever has that key now? See runbooks/changelog-disaster.md, step 4"
+    return Finding(AREA, "warn", what, hint)
 
 
 def _faults(settings: ChangelogSettings) -> Iterator[Finding]:
@@ -57,12 +73,16 @@ def _faults(settings: ChangelogSettings) -> Iterator[Finding]:
         yield Finding(AREA, "warn", what, hint)
 
 
-def _key(settings: ChangelogSettings, here: WriterRecord | None) -> Finding:
+def _key(settings: ChangelogSettings, here: WriterRecord | None, changelog: Changelog) -> Finding:
     enrolled = here is not None and here.standing.state == "attested"
     until = f"enrolled until {in_words(here.expires)}" if here and enrolled else "not enrolled yet"
     try:
         signer = who_signs(settings)
     except AttestationError as error:
         return Finding(AREA, "warn", f"this machine is {until}, and {error.what}", error.hint)
+    writer = here.writer if here else ""
+    if signer.line and (why := changelog.barred([signer.line], writer, settings)):
+        what = f"this machine is {until}, and your {why[signer.line]}"
+        return Finding(AREA, "bad", what, ASK)
     who = f"{signer.principal} signs" if signer.principal else "you may sign"
     return Finding(AREA, "ok", f"{who} with {signer.key}; this machine is {until}")
