@@ -17,7 +17,7 @@ from opskit.errors import ChangelogError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from opskit.changelog.changelog import Changelog
     from opskit.changelog.event import Event
@@ -33,6 +33,13 @@ def demand_redactable(event: Event) -> None:
         )
     if event.damage == "redacted":
         raise ChangelogError(f"{event.id} is redacted already")
+
+
+def redactable(events: Iterable[Event]) -> list[Event]:
+    """Give the events whose body may go, and is not gone yet."""
+    return [
+        event for event in events if event.header.kind not in KEPT and event.damage != "redacted"
+    ]
 
 
 def redact(changelog: Changelog, event: Event, *, why: str) -> Event:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
 
 from opskit.cli import options, sharing, vouching, wiring
 from opskit.cli.render import envelope, text
-from opskit.errors import AttestationError, UsageError
+from opskit.errors import AttestationError, ChangelogError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opskit.changelog import Changelog, Event
     from opskit.config.model import ChangelogSettings
 
 HINT = "add -m/--why TEXT (not the secret!)"
+PARTLY = 3
 
 
 @click.command()
-@click.argument("event")
+@click.argument("event", metavar="EVENT|ROLLOUT")
 @options.why
 @options.yes
 @options.offline
@@ -28,7 +32,8 @@ def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
 
     Here, upstream, and on every laptop at its next sync: for a secret that got into a reason, a note or some output. What is left is who, when and which kind; the chain
     still verifies. It cannot be taken back. EVENT is the beginning of its hash, as a rollout's page and
-    `opskit log --json` give it. Where allowed_signers are configured, a machine may redact what it wrote itself; what
+    `opskit log --json` give it; the id of a ROLLOUT means all its events: reason, output and results, after which only the hosts know what it left there. Exit code 3 if the upstream keeps it, or has not got the
+    redaction yet. Where allowed_signers are configured, a machine may redact what it wrote itself; what
     others wrote only if its owner's SSH key signs for it. Where none are, everybody may redact everything.
     """
     reason = (why or "").strip()
@@ -36,38 +41,89 @@ def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
         raise UsageError("a redaction wants its reason", hint=HINT)
     config = wiring.read_config(whole=False)
     with sharing.open_changelog(config) as changelog:
-        found = changelog.show(event).event
-        _demand_heeded(changelog, config.changelog, found)
+        found = _meant(changelog, event)
+        for each in found:
+            _demand_heeded(changelog, config.changelog, each)
         options.ask(_question(found), yes=yes)
-        said = changelog.redact(found.hash.hex(), why=reason)
-        _say_where_it_stays(changelog)
+        said = [changelog.redact(each.hash.hex(), why=reason) for each in found]
+        missing = changelog.unshared() if changelog.unshared else ""
+    left = [] if missing else _left(changelog, found)
+    return _show(found, said, missing, left, as_json=as_json)
+
+
+def _meant(changelog: Changelog, name: str) -> list[Event]:
+    """Give the event whose hash begins so, or all of the rollout whose id does that still tell something.
+
+    Raises UnknownNameError, UsageError if both do, ChangelogError for what must stay whole or is gone.
+    """
+    from opskit.changelog.redaction import demand_redactable, redactable
+
+    try:
+        record = changelog.rollout(name)
+    except UnknownNameError:
+        found = [changelog.show(name).event]
+        demand_redactable(found[0])
+        return found
+    with contextlib.suppress(UnknownNameError):
+        what = f"rollout {record.id} begins so, and event {changelog.show(name).event.id}"
+        raise UsageError(f"{name!r} means two things: {what}", hint="give more characters")
+    if notes := ", ".join(note.hash[:10] for note in record.notes if not note.damage):
+        text.mention(f"notes about it are not a part of it: {notes}")
+    own = [each for each in record.events if each.header.kind != "note"]
+    if found := redactable(own):
+        return found
+    raise ChangelogError(f"rollout {record.id} tells nothing that could be redacted")
+
+
+def _question(events: Sequence[Event]) -> str:
+    told = ", ".join(f"{each.id} ({each.header.kind} by {each.header.actor})" for each in events)
+    if len(events) == 1:
+        return f"remove for ever what {told} tells?"
+    return f"remove for ever what {len(events)} events tell: {told}?"
+
+
+def _left(changelog: Changelog, events: Sequence[Event]) -> list[str]:
+    """Give the hashes of those that the upstream keeps."""
+    from opskit.changelog.kept import kept_upstream
+
+    names = {each.hash.hex() for each in events}
+    return [each for each in kept_upstream(changelog.file) if each in names]
+
+
+def _show(
+    events: Sequence[Event],
+    said: Sequence[Event],
+    missing: str,
+    left: list[str],
+    *,
+    as_json: bool,
+) -> int:
+    """Say what is gone, and where it is not: `missing` is why what was appended is not pushed, `left` what the upstream keeps."""
+    from opskit.changelog.kept import WHO, in_words
+
+    code = PARTLY if missing or left else 0
+    done = [
+        {"redacted": event.hash.hex(), "by": by.hash.hex()}
+        for event, by in zip(events, said, strict=True)
+    ]
     if as_json:
-        hashes = {"redacted": found.hash.hex(), "by": said.hash.hex()}
-        return envelope.show("changelog redact", hashes)
-    text.say(f"redacted {found.id}, recorded as {said.id}")
-    return 0
-
-
-def _question(event: Event) -> str:
-    what = f"{event.header.kind} by {event.header.actor}"
-    return f"remove for ever what {event.id} ({what}) tells?"
-
-
-def _say_where_it_stays(changelog: Changelog) -> None:
-    """Say why the others have it still, if what was appended cannot be pushed."""
-    if changelog.unshared and (missing := changelog.unshared()):
+        more = {"events": done, "not_pushed": missing, "kept_upstream": left}
+        return envelope.show("changelog redact", {**done[0], **more}, exit_code=code)
+    for event, by in zip(events, said, strict=True):
+        text.say(f"redacted {event.id}, recorded as {by.id}")
+    if missing:
         what = f"gone from this machine, and nowhere else before it is pushed: {missing}"
         text.mention(what, colour="yellow")
+    if left:
+        text.mention(f"{in_words(left)}; {WHO}", colour="red")
+    return code
 
 
 def _demand_heeded(changelog: Changelog, settings: ChangelogSettings, event: Event) -> None:
     """Enrol this machine if that is needed.
 
-    Raises ChangelogError for an event that must stay whole, AttestationError where no other laptop would obey.
+    Raises AttestationError where no other laptop would obey.
     """
-    from opskit.changelog.redaction import demand_redactable
-
-    demand_redactable(event)
     if settings.allowed_signers is None:
         return
     from opskit.changelog.enrolling import keep_enrolled

@@ -35,11 +35,18 @@ class Checked:
     alarms: Sequence[Alarm]
     upstream: UpstreamCheck
     heard: Sequence[Testimony]
+    kept: list[str]
+    """The hashes of events that were redacted here, and whose body the upstream keeps."""
 
     @property
     def is_well(self) -> bool:
         """Whether nothing is wrong now."""
         return not self.problems and not any(each.doubts or each.errors for each in self.heard)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all is well, 1 if not; 3 if only what was redacted is not gone."""
+        return (3 if self.kept else 0) if self.is_well else 1
 
 
 @click.command()
@@ -61,9 +68,11 @@ def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
     Checks every chain, signature, enrolment and receipt here. Then reads the whole upstream anew and compares every
     place with what is here: about a minute for 100,000 events, more over a slow line. With --offline, or if it cannot
     be reached, only what is here is checked, and that is said. With --hosts also the receipts that rollouts left on
-    the hosts of an environment. Exit code 1 if anything is wrong now; the first bad event stands first. What was once
+    the hosts of an environment. Exit code 1 if anything is wrong now, 3 if all is well but the upstream keeps what was redacted here; the first bad event stands first. What was once
     wrong with the upstream is told with its date.
     """
+    from opskit.changelog.kept import kept_upstream
+
     config = wiring.read_config()
     with wiring.open_changelog(config) as changelog:
         alarms = changelog.alarms()
@@ -74,6 +83,7 @@ def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
             alarms,
             upstream,
             _hear(config, changelog, environment, hosts) if hosts else [],
+            kept_upstream(changelog.file),
         )
     return _show_json(checked) if as_json else _show(checked)
 
@@ -101,6 +111,8 @@ def _hear(
 
 
 def _show(checked: Checked) -> int:
+    from opskit.changelog.kept import WHO, in_words
+
     for problem in checked.problems:
         text.say(str(problem), colour="red")
     _show_alarms(checked.alarms)
@@ -116,7 +128,9 @@ def _show(checked: Checked) -> int:
     else:
         text.say(f"{many}, all as written")
     _show_upstream(checked.upstream)
-    return 0 if checked.is_well else 1
+    if checked.kept:
+        text.say(f"{in_words(checked.kept)}; {WHO}", colour="red")
+    return checked.exit_code
 
 
 def _show_alarms(alarms: Sequence[Alarm]) -> None:
@@ -159,6 +173,7 @@ def _show_json(checked: Checked) -> int:
             "checked": audited is not None,
             "not_checked": checked.upstream.why,
             "places": audited.places if audited else 0,
+            "kept": checked.kept,
             "not_there": checked.upstream.synced.left if checked.upstream.synced else 0,
         },
         "hosts": [
@@ -173,6 +188,6 @@ def _show_json(checked: Checked) -> int:
         ],
     }
     if checked.is_well:
-        return envelope.show("changelog verify", data)
+        return envelope.show("changelog verify", data, exit_code=checked.exit_code)
     error = ChangelogError("not all is as it was written", hint="see data.problems and data.hosts")
     return envelope.show("changelog verify", data, exit_code=1, error=error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.changelog import NoteEntry, RolloutRecord
+from opskit.changelog.event import NOTE
 from opskit.cli.render.log import named
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ def as_data(entry: Entry) -> Mapping[str, object]:
     """Give an entry as plain values: `type` says which fields there are; times are ISO 8601 in UTC."""
     if isinstance(entry, RolloutRecord):
         names = [field for field in entry._fields if field != "events"]
-        return {"type": "rollout", **{name: getattr(entry, name) for name in names}}
+        hashes = [event.hash.hex() for event in entry.events if event.header.kind != NOTE]
+        return {
+            "type": "rollout",
+            **{name: getattr(entry, name) for name in names},
+            "hashes": hashes,
+        }
     if isinstance(entry, NoteEntry):
         return {"type": "note", **entry._asdict()}
     wanted = ("id", "at", "actor", "standing", "principal", "doubt")

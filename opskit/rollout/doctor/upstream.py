@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from opskit.changelog.kept import WHO, in_words, kept_upstream
 from opskit.errors import ChangelogError, UpstreamError
 from opskit.rollout.doctor.finding import Finding, failed
 from opskit.rollout.doctor.words import counted, span
@@ -74,7 +75,10 @@ def _ask(
         what = f"{name}: {counted(left, 'event')} that others wrote {are} here, and not there"
         hint = "if their laptops do not come back: opskit changelog sync --relay"
         yield Finding(AREA, "warn", what, hint)
-    if not waiting and not left:
+    kept = kept_upstream(exchange.file) if exchange else []
+    if kept:
+        yield Finding(AREA, "warn", f"{name}: {in_words(kept)}", WHO)
+    if not waiting and not left and not kept:
         yield Finding(AREA, "ok", f"{name} answers, and has all that was written here")
     yield from _clock(greeting)
 
