@@ -21,13 +21,15 @@ MOST_ENROLMENTS = 8  # of one writer that are looked at for one event, the newes
 class Place:
     """Where an event stands: its writer (in hex) and number there, and when that was, in seconds since 1970.
 
-    `received` tells whether that is the time of an upstream's receipt, and not only what the writer says.
+    `received` tells whether that is the time of an upstream's receipt, and not only what the writer says; `written` is then what the
+    writer says if it wrote that for another log than those whose receipts are here, else 0.
     """
 
     writer: str
     seq: int
     at: int
     received: bool = False
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +198,16 @@ def _find(connection: sqlite3.Connection, event: str, found: Evidence) -> None:
         found.places[event] = _place(*row)
 
 
-def _place(signed: bytes, writer: bytes, seq: int, received_ms: int | None) -> Place:
-    if received_ms:
-        return Place(writer.hex(), seq, received_ms // 1000, received=True)
+def _place(
+    signed: bytes, writer: bytes, seq: int, received_ms: int | None, logs: str | None = None
+) -> Place:
     try:
-        return Place(writer.hex(), seq, Header.decode(signed).at_ms // 1000)
+        header = Header.decode(signed)
     except ValueError:
-        return Place(writer.hex(), seq, 0)
+        return Place(writer.hex(), seq, (received_ms or 0) // 1000, received=bool(received_ms))
+    at = header.at_ms // 1000
+    if not received_ms:
+        return Place(writer.hex(), seq, at)
+    log = text(header.seen, "log")
+    moved = bool(log and logs and log not in logs.split(","))
+    return Place(writer.hex(), seq, received_ms // 1000, received=True, written=at if moved else 0)

@@ -173,14 +173,15 @@ class Judge:
                     f"it reached the upstream on {in_words(place.at)}, " if place.received else ""
                 )
                 ended = f"its writer's enrolment ended on {in_words(enrolment.statement.expires)}"
-                return Voucher(reason=when + ended)
+                return Voucher(reason=when + ended + _moved(place))
             verdict = verdicts.of(enrolment.said, enrolment.signature, place.at)
         except ValueError as error:
             return Voucher(reason=f"its writer's enrolment is no good: {error}")
         except AttestationError as error:
             return Voucher(reason=f"{error.what}; {error.hint}" if error.hint else error.what)
         if not verdict.principal:
-            return Voucher(reason=f"its writer's enrolment does not stand: {verdict.reason}")
+            what = f"its writer's enrolment does not stand: {verdict.reason}"
+            return Voucher(reason=what + _moved(place))
         return Voucher(verdict.principal, enrolment)
 
     def _is_forked(self, place: Place) -> bool:
@@ -221,6 +222,14 @@ class Judge:
         if self._verdicts is None or not limits.last_words:
             return False
         return not self._find_voucher(revocation.by, limits).stands
+
+
+def _moved(place: Place) -> str:
+    """Say that the time of an event may be that of a new log, which got all events anew: what its writer says proves nothing."""
+    if not place.written:
+        return ""
+    says = f"it says that it was written on {in_words(place.written)} for a log that was replaced"
+    return f"; {says}, and only laptops that knew that log know when it came there"
 
 
 def _falling(honoured: Iterable[Revoked]) -> set[Revoked]:

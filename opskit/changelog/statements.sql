@@ -444,7 +444,8 @@ SELECT n, kind FROM event WHERE hash = ?
 -- Attestation.
 
 -- name: judged
-SELECT e.header, w.writer, e.seq, (SELECT min(received_ms) FROM place WHERE n = e.n AND received_ms > 0)
+SELECT e.header, w.writer, e.seq, (SELECT min(received_ms) FROM place WHERE n = e.n AND received_ms > 0),
+    (SELECT group_concat(log) FROM place WHERE n = e.n)
 FROM event e JOIN writer w USING (wid)
 WHERE e.hash = ?
 

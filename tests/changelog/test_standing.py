@@ -14,6 +14,7 @@ from opskit.changelog.enrolling import revoke
 from opskit.changelog.sql import statement
 from opskit.config.model import ChangelogSettings
 from tests.changelog.keys import line
+from tests.changelog.memory import Memory, shared
 from tests.changelog.team import another, received
 
 if TYPE_CHECKING:
@@ -104,6 +105,29 @@ def test_the_time_of_the_receipt_counts_and_not_what_the_writer_claims(team: Tea
     found = team.laptop("ann").standings(ids, team.settings)
     assert [found[each].state for each in ids] == ["attested", "unattested", "attested"]
     assert "valid before then" in found[ids[1]].reason
+
+
+def test_in_a_new_log_only_who_knew_the_old_one_can_tell_when_an_event_came(team: Team) -> None:
+    """Who joins later is told what is missing, and believes no date that a writer claims."""
+    old, new = Memory(), Memory("cd" * 16)
+    old.clock = int(time.time() * 1000)
+    team.enroll("ann", days=2)
+    shared(team.laptop("ann").file, old)
+    event = team.note("ann")
+    shared(team.laptop("ann").file, old)
+    new.clock = old.clock + 5 * DAY * 1000
+    for name in ("ann", "eve"):
+        shared(team.laptop(name).file, new, accept=True)
+    ids = [event.hash.hex()]
+    (ann, eve) = (
+        team.laptop(name).standings(ids, team.settings)[ids[0]] for name in ("ann", "eve")
+    )
+    assert (ann.state, eve.state) == ("attested", "unattested")
+    assert "its writer's enrolment ended on " in eve.reason
+    assert "; it says that it was written on 20" in eve.reason
+    assert eve.reason.endswith(
+        "for a log that was replaced, and only laptops that knew that log know when it came there"
+    )
 
 
 def test_a_revoked_writer_counts_up_to_an_event(team: Team) -> None:
