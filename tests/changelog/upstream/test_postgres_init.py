@@ -38,6 +38,15 @@ def test_what_it_prints_for_an_engineer_is_all_that_an_engineer_needs(postgres: 
         assert upstream.push(Chain(1).write()).status == "ok"
 
 
+def test_what_it_prints_for_who_only_reads_is_all_that_is_needed(postgres: Server) -> None:
+    said = lines_for_people(prepare(postgres.new_database("read")))
+    line = said[1]
+    assert line == "CREATE ROLE max LOGIN PASSWORD '...'; GRANT opskit_read TO max;"
+    postgres.sql(line, database="read")
+    with opened(postgres.url("max", "read")) as upstream:
+        assert upstream.greet(None).pos == 0
+
+
 def test_again_changes_nothing_and_says_so(postgres: Server, ana: Postgres) -> None:
     ana.push(Chain(1).write(2))
     log = ana.greet(None).log

@@ -156,9 +156,9 @@ def _next(found: _Found) -> list[str]:
         "For each engineer, an administrator runs:",
         f"  CREATE ROLE ana LOGIN PASSWORD '...'; GRANT opskit_write TO ana;{more}",
         "For somebody who only reads:",
-        "  GRANT opskit_read TO ...;",
+        f"  CREATE ROLE max LOGIN PASSWORD '...'; GRANT opskit_read TO max;{more.replace(' ana;', ' max;')}",
         "For somebody who may bring back what others wrote, with opskit changelog sync --relay:",
-        "  GRANT opskit_relay TO ...;",
+        "  GRANT opskit_relay TO ana;",
     ]
 
 

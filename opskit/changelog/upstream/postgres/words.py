@@ -16,6 +16,8 @@ RULES = ("OPS01", "OPS02", "OPS03")  # no event; no proof of a writer; not in op
 OURS = re.compile(r'GRANT opskit_relay TO [\w"-]+;')
 NO_PROOF = "try again: opskit changelog sync; if that stays so, does a pooler before the database log in as another role each time?"
 
+# A server does not say whether the password or the role is wrong.
+NEW_ROLE = f"how an administrator makes a role, this says: {INIT}"
 OTHER_ROLE = (
     "put your role into the address (postgresql://ROLE@...) or PGUSER; or an administrator runs: "
     "CREATE ROLE {who} LOGIN PASSWORD '...'; GRANT opskit_write TO {who};"
@@ -26,8 +28,8 @@ OTHER_ROLE = (
 REFUSALS = (
     (
         r'password authentication failed for user "(?P<who>[^"]*)"',
-        "refuses the password of {who}",
-        "correct it in ~/.pgpass or PGPASSWORD",
+        "refuses the password of {who}, or has no such role",
+        f"correct it in ~/.pgpass or PGPASSWORD; {NEW_ROLE}",
     ),
     (
         r"SASL authentication failed",  # PgBouncer, which says the same of a role that it does not know
@@ -130,7 +132,7 @@ STATES = {
     "53300": ("has too many clients", "try again"),
     "57P01": ("is stopping", "try again"),
     "57P03": ("is just starting", "try again"),
-    "28P01": ("refuses the password", "correct it in ~/.pgpass or PGPASSWORD"),
+    "28P01": ("refuses the password, or has no such role", f"correct it in ~/.pgpass or PGPASSWORD; {NEW_ROLE}"),
 }  # fmt: skip
 
 
