@@ -52,8 +52,10 @@ def upstream(value: Any) -> str:
     try:
         parts = urlsplit(address)
         host, password = parts.hostname or "", parts.password
+        _ = parts.port if parts.scheme == "ssh" else None  # what stands there may be no number
     except ValueError:
-        checks.wrong("the address of an upstream", value)
+        hint = 'a folder begins behind the host with "/": ssh://host/srv/log, or ssh://host/~/log'
+        checks.wrong("the address of an upstream", value, hint=hint if "ssh:" in address else "")
     if parts.scheme in DATABASE:
         if password is not None or "password" in parse_qs(parts.query):
             raise ConfigError(

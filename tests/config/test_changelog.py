@@ -34,6 +34,8 @@ def test_an_upstream_is_a_database_or_a_file(address: str) -> None:
         ("ssh://bastion", "an address like"),
         ("ssh:///srv/log", "an address like"),
         ("file://mnt/share", "an address like"),
+        ("ssh://web01:relative/log", "the address of an upstream"),
+        ("ssh://web01:99999/log", "the address of an upstream"),
         ("db.example.com", "an address like"),
         ("postgresql://[/x", "the address of an upstream"),
         ("postgresql://ana:hunter2@db/opskit", "a password cannot stand here"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from opskit.changelog.signing import WriterKey
     from opskit.changelog.upstream.frames import Placed
-    from opskit.changelog.upstream.place import Claims, Place
+    from opskit.changelog.upstream.place import Claims, Made, Place
 
 PAGE = 1000
 HEAVY = 8 * 2**20  # bytes of a page that is not filled further
@@ -61,8 +61,8 @@ class FileLog:
         self._times: dict[int, int] = {}
         self._heads: dict[bytes, _Head] = {}
 
-    def create(self) -> bool:
-        """Make the file; False if it is there already. Raises UpstreamError, also if something else is there."""
+    def create(self) -> Made:
+        """Make the file; gives what had to be made. Raises UpstreamError, also if something else is there."""
         made = self._place.create(frames.first(secrets.token_hex(16)))
         self.greet(None)
         return made

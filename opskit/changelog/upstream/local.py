@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from opskit.changelog.upstream.place import Order
+    from opskit.changelog.upstream.place import Made, Order
 
 CHUNK = 4 * 2**20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -93,19 +93,18 @@ class LocalPlace:
             _write_all(file, frames.FILLER * len(data), start)
             os.fsync(file)
 
-    def create(self, data: bytes) -> bool:
+    def create(self, data: bytes) -> Made:
         """See Place."""
         with self._in_words():
             if not self.path.parent.is_dir():
                 self.path.parent.mkdir(mode=0o700)
                 sync_folder(self.path.parent.parent)
+                return "folder" if self._make(data) else ""
             if self.path.exists() and self.path.stat().st_size > 0:
-                return False
-            if (
-                self.path.exists()
-            ):  # an administrator has prepared it, with the owner and rights of their choice
-                return self._begin(data)
-            return self._make(data)
+                return ""
+            # one that is empty was prepared by an administrator, with the owner and rights of their choice
+            is_new = self._begin(data) if self.path.exists() else self._make(data)
+            return "file" if is_new else ""
 
     def _make(self, data: bytes) -> bool:
         """Make the file whole, under another name first; False if somebody else was quicker."""

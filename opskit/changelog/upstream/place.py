@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Literal
+
+    Made = Literal["", "file", "folder"]
+    """What had to be made for a file to be there: nothing, itself, or its folder, too."""
 
 MISSING = "is the share mounted? if this changelog is new: opskit changelog init"
 DENIED = "whoever made it lets you in: opskit changelog init shows them how"
@@ -85,5 +89,5 @@ class Place(Protocol):
     def overwrite(self, start: int, data: bytes) -> None:
         """Fill the place where `data` stands; on the disk when this returns."""
 
-    def create(self, data: bytes) -> bool:
-        """Make the file with `data` in it, and its folder if only that is missing; False if it is there already."""
+    def create(self, data: bytes) -> Made:
+        """Make the file with `data` in it, and its folder if only that is missing."""

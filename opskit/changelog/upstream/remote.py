@@ -24,7 +24,7 @@ from opskit.errors import UpstreamError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opskit.changelog.upstream.place import Order
+    from opskit.changelog.upstream.place import Made, Order
 
     Run = Callable[[str, bytes], tuple[int, bytes, str]]
 
@@ -98,9 +98,12 @@ class RemotePlace:
         """See Place."""
         self._ask(scripts.overwrite(self._path, start=start, length=len(data)), data)
 
-    def create(self, data: bytes) -> bool:
+    def create(self, data: bytes) -> Made:
         """See Place."""
-        return self._ask(scripts.create(self._path, length=len(data)), data)[0] == 1
+        said, _, _ = self._ask(scripts.create(self._path, length=len(data)), data)
+        if said == scripts.WITH_FOLDER:
+            return "folder"
+        return "file" if said else ""
 
     def _ask(self, script: str, data: bytes = b"") -> tuple[int, int, bytes]:
         return self._answer(*self._run(script, data))

@@ -31,6 +31,7 @@ MISSING, DENIED, REPLACED, AHEAD, CUT, FULL, BUSY, UNLOCKED, FIXED, ODD = (
     79,
 )
 BLOCK = 4096
+WITH_FOLDER = 2  # what `create` answers if it made the folder, too
 """`read` begins and ends at multiples of it."""
 WIDE = 65536
 
@@ -181,13 +182,14 @@ echo "ok {start:d} $now\""""
 
 
 def create(path: str, *, length: int) -> str:
-    """Make the file with standard input in it, and its folder if only that is missing; prints `ok 1 <clock>`, or `ok 0 <clock>` if it is there.
+    """Make the file with standard input in it, and its folder if only that is missing; prints `ok 1 <clock>`, `ok 2 <clock>` if
+    the folder was made, too, or `ok 0 <clock>` if it is there.
 
     An empty file, as an administrator may have prepared it, is begun; the folder's group may write if it may write the folder.
     """
     return f"""\
 {opening(path)}
-d=$(dirname "$p"); [ -d "$d" ] || mkdir -m 700 "$d"
+m=1; d=$(dirname "$p"); [ -d "$d" ] || {{ mkdir -m 700 "$d"; m={WITH_FOLDER:d}; }}
 clock
 if [ -f "$p" ]; then
   there() {{ size; [ "$size" -eq 0 ] || {{ echo "ok 0 $now"; exit; }}; }}
@@ -208,7 +210,7 @@ else
 fi
 {_SYNC}
 if sync . 2>/dev/null; then sync "$d"; else sync; fi
-echo "ok 1 $now\""""
+echo "ok $m $now\""""
 
 
 def _cut(first: int, blocks: int) -> str:

@@ -12,7 +12,16 @@ from opskit.cli.render import envelope, text
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opskit.changelog.upstream.place import Made
     from opskit.config.model import Config
+
+MADE: Mapping[Made, str] = {
+    "": "was there already",
+    "file": "is ready",
+    "folder": "is ready; its folder was not there, and was made: is that the right path?",
+}
 
 
 @click.command()
@@ -49,6 +58,6 @@ def _prepare(config: Config, administrator: str | None) -> list[str]:
     if urlsplit(upstream).scheme not in ("file", "ssh"):
         return prepare_database(config, administrator or upstream)
     with open_file(config) as file:
-        done = f"{file.name} {'is ready' if file.create() else 'was there already'}"
+        done = f"{file.name} {MADE[file.create()]}"
     parts = urlsplit(upstream)
     return [done, *for_others(parts.netloc, unquote(parts.path))]

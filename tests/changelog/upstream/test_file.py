@@ -46,10 +46,10 @@ def opened(request: pytest.FixtureRequest, path: Path) -> Callable[[], FileLog]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_init_makes_a_private_folder_and_file_and_can_be_repeated(kind: str, path: Path) -> None:
     log = file_log(kind, path)
-    assert log.create()
+    assert log.create() == "folder"
     before = path.read_bytes()
     assert [mode.stat().st_mode & 0o777 for mode in (path, path.parent)] == [0o600, 0o700]
-    assert not log.create()
+    assert log.create() == ""
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     assert log.greet(None).log == frames.log_of(before)
@@ -59,11 +59,11 @@ def test_init_makes_a_private_folder_and_file_and_can_be_repeated(kind: str, pat
 def test_init_keeps_the_rights_that_an_administrator_has_chosen(kind: str, path: Path) -> None:
     path.parent.mkdir()
     path.parent.chmod(0o2770)
-    assert file_log(kind, path).create()
+    assert file_log(kind, path).create() == "file"
     assert path.stat().st_mode & 0o777 == 0o660
     path.write_bytes(b"")
     path.chmod(0o664)
-    assert file_log(kind, path).create()
+    assert file_log(kind, path).create() == "file"
     assert path.stat().st_mode & 0o777 == 0o664
     assert file_log(kind, path).greet(None).pos == path.stat().st_size > 0
 
