@@ -49,8 +49,9 @@ def key(tmp_path: Path) -> Path:
 
 
 def test_enroll_says_as_whom_and_until_when(opskit: Opskit, key: Path) -> None:
-    said = opskit("changelog", "enroll", "--days", "7").stdout
+    said = opskit("changelog", "enroll", "--days", "7", env={"TZ": "UTC"}).stdout
     assert said.startswith("ann@example.com signs for ")
+    assert re.fullmatch(r".* until \d{4}-\d\d-\d\d \d\d:\d\d UTC\n", said)
     data = opskit("changelog", "enroll", "--json").json["data"]
     assert data["principal"] == "ann@example.com"
     with open_changelog("test") as changelog:

@@ -40,7 +40,7 @@ def enroll(*, days: int, as_json: bool) -> int:
     if as_json:
         return envelope.show("changelog enroll", _as_data(done))
     who = done.principal or "your key (no allowed_signers say whose that is)"
-    until = f"{moment_of(done.statement.expires).astimezone():%Y-%m-%d %H:%M}"
+    until = f"{moment_of(done.statement.expires).astimezone():%Y-%m-%d %H:%M %Z}"
     text.say(f"{who} signs for {done.statement.machine} until {until}")
     return 0
 
