@@ -37,7 +37,10 @@ def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Ch
         if options.is_offline():
             _say_how_old(changelog, OFFLINE, unless_newer=FRESH)
             changelog.unshared = lambda: OFFLINE
-            yield changelog
+            try:
+                yield changelog
+            finally:
+                _say_what_waits(_waiting(changelog), f": {OFFLINE}")
             return
         syncer = _syncer(config, changelog, every)
         syncer.start()
@@ -179,8 +182,25 @@ def _warn(syncer: Syncer) -> None:
 def _end(syncer: Syncer) -> None:
     waiting = syncer.close()
     _warn(syncer)
+    error = syncer.error
+    hint = f"; {error.hint}" if error and error.hint else ""
+    _say_what_waits(
+        waiting, f": {error.what}{hint}" if error else "; the next command tries again"
+    )
+
+
+def _waiting(changelog: Changelog) -> int:
+    """Count our events that the upstream has not; 0 also if nobody knows."""
+    from opskit.changelog.lag import lag
+
+    try:
+        return lag(changelog.file).waiting
+    except ChangelogError:
+        return 0  # whoever asked the changelog for something has said so
+
+
+def _say_what_waits(waiting: int, why: str) -> None:
     if waiting:
         verb = "waits" if waiting == 1 else "wait"
         what = f"{text.plural(waiting, 'event')} of this machine {verb} for the upstream"
-        why = f": {syncer.error.what}" if syncer.error else "; the next command tries again"
         text.mention(f"{what}{why}", colour="yellow")

@@ -147,10 +147,15 @@ def test_an_engineers_role_may_push_and_no_more(light: Light, postgres: Server) 
     team.does("ana", "changelog", "init", "--as", admin)
     said = team.does("ana", "note", "not yet allowed")
     assert "1 event of this machine waits" in said.stderr
+    hint = "an administrator runs: GRANT opskit_write TO ana;"
+    assert said.stderr.splitlines()[-1].endswith(hint)
+    postgres.sql("GRANT opskit_read TO ana", database="rights")
+    reader = team.does("ana", "note", "who only reads is told, too")
+    assert reader.stderr.splitlines()[-1].endswith(hint)
     postgres.sql("GRANT opskit_write TO ana", database="rights")
     team.does("ana", "note", "allowed")
     rows = postgres.sql("SELECT count(*) FROM opskit.event", database="rights")
-    assert rows == [(2,)]
+    assert rows == [(3,)]
 
 
 def test_the_file_of_an_ssh_host_is_an_upstream_for_which_nothing_is_installed(
