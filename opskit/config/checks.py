@@ -15,6 +15,8 @@ from opskit.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opskit.config.windows import Window
+
 T = TypeVar("T")
 
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
@@ -160,6 +162,13 @@ def list_of(check: Callable[[Any], T], *, least: int = 0) -> Callable[[Any], tup
         return tuple(_entry(number, entry, check) for number, entry in enumerate(value, 1))
 
     return check_all
+
+
+def freeze(value: Any) -> tuple[Window, ...]:
+    """Check windows of time in which nothing is changed."""
+    from opskit.config.windows import window
+
+    return list_of(window)(value)
 
 
 def _entry(number: int, value: Any, check: Callable[[Any], T]) -> T:

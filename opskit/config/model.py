@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.config.service import Service
+    from opskit.config.windows import Window
 
 
 class _Nothing(Mapping[str, Any]):
@@ -49,13 +50,17 @@ class HostEntry(NamedTuple):
 
 
 class Environment(NamedTuple):
-    """A named fleet: `hosts` are ranges, `inventory` a command that prints Ansible's inventory JSON."""
+    """A named fleet: `hosts` are ranges, `inventory` a command that prints Ansible's inventory JSON.
+
+    `freeze` are windows of time in which nothing is changed but by a rollback.
+    """
 
     name: str
     hosts: tuple[str, ...] = ()
     groups: Mapping[str, str] = NOTHING
     inventory: str | None = None
     require_why: bool = False
+    freeze: tuple[Window, ...] = ()
 
 
 class Ssh(NamedTuple):

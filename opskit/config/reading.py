@@ -26,6 +26,7 @@ ENVIRONMENT: Mapping[str, Any] = {
     "hosts": checks.list_of(checks.hosts),
     "inventory": checks.command,
     "require_why": checks.boolean,
+    "freeze": checks.freeze,
 }
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from opskit.config.windows import Window
+
 
 @dataclass(frozen=True, slots=True)
 class GitSource:
@@ -106,7 +108,7 @@ class Service:
     `on_failure` says what is done with the hosts that have the change already when the run is stopped: "stop" leaves them, "rollback" puts
     them back. A host that does not hear within `confirm_within` seconds that it is well goes back by itself.
     `path` is absolute or starts with `~/`, the login user's home on the host. `env` is given to build, restart, check and tasks; `secrets` names variables of this machine's
-    environment that are given likewise and shown nowhere.
+    environment that are given likewise and shown nowhere. `freeze` are windows beside those of the environment.
     """
 
     name: str
@@ -134,3 +136,4 @@ class Service:
     secrets: tuple[str, ...] = ()
     owner: str = ""
     depends_on: tuple[str, ...] = ()
+    freeze: tuple[Window, ...] = ()

@@ -53,6 +53,7 @@ PLAIN: Mapping[str, Any] = {
     "secrets": checks.list_of(checks.variable),
     "owner": checks.text,
     "depends_on": checks.list_of(checks.name),
+    "freeze": checks.freeze,
 }
 KEYS = frozenset(field.name for field in fields(Service)) - {"name", "environment"}
 TIMES = dict.fromkeys(("within", "interval", "timeout", "settle"), checks.duration)
