@@ -148,6 +148,12 @@ class Changelog:
         """Give the number of events."""
         return self._ask(query.count) or 0
 
+    def clock_off(self) -> int:
+        """Give the milliseconds that are to be added to this machine's clock, 0 if it is right, or nobody knows."""
+        from opskit.changelog.store import clock_field
+
+        return int((self._ask(clock_field) or {}).get("off", 0))
+
     def hash_at(self, writer: str, seq: int) -> bytes | None:
         """Give the hash of the event at one place of a chain (`writer` in hex); None if it is not here."""
         return self._ask(lambda db: query.hash_at(db, bytes.fromhex(writer), seq))

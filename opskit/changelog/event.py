@@ -21,6 +21,7 @@ RECOVERED = "rollout.recovered"
 NOTE, SUCCEEDS = "note", "writer.succeeds"
 ENROLLED, REVOKED = "writer.enrolled", "writer.revoked"
 REDACTED = "body.redacted"
+FREEZE, THAW = "freeze", "thaw"
 
 _KNOWN = frozenset(
     [

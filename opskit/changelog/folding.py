@@ -16,6 +16,7 @@ from opskit.changelog.records import (
     HostRecord,
     NoteEntry,
     OtherEntry,
+    Override,
     Release,
     RolloutRecord,
     StepTime,
@@ -93,6 +94,8 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         fast_ms=first.fast_ms,
         most_bad=number(body, "most_bad"),
         worst_ms=number(body, "worst_ms"),
+        overrides=tuple(_override(each) for each in parts(body, "overrides")),
+        retries=texts(body, "retries"),
     )
 
 
@@ -208,6 +211,10 @@ def _with_result(host: HostRecord, result: Mapping[str, object]) -> HostRecord:
 def _release(fields: Mapping[str, object]) -> Release | None:
     release = Release(*(text(fields, name) for name in ("release", "revision", "label")))
     return release if release != Release() else None
+
+
+def _override(fields: Mapping[str, object]) -> Override:
+    return Override(*(text(fields, name) for name in ("rule", "what", "why")))
 
 
 def _commit(fields: Mapping[str, object]) -> Commit:

@@ -51,6 +51,14 @@ class StepTime(NamedTuple):
     ms: int
 
 
+class Override(NamedTuple):
+    """A rule (`freeze`, `irreversible`) that would have forbidden a rollout, what it said, and why it did not count."""
+
+    rule: str
+    what: str
+    why: str
+
+
 class HostRecord(NamedTuple):
     """What a rollout did to one host.
 
@@ -78,7 +86,8 @@ class RolloutRecord(NamedTuple):
     `action` is deploy, rollback, restart, task or exec. `outcome` is done, failed, partial,
     refused or interrupted; abandoned when a later run found it dead; "running" while its process lives on this machine, else "unfinished".
     `output` is the end of what a failed build said. `ms` is the duration, None until finished. `events` are all events of the rollout, `notes` what
-    people wrote about it since, `remarks` what opskit remarked at its start.
+    people wrote about it since, `remarks` what opskit remarked at its start. `retries` are the ids of rollouts of which it does
+    what was left undone.
 
     `recorder` is who wrote it down, where it is known from receipts on hosts only: `actor` is then who those name, and nobody's
     signature says so. `damage` is what is wrong with the body of the event that began it, as of an Event.
@@ -116,6 +125,8 @@ class RolloutRecord(NamedTuple):
     notes: tuple[NoteEntry, ...] = ()
     events: tuple[Event, ...] = ()
     fast_ms: int = 0
+    overrides: tuple[Override, ...] = ()
+    retries: tuple[str, ...] = ()
     most_bad: int = 0
     worst_ms: int = 0
 

@@ -21,6 +21,7 @@ UNITS = {
 }
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HINT = "write it like 2h, 3d, 14:05, yesterday 14:00, monday 9:00, 2026-11-23 or 2026-11-23 14:05"
+HINT_UNTIL = "write it like 2h, 3d, 18:00, tomorrow 9:00, monday 8:00 or 2026-12-01 8:00"
 
 _SPAN = r"([0-9]{1,9}) ?([a-z]+)( ago)?"
 _CLOCK = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
@@ -43,6 +44,44 @@ def parse_when(text: str, now: datetime) -> datetime:
     if found is None:
         raise TimeError(f"cannot read the time {text[:60]!r}", hint=HINT)
     return found
+
+
+def parse_until(text: str, now: datetime) -> datetime:
+    """Give the point in time to come that `text` names: `2h`, `18:00`, `tomorrow 9:00`, `monday`, `2026-12-01 8:00`.
+
+    A span counts from now; a time of day or a weekday means the next one. Raises TimeError, also for what has passed.
+    """
+    said = " ".join(text.lower().split())
+    try:
+        found = _span_ahead(said, now) or _next_day_and_time(said, now) or _iso(said)
+    except (OverflowError, ValueError):
+        found = None
+    if found is None:
+        raise TimeError(f"cannot read the time {text[:60]!r}", hint=HINT_UNTIL)
+    if found.astimezone(UTC) <= now.astimezone(UTC):
+        raise TimeError(f"{text[:60]!r} has passed", hint=HINT_UNTIL)
+    return found
+
+
+def _span_ahead(said: str, now: datetime) -> datetime | None:
+    back = None if said.endswith(" ago") or said == "now" else _span(said, now)
+    here = now.astimezone(UTC)
+    return back and (here + (here - back.astimezone(UTC))).astimezone(now.tzinfo)
+
+
+def _next_day_and_time(said: str, now: datetime) -> datetime | None:
+    """Read `[day] [time of day]`, to come; at least one of the two."""
+    before, _, last = said.rpartition(" ")
+    day, clock = (before, _clock(last)) if re.fullmatch(_CLOCK, last) else (said, time())
+    ahead = {"": (0, 1), "tomorrow": (1,)}.get(day)
+    if day in WEEKDAYS:
+        first = (WEEKDAYS.index(day) - now.weekday()) % 7
+        ahead = (first, first + 7)
+    if ahead is None or not said:
+        return _day_and_time(said, now) if said else None
+    days = [now.date() + timedelta(days=n) for n in ahead]
+    found = [_local(day, clock.replace(fold=fold), now) for day, fold in product(days, (0, 1))]
+    return next((then for then in found if then.astimezone(UTC) > now.astimezone(UTC)), None)
 
 
 def _span(said: str, now: datetime) -> datetime | None:

@@ -13,6 +13,7 @@ from opskit.cli.deploy import deploy
 from opskit.cli.doctor import doctor
 from opskit.cli.exec import exec_
 from opskit.cli.exits import EXITS
+from opskit.cli.freeze import freeze
 from opskit.cli.hosts import hosts
 from opskit.cli.init import init
 from opskit.cli.log import log
@@ -21,6 +22,7 @@ from opskit.cli.restart import restart
 from opskit.cli.rollback import rollback
 from opskit.cli.run import run
 from opskit.cli.status import status
+from opskit.cli.thaw import thaw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 SECTIONS: Mapping[str, Sequence[click.Command]] = {
     "Set up": (init, doctor, demo),
     "Look": (hosts, status, log, changelog),
-    "Change": (deploy, rollback, restart, run, exec_, note),
+    "Change": (deploy, rollback, restart, run, exec_, freeze, thaw, note),
 }
 
 

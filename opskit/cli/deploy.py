@@ -21,6 +21,7 @@ from opskit.cli.session import Choice
     default=None,
     help="Whether hosts that have the change go back when the run is stopped, whatever opskit.toml says.",
 )
+@options.override_freeze
 @options.offline
 @options.as_json
 def deploy(
@@ -33,6 +34,7 @@ def deploy(
     dry_run: bool,
     yes: bool,
     auto_rollback: bool | None,
+    override_freeze: str | None,
     as_json: bool,
 ) -> int:
     """Deploy a revision of a service, in health-checked batches.
@@ -46,7 +48,7 @@ def deploy(
     from opskit.rollout.deploy import deploy, plan_deploy
     from opskit.rollout.source import find_version
 
-    choice = Choice("deploy", why, dry_run, yes, as_json)
+    choice = Choice("deploy", why, dry_run, yes, as_json, override_freeze)
     with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
         version = find_version(what.source, revision)
         made = plan_deploy(

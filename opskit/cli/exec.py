@@ -50,6 +50,7 @@ class OptionsFirst(click.Command):
 @options.why
 @options.dry_run
 @options.yes
+@options.override_freeze
 @options.timeout
 @options.offline
 @options.as_json
@@ -61,6 +62,7 @@ def exec_(
     why: str | None,
     dry_run: bool,
     yes: bool,
+    override_freeze: str | None,
     timeout: float | None,
     as_json: bool,
 ) -> int:
@@ -72,7 +74,7 @@ def exec_(
     """
     from opskit.rollout.once import plan_command
 
-    choice = Choice("exec", why, dry_run, yes=yes, as_json=as_json)
+    choice = Choice("exec", why, dry_run, yes, as_json, override_freeze)
     script = _script(words)
     with session.on_hosts(environment=environment, hosts=hosts) as opened:
         made = plan_command(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opskit.changelog.showing import Shown
     from opskit.config.model import Config
 
-Kind = Literal["deploy", "rollback", "restart", "task", "exec", "note"]
+Kind = Literal["deploy", "rollback", "restart", "task", "exec", "note", "freeze", "thaw"]
 Outcome = Literal[
     "done",
     "failed",

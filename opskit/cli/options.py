@@ -48,6 +48,11 @@ dry_run = click.option(
     "-n", "--dry-run", is_flag=True, help="Show what would be done, and change nothing."
 )
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing anything.")
+override_freeze = click.option(
+    "--override-freeze",
+    metavar="REASON",
+    help="Go ahead though nothing is to be changed now; the changelog keeps the reason.",
+)
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document, made for programs."
 )

@@ -15,6 +15,7 @@ from opskit.cli.session import Choice
 @options.why
 @options.dry_run
 @options.yes
+@options.override_freeze
 @options.offline
 @options.as_json
 def restart(
@@ -25,12 +26,13 @@ def restart(
     why: str | None,
     dry_run: bool,
     yes: bool,
+    override_freeze: str | None,
     as_json: bool,
 ) -> int:
     """Restart a service in batches, each healthy before the next."""
     from opskit.rollout.restart import plan_restart, restart
 
-    choice = Choice("restart", why, dry_run, yes, as_json)
+    choice = Choice("restart", why, dry_run, yes, as_json, override_freeze)
     with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
         reason = session.reason(opened, choice)
         made = plan_restart(

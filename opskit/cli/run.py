@@ -22,9 +22,12 @@ SHARED = (
     options.why,
     options.dry_run,
     options.yes,
+    options.override_freeze,
     options.offline,
     options.as_json,
 )
+
+NAMES = ("environment", "hosts", "why", "dry_run", "yes", "override_freeze", "as_json")
 
 
 class Tasks(click.Group):
@@ -83,10 +86,7 @@ def _command(task: TaskInfo) -> click.Command:
     """Make a command of a task; raises ConfigError if a parameter takes the name of another option."""
 
     def call(**given: Any) -> int:
-        shared = {
-            name: given.pop(name)
-            for name in ("environment", "hosts", "why", "dry_run", "yes", "as_json")
-        }
+        shared = {name: given.pop(name) for name in NAMES}
         return _run(task.name, given, **shared)
 
     command = click.command(task.name, help=_help(task), short_help=task.help)(call)
@@ -161,11 +161,12 @@ def _run(
     why: str | None,
     dry_run: bool,
     yes: bool,
+    override_freeze: str | None,
     as_json: bool,
 ) -> int:
     from opskit.rollout.once import once, plan_task
 
-    choice = Choice("run", why, dry_run, yes=yes, as_json=as_json)
+    choice = Choice("run", why, dry_run, yes, as_json, override_freeze)
     with session.on_hosts(environment=environment, hosts=hosts) as opened:
         made = plan_task(
             task=name,

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opskit.cli import options, sharing, wiring
+from opskit.cli import freezing, options, sharing, wiring
 from opskit.cli.stopping import stoppable
 from opskit.errors import SelectorError, UsageError
 
@@ -36,6 +36,7 @@ class Choice:
     dry_run: bool
     yes: bool
     as_json: bool
+    override_freeze: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Session:
     changelog: Changelog
     hosts: tuple[str, ...]
     secrets: Mapping[str, Secret]
+    service: Service | None = None
     lives_on: int = 0
     """On how many hosts the service lives, whether they are chosen or not."""
 
@@ -88,7 +90,7 @@ def on_service(
     ):
         where = config.environment(environment)
         lives_on = len(inventory.select(service.hosts))
-        yield Session(config, where, fleet, changelog, chosen, secrets, lives_on), service
+        yield Session(config, where, fleet, changelog, chosen, secrets, service, lives_on), service
 
 
 @contextlib.contextmanager
@@ -110,7 +112,7 @@ def on_hosts(*, environment: str | None, hosts: str) -> Iterator[Session]:
 
 
 def reason(session: Session, choice: Choice) -> str:
-    """Give the reason, which an environment may ask for; raises UsageError when it is missing."""
+    """Give the reason, which an environment may ask for; raises UsageError when it is missing, RefusedError in a freeze."""
     why = (choice.why or "").strip()
     if not why and session.environment.require_why and not choice.dry_run:
         raise UsageError(
@@ -118,6 +120,8 @@ def reason(session: Session, choice: Choice) -> str:
         )
     if len(why) > 2000:
         raise UsageError("the reason is longer than 2000 characters")
+    if not choice.dry_run:
+        freezing.demand_thawed(freezing.frozen(session), choice)
     return why
 
 
@@ -129,14 +133,22 @@ def carry_out(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], 
     from opskit.cli.render import plans, reports
 
     if choice.dry_run:
-        return plans.show(plan, command=choice.command, as_json=choice.as_json)
-    plans.summarise(plan)
+        return _shown(session, choice, plan)
+    plans.summarise(freezing.noted(plan, freezing.frozen(session), choice))
     if not plan.hopeless:
         options.ask(
             f"{plan.action} on {len(plan.ready)} of {len(plan.hosts)} hosts?", yes=choice.yes
         )
     report = watched(session, choice, plan, do)
     return reports.show(report, plan, command=choice.command, as_json=choice.as_json)
+
+
+def _shown(session: Session, choice: Choice, plan: Plan) -> int:
+    """Show what a dry run found, and what would be refused."""
+    from opskit.cli.render import plans
+
+    noted = freezing.noted(plan, freezing.frozen(session), choice)
+    return plans.show(noted, command=choice.command, as_json=choice.as_json)
 
 
 def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Report]) -> Report:
@@ -148,6 +160,8 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
     from opskit.rollout.facts import Teller
     from opskit.rollout.stop import Stop
 
+    frozen = freezing.frozen(session)
+    freezing.demand_thawed(frozen, choice)  # somebody may have thought long about the question
     vouching.keep_enrolled(session.changelog, session.config.changelog)
     with progress.shown(plan, as_json=choice.as_json) as listener:
         tell, stop = Teller(listener), Stop()
@@ -160,6 +174,8 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
             tell=tell,
             stop=stop,
             refuse_unshared=session.config.changelog.offline == "refuse",
+            remarks=freezing.remarks(frozen, choice),
+            overrides=freezing.overrides(frozen, choice),
         )
         with stoppable(stop, tell):
             report = do(run)
@@ -191,10 +207,10 @@ def at_once(
     do: Callable[[Run, Watch | None], Report],
 ) -> int:
     """Do what was asked for on each host, and show what they said: one host as it speaks, many folded."""
-    from opskit.cli.render import outputs, plans, reports
+    from opskit.cli.render import outputs, reports
 
     if choice.dry_run:
-        return plans.show(plan, command=choice.command, as_json=choice.as_json)
+        return _shown(session, choice, plan)
     watch = outputs.live() if len(plan.hosts) == 1 and not choice.as_json else None
     report = watched(session, choice, plan, lambda run: do(run, watch))
     if choice.as_json:

@@ -48,6 +48,9 @@ def _ask(
     config: Config, changelog: Changelog, name: str, environment: str, hosts: str | None
 ) -> ServiceStatus:
     """Ask about one service; a changelog that cannot be read is told of, and hides no host."""
+    from dataclasses import replace
+
+    from opskit.rollout.freeze import in_force
     from opskit.rollout.status import status
 
     service = config.service(name, environment)
@@ -60,7 +63,9 @@ def _ask(
             status, service=service, hosts=chosen, fleet=fleet, settings=config.changelog
         )
         try:
-            return ask(changelog=changelog)
+            found = ask(changelog=changelog)
         except ChangelogError as error:
             text.mention(f"warning: {error}", colour="yellow")
-            return ask(changelog=None)
+            found = ask(changelog=None)
+    where = config.environment(environment)
+    return replace(found, frozen=in_force(changelog, config.changelog, where, service))

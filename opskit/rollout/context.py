@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.facts import Teller
-    from opskit.rollout.plan import Plan
+    from opskit.rollout.plan import Override, Plan
     from opskit.rollout.probe import HostState
     from opskit.rollout.report import Report
     from opskit.rollout.stop import Stop
@@ -56,6 +56,9 @@ class Run:
     stop: Stop
     refuse_unshared: bool = False
     """Whether no change but a rollback may begin before the upstream of the changelog has it."""
+    remarks: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    """What is remarked in the record of whatever is done, and the rules that do not count for it."""
 
     def record(
         self, plan: Plan, body: Callable[[Roll], None], *, path: str = "", must: bool = True
@@ -65,6 +68,11 @@ class Run:
         Raises ChangelogError before anything is touched if the rollout `must` be recorded and cannot
         be, and whatever `body` raises, after recording it.
         """
+        plan = replace(
+            plan,
+            notes=(*plan.notes, *self.remarks),
+            overrides=(*plan.overrides, *self.overrides),
+        )
         recorder = Recorder(
             self.changelog,
             plan,

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """A rule that would have forbidden this (`freeze` or `irreversible`), what it said, and why it did not count."""
+
+    rule: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One host of a plan: what it runs, what it will run, and what stands in the way, if anything.
 
@@ -36,7 +45,8 @@ class Plan:
 
     `after` is the one release of a deploy. `commands` are (step, exact text) as a host will get them.
     `service` is "" for a task or a command. `problems_count` says whether hosts that cannot take part use up
-    the failure budget: a dead host stops a deploy, and must not stop a rollback of the others. `gated` says whether a health check can stop the run.
+    the failure budget: a dead host stops a deploy, and must not stop a rollback of the others. `retries` are
+    earlier rollouts of which this does what was left undone. `gated` says whether a health check can stop the run.
     """
 
     rollout: str
@@ -56,6 +66,8 @@ class Plan:
     commands: tuple[tuple[str, str], ...] = ()
     task: str = ""
     script: str = ""
+    overrides: tuple[Override, ...] = ()
+    retries: tuple[str, ...] = ()
     targets_by_host: Mapping[str, Target] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -96,8 +108,12 @@ class Plan:
         return next((n for n, batch in enumerate(self.batches, 1) if host in batch), 0)
 
     def body(self) -> dict[str, object]:
-        """Give it as it stands in a `rollout.started` event."""
-        return {
+        """Give it as it stands in a `rollout.started` event; `overrides` and `retries` only where there are any."""
+        more: dict[str, object] = {
+            "overrides": [{"rule": o.rule, "what": o.what[:500], "why": o.why} for o in self.overrides],
+            "retries": list(self.retries),
+        }  # fmt: skip
+        return {name: value for name, value in more.items() if value} | {
             "why": self.why,
             "to": _release(self.after),
             "hosts": [

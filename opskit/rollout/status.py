@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from opskit.changelog import Filter, LiveRecord
 from opskit.config.model import NOTHING
 from opskit.errors import UnknownNameError
+from opskit.rollout.freeze import NOT_FROZEN, Frozen
 from opskit.rollout.targets import survey
 from opskit.rollout.witness import CHANGES
 
@@ -48,12 +49,13 @@ class HostStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service in one environment: its hosts, and the rollouts that have no end."""
+    """One service in one environment: its hosts, the rollouts that have no end, and whether it may be changed now."""
 
     service: str
     environment: str
     hosts: tuple[HostStatus, ...]
     unfinished: tuple[RolloutRecord, ...]
+    frozen: Frozen = NOT_FROZEN
 
     @property
     def well(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opskit.changelog.when import UNITS, WEEKDAYS, parse_when
+from opskit.changelog.when import UNITS, WEEKDAYS, parse_until, parse_when
 from opskit.errors import TimeError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -119,3 +119,38 @@ def test_the_machines_own_zone_knows_summer_from_winter(monkeypatch: pytest.Monk
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("2h", "2026-11-23 16:00"),
+        ("3 days", "2026-11-26 14:00"),
+        ("18:00", "2026-11-23 18:00"),
+        ("14:00", "2026-11-24 14:00"),
+        ("9:00", "2026-11-24 09:00"),
+        ("tomorrow", "2026-11-24 00:00"),
+        ("tomorrow 9:00", "2026-11-24 09:00"),
+        ("today 23:00", "2026-11-23 23:00"),
+        ("monday", "2026-11-30 00:00"),
+        ("monday 15:00", "2026-11-23 15:00"),
+        ("Monday 9:00", "2026-11-30 09:00"),
+        ("tuesday 8:00", "2026-11-24 08:00"),
+        ("2026-12-01", "2026-12-01 00:00"),
+        ("2026-12-01T08:00+01:00", "2026-12-01 08:00"),
+    ],
+)
+def test_a_time_to_come_is_the_next_one(said: str, meant: str) -> None:
+    assert parse_until(said, NOW).astimezone(BERLIN).isoformat(" ", "minutes")[:16] == meant
+
+
+@pytest.mark.parametrize("said", ["", "soon", "2h ago", "now", "yesterday", "2026-11-23", "24:00"])
+def test_what_is_no_time_to_come_is_told(said: str) -> None:
+    with pytest.raises(TimeError) as caught:
+        parse_until(said, NOW)
+    assert "tomorrow" in caught.value.hint
+
+
+@given(moments, st.one_of(clocks, st.sampled_from(WEEKDAYS), st.just("tomorrow")))
+def test_a_time_to_come_is_to_come(now: datetime, said: str) -> None:
+    assert parse_until(said, now).astimezone(UTC) > now.astimezone(UTC)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
+from opskit.changelog.body import number
+from opskit.changelog.folding import moment
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opskit.changelog import Event, OtherEntry
+    from opskit.changelog.event import Header
 
 DIGITS = 10  # of a hash that name an event, as everywhere
 WRITER = 12
@@ -16,11 +21,15 @@ WRITER = 12
 def told(entry: OtherEntry) -> tuple[str, str]:
     """Give what an event did, and why it did."""
     event = entry.event
-    words = {
+    header = entry.event.header
+    known: dict[str, Callable[[Mapping[str, object]], tuple[str, str]]] = {
         "writer.revoked": _revoked,
         "body.redacted": _redacted,
         "writer.succeeds": _succeeds,
-    }.get(event.header.kind)
+        "freeze": functools.partial(_froze, header),
+        "thaw": functools.partial(_thawed, header),
+    }
+    words = known.get(header.kind)
     return words(event.body) if words and not event.damage else _as_it_stands(event)
 
 
@@ -41,6 +50,23 @@ def _redacted(body: Mapping[str, object]) -> tuple[str, str]:
 
 def _succeeds(body: Mapping[str, object]) -> tuple[str, str]:
     return "goes on as a new writer", f"after writer {_begin(body, 'writer', WRITER)}"
+
+
+def _froze(header: Header, body: Mapping[str, object]) -> tuple[str, str]:
+    until = number(body, "until")
+    end = f" until {moment(until).astimezone():%Y-%m-%d %H:%M}" if until > 0 else ""
+    return f"{_scoped('freeze', header)}{end}", _text(body, "why")
+
+
+def _thawed(header: Header, body: Mapping[str, object]) -> tuple[str, str]:
+    return _scoped("thaw", header), _text(body, "why")
+
+
+def _scoped(word: str, header: Header) -> str:
+    """Give the word and what is meant by it; of one environment's the log says the name anyway."""
+    return " ".join(
+        filter(None, (word, header.service, "" if header.environment else "everywhere"))
+    )
 
 
 def _as_it_stands(event: Event) -> tuple[str, str]:

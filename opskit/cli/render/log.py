@@ -125,7 +125,8 @@ def cells(entry: Entry, now: datetime | None, *, one_place: bool = False) -> lis
     """Give an entry's cells, in the order of HEADER, each on one line and harmless to a terminal."""
     environment, hosts, told = _told(entry)
     where = hosts if one_place else f"{environment} {hosts}".strip()
-    about = " ".join(word for word in (*marks(entry), told[3]) if word)
+    over = "[override]" if isinstance(entry, RolloutRecord) and entry.overrides else ""
+    about = " ".join(word for word in (*marks(entry), over, told[3]) if word)
     row = [entry.id, when(entry.at, now), who(entry), *told[:2], where, told[2], about]
     return [terminal.visible(cell, one_line=True) for cell in row]
 

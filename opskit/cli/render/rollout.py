@@ -60,6 +60,9 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
         from_to([r.title for r in record.before], record.to.title if record.to else ""),
     )
     yield "why", record.why
+    for override in record.overrides:
+        yield "override", f"{override.why} ({override.rule}: {override.what})"
+    yield "retry of", ", ".join(record.retries)
     yield "reason", record.reason
     yield "planned", _plan_and_fact(record)
     yield "command", " ".join(_quoted(word) for word in record.command)

@@ -35,6 +35,8 @@ def show(services: Sequence[ServiceStatus], *, as_json: bool) -> int:
 def _show(service: ServiceStatus) -> None:
     text.say(f"{service.service} in {service.environment}", bold=True)
     table.show(HEADER, [_row(host) for host in service.hosts])
+    for line in service.frozen.lines:
+        text.say(line, colour="cyan")
     for host in service.hosts:
         for lock in host.locks:
             text.say(f"{host.host} is held by {_lock(lock)}", colour="yellow")
@@ -65,6 +67,7 @@ def _data(service: ServiceStatus) -> dict[str, object]:
         "environment": service.environment,
         "well": service.well,
         "hosts": [asdict(host) for host in service.hosts],
+        "freezes": [asdict(freeze) for freeze in service.frozen.freezes],
         "unfinished": [
             {
                 "rollout": r.id,
