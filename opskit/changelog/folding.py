@@ -209,7 +209,7 @@ def _with_result(host: HostRecord, result: Mapping[str, object]) -> HostRecord:
 
 
 def _release(fields: Mapping[str, object]) -> Release | None:
-    release = Release(*(text(fields, name) for name in ("release", "revision", "label")))
+    release = Release(*(text(fields, name) for name in Release._fields))
     return release if release != Release() else None
 
 

@@ -24,11 +24,15 @@ def title_of(label: str, revision: str, release: str) -> str:
 
 
 class Release(NamedTuple):
-    """A version of a service: `release` is its folder's name, `revision` the source's, `label` for people."""
+    """A version of a service: `release` is its folder's name, `revision` the source's, `label` for people.
+
+    `irreversible` says why it cannot simply be taken back, "" if it can.
+    """
 
     release: str = ""
     revision: str = ""
     label: str = ""
+    irreversible: str = ""
 
     @property
     def title(self) -> str:

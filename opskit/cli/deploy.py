@@ -22,6 +22,11 @@ from opskit.cli.session import Choice
     help="Whether hosts that have the change go back when the run is stopped, whatever opskit.toml says.",
 )
 @options.override_freeze
+@click.option(
+    "--irreversible",
+    metavar="REASON",
+    help="This cannot simply be taken back: a rollback over it will ask for a reason.",
+)
 @options.offline
 @options.as_json
 def deploy(
@@ -35,12 +40,15 @@ def deploy(
     yes: bool,
     auto_rollback: bool | None,
     override_freeze: str | None,
+    irreversible: str | None,
     as_json: bool,
 ) -> int:
     """Deploy a revision of a service, in health-checked batches.
 
     REVISION is a commit, tag or branch of the service's git repository, or the {revision} of its
     artifact; if left out, what opskit.toml says.
+
+    A commit whose message has a line `Irreversible: REASON` at its end says the same as --irreversible.
 
     Exit code 0: every host runs it. 3: some do and some do not. 5: none does, because every host
     that tried it was put back, or because somebody or a rule said no before.
@@ -57,6 +65,7 @@ def deploy(
             version=version,
             fleet=opened.fleet,
             why=session.reason(opened, choice),
+            irreversible=irreversible or "",
             rollout=opened.new_rollout(choice),
             gates=opened.gates(what, auto_rollback=auto_rollback),
         )

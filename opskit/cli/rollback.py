@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypedDict
+
 import click
 
-from opskit.cli import options, session
+from opskit.cli import options, picking, session
 from opskit.cli.session import Choice
+from opskit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opskit.cli.session import Session
+    from opskit.config.service import Service
+    from opskit.rollout.context import Run
+    from opskit.rollout.report import Report
+    from opskit.rollout.rollback import RollbackPlan
+
+
+class _Past(TypedDict):
+    past: str
+    known: Mapping[str, str]
 
 
 @click.command()
 @options.service
+@click.option(
+    "--to",
+    metavar="RELEASE",
+    help="Not the last good one, but this: a revision, label or release.",
+)
+@click.option("--pick", is_flag=True, help="Choose from a list: how old, whose, why, good or bad.")
 @options.environment
 @options.hosts
 @options.why
 @options.dry_run
 @options.yes
+@click.option(
+    "--past-irreversible",
+    metavar="REASON",
+    help="Go back over what cannot be taken back; the changelog keeps the reason.",
+)
 @options.offline
 @options.as_json
 def rollback(
     service: str,
     *,
+    to: str | None,
+    pick: bool,
     environment: str | None,
     hosts: str | None,
     why: str | None,
     dry_run: bool,
     yes: bool,
+    past_irreversible: str | None,
     as_json: bool,
 ) -> int:
     """Put hosts back to the release that was last good on each.
@@ -35,14 +66,33 @@ def rollback(
 
     choice = Choice("rollback", why, dry_run, yes, as_json)
     with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
-        reason = session.reason(opened, choice)
         made = plan_rollback(
             service=what,
             hosts=opened.hosts,
             fleet=opened.fleet,
-            why=reason,
+            why=session.reason(opened, choice),
             each=hosts is not None,
+            to=picking.chosen(opened, what, to, pick=pick),
+            **_past(opened, what, past_irreversible),
             rollout=opened.new_rollout(choice),
             gates=opened.gates(what),
         )
-        return session.carry_out(opened, choice, made.plan, lambda run: rollback(made, run))
+        return _carry_out(opened, choice, made, lambda run: rollback(made, run))
+
+
+def _past(opened: Session, service: Service, reason: str | None) -> _Past:
+    """Give what cannot be taken back, and why it is all the same; raises UsageError for no reason at all."""
+    from opskit.rollout.irreversible import recorded
+
+    if reason is not None and not reason.strip():
+        raise UsageError("--past-irreversible needs a reason")
+    return {"past": (reason or "").strip()[:2000], "known": recorded(opened.changelog, service)}
+
+
+def _carry_out(
+    opened: Session, choice: Choice, made: RollbackPlan, do: Callable[[Run], Report]
+) -> int:
+    """Do it as every change is done, once it is sure that it may be."""
+    if not choice.dry_run:
+        made.demand_allowed()
+    return session.carry_out(opened, choice, made.plan, do)

@@ -16,6 +16,7 @@ from opskit.rollout.activate import activation, taking_back
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of, stage_commands
 from opskit.rollout.gates import ROLLBACK, Gates, asking, gates_of
+from opskit.rollout.irreversible import cleaned
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.prepare import prepare
 from opskit.rollout.probe import MARGIN_KIB, Release, unfit
@@ -57,17 +58,21 @@ def plan_deploy(
     version: source.Version,
     fleet: Fleet,
     why: str,
+    irreversible: str = "",
     rollout: str = "",
     gates: Gates | None = None,
 ) -> DeployPlan:
     """Ask every host what it runs, and say what a deploy will do; changes nothing.
 
-    `rollout` is its id, as `Changelog.new_rollout_id` gives it; without, it is bound to nobody. `gates` are those of all the
+    `irreversible` says why it cannot be taken back, beside what commits say. `rollout` is its id, as
+    `Changelog.new_rollout_id` gives it; without, it is bound to nobody. `gates` are those of all the
     service's hosts, of which `hosts` may be a part; without, they are of these hosts alone.
     """
     gates = gates or gates_of(service, len(hosts))
     found = survey(fleet, hosts, path=service.path)
-    release = Release(_release_id(version, found.states), version.revision, version.label)
+    one_way = cleaned(irreversible) or _one_way(version, found.targets)
+    release_id = _release_id(version, found.states)
+    release = Release(release_id, version.revision, version.label, one_way)
     targets = tuple(_target(target, release, found.states) for target in found.targets)
     rollout = rollout or new_rollout_id()
     named = {"rollout": rollout, "release": release.id}
@@ -86,7 +91,12 @@ def plan_deploy(
         gates=gates,
         gated=bool(service.health or service.restart),
         commits=_commits(version, targets),
-        notes=(*version.notes, *held_notes(found.states), *_known_notes(version, found.states)),
+        notes=(
+            *version.notes,
+            *held_notes(found.states),
+            *_known_notes(version, found.states),
+            *((f"this cannot be taken back: {one_way}",) if one_way else ()),
+        ),
         commands=(*stage_commands(service, **named), *commands_of(service, **named)),
     )
     return DeployPlan(plan, service, version, release, found.states)
@@ -173,6 +183,12 @@ def _commits(version: source.Version, targets: Sequence[Target]) -> tuple[Commit
     olds = dict.fromkeys(t.before.revision for t in targets if t.before and t.before.revision)
     every = {commit: None for old in olds for commit in source.commits_between(version, old)}
     return tuple(every)
+
+
+def _one_way(version: source.Version, targets: Sequence[Target]) -> str:
+    olds = dict.fromkeys(t.before.revision for t in targets if t.before and t.before.revision)
+    found = {said: None for old in olds for said in source.irreversible_since(version, old)}
+    return cleaned("; ".join(found))
 
 
 def _prune(made: DeployPlan, run: Run, roll: Roll, *, guard: str) -> None:

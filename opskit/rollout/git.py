@@ -86,6 +86,24 @@ def commits(repository: Path, old: str, new: str) -> tuple[Commit, ...]:
     return tuple(Commit(*row) for row in rows if len(row) == 3)
 
 
+def trailers(repository: Path, old: str, new: str, *, key: str) -> tuple[str, ...]:
+    """Give the values of a trailer of commit messages that `new` has and `old` has not, the newest first, with the commit.
+
+    Nothing if `old` is unknown here.
+    """
+    listed = _git(
+        repository, "log", "--regexp-ignore-case", f"--grep=^{key}:", "--encoding=UTF-8",
+        f"--format=%h%x00%(trailers:key={key},valueonly,unfold,separator=%x2C%x20)%x00",
+        "--end-of-options", f"{old}..{new}", "--",
+    )  # fmt: skip
+    if listed.returncode:
+        return ()
+    words = [word.strip() for word in listed.stdout.decode("utf-8", "replace").split("\0")]
+    return tuple(
+        f"{said} ({sha})" for sha, said in zip(words[::2], words[1::2], strict=False) if said
+    )
+
+
 def changed_files(repository: Path) -> int:
     """Give how many files of the work tree differ from its commit; 0 for a bare repository."""
     status = _git(repository, "status", "--porcelain", "-z")

@@ -135,4 +135,5 @@ class Plan:
 def _release(release: Release | None) -> dict[str, object] | None:
     if release is None:
         return None
-    return {"release": release.id, "revision": release.revision, "label": release.label}
+    one_way = {"irreversible": release.irreversible} if release.irreversible else {}
+    return {"release": release.id, "revision": release.revision, "label": release.label, **one_way}

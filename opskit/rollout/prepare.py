@@ -43,6 +43,8 @@ def prepare(
         raise InterruptedRunError("interrupted before anything was sent")
     run.tell(Doing(f"packs {release.title}"))
     info = {"revision": release.revision, "label": release.label, "rollout": rollout}
+    if release.irreversible:
+        info["irreversible"] = release.irreversible
     try:
         return pack(tree, info=info, to=scratch / "package.tar.gz")
     except OSError as error:

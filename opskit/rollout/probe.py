@@ -13,6 +13,7 @@ from opskit.config.model import NOTHING
 from opskit.errors import HostUnfitError
 from opskit.fleet.command import Command
 from opskit.rollout import layout
+from opskit.rollout.irreversible import cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +29,15 @@ MARGIN_KIB = 10 * 1024  # of free disk, beyond what a release takes
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version of a service as a host knows it: `revision` is a full commit or content hash."""
+    """One version of a service as a host knows it: `revision` is a full commit or content hash.
+
+    `irreversible` says why it cannot simply be taken back, "" if it can.
+    """
 
     id: str
     revision: str = ""
     label: str = ""
+    irreversible: str = ""
 
     @property
     def title(self) -> str:
@@ -55,7 +60,7 @@ class HeldLock:
 class HostState:
     """What a host said: `free` in KiB, `now` in seconds by its clock, `good` in the order of the marks.
 
-    `receipt` is the last one, see `Recorder.receipt`; `last_mark` is (mark, release, rollout).
+    `receipt` is the last one, see `Recorder.receipt`; `marks` are (mark, release, rollout), the newest last.
     """
 
     host: str
@@ -65,7 +70,7 @@ class HostState:
     bad: frozenset[str] = frozenset()
     locks: tuple[HeldLock, ...] = ()
     receipt: Mapping[str, object] = NOTHING
-    last_mark: tuple[str, str, str] = ("", "", "")
+    marks: tuple[tuple[str, str, str], ...] = ()
     free: int = 0
     now: int = 0
     writable: bool = False
@@ -84,7 +89,7 @@ class HostState:
     @property
     def proven(self) -> bool:
         """Whether the last change here ended well: what it left live was then marked good by it."""
-        return self.last_mark == ("good", self.live, self.receipt.get("rollout"))
+        return self.marks[-1:] == (("good", self.live, self.receipt.get("rollout")),)
 
     def last_good(self) -> Release | None:
         """Give the release to go back to: marked good most recently, not bad, still there, not live.
@@ -139,7 +144,7 @@ def read_probe(host: str, text: str) -> HostState:
         bad=bad,
         locks=tuple(lock for lock in reading.locks if lock.until > _int(values.get("now", ""))),
         receipt=_object(values.get("receipt", "")),
-        last_mark=reading.marks[-1] if reading.marks else ("", "", ""),
+        marks=tuple(reading.marks),
         free=_int(values.get("free", "")),
         now=_int(values.get("now", "")),
         writable="writable" in values,
@@ -193,10 +198,12 @@ def _release(name: str, info: str) -> Release:
     """Read what a host says of a release; what opskit would never have written there is left out."""
     known = _object(info)
     revision, label = str(known.get("revision", "")), str(known.get("label", ""))
+    irreversible = known.get("irreversible", "")
     return Release(
         name,
         revision if REVISION.fullmatch(revision) else "",
         label[:MOST_LABEL] if label.isprintable() else "",
+        cleaned(irreversible) if isinstance(irreversible, str) else "",
     )
 
 

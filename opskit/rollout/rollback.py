@@ -1,16 +1,18 @@
-"""Rollback: every host back to the release that was last good on it, batch by batch behind the gate."""
+"""Rollback: every host back to the release that was last good on it, or to one that is named, batch by batch behind the gate."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.changelog import new_rollout_id
+from opskit.config.model import NOTHING
 from opskit.errors import OpskitError
+from opskit.rollout import goals, irreversible
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of
 from opskit.rollout.gates import Gates, gates_of
-from opskit.rollout.plan import Plan, Target
+from opskit.rollout.plan import Override, Plan
 from opskit.rollout.steps import OnHost
 from opskit.rollout.targets import held_notes, survey
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
     from opskit.rollout.context import Run
+    from opskit.rollout.irreversible import Jump
+    from opskit.rollout.plan import Target
     from opskit.rollout.probe import HostState, Release
     from opskit.rollout.report import HostResult, Report
     from opskit.rollout.roll import Roll
@@ -29,10 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """A plan, and the service that goes back."""
+    """A plan, the service that goes back, and what it would go back over though that cannot be taken back."""
 
     plan: Plan
     service: Service
+    jumps: tuple[Jump, ...] = ()
+
+    def demand_allowed(self) -> None:
+        """Raise RefusedError if it goes back over something that cannot be taken back, and nobody said why."""
+        irreversible.demand_none(self.jumps, "".join(o.why for o in self.plan.overrides))
 
 
 def plan_rollback(
@@ -42,51 +51,64 @@ def plan_rollback(
     fleet: Fleet,
     why: str,
     each: bool = False,
+    to: str = "",
+    past: str = "",
+    known: Mapping[str, str] = NOTHING,
     rollout: str = "",
     gates: Gates | None = None,
 ) -> RollbackPlan:
-    """Ask every host for its last good release, and say what a rollback will do; changes nothing.
+    """Ask every host for its last good release, or for the one named `to`, and say what a rollback will do; changes nothing.
 
     A rollback takes back one revision, the newest that is live on any host: a host that does not run it
-    stays as it is. With `each`, all of `hosts` go back, whatever they run. `gates` are those of all the service's hosts, without, of
-    these alone; too few healthy hosts make a rollback slower, they do not stop it.
+    stays as it is, and so does one that runs what is older than `to`, unless all do. With `each`, all of `hosts` go, whatever they run.
+    `past` says why to go over what cannot be taken back; `known` is that, see `irreversible.recorded`. `gates` are those of all the service's hosts,
+    without, of these alone; too few healthy hosts make a rollback slower, they do not stop it.
+
+    Raises UnknownNameError and UsageError for a `to` that means nothing, or more than one version.
     """
     gates = gates or gates_of(service, len(hosts))
     found = survey(fleet, hosts, path=service.path)
-    stay = frozenset() if each else _not_on_newest(found.states)
-    targets = tuple(
-        _target(target, found.states.get(target.host))
-        for target in found.targets
-        if target.host not in stay
-    )
-    goals = tuple(dict.fromkeys(t.after for t in targets if t.after))
+    to = to and goals.demand_one(found.states, to, service=service.name)
+    targets = [_target(target, found.states.get(target.host), to) for target in found.targets]
+    stay = _stay(targets, found.states, to, each=each)
+    going = tuple(target for target in targets if target.host not in stay)
+    jumps = irreversible.jumps(going, found.states, known)
     rollout = rollout or new_rollout_id()
+    ends = tuple(dict.fromkeys(t.after for t in going if t.after and not t.problem))
     plan = Plan(
         rollout=rollout,
         action="rollback",
         environment=service.environment,
         service=service.name,
-        targets=targets,
+        targets=going,
         batches=split(
-            [t.host for t in targets if not t.problem], service.batches, most=gates.room
+            [t.host for t in going if not t.problem], service.batches, most=gates.room
         ),
         why=why,
-        after=goals[0] if len(goals) == 1 else None,
+        after=ends[0] if len(ends) == 1 else None,
         max_failures=service.max_failures,
         gates=gates,
         gated=bool(service.health or service.restart),
         problems_count=False,
-        commands=commands_of(service, rollout=rollout, release=goals[0].id) if goals else (),
-        notes=(*_apart(goals), *_staying(found.states, stay), *held_notes(found.states)),
+        commands=commands_of(service, rollout=rollout, release=ends[0].id) if ends else (),
+        notes=(
+            *_apart(ends),
+            *_staying(found.states, stay),
+            *goals.marked_bad(going, found.states),
+            *held_notes(found.states),
+            *(() if past else (jump.line for jump in jumps)),
+        ),
+        overrides=tuple(Override(irreversible.RULE, jump.line, past) for jump in jumps if past),
     )
-    return RollbackPlan(plan, service)
+    return RollbackPlan(plan, service, jumps)
 
 
 def rollback(made: RollbackPlan, run: Run) -> Report:
     """Do what the plan says; goes on even if the changelog cannot be written.
 
-    Raises LockedError with nothing changed; whatever comes of hosts is in the report.
+    Raises LockedError or RefusedError with nothing changed; whatever comes of hosts is in the report.
     """
+    made.demand_allowed()
     path = made.service.path
 
     def body(roll: Roll) -> None:
@@ -124,18 +146,21 @@ def _staying(states: Mapping[str, HostState], stay: Collection[str]) -> tuple[st
     )
 
 
-def _target(target: Target, state: HostState | None) -> Target:
-    if state is None:
-        return target
-    goal = state.last_good()
-    if goal is None:
-        return replace(
-            target,
-            problem="has no earlier release that was good here",
-            hint="deploy a version that works",
-            outcome="failed",
-        )
-    return replace(target, after=goal)
+def _target(target: Target, state: HostState | None, to: str) -> Target:
+    return goals.named(target, state, to) if to else goals.last_good(target, state)
+
+
+def _stay(
+    targets: Sequence[Target], states: Mapping[str, HostState], to: str, *, each: bool
+) -> frozenset[str]:
+    """Give the hosts that are left as they are."""
+    if not to:
+        return frozenset() if each else _not_on_newest(states)
+    there = {t.host for t in targets if t.before and goals.fits(t.before, to)}
+    newest = max((t.after.id for t in targets if t.after), default="")
+    older = {host for host, state in states.items() if state.live < newest}
+    goes_back = not each and states.keys() - there - older
+    return frozenset(there | older if goes_back else there)
 
 
 def _return(plan: Plan, work: Work, roll: Roll) -> Callable[[Remote], HostResult]:

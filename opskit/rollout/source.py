@@ -71,6 +71,13 @@ def commits_between(version: Version, old: str) -> tuple[git.Commit, ...]:
     return ()
 
 
+def irreversible_since(version: Version, old: str) -> tuple[str, ...]:
+    """Give why the version cannot be taken back to the revision `old`, as the commits between say."""
+    if isinstance(version.source, GitSource) and old:
+        return git.trailers(version.source.repository, old, version.revision, key="Irreversible")
+    return ()
+
+
 def _commit(source: GitSource, revision: str) -> Version:
     sha = git.resolve(source.repository, revision)
     notes = []

@@ -22,10 +22,10 @@ GOOD = ("good", "r2", "run1")
     [
         (HostState("h"), None, "empty", "nothing deployed"),
         (HostState("h"), SAID, "drifted", "its release is gone"),
-        (HostState("h", "r2", THERE, receipt=TO_R2, last_mark=GOOD), SAID, "ok", ""),
+        (HostState("h", "r2", THERE, receipt=TO_R2, marks=(GOOD,)), SAID, "ok", ""),
         (HostState("h", "r2", THERE, receipt=TO_R2), SAID, "doubtful", "deploy run1 did not end well here"),
-        (HostState("h", "r2", THERE, receipt=TO_R2, last_mark=("good", "r2", "run0")), SAID, "doubtful", "run1"),
-        (HostState("h", "r2", THERE, receipt=TO_R2, last_mark=("bad", "r2", "run1")), SAID, "doubtful", "run1"),
+        (HostState("h", "r2", THERE, receipt=TO_R2, marks=(("good", "r2", "run0"),)), SAID, "doubtful", "run1"),
+        (HostState("h", "r2", THERE, receipt=TO_R2, marks=(("bad", "r2", "run1"),)), SAID, "doubtful", "run1"),
         (HostState("h", "r2", THERE, receipt={"to": "r2"}), None, "unrecorded", "does not know"),
         (HostState("h", "r1", THERE, receipt={"to": "r1"}), SAID, "drifted", "but the changelog says abcdefghjk"),
         (HostState("h", "r1", THERE, receipt={"to": "r2"}), SAID, "drifted", "by no rollout"),

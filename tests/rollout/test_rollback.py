@@ -24,7 +24,8 @@ def test_a_rollback_goes_to_the_version_before(any_light: Light) -> None:
     done = any_light.rollback("-m", "v2 loses orders")
     assert any_light.live() == any_light.on_all("v1")
     assert any_light.restarts("web04") == ["v1", "v2", "v1"]
-    assert "4 hosts: from v2" in done.stderr
+    assert "4 hosts: TO v1 (" in done.stderr
+    assert ") FROM v2 (" in done.stderr
     last = any_light.last()
     assert (last["action"], last["to"]["label"], last["why"]) == (
         "rollback",

@@ -45,7 +45,7 @@ def told(
         "r2",
         (Release("r1"), Release("r2")),
         receipt=receipt,
-        last_mark=("good", "r2", rollout),
+        marks=(("good", "r2", rollout),),
     )
     memory = Memory.of(changelog, SERVICE, [state], settings)
     recorded = changelog.live("shop", "production").get("web01")

@@ -21,7 +21,8 @@ def show(plan: Plan, *, command: str, as_json: bool) -> int:
     text.say(f"{headline(plan)}: nothing is changed (dry run)", bold=True)
     header = ("BATCH", "HOST", "FROM", "TO", "")
     table.show(header, [_row(plan, target) for target in plan.targets])
-    for line in (*arithmetic(plan), *remarks(plan)):
+    turns = _from_to(plan) if plan.action == "rollback" else []
+    for line in (*turns, *arithmetic(plan), *remarks(plan)):
         text.say(line)
     text.say("")
     text.say("commands, for each host in turn:", bold=True)
@@ -147,8 +148,9 @@ def _from_to(plan: Plan) -> list[str]:
     for target in plan.targets:
         if target.after and not target.problem:
             pairs.setdefault((title(target.before), title(target.after)), []).append(target.host)
+    back = plan.action == "rollback"  # in a hurry, nobody is to wonder which of the two is meant
     return [
-        f"{text.plural(len(hosts), 'host')}: from {old} to {new}"
+        f"{text.plural(len(hosts), 'host')}: {f'TO {new} FROM {old}' if back else f'from {old} to {new}'}"
         for (old, new), hosts in pairs.items()
         if old != new
     ]

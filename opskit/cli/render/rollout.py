@@ -59,6 +59,7 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
         "release",
         from_to([r.title for r in record.before], record.to.title if record.to else ""),
     )
+    yield "one way", record.to.irreversible if record.to else ""
     yield "why", record.why
     for override in record.overrides:
         yield "override", f"{override.why} ({override.rule}: {override.what})"
