@@ -19,7 +19,7 @@ from opskit.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from opskit.changelog import Changelog, Entry
+    from opskit.changelog import Changelog, Entry, RolloutRecord
     from opskit.changelog.showing import Shown
     from opskit.config.model import Config
 
@@ -38,6 +38,7 @@ Outcome = Literal[
 PAGE_LIMIT = 5000
 INTERRUPTED = 130
 LOOK_EVERY_MS = 500
+RETRIES_AMONG = 500  # rollouts of the same service since
 LOOK_UPSTREAM = 3.0  # seconds
 
 
@@ -175,8 +176,17 @@ def _open(changelog: Changelog, prefix: str, config: Config, *, as_json: bool) -
     if as_json:
         about = sharing.lag_of(config, changelog)
         return envelope.show("log", {"rollout": records.as_whole(record), **about})
-    rollout.show(record, datetime.now(UTC))
+    rollout.show(record, datetime.now(UTC), retried_by=_retries_of(changelog, record))
     return 0
+
+
+def _retries_of(changelog: Changelog, record: RolloutRecord) -> list[str]:
+    """Give the rollouts that did what this one left undone, the oldest first."""
+    from opskit.changelog import Filter
+
+    wanted = Filter(service=record.service, environment=record.environment, since=record.at)
+    found = changelog.rollouts(wanted._replace(limit=RETRIES_AMONG))
+    return [other.id for other in reversed(found) if record.id in other.retries]
 
 
 def _event_instead(changelog: Changelog, prefix: str, error: UnknownNameError) -> Shown:

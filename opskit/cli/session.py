@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from opskit.cli import freezing, options, sharing, wiring
+from opskit.cli import freezing, options, retrying, sharing, wiring
 from opskit.cli.stopping import stoppable
 from opskit.errors import SelectorError, UsageError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from opskit.changelog import Changelog
+    from opskit.changelog import Changelog, RolloutRecord
     from opskit.cli.render.outputs import Watch
     from opskit.config.model import Config, Environment
     from opskit.config.secret import Secret
@@ -50,6 +50,7 @@ class Session:
     hosts: tuple[str, ...]
     secrets: Mapping[str, Secret]
     service: Service | None = None
+    retried: tuple[RolloutRecord, ...] = ()
     lives_on: int = 0
     """On how many hosts the service lives, whether they are chosen or not."""
 
@@ -81,16 +82,17 @@ def on_service(
     config = wiring.read_config()
     service = config.service(name, environment)
     inventory = wiring.open_inventory(config, environment)
-    chosen = _narrowed(config, inventory, service, hosts)
     secrets = read_secrets(service)
-    demand_ready(service, [inventory.hosts[host] for host in chosen], tasks=config.tasks)
-    with (
-        sharing.open_changelog(config) as changelog,
-        wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet,
-    ):
+    with sharing.open_changelog(config) as changelog:
+        retried = retrying.earlier(changelog, hosts)
+        retrying.demand_some(hosts, retried, inventory.hosts)
+        chosen = _narrowed(inventory, changelog, service, hosts)
+        demand_ready(service, [inventory.hosts[host] for host in chosen], tasks=config.tasks)
         where = config.environment(environment)
         lives_on = len(inventory.select(service.hosts))
-        yield Session(config, where, fleet, changelog, chosen, secrets, service, lives_on), service
+        with wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet:
+            found = (config, where, fleet, changelog, chosen, secrets, service, retried, lives_on)
+            yield Session(*found), service
 
 
 @contextlib.contextmanager
@@ -106,9 +108,11 @@ def on_hosts(*, environment: str | None, hosts: str) -> Iterator[Session]:
         sharing.open_changelog(config) as changelog,
         wiring.open_fleet(config, inventory, Redactor.of(known_secrets(services))) as fleet,
     ):
+        retried = retrying.earlier(changelog, hosts)
+        retrying.demand_some(hosts, retried, inventory.hosts)
         chosen = wiring.select(inventory, changelog, hosts)
         where = config.environment(environment)
-        yield Session(config, where, fleet, changelog, chosen, {})
+        yield Session(config, where, fleet, changelog, chosen, {}, retried=retried)
 
 
 def reason(session: Session, choice: Choice) -> str:
@@ -134,21 +138,28 @@ def carry_out(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], 
 
     if choice.dry_run:
         return _shown(session, choice, plan)
-    plans.summarise(freezing.noted(plan, freezing.frozen(session), choice))
+    plans.summarise(_noted(session, choice, plan))
     if not plan.hopeless:
         options.ask(
             f"{plan.action} on {len(plan.ready)} of {len(plan.hosts)} hosts?", yes=choice.yes
         )
     report = watched(session, choice, plan, do)
-    return reports.show(report, plan, command=choice.command, as_json=choice.as_json)
+    retry = retrying.command_of(session, plan, report)
+    return reports.show(report, plan, command=choice.command, as_json=choice.as_json, retry=retry)
 
 
 def _shown(session: Session, choice: Choice, plan: Plan) -> int:
     """Show what a dry run found, and what would be refused."""
     from opskit.cli.render import plans
 
-    noted = freezing.noted(plan, freezing.frozen(session), choice)
+    noted = _noted(session, choice, plan)
     return plans.show(noted, command=choice.command, as_json=choice.as_json)
+
+
+def _noted(session: Session, choice: Choice, plan: Plan) -> Plan:
+    """Give a plan as it is shown: with what is to be said of a freeze, and of an earlier rollout."""
+    noted = freezing.noted(plan, freezing.frozen(session), choice)
+    return replace(noted, notes=(*noted.notes, *retrying.remarks(session, plan)))
 
 
 def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Report]) -> Report:
@@ -174,8 +185,9 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
             tell=tell,
             stop=stop,
             refuse_unshared=session.config.changelog.offline == "refuse",
-            remarks=freezing.remarks(frozen, choice),
+            remarks=(*freezing.remarks(frozen, choice), *retrying.remarks(session, plan)),
             overrides=freezing.overrides(frozen, choice),
+            retries=tuple(record.id for record in session.retried),
         )
         with stoppable(stop, tell):
             report = do(run)
@@ -185,13 +197,12 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
 
 
 def _narrowed(
-    config: Config, inventory: Inventory, service: Service, selector: str | None
+    inventory: Inventory, changelog: Changelog, service: Service, selector: str | None
 ) -> tuple[str, ...]:
     own = tuple(host.name for host in inventory.select(service.hosts))
     if not selector:
         return own
-    with wiring.open_changelog(config) as changelog:
-        asked = wiring.select(inventory, changelog, selector)
+    asked = wiring.select(inventory, changelog, selector)
     if strangers := [name for name in asked if name not in own]:
         raise SelectorError(
             f"{strangers[0]} does not run {service.name}",
@@ -213,8 +224,9 @@ def at_once(
         return _shown(session, choice, plan)
     watch = outputs.live() if len(plan.hosts) == 1 and not choice.as_json else None
     report = watched(session, choice, plan, lambda run: do(run, watch))
+    retry = retrying.command_of(session, plan, report)
     if choice.as_json:
-        return reports.show(report, plan, command=choice.command, as_json=True)
+        return reports.show(report, plan, command=choice.command, as_json=True, retry=retry)
     if watch is None:
         outputs.show(report.outputs)
-    return reports.mention(report, plan, spoken=watch is not None)
+    return reports.mention(report, plan, spoken=watch is not None, retry=retry)

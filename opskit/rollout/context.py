@@ -58,7 +58,8 @@ class Run:
     """Whether no change but a rollback may begin before the upstream of the changelog has it."""
     remarks: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
-    """What is remarked in the record of whatever is done, and the rules that do not count for it."""
+    retries: tuple[str, ...] = ()
+    """What is remarked in the record of whatever is done, the rules that do not count for it, what it does the rest of."""
 
     def record(
         self, plan: Plan, body: Callable[[Roll], None], *, path: str = "", must: bool = True
@@ -72,6 +73,7 @@ class Run:
             plan,
             notes=(*plan.notes, *self.remarks),
             overrides=(*plan.overrides, *self.overrides),
+            retries=(*plan.retries, *self.retries),
         )
         recorder = Recorder(
             self.changelog,

@@ -153,10 +153,12 @@ def _target(target: Target, state: HostState | None, to: str) -> Target:
 def _stay(
     targets: Sequence[Target], states: Mapping[str, HostState], to: str, *, each: bool
 ) -> frozenset[str]:
-    """Give the hosts that are left as they are."""
+    """Give the hosts that are left as they are: who was sent to `to` before and did not arrive there well goes again."""
     if not to:
         return frozenset() if each else _not_on_newest(states)
-    there = {t.host for t in targets if t.before and goals.fits(t.before, to)}
+    there = {
+        t.host for t in targets if t.before and goals.fits(t.before, to) and states[t.host].proven
+    }
     newest = max((t.after.id for t in targets if t.after), default="")
     older = {host for host, state in states.items() if state.live < newest}
     goes_back = not each and states.keys() - there - older
@@ -172,7 +174,7 @@ def _return(plan: Plan, work: Work, roll: Roll) -> Callable[[Remote], HostResult
         if target.after is None:
             return on.result("failed", live="", error=OpskitError("nowhere to go back to"))
         try:
-            if target.before:
+            if target.before and target.before.id != target.after.id:
                 on.mark("bad", target.before.id, must=False)
             on.go_live(target.after, roll.receipt(remote.name), must=False)
         except OpskitError as error:

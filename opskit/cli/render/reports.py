@@ -11,23 +11,27 @@ if TYPE_CHECKING:
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import HostResult, Report
 
+REST = "what was left undone"
 COLOURS = {"done": "green", "partial": "yellow", "interrupted": "yellow"}
 
 
-def show(report: Report, plan: Plan, *, command: str, as_json: bool) -> int:
-    """Show the end of a rollout and give its exit code."""
+def show(report: Report, plan: Plan, *, command: str, as_json: bool, retry: str = "") -> int:
+    """Show the end of a rollout, and the command that does the rest, and give its exit code."""
     if as_json:
-        return envelope.show(command, data(report, plan), exit_code=report.exit_code)
+        told = {**data(report, plan), "retry": retry}
+        return envelope.show(command, told, exit_code=report.exit_code)
     for warning in report.warnings:
         text.mention(f"warning: {warning}", colour="yellow")
     text.say_on(summary(report), colour=COLOURS.get(report.outcome, "red"), bold=True)
     if report.reason:
         text.say_on(f"  {report.reason}")
     text.say_on(f"  {report.action} {report.rollout}: opskit log {report.rollout}")
+    if retry:
+        text.say_on(f"  {REST}: {retry}")
     return report.exit_code
 
 
-def mention(report: Report, plan: Plan, *, spoken: bool = False) -> int:
+def mention(report: Report, plan: Plan, *, spoken: bool = False, retry: str = "") -> int:
     """Say on standard error what did not go well, and give the exit code; what went well needs no word.
 
     `spoken` says that what hosts said was shown while they said it.
@@ -42,6 +46,8 @@ def mention(report: Report, plan: Plan, *, spoken: bool = False) -> int:
         text.mention(f"warning: {warning}", colour="yellow")
     colour = COLOURS.get(report.outcome, "red")
     text.mention(f"{summary(report)}: opskit log {report.rollout}", colour=colour)
+    if retry:
+        text.mention(f"  {REST}: {retry}")
     return report.exit_code
 
 

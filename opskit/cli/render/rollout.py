@@ -11,7 +11,7 @@ from opskit.cli.render.marks import signature
 from opskit.cli.render.text import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from opskit.changelog import HostRecord, RolloutRecord
@@ -29,10 +29,10 @@ SHOWN_EVENTS = 8
 MENTIONED_CLOCK_S = 60
 
 
-def show(record: RolloutRecord, now: datetime) -> None:
+def show(record: RolloutRecord, now: datetime, *, retried_by: Sequence[str] = ()) -> None:
     """Print all that the changelog knows of a rollout."""
     text.say(_one(f"{what(record)}: {record.outcome}"), colour=colour_of(record), bold=True)
-    for name, value in _facts(record, now):
+    for name, value in (*_facts(record, now), ("retried", ", ".join(retried_by))):
         if value:
             text.say(f"  {name:<8}  {_one(value)}")
     _show_hosts(record)
