@@ -25,6 +25,7 @@ from opskit.cli.session import Choice
 @click.option(
     "--irreversible",
     metavar="REASON",
+    callback=options.reasoned,
     help="This cannot simply be taken back: a rollback over it will ask for a reason.",
 )
 @options.offline
@@ -58,11 +59,10 @@ def deploy(
 
     choice = Choice("deploy", why, dry_run, yes, as_json, override_freeze)
     with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
-        version = find_version(what.source, revision)
         made = plan_deploy(
             service=what,
             hosts=opened.hosts,
-            version=version,
+            version=find_version(what.source, revision),
             fleet=opened.fleet,
             why=session.reason(opened, choice),
             irreversible=irreversible or "",

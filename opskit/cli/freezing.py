@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opskit.errors import RefusedError, UsageError
+from opskit.errors import RefusedError
 
 if TYPE_CHECKING:
     from opskit.cli.session import Choice, Session
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 NEVER_FROZEN = ("rollback", "resume")
 """What is only told of a freeze: whoever takes something back, or brings to its end what has begun, is not kept from it."""
-LONGEST = 2000
 GOES = "a rollback is always allowed; to go ahead, add --override-freeze REASON"
 
 
@@ -29,8 +28,7 @@ def frozen(session: Session) -> Frozen:
 
 def demand_thawed(found: Frozen, choice: Choice) -> None:
     """Raise RefusedError if nothing is to be changed now and nobody says why it is all the same."""
-    said = _reason(choice)
-    if not found.freezes or said or choice.command in NEVER_FROZEN:
+    if not found.freezes or choice.override_freeze or choice.command in NEVER_FROZEN:
         return
     first, more = found.freezes[0], len(found.freezes) - 1
     others = f"; and {more} more, see opskit status" if more else ""
@@ -47,7 +45,7 @@ def overrides(found: Frozen, choice: Choice) -> tuple[Override, ...]:
     """Give the freezes that do not count, since somebody said why."""
     from opskit.rollout.plan import Override
 
-    said = "" if choice.command in NEVER_FROZEN else _reason(choice)
+    said = "" if choice.command in NEVER_FROZEN else choice.override_freeze
     return tuple(Override("freeze", each.line, said) for each in found.freezes if said)
 
 
@@ -57,25 +55,11 @@ def noted(plan: Plan, found: Frozen, choice: Choice) -> Plan:
         return plan
     if choice.command in NEVER_FROZEN:
         means = f"a {choice.command} is allowed all the same"
-    elif said := _reason(choice):
-        means = f"overridden: {said}"
+    elif choice.override_freeze:
+        means = f"overridden: {choice.override_freeze}"
     else:
         means = "so this would be refused; --override-freeze REASON goes ahead"
     return replace(plan, notes=(*plan.notes, *found.lines, means))
-
-
-def _reason(choice: Choice) -> str:
-    """Give why a freeze does not count, "" if nobody said so; raises UsageError for no reason at all."""
-    if choice.override_freeze is None:
-        return ""
-    said = choice.override_freeze.strip()
-    if not said or len(said) > LONGEST:
-        raise UsageError(
-            "--override-freeze needs a reason"
-            if not said
-            else f"the reason is longer than {LONGEST} characters"
-        )
-    return said
 
 
 def _thaw(found: Frozen) -> str:

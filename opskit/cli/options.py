@@ -8,9 +8,21 @@ import click
 
 from opskit.cli import complete
 from opskit.cli.render import terminal, text
-from opskit.errors import RefusedError
+from opskit.errors import RefusedError, UsageError
 
 OFFLINE = "opskit.offline"
+LONGEST = 2000  # characters of a reason
+
+
+def reasoned(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Give the reason that an option takes; raises UsageError for none and for one that is too long."""
+    said = None if value is None else value.strip()
+    if said == "":
+        raise UsageError(f"{option.opts[0]} needs a reason")
+    if said and len(said) > LONGEST:
+        raise UsageError(f"the reason of {option.opts[0]} is longer than {LONGEST} characters")
+    return said
+
 
 environment = click.option(
     "-e",
@@ -51,6 +63,7 @@ yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing
 override_freeze = click.option(
     "--override-freeze",
     metavar="REASON",
+    callback=reasoned,
     help="Go ahead though nothing is to be changed now; the changelog keeps the reason.",
 )
 as_json = click.option(

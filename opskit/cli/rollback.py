@@ -8,7 +8,6 @@ import click
 
 from opskit.cli import options, picking, session
 from opskit.cli.session import Choice
-from opskit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,6 +40,7 @@ class _Past(TypedDict):
 @click.option(
     "--past-irreversible",
     metavar="REASON",
+    callback=options.reasoned,
     help="Go back over what cannot be taken back; the changelog keeps the reason.",
 )
 @options.offline
@@ -81,12 +81,10 @@ def rollback(
 
 
 def _past(opened: Session, service: Service, reason: str | None) -> _Past:
-    """Give what cannot be taken back, and why it is all the same; raises UsageError for no reason at all."""
+    """Give what cannot be taken back, and why it is all the same."""
     from opskit.rollout.irreversible import recorded
 
-    if reason is not None and not reason.strip():
-        raise UsageError("--past-irreversible needs a reason")
-    return {"past": (reason or "").strip()[:2000], "known": recorded(opened.changelog, service)}
+    return {"past": reason or "", "known": recorded(opened.changelog, service)}
 
 
 def _carry_out(

@@ -46,7 +46,12 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert data["plan"]["batches"] == [["web01"], ["web02", "web03"]]
     assert data["plan"]["most_bad"] == 3
     hosts = {host["name"]: host for host in data["plan"]["hosts"]}
-    assert hosts["web01"]["from"] == {"id": "r1", "revision": "a" * 40, "label": "v1"}
+    assert hosts["web01"]["from"] == {
+        "id": "r1",
+        "revision": "a" * 40,
+        "label": "v1",
+        "irreversible": "",
+    }
     assert (hosts["web03"]["from"], hosts["web03"]["batch"]) == (None, 2)
     assert (hosts["db01"]["problem"], hosts["db01"]["batch"]) == ("no route", 0)
     assert data["plan"]["commands"][0] == {"step": "switch", "script": "set -eu\nln -s"}
