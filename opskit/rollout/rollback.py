@@ -81,9 +81,7 @@ def plan_rollback(
         environment=service.environment,
         service=service.name,
         targets=going,
-        batches=split(
-            [t.host for t in going if not t.problem], service.batches, most=gates.room
-        ),
+        batches=split([t.host for t in going if not t.problem], service.batches, most=gates.room),
         why=why,
         after=ends[0] if len(ends) == 1 else None,
         max_failures=service.max_failures,
