@@ -62,7 +62,8 @@ class Voucher:
 class Limits:
     """Revocations that count, in their order, by the writer that each is about; only those that go further than all before.
 
-    `last_words` are the last ones that say what the SSH keys of a writer are good for.
+    `last_words` are the last ones that say what the SSH keys of a writer are good for; that they are in good hands, no writer says of itself:
+    a thief could have written it beforehand.
     """
 
     revocations: dict[str, list[Revoked]] = field(default_factory=dict)
@@ -70,7 +71,8 @@ class Limits:
 
     def add(self, revocation: Revoked) -> None:
         """Add the next one."""
-        if revocation.keys is not None:
+        is_own = revocation.by.writer == revocation.writer
+        if revocation.keys or (revocation.keys is not None and not is_own):
             self.last_words[revocation.writer] = revocation
         before = self.revocations.setdefault(revocation.writer, [])
         if not before or revocation.last_seq < before[-1].last_seq:

@@ -93,6 +93,29 @@ def test_what_a_thief_revoked_before_anybody_knew_of_his_writer_falls(team: Team
     assert team.sees("eve", team.note("thief")).state == "revoked"
 
 
+def test_no_writer_says_of_its_own_key_that_it_is_in_good_hands(team: Team) -> None:
+    """A thief wrote so before anybody knew, and pushes it first of all, or last, into a new log."""
+    for name in ("ann", "bob"):
+        team.enroll(name)
+    mine = revoke(
+        team.laptop("bob"),
+        team.laptop("bob").me().writer.hex(),
+        last_seq=99,
+        why="",
+        keep_keys=True,
+    )
+    team.sees("ann", mine)
+    revoke(team.laptop("ann"), mine.header.writer, last_seq=mine.header.seq, why="stolen")
+    team.enroll("thief", key="bob")
+    event = team.note("thief")
+    for number, order in enumerate((("bob", "ann"), ("ann", "bob"))):
+        log = Memory(f"{number}{number}" * 16)
+        for name in (*order, "thief", f"newcomer {number}"):
+            shared(team.laptop(name).file, log, accept=True)
+        found = team.laptop(name).standings([event.hash.hex()], team.settings)
+        assert found[event.hash.hex()].state == "revoked"
+
+
 def test_a_certificate_of_the_key_vouches_for_nobody_new_either(team: Team) -> None:
     authority = team.key("authority")
     team.allow(
