@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
@@ -190,21 +191,15 @@ class Changelog:
 
     def take_in_packets(self, packets: Iterable[Packet]) -> Taken:
         """Take in events, each checked, in any order."""
-        exchange = self.exchange()
-        try:
+        with contextlib.closing(self.exchange()) as exchange:
             return exchange.take_in(packets)
-        finally:
-            exchange.close()
 
     def alarms(self) -> list[Alarm]:
         """Give what was ever wrong with an upstream, the oldest first."""
         if not self.file.exists():
             return []
-        exchange = self.exchange()
-        try:
+        with contextlib.closing(self.exchange()) as exchange:
             return exchange.alarms()
-        finally:
-            exchange.close()
 
     def exchange(self) -> Exchange:
         """Give the database's side of a sync; it is the caller's to close."""
@@ -254,10 +249,8 @@ class Changelog:
             return tuple(entries)
         from opskit.changelog.judging import judged
 
-        asked = settings.allowed_signers is not None
-        return judged(
-            entries, lambda events: self.standings(events, settings), is_asked=asked, whole=whole
-        )
+        asked, look = settings.allowed_signers is not None, self.standings
+        return judged(entries, lambda e: look(e, settings), is_asked=asked, whole=whole)
 
     def writers(self, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:
         """Give all writers, the one that signs here first, and who vouches for what they write now."""

@@ -144,7 +144,7 @@ def _earliest(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _latest(wall: datetime, zone: ZoneInfo) -> datetime:
-    """Give the moment from which on the wall clock shows this or more for good."""
+    """Give the last moment at which the wall clock shows this, or jumps over it."""
     return max(_moments(wall, zone))
 
 

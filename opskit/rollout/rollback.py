@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opskit.rollout.report import HostResult, Report
     from opskit.rollout.roll import Roll
     from opskit.rollout.steps import Work
+    from opskit.rollout.targets import Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +90,21 @@ def plan_rollback(
         gated=bool(service.health or service.restart),
         problems_count=False,
         commands=commands_of(service, rollout=rollout, release=ends[0].id) if ends else (),
-        notes=(
-            *_apart(ends),
-            *_staying(found.states, stay),
-            *goals.marked_bad(going, found.states),
-            *held_notes(found.states),
-            *(() if past else (jump.line for jump in jumps)),
-        ),
+        notes=(*_notes(going, found, ends, stay), *(() if past else (j.line for j in jumps))),
         overrides=tuple(Override(irreversible.RULE, jump.line, past) for jump in jumps if past),
     )
     return RollbackPlan(plan, service, jumps)
+
+
+def _notes(
+    going: Sequence[Target], found: Survey, ends: Sequence[Release], stay: Collection[str]
+) -> tuple[str, ...]:
+    return (
+        *_apart(ends),
+        *_staying(found.states, stay),
+        *goals.marked_bad(going, found.states),
+        *held_notes(found.states),
+    )
 
 
 def rollback(made: RollbackPlan, run: Run) -> Report:

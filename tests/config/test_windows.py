@@ -129,10 +129,12 @@ def minutes_around(zone: str, day: str) -> list[tuple[datetime, datetime]]:
 
 
 def walked(zone: str, day: str, start: datetime, end: datetime) -> set[datetime]:
-    """Give the minutes in which a clock has shown the start or more, and does not show the end or more for good."""
+    """Give the minutes in which a clock has shown the start or more, and will show the end again, or less than that."""
     walk = minutes_around(zone, day)
     begun = next((n for n, (_, wall) in enumerate(walk) if wall >= start), len(walk))
     ended = next((n for n in reversed(range(len(walk))) if walk[n][1] < end), -1)
+    again = next((n for n in reversed(range(len(walk))) if walk[n][1] == end), 0)
+    ended = max(ended, again - 1)
     return {minute for minute, _ in walk[begun : ended + 1]}
 
 
@@ -165,6 +167,15 @@ def occurrences(draw: st.DrawFn) -> tuple[str, str, str, datetime, timedelta]:
         "2026-03-29",
         datetime.fromisoformat("2026-03-28T23:00"),
         210 * MINUTE,
+    )
+)
+@example(
+    (
+        "once",
+        "Australia/Lord_Howe",
+        "2026-04-05",
+        datetime.fromisoformat("2026-04-05"),
+        90 * MINUTE,
     )
 )
 def test_a_window_is_what_a_walk_through_the_minutes_finds(
