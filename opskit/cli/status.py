@@ -21,21 +21,31 @@ if TYPE_CHECKING:
 @click.argument("service", required=False, shell_complete=complete.services)
 @options.environment
 @options.hosts
+@click.option(
+    "--check-files",
+    is_flag=True,
+    help="Read every file of the live releases, not only what was touched since the deploy.",
+)
 @options.offline
 @options.as_json
 def status(
-    service: str | None, *, environment: str | None, hosts: str | None, as_json: bool
+    service: str | None,
+    *,
+    environment: str | None,
+    hosts: str | None,
+    check_files: bool,
+    as_json: bool,
 ) -> int:
     """Show what hosts really run against what the changelog says.
 
-    It asks what is live and how the last change there ended, not whether the service is healthy now.
-    Also which hosts are held by a run, and which rollouts never ended. Exit code 1 if anything is amiss.
+    It asks what is live, whether its files were changed by hand and how the last change there ended, not whether the service
+    is healthy now. Also which hosts are held by a run, and which rollouts never ended. Exit code 1 if anything is amiss.
     """
     config = wiring.read_config()
     where = config.environment(environment).name
     names = [service] if service else [n for n, at in config.services.items() if where in at]
     with sharing.open_changelog(config) as changelog:
-        found = [_ask(config, changelog, name, where, hosts) for name in names]
+        found = [_ask(config, changelog, name, where, hosts, whole=check_files) for name in names]
     if service and not any(asked.hosts for asked in found):
         raise SelectorError(
             f"{hosts} does not run {service}",
@@ -45,7 +55,13 @@ def status(
 
 
 def _ask(
-    config: Config, changelog: Changelog, name: str, environment: str, hosts: str | None
+    config: Config,
+    changelog: Changelog,
+    name: str,
+    environment: str,
+    hosts: str | None,
+    *,
+    whole: bool,
 ) -> ServiceStatus:
     """Ask about one service; a changelog that cannot be read is told of, and hides no host."""
     from dataclasses import replace
@@ -60,7 +76,12 @@ def _ask(
         asked = wiring.select(inventory, changelog, hosts) if hosts else own
         chosen = [host for host in own if host in asked]
         ask = functools.partial(
-            status, service=service, hosts=chosen, fleet=fleet, settings=config.changelog
+            status,
+            service=service,
+            hosts=chosen,
+            fleet=fleet,
+            settings=config.changelog,
+            whole=whole,
         )
         try:
             found = ask(changelog=changelog)

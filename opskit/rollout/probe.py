@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opskit.fleet.remote import Remote
+    from opskit.rollout.edits import Edits
 
 MOST_DIGITS = 15
 MOST_LABEL = 100
@@ -76,6 +77,8 @@ class HostState:
     writable: bool = False
     blocked: bool = False
     lacks: tuple[str, ...] = ()
+    edits: Edits | None = None
+    """What was changed by hand in the live release, if that was asked for."""
 
     @property
     def current(self) -> Release | None:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from opskit.changelog import Filter, LiveRecord
-from opskit.config.model import NOTHING
-from opskit.errors import UnknownNameError
+from opskit.changelog import Filter
+from opskit.errors import ChangelogError
+from opskit.fleet.selectors import fold
+from opskit.rollout import edits
 from opskit.rollout.freeze import NOT_FROZEN, Frozen
+from opskit.rollout.memory import Memory, changed_by_hand, last_change
 from opskit.rollout.targets import survey
-from opskit.rollout.witness import CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from opskit.changelog import Changelog, RolloutRecord
+    from opskit.changelog import Changelog, LiveRecord, RolloutRecord
     from opskit.config.model import ChangelogSettings
     from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
+    from opskit.rollout.edits import Edits
     from opskit.rollout.plan import Target
     from opskit.rollout.probe import HeldLock, HostState, Release
+    from opskit.rollout.targets import Survey
 
 AGREES, RUNNING = "ok", "running"
-LAST_SECOND = 253_402_214_400  # of the year 9999 but for its last day, in every time zone
-VOUCHED = ("", "attested")  # "": nobody's signature is asked for
-MOST_RECENT = 100  # rollouts of a service that hosts are asked to confirm
+SURPRISES = ("unrecorded", "drifted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class HostStatus:
 
     `verdict`: ok; running (a rollout is changing it); doubtful (the last change there did not end with a
     healthy service); unrecorded (a rollout that the changelog lacks changed it last, as its receipt says); drifted (no receipt
-    explains what is live, or a rollout never ended, or the host does not confirm the last one); empty (nothing deployed);
-    unreachable. `note` says more.
+    explains what is live, or files of the live release were changed, or a rollout never ended, or the host does not confirm the
+    last one); empty (nothing deployed); unreachable. `note` says more.
     """
 
     host: str
@@ -45,17 +46,22 @@ class HostStatus:
     recorded: LiveRecord | None
     locks: tuple[HeldLock, ...] = ()
     note: str = ""
+    edits: Edits | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service in one environment: its hosts, the rollouts that have no end, and whether it may be changed now."""
+    """One service in one environment: its hosts, the rollouts that have no end, and whether it may be changed now.
+
+    `remark` says if hosts run different versions, which may be meant.
+    """
 
     service: str
     environment: str
     hosts: tuple[HostStatus, ...]
     unfinished: tuple[RolloutRecord, ...]
     frozen: Frozen = NOT_FROZEN
+    remark: str = ""
 
     @property
     def well(self) -> bool:
@@ -71,110 +77,101 @@ def status(
     fleet: Fleet,
     changelog: Changelog | None,
     settings: ChangelogSettings,
+    whole: bool = False,
 ) -> ServiceStatus:
     """Ask every host of a service and compare with the changelog; changes nothing.
 
     Without a changelog (it cannot be read), hosts are still asked. `settings` say who vouches for what the changelog says.
-    Raises ChangelogError.
+    Files of live releases are read if they were touched, all of them if the `whole` is asked for. Raises ChangelogError.
     """
-    recorded = changelog.live(service.name, service.environment) if changelog else {}
     unfinished = _unfinished(changelog, service) if changelog else ()
-    found = survey(fleet, hosts, path=service.path)
-    states = found.states
-    memory = Memory.of(changelog, service, states.values(), settings) if changelog else Memory()
-    rows = (
-        memory.checked(
-            _host(target, states.get(target.host), recorded.get(target.host), unfinished, memory),
-            states.get(target.host),
-        )
-        for target in found.targets
-    )
-    return ServiceStatus(service.name, service.environment, tuple(rows), unfinished)
+    ask = functools.partial(edits.probe, whole=whole)
+    found = survey(fleet, hosts, path=service.path, ask=ask)
+    states = found.states.values()
+    memory = Memory.of(changelog, service, states, settings) if changelog else Memory()
+    rows = [
+        _with_edits(row, found.states.get(row.host), whole=whole)
+        for row in _compared(service, found, changelog, memory, unfinished)
+    ]
+    remark = _mixed(rows, next(iter(memory.known.values()), None))
+    return ServiceStatus(service.name, service.environment, tuple(rows), unfinished, remark=remark)
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """What the changelog knows that hosts must confirm.
+class Judge:
+    """What a plan asks the changelog about: changes to hosts that it does not know, and that the plan would go over."""
 
-    `strangers`: rollouts that hosts name and the changelog lacks. `last`: by host, the newest rollout
-    that is said to have changed it; `good`: of those that somebody vouches for. `order`: known rollouts, from the newest on. `doubted`: those of them for which nobody
-    vouches, where somebody should.
-    """
+    changelog: Changelog
+    settings: ChangelogSettings
 
-    strangers: frozenset[str] = frozenset()
-    last: Mapping[str, RolloutRecord] = NOTHING
-    good: Mapping[str, RolloutRecord] = NOTHING
-    order: Mapping[str, int] = NOTHING
-    known: Mapping[str, RolloutRecord] = NOTHING
-    doubted: frozenset[str] = frozenset()
+    def notes(self, service: Service, found: Survey) -> tuple[str, ...]:
+        """Say of hosts what `opskit status` would find unrecorded or drifted, equal words once; never raises for a changelog."""
+        try:
+            memory = Memory.of(self.changelog, service, found.states.values(), self.settings)
+            rows = list(_compared(service, found, self.changelog, memory, ()))
+        except ChangelogError as error:
+            return (f"not compared with the changelog: {error.what}",)
+        rows = [_with_edits(row, found.states.get(row.host), whole=False) for row in rows]
+        told = {
+            (row.host, f"{row.verdict}: {row.note}") for row in rows if row.verdict in SURPRISES
+        }
+        return by_words(told)
 
-    @classmethod
-    def of(
-        cls,
-        changelog: Changelog,
-        service: Service,
-        states: Iterable[HostState],
-        settings: ChangelogSettings,
-    ) -> Memory:
-        """Ask the changelog about the rollouts that hosts named last, and about those it has."""
-        wanted = Filter(service=service.name, environment=service.environment, limit=MOST_RECENT)
-        judged = changelog.judged(changelog.rollouts(wanted), settings)
-        recent = [record for record in judged if record.action in CHANGES]
-        known = {record.id: record for record in recent}
-        doubted = frozenset(r.id for r in recent if r.standing not in VOUCHED)
-        named = {str(state.receipt["rollout"]) for state in states if "rollout" in state.receipt}
-        strangers = frozenset(n for n in named - known.keys() if not _is_known(changelog, n))
-        order = {name: number for number, name in enumerate(known)}
-        good = [record for record in recent if record.id not in doubted]
-        return cls(strangers, _last(recent), _last(good), order, known, doubted)
 
-    def vouched(self, recorded: LiveRecord | None, state: HostState) -> LiveRecord | None:
-        """Give what the changelog says of a host: what nobody vouches for gives way to the rollout that the host names."""
-        if recorded is None or recorded.rollout not in self.doubted:
-            return recorded
-        named = self.known.get(str(state.receipt.get("rollout", "")))
-        told = next((h for h in named.hosts if h.name == state.host), None) if named else None
-        if named is None or named.id in self.doubted or told is None or not told.live:
-            return recorded
-        releases = [release for release in (named.to, told.before) if release]
-        found = next((r for r in releases if r.release == told.live), None)
-        revision, label = (found.revision, found.label) if found else ("", "")
-        at = told.at or named.at
-        return LiveRecord(told.name, told.live, revision, label, named.id, at)
+def by_words(told: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Give what is told of hosts, equal words once behind the hosts that they are about, in the order of the hosts."""
+    found: dict[str, list[str]] = {}
+    for host, words in sorted(told):
+        found.setdefault(words, []).append(host)
+    return tuple(f"{fold(hosts)} {words}" for words, hosts in found.items())
 
-    def checked(self, found: HostStatus, state: HostState | None) -> HostStatus:
-        """Give a host's status: unrecorded if a rollout that the changelog lacks changed it last, drifted if it denies one."""
-        if state is None or found.verdict not in (AGREES, "unrecorded", "doubtful", "drifted"):
-            return found
-        if found.live is None or _changed_by_hand(state):
-            return found
-        receipt = state.receipt
-        named = str(receipt.get("rollout", ""))
-        last = (self.last if named in self.doubted else self.good).get(found.host)
-        if named in self.strangers:
-            note = f"{_last_change(receipt)}, which this changelog does not know"
-            return replace(found, verdict="unrecorded", note=note)
-        if last and self.order.get(named, len(self.order)) > self.order[last.id]:
-            note = f"the host does not confirm {last.action} {last.id} by {last.actor}"
-            return replace(found, verdict="drifted", note=note)
+
+def _compared(
+    service: Service,
+    found: Survey,
+    changelog: Changelog | None,
+    memory: Memory,
+    unfinished: Sequence[RolloutRecord],
+) -> Iterable[HostStatus]:
+    recorded = changelog.live(service.name, service.environment) if changelog else {}
+    for target in found.targets:
+        state = found.states.get(target.host)
+        said = _host(target, state, recorded.get(target.host), unfinished, memory)
+        yield memory.checked(said, state)
+
+
+def _with_edits(found: HostStatus, state: HostState | None, *, whole: bool) -> HostStatus:
+    """Give a host's status with what was changed in its live release: drift, unless a rollout is at work there."""
+    seen = state.edits if state else None
+    if seen is None or found.live is None:
         return found
+    verdict, notes = found.verdict, [found.note]
+    if seen.drift:
+        notes.append(f"changed by hand in its release: {seen.drift}")
+        verdict = "drifted" if verdict in (AGREES, "doubtful") else verdict
+    elif whole and not seen.looked:
+        notes.append("its files could not be compared with a manifest")
+        verdict = "doubtful" if verdict == AGREES else verdict
+    notes.append(seen.remark)
+    return replace(found, verdict=verdict, note="; ".join(filter(None, notes)), edits=seen)
 
 
-def _last(records: Iterable[RolloutRecord]) -> Mapping[str, RolloutRecord]:
-    """Give the first of these that is said to have changed a host, for each host."""
-    last: dict[str, RolloutRecord] = {}
-    for record in records:
-        for host in record.hosts:
-            if host.outcome == "done":
-                last.setdefault(host.name, record)
-    return last
-
-
-def _is_known(changelog: Changelog, rollout: str) -> bool:
-    try:
-        return changelog.rollout(rollout).id == rollout
-    except UnknownNameError:
-        return False
+def _mixed(rows: Sequence[HostStatus], last: RolloutRecord | None) -> str:
+    """Say which hosts run what, if that is not the same, and of the last rollout whether it was not done."""
+    hosts: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
+    for row in rows:
+        if row.live:
+            version = row.live.revision or row.live.id
+            hosts.setdefault(version, []).append(row.host)
+            titles[version] = row.live.title
+    if len(hosts) < 2:
+        return ""
+    said = ", ".join(f"{titles[version]} on {fold(names)}" for version, names in hosts.items())
+    if last is None or last.outcome in ("done", "running", "unfinished"):
+        return f"{len(hosts)} versions are live: {said}"
+    how = f"{last.action} {last.id} by {last.actor} is {last.outcome}: opskit log {last.id}"
+    return f"{len(hosts)} versions are live: {said}; {how}"
 
 
 def _host(
@@ -191,7 +188,7 @@ def _host(
     if said and said is not recorded and verdict == AGREES:
         note = f"nobody vouches for {said.rollout}, which says otherwise"
     last = next((r for r in unfinished if r.id == state.receipt.get("rollout")), None)
-    if last and verdict != AGREES and not _changed_by_hand(state):
+    if last and verdict != AGREES and not changed_by_hand(state):
         verdict = RUNNING if last.outcome == RUNNING else verdict
         note = f"{last.action} {last.id} {'is under way' if verdict == RUNNING else 'never ended'}"
     return HostStatus(target.host, verdict, state.current, recorded, state.locks, note)
@@ -199,43 +196,23 @@ def _host(
 
 def _compare(state: HostState, recorded: LiveRecord | None) -> tuple[str, str]:
     if not (state.live or state.blocked):
-        return ("drifted", "its release is gone") if recorded else ("empty", "nothing deployed")
-    if changed := _changed_by_hand(state):
+        gone = "its release is gone"
+        if state.releases:
+            gone = "`current` is gone: the link that says which release is live"
+        return ("drifted", gone) if recorded else ("empty", "nothing deployed")
+    if changed := changed_by_hand(state):
         return "drifted", changed
     if recorded is None:
         return "unrecorded", "deployed by a rollout that this changelog does not know"
     if recorded.release != state.live:
         return (
             "drifted",
-            f"{_last_change(state.receipt)}, but the changelog says {recorded.rollout}",
+            f"{last_change(state.receipt)}, but the changelog says {recorded.rollout}",
         )
     if not state.proven:
         action, rollout = (state.receipt.get(name, "?") for name in ("action", "rollout"))
         return "doubtful", f"{action} {rollout} did not end well here: see `opskit log {rollout}`"
     return AGREES, ""
-
-
-def _last_change(receipt: Mapping[str, object]) -> str:
-    """Say what the newest receipt of a host says: `deploy k7x2m9qp4d by ana at 2026-11-24 09:02`."""
-    action, rollout, actor = (receipt.get(name, "?") for name in ("action", "rollout", "actor"))
-    at = receipt.get("at")
-    when = f" at {_local(at)}" if isinstance(at, int) and 0 < at < LAST_SECOND else ""
-    return f"{action} {rollout} by {actor}{when}"
-
-
-def _local(seconds: int) -> str:
-    """Give a time of a receipt, in the time zone of this machine."""
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
-
-
-def _changed_by_hand(state: HostState) -> str:
-    if state.blocked:
-        return "`current` is no symbolic link"
-    if state.live not in {release.id for release in state.releases}:
-        return "`current` points at a release that is gone"
-    if state.live not in (state.receipt.get("to"), state.receipt.get("from")):
-        return "`current` was changed by no rollout of opskit"
-    return ""
 
 
 def _unfinished(changelog: Changelog, service: Service) -> tuple[RolloutRecord, ...]:

@@ -11,7 +11,7 @@ from opskit.rollout.probe import HostState, probe
 from opskit.rollout.report import word_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opskit.errors import OpskitError
     from opskit.fleet.fanout import Fleet
@@ -26,11 +26,13 @@ class Survey:
     errors: Mapping[str, OpskitError]
 
 
-def survey(fleet: Fleet, hosts: Sequence[str], *, path: str) -> Survey:
-    """Ask every host about the service at `path`; reads only."""
+def survey(
+    fleet: Fleet, hosts: Sequence[str], *, path: str, ask: Callable[..., HostState] = probe
+) -> Survey:
+    """Ask every host about the service at `path`, with a `probe` of your own if it is to ask more; reads only."""
     states: dict[str, HostState] = {}
     errors: dict[str, OpskitError] = {}
-    for outcome in fleet.each(lambda remote: probe(remote, path=path), hosts):
+    for outcome in fleet.each(lambda remote: ask(remote, path=path), hosts):
         if outcome.value:
             states[outcome.host] = outcome.value
         elif outcome.error:

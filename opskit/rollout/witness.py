@@ -3,6 +3,9 @@
 A receipt is a line of JSON that a rollout appends to `<path>/.opskit/receipts` on a host before it changes
 anything there: {"writer", "seq", "hash", "actor", "rollout", "action", "from", "to", "at"}. The first three
 name the `rollout.started` event; `at` is in seconds by the clock of the laptop.
+
+A host may lose its receipts, as when it is made anew. Where the oldest that it has is of a known rollout, what is older and
+left none is no doubt, but a remark: the next deploy or restart mends a host whose receipts are gone.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
 from opskit.fleet.command import Command
-from opskit.rollout import layout
+from opskit.rollout import edits, layout
 from opskit.rollout.recover import recorded_hosts
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 CHANGES = ("deploy", "rollback", "restart")  # what leaves a receipt
 MOST_ROLLOUTS = 1000
 UNKNOWN, OTHER, UNRECORDED, UNCONFIRMED = "unknown", "other event", "unrecorded", "unconfirmed"
+ALTERED, NOT_COMPARED, LATER = "altered", "not compared", "begins later"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _ROLLOUT = re.compile(r"[0-9a-z]{4,32}")
@@ -56,7 +60,9 @@ class Doubt:
 
     `kind`: unknown (the host was changed by a rollout that the changelog lacks), other event (the
     changelog holds something else at that place), unrecorded (the rollout left no event), unconfirmed
-    (the changelog says that a rollout changed the host, and the host knows nothing of it).
+    (the changelog says that a rollout changed the host, and the host knows nothing of it), altered (files of the live
+    release are not those that were deployed; `rollout` is ""), not compared (nobody can tell). As a remark: begins later (the
+    receipts of the host begin with `rollout`, though older ones changed it).
     """
 
     host: str
@@ -67,33 +73,64 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Testimony:
-    """What the hosts of one service said: their receipts, the doubts, the errors of those that did not answer."""
+    """What the hosts of one service said: their receipts, the doubts, the errors of those that did not answer.
+
+    `remarks` are what is told and makes no doubt.
+    """
 
     service: str
     environment: str
     receipts: tuple[Receipt, ...]
     doubts: tuple[Doubt, ...]
     errors: Mapping[str, OpskitError]
+    remarks: tuple[Doubt, ...] = ()
 
 
 def hear(
     *, service: Service, hosts: Sequence[str], fleet: Fleet, changelog: Changelog
 ) -> Testimony:
-    """Read the receipts of every host of a service and compare; changes nothing. Raises ChangelogError."""
+    """Read the receipts and the live release of every host of a service and compare; changes nothing. Raises ChangelogError."""
     receipts, errors = collect(fleet, hosts, path=service.path)
+    altered, unread = _of_files(fleet, list(receipts), path=service.path)
     recorded = changelog.rollouts(
         Filter(service=service.name, environment=service.environment, limit=MOST_ROLLOUTS)
     )
-    doubts = [
-        doubt
-        for host in receipts
-        for doubt in (
-            *_of_receipts(receipts[host], changelog),
-            *_of_rollouts(host, receipts[host], recorded),
-        )
-    ]
+    doubts = [doubt for host in receipts for doubt in _of_receipts(receipts[host], changelog)]
+    remarks: list[Doubt] = []
+    for host, told in receipts.items():
+        missing = list(_of_rollouts(host, told, recorded))
+        older = _older_than_all(told, missing, recorded)
+        doubts += [doubt for doubt, _ in missing if doubt not in older]
+        remarks += _begins_later(host, told, older)
     found = tuple(receipt for each in receipts.values() for receipt in each)
-    return Testimony(service.name, service.environment, found, tuple(doubts), errors)
+    doubts += altered
+    return Testimony(
+        service.name,
+        service.environment,
+        found,
+        tuple(doubts),
+        {**errors, **unread},
+        tuple(remarks),
+    )
+
+
+def _of_files(
+    fleet: Fleet, hosts: Sequence[str], *, path: str
+) -> tuple[list[Doubt], Mapping[str, OpskitError]]:
+    """Read every file of the live releases; give what is not as it was deployed, and the hosts that did not answer."""
+    doubts: dict[str, Doubt] = {}
+    errors: dict[str, OpskitError] = {}
+    for outcome in fleet.each(lambda remote: edits.probe(remote, path=path, whole=True), hosts):
+        if outcome.error:
+            errors[outcome.host] = outcome.error
+        elif outcome.value and outcome.value.live and (seen := outcome.value.edits):
+            if seen.drift:
+                what = f"changed by hand in its live release: {seen.drift}"
+                doubts[outcome.host] = Doubt(outcome.host, ALTERED, "", what)
+            elif not seen.looked:
+                what = "the files of its live release could not be compared with a manifest"
+                doubts[outcome.host] = Doubt(outcome.host, NOT_COMPARED, "", what)
+    return [doubts[host] for host in hosts if host in doubts], errors
 
 
 def collect(
@@ -165,7 +202,7 @@ def _is_recorded(receipt: Receipt, changelog: Changelog) -> bool:
 
 def _of_rollouts(
     host: str, receipts: Sequence[Receipt], recorded: Iterable[RolloutRecord]
-) -> Iterable[Doubt]:
+) -> Iterable[tuple[Doubt, RolloutRecord]]:
     """Give the rollouts that are said to have changed the host, and that left no receipt there."""
     known = {receipt.rollout for receipt in receipts}
     whole = len(receipts) < layout.MOST_RECEIPTS
@@ -175,4 +212,25 @@ def _of_rollouts(
         wanted = done and record.action in CHANGES and record.at.timestamp() >= since
         if wanted and record.id not in known:
             what = f"{record.action} {record.id} by {record.actor}: the host does not confirm it"
-            yield Doubt(host, UNCONFIRMED, record.id, what)
+            yield Doubt(host, UNCONFIRMED, record.id, what), record
+
+
+def _older_than_all(
+    receipts: Sequence[Receipt],
+    missing: Iterable[tuple[Doubt, RolloutRecord]],
+    recorded: Iterable[RolloutRecord],
+) -> list[Doubt]:
+    """Give the rollouts that left no receipt and are older than the first rollout that did, if that one is known."""
+    first = receipts[0].rollout if receipts else ""
+    begins = next((record for record in recorded if record.id == first), None)
+    return [doubt for doubt, record in missing if begins and record.at < begins.at]
+
+
+def _begins_later(
+    host: str, receipts: Sequence[Receipt], older: Sequence[Doubt]
+) -> Iterable[Doubt]:
+    if older:
+        first = receipts[0]
+        many = f"{len(older)} older rollout{'s' if len(older) > 1 else ''}"
+        what = f"its receipts begin with {first.action} {first.rollout}: those of {many} are gone"
+        yield Doubt(host, LATER, first.rollout, what)

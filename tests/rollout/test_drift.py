@@ -22,6 +22,8 @@ GOOD = ("good", "r2", "run1")
     [
         (HostState("h"), None, "empty", "nothing deployed"),
         (HostState("h"), SAID, "drifted", "its release is gone"),
+        (HostState("h", releases=THERE), SAID, "drifted", "`current` is gone"),
+        (HostState("h", releases=THERE), None, "empty", "nothing deployed"),
         (HostState("h", "r2", THERE, receipt=TO_R2, marks=(GOOD,)), SAID, "ok", ""),
         (HostState("h", "r2", THERE, receipt=TO_R2), SAID, "doubtful", "deploy run1 did not end well here"),
         (HostState("h", "r2", THERE, receipt=TO_R2, marks=(("good", "r2", "run0"),)), SAID, "doubtful", "run1"),
@@ -29,7 +31,7 @@ GOOD = ("good", "r2", "run1")
         (HostState("h", "r2", THERE, receipt={"to": "r2"}), None, "unrecorded", "does not know"),
         (HostState("h", "r1", THERE, receipt={"to": "r1"}), SAID, "drifted", "but the changelog says abcdefghjk"),
         (HostState("h", "r1", THERE, receipt={"to": "r2"}), SAID, "drifted", "by no rollout"),
-        (HostState("h", "r2", THERE), SAID, "drifted", "by no rollout"),
+        (HostState("h", "r2", THERE), SAID, "drifted", "no receipt of a rollout is left on it"),
         (HostState("h", "r2", THERE[:1], receipt={"to": "r2"}), SAID, "drifted", "that is gone"),
         (HostState("h", blocked=True), None, "drifted", "no symbolic link"),
         (HostState("h", blocked=True), SAID, "drifted", "no symbolic link"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.light import finish, wait_for_file
+from tests.support.light import finish, hear, wait_for_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +51,7 @@ def test_a_change_by_hand_is_drift(light: Light) -> None:
     assert verdicts(light, expect=1)["web02"] == "drifted"
     current.unlink()
     assert verdicts(light, expect=1)["web02"] == "drifted"
+    assert "`current` is gone" in light.opskit("status", expect=1).stdout
     shutil.rmtree(light.place("web02"))
     assert verdicts(light, expect=1)["web02"] == "drifted"
 
@@ -118,6 +119,27 @@ def test_a_killed_rollout_is_shown_as_unfinished(light: Light, moment: str) -> N
     touched = moment == "restart"
     assert ("is held by" in shown.stdout) == touched
     assert (f"deploy {killed['id']} never ended" in shown.stdout) == touched
+
+
+def test_hosts_that_run_different_versions_are_remarked_on_and_why(light: Light) -> None:
+    light.commit("v2")
+    light.deploy("v1")
+    assert "versions are live" not in light.opskit("status").stdout
+    light.configure(
+        restart=json.dumps('touch "$HOME/waits"; while [ ! -e "$HOME/go" ]; do sleep 0.1; done')
+    )
+    process = light.start("deploy", "shop", "v2", "-y")
+    wait_for_file(light.hosts.folder("web01") / "waits")
+    process.send_signal(signal.SIGINT)
+    hear(process, "Ctrl-C")
+    (light.hosts.folder("web01") / "go").touch()
+    finish(process)
+    shown = light.opskit("status").stdout
+    last = light.log()[0]
+    assert last["outcome"] == "interrupted"
+    assert "2 versions are live: v2 (" in shown
+    assert ") on web01, v1 (" in shown
+    assert f") on web[02-04]; deploy {last['id']} by {last['actor']} is interrupted" in shown
 
 
 def test_an_unknown_service_is_a_usage_error(light: Light) -> None:

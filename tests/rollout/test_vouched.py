@@ -9,9 +9,10 @@ import pytest
 
 from opskit.config.model import ChangelogSettings
 from opskit.config.service import FolderSource, Service
+from opskit.rollout.memory import Memory
 from opskit.rollout.plan import Target
 from opskit.rollout.probe import HostState, Release
-from opskit.rollout.status import Memory, _host
+from opskit.rollout.status import _host
 from tests.changelog.keys import line
 from tests.changelog.team import Team
 from tests.changelog.writing import results, whole

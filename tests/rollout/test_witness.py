@@ -78,6 +78,24 @@ def test_a_host_that_was_set_back_does_not_confirm(light: Light) -> None:
     assert "does not confirm restart" in note
 
 
+def test_receipts_that_were_lost_are_told_until_a_rollout_leaves_one_again(light: Light) -> None:
+    light.deploy("v1")
+    light.restart()
+    light.place("web02", ".opskit", "receipts").unlink()
+    verdict, note = verdicts(light)["web02"]
+    assert (verdict, "no receipt of a rollout is left on it" in note) == ("drifted", True)
+    assert "changed by no rollout" not in note
+    assert doubts(light) == [("web02", "unconfirmed")] * 2
+    light.restart("-H", "web02")
+    assert verdicts(light)["web02"][0] == "ok"
+    assert doubts(light, expect=0) == []
+    said = light.opskit("changelog", "verify", "--hosts").stdout
+    assert re.search(
+        r"web02, shop: its receipts begin with restart \w+: those of 2 older rollouts are gone",
+        said,
+    )
+
+
 def test_a_receipt_that_was_rewritten_is_named(light: Light) -> None:
     light.deploy("v1")
     receipts = light.place("web04", ".opskit", "receipts")
@@ -89,7 +107,7 @@ def test_a_receipt_that_was_rewritten_is_named(light: Light) -> None:
 def test_a_host_that_is_gone_is_told_and_no_alarm_about_the_others(light: Light) -> None:
     light.deploy("v1")
     shutil.rmtree(light.place("web01", ".opskit"))
-    assert doubts(light) == [("web01", "unconfirmed")]
+    assert doubts(light) == [("web01", "unconfirmed"), ("web01", "not compared")]
     text = light.opskit("changelog", "verify", "--hosts", "web02", "--json").json
     assert text["data"]["hosts"][0]["doubts"] == []
 

@@ -68,7 +68,8 @@ def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
     Checks every chain, signature, enrolment and receipt here. Then reads the whole upstream anew and compares every
     place with what is here: about a minute for 100,000 events, more over a slow line. With --offline, or if it cannot
     be reached, only what is here is checked, and that is said. With --hosts also the receipts that rollouts left on
-    the hosts of an environment. Exit code 1 if anything is wrong now, 3 if all is well but the upstream keeps what was redacted here; the first bad event stands first. What was once
+    the hosts of an environment, and every file of the live releases there. Exit code 1 if anything is wrong now, 3 if all is well but the upstream keeps what
+    was redacted here; the first bad event stands first. What was once
     wrong with the upstream is told with its date.
     """
     from opskit.changelog.kept import kept_upstream
@@ -147,6 +148,8 @@ def _show_heard(heard: Sequence[Testimony]) -> None:
     for each in heard:
         for doubt in each.doubts:
             text.say(f"{doubt.host}, {each.service}: {doubt.what}", colour="red")
+        for remark in each.remarks:
+            text.say(f"{remark.host}, {each.service}: {remark.what}", colour="yellow")
         for host, error in each.errors.items():
             text.say(f"{host}, {each.service}: not asked: {error.what}", colour="yellow")
         text.say(f"{each.service}: {len(each.receipts)} receipts on hosts")
@@ -182,6 +185,7 @@ def _show_json(checked: Checked) -> int:
                 "environment": each.environment,
                 "receipts": len(each.receipts),
                 "doubts": each.doubts,
+                "remarks": each.remarks,
                 "not_asked": {host: error.what for host, error in each.errors.items()},
             }
             for each in checked.heard

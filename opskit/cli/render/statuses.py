@@ -40,6 +40,8 @@ def _show(service: ServiceStatus) -> None:
     for host in service.hosts:
         for lock in host.locks:
             text.say(f"{host.host} is held by {_lock(lock)}", colour="yellow")
+    if service.remark:
+        text.say(service.remark, colour="yellow")
     for rollout in service.unfinished:
         text.say(
             f"{rollout.action} {rollout.id} by {rollout.actor} is {rollout.outcome}: "
@@ -66,6 +68,7 @@ def _data(service: ServiceStatus) -> dict[str, object]:
         "service": service.service,
         "environment": service.environment,
         "well": service.well,
+        "remark": service.remark,
         "hosts": [asdict(host) for host in service.hosts],
         "freezes": [asdict(freeze) for freeze in service.frozen.freezes],
         "unfinished": [
