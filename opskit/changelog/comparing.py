@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 # sorted. Of rows that say the same thing of the same event, the first one counts.
 PLAIN = {
     "touched": "host, entry",
-    "result": "service, environment, host, hlc, hash, release, rollout, at_ms",
+    "result": "service, environment, host, hlc, hash, release, rollout, at_ms, changed",
     "words": "said",
 }
 DERIVED = {
     "touched": "SELECT DISTINCT host, entry FROM touched ORDER BY 1, 2",
-    "result": """SELECT service, environment, host, hlc, hash, release, rollout, at_ms FROM
+    "result": """SELECT service, environment, host, hlc, hash, release, rollout, at_ms, changed FROM
         (SELECT *, min(rowid) FROM result GROUP BY service, environment, host, hlc, hash) ORDER BY 1, 2, 3, 4, 5""",
 }
 THERE = {

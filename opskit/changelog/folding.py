@@ -9,8 +9,10 @@ from opskit.changelog.body import number, part, parts, text, texts
 from opskit.changelog.claims import abandoned_for
 from opskit.changelog.event import ABANDONED, FINISHED, HOSTS, NOTE, RECOVERED, STARTED
 from opskit.changelog.records import (
+    NOT_REACHED,
     RUNNING,
     UNFINISHED,
+    UNKNOWN,
     Commit,
     Entry,
     HostRecord,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     Alive = Callable[[Mapping[str, object], int], bool]
 
 NOTHING: Mapping[str, object] = {}
+AT_ONCE = ("task", "exec")  # are on all hosts from the beginning
 LAST_MS = 253_402_300_799_000  # the end of the year 9999, beyond which datetime does not go
 
 
@@ -67,6 +70,9 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         return _recovered(events)
     first, body = started or events[0], started.body if started else NOTHING
     machine = part(body, "machine")
+    outcome = _outcome(finished, events) or (
+        RUNNING if alive(machine, first.header.ts) else _abandoned(events) or UNFINISHED
+    )
     return RolloutRecord(
         id=first.header.rollout,
         at=moment(first.at_ms),
@@ -74,15 +80,14 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         action=first.header.action,
         service=first.header.service,
         environment=first.header.environment,
-        outcome=_outcome(finished, events)
-        or (RUNNING if alive(machine, first.header.ts) else _abandoned(events) or UNFINISHED),
+        outcome=outcome,
         damage=started.damage if started else "",
         why=text(body, "why"),
         reason=text(finished or NOTHING, "reason") or _said_by(events),
         output=text(finished or NOTHING, "output"),
         ms=None if finished is None else number(finished, "ms"),
         to=_release(part(body, "to")),
-        hosts=tuple(_hosts(body, events)),
+        hosts=tuple(_with_ends(_hosts(body, events), first, outcome, events)),
         commits=tuple(_commit(commit) for commit in parts(body, "commits")),
         command=texts(body, "command"),
         machine=text(machine, "host"),
@@ -106,9 +111,10 @@ def _recovered(events: Sequence[Event]) -> RolloutRecord:
     told = {
         text(host, "name"): HostRecord(
             name=text(host, "name"),
-            outcome="unknown",
+            outcome="reverted" if text(host, "tried") else "unknown",
             before=Release(text(host, "from")) if text(host, "from") else None,
-            to=text(host, "to"),
+            to=text(host, "tried") or text(host, "to"),
+            live=text(host, "to") if text(host, "tried") else "",
             at=moment(min(number(host, "at"), each.at_ms)),
         )
         for each in reversed(written)
@@ -183,13 +189,34 @@ def _hosts(started: Mapping[str, object], events: Iterable[Event]) -> Iterable[H
     found: dict[str, HostRecord] = {}
     for host in parts(started, "hosts"):
         name = text(host, "name")
-        before = _release(part(host, "from"))
-        found[name] = HostRecord(name=name, batch=number(host, "batch"), before=before)
+        before, goal = (_release(part(host, key)) for key in ("from", "to"))
+        batch = number(host, "batch")
+        found[name] = HostRecord(name=name, batch=batch, before=before, goal=goal)
     for event in events:
         for result in parts(event.body, "results") if event.header.kind == HOSTS else ():
             name = text(result, "host")
             found[name] = _with_result(found.get(name) or HostRecord(name=name), result)
     return found.values()
+
+
+def _with_ends(
+    hosts: Iterable[HostRecord], first: Event, outcome: str, events: Iterable[Event]
+) -> Iterable[HostRecord]:
+    """Give hosts with what is to be thought of those that have no result: untouched, being changed, or nobody knows."""
+    begun = {
+        host
+        for event in events
+        if event.header.kind == HOSTS
+        for host in texts(event.body, "begun")
+    }
+    died = outcome in (UNFINISHED, "abandoned")
+    at_once = first.header.action in AT_ONCE and (died or outcome == RUNNING)
+    untold = died and "begun" not in first.body  # an older opskit, or the body is gone
+    for host in hosts:
+        if host.outcome == NOT_REACHED and (at_once or untold or host.name in begun):
+            yield host._replace(outcome=RUNNING if outcome == RUNNING else UNKNOWN)
+        else:
+            yield host
 
 
 def _with_result(host: HostRecord, result: Mapping[str, object]) -> HostRecord:
@@ -201,7 +228,7 @@ def _with_result(host: HostRecord, result: Mapping[str, object]) -> HostRecord:
         to=text(result, "to"),
         live=text(result, "live"),
         ms=number(result, "ms"),
-        at=moment(number(result, "at")),
+        at=moment(at) if (at := number(result, "at")) else None,
         steps=tuple(StepTime(text(s, "step"), number(s, "ms")) for s in parts(result, "steps")),
         error=text(result, "error"),
         output=text(result, "output"),

@@ -257,7 +257,16 @@ def _add_results(connection: sqlite3.Connection, found: Found) -> None:
         return
     where = (header.service, header.environment)
     rows = [
-        (*where, host, header.hlc, found.hash, release, found.claim, found.at_ms)
+        (
+            *where,
+            host,
+            header.hlc,
+            found.hash,
+            release,
+            found.claim,
+            found.at_ms,
+            int(text(result, "from") != release),
+        )
         for result in parts(found.body, "results")
         if (host := text(result, "host"))
         and (release := text(result, "live"))
@@ -273,7 +282,16 @@ def _recovered_results(connection: sqlite3.Connection, found: Found) -> list[tup
     where = (found.header.service, found.header.environment)
     times = [(host, max(number(host, "at"), 1)) for host in parts(found.body, "hosts")]
     return [
-        (*where, name, min(at << COUNTER_BITS, found.latest), found.hash, to, found.claim, at)
+        (
+            *where,
+            name,
+            min(at << COUNTER_BITS, found.latest),
+            found.hash,
+            to,
+            found.claim,
+            at,
+            int(text(host, "from") != to),
+        )
         for host, at in times
         if (name := text(host, "name")) and (to := text(host, "to"))
     ]
@@ -282,7 +300,8 @@ def _recovered_results(connection: sqlite3.Connection, found: Found) -> list[tup
 def _learn_releases(
     connection: sqlite3.Connection, claim: str, body: Mapping[str, object]
 ) -> None:
-    told = [part(body, "to"), *(part(host, "from") for host in parts(body, "hosts"))]
+    each = parts(body, "hosts")
+    told = [part(body, "to"), *(part(host, key) for host in each for key in ("from", "to"))]
     known = {tuple(text(release, key) for key in RELEASE) for release in told}
     rows = [(claim, *release) for release in sorted(known) if release[0]]
     connection.executemany(statement("know_release"), rows)

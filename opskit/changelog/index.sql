@@ -55,6 +55,7 @@ CREATE TABLE result (
     release TEXT NOT NULL,
     rollout TEXT NOT NULL,
     at_ms INTEGER NOT NULL,
+    changed INTEGER NOT NULL,                   -- 1 if the rollout says that the host ran another one before
     PRIMARY KEY (service, environment, host, hlc, hash)
 ) STRICT, WITHOUT ROWID;
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from opskit.changelog.event import Event
 
-NOT_REACHED = "not reached"
+NOT_REACHED, UNKNOWN = "not reached", "unknown"
 RUNNING, UNFINISHED = "running", "unfinished"
 BAD = ("failed", "reverted", "unknown")
 WHILE_BAD = ("switch", "restart", "check", "put back")
@@ -66,9 +66,9 @@ class Override(NamedTuple):
 class HostRecord(NamedTuple):
     """What a rollout did to one host.
 
-    `outcome` is done, failed, reverted, skipped, unreachable, unknown, or "not reached" when
-    nothing was recorded. `live` is the release that ran there afterwards, "" if that is not known.
-    `at` is None without a result.
+    `outcome` is done, failed, reverted, skipped, unreachable, or without a result: "not reached" when
+    its batch had not begun, else running while the rollout does, and unknown when it died. `live` is the release that ran there afterwards, "" if that is not known.
+    `at` is None without a result. `goal` is what it was to run, where that was not the same for all.
     """
 
     name: str
@@ -82,6 +82,7 @@ class HostRecord(NamedTuple):
     steps: tuple[StepTime, ...] = ()
     error: str = ""
     output: str = ""
+    goal: Release | None = None
 
 
 class RolloutRecord(NamedTuple):
@@ -148,6 +149,13 @@ class RolloutRecord(NamedTuple):
     def before(self) -> tuple[Release, ...]:
         """The releases that the hosts ran before, each once, in the order of the hosts."""
         return tuple(dict.fromkeys(host.before for host in self.hosts if host.before))
+
+    @property
+    def after(self) -> tuple[Release, ...]:
+        """The releases that hosts were to run, each once: of a rollback there may be several."""
+        if self.to or self.action == "restart":
+            return (self.to,) if self.to else ()
+        return tuple(dict.fromkeys(host.goal for host in self.hosts if host.goal))
 
     @property
     def counts(self) -> dict[str, int]:

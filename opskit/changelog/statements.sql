@@ -98,8 +98,8 @@ SELECT id, rank, hlc, hash FROM entry WHERE rollout = ?
 INSERT INTO touched (host, entry) VALUES (?, ?) ON CONFLICT DO NOTHING
 
 -- name: add_result
-INSERT INTO result (service, environment, host, hlc, hash, release, rollout, at_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO result (service, environment, host, hlc, hash, release, rollout, at_ms, changed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 -- name: forget_results
 DELETE FROM result WHERE service = ? AND environment = ? AND hash = ?
@@ -155,7 +155,7 @@ WITH RECURSIVE live (host) AS (
         WHERE r.service = :service AND r.environment = :environment AND r.host > live.host)
     FROM live WHERE live.host IS NOT NULL
 )
-SELECT l.host, newest.release, coalesce(k.revision, ''), coalesce(k.label, ''), first.rollout, first.at_ms
+SELECT l.host, newest.release, coalesce(k.revision, named.revision, ''), coalesce(k.label, named.label, ''), first.rollout, first.at_ms
 FROM live l
 JOIN result newest ON (newest.service, newest.environment, newest.host) = (:service, :environment, l.host)
     AND (newest.hlc, newest.hash) = (
@@ -169,11 +169,17 @@ JOIN result first ON (first.service, first.environment, first.host) = (:service,
             AND r.release = newest.release AND r.hlc >= coalesce((
                 SELECT o.hlc FROM result o
                 WHERE o.service = :service AND o.environment = :environment AND o.host = l.host
-                    AND o.release <> newest.release
+                    AND (o.release <> newest.release OR o.changed)
                 ORDER BY o.hlc DESC LIMIT 1), 0)
         ORDER BY r.hlc, r.hash LIMIT 1)
 LEFT JOIN known_release k
     ON (k.rollout, k.release) = (newest.rollout, newest.release)
+LEFT JOIN (
+    SELECT b.release, max(b.revision) AS revision, max(b.label) AS label
+    FROM known_release b JOIN entry e ON e.rollout = b.rollout
+    WHERE e.service = :service AND e.environment = :environment AND instr(b.rollout, '.') > 0
+    GROUP BY b.release
+) named ON k.release IS NULL AND named.release = newest.release
 ORDER BY l.host
 
 -- name: rollouts_like

@@ -68,5 +68,6 @@ def deploy(
             irreversible=irreversible or "",
             rollout=opened.new_rollout(choice),
             gates=opened.gates(what, auto_rollback=auto_rollback),
+            judge=opened.judge,
         )
         return session.carry_out(opened, choice, made.plan, lambda run: deploy(made, run))

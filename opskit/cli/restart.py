@@ -42,5 +42,6 @@ def restart(
             why=reason,
             rollout=opened.new_rollout(choice),
             gates=opened.gates(what),
+            judge=opened.judge,
         )
         return session.carry_out(opened, choice, made.plan, lambda run: restart(made, run))

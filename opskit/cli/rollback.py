@@ -76,6 +76,7 @@ def rollback(
             **_past(opened, what, past_irreversible),
             rollout=opened.new_rollout(choice),
             gates=opened.gates(what),
+            judge=opened.judge,
         )
         return _carry_out(opened, choice, made, lambda run: rollback(made, run))
 

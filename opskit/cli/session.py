@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from opskit.rollout.gates import Gates
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import Report
+    from opskit.rollout.status import Judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,13 @@ class Session:
     def new_rollout(self, choice: Choice) -> str:
         """Give the id of the rollout that is planned; a dry run, of which nothing is written, needs none."""
         return "" if choice.dry_run else self.changelog.new_rollout_id()
+
+    @property
+    def judge(self) -> Judge:
+        """Who tells a plan what it would go over that the changelog does not know."""
+        from opskit.rollout.status import Judge
+
+        return Judge(self.changelog, self.config.changelog)
 
     @property
     def tasks(self) -> Path:

@@ -11,7 +11,7 @@ from statistics import median_low
 from typing import TYPE_CHECKING
 
 from opskit.changelog import new_rollout_id
-from opskit.rollout import source
+from opskit.rollout import edits, source
 from opskit.rollout.activate import activation, taking_back
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of, stage_commands
@@ -19,9 +19,10 @@ from opskit.rollout.gates import ROLLBACK, Gates, asking, gates_of
 from opskit.rollout.irreversible import cleaned
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.prepare import prepare
-from opskit.rollout.probe import MARGIN_KIB, Release, unfit
+from opskit.rollout.probe import MARGIN_KIB, Release, probe, unfit
 from opskit.rollout.prune import prune
 from opskit.rollout.stage import stage
+from opskit.rollout.status import Judge, by_words
 from opskit.rollout.targets import held_notes, survey
 
 if TYPE_CHECKING:
@@ -61,15 +62,17 @@ def plan_deploy(
     irreversible: str = "",
     rollout: str = "",
     gates: Gates | None = None,
+    judge: Judge | None = None,
 ) -> DeployPlan:
     """Ask every host what it runs, and say what a deploy will do; changes nothing.
 
     `irreversible` says why it cannot be taken back, beside what commits say. `rollout` is its id, as
     `Changelog.new_rollout_id` gives it; without, it is bound to nobody. `gates` are those of all the
-    service's hosts, of which `hosts` may be a part; without, they are of these hosts alone.
+    service's hosts, of which `hosts` may be a part; without, they are of these hosts alone. `judge` tells
+    what the deploy would go over that the changelog does not know.
     """
     gates = gates or gates_of(service, len(hosts))
-    found = survey(fleet, hosts, path=service.path)
+    found = survey(fleet, hosts, path=service.path, ask=edits.probe if judge else probe)
     one_way = cleaned(irreversible) or _one_way(version, found.targets)
     release_id = _release_id(version, found.states)
     release = Release(release_id, version.revision, version.label, one_way)
@@ -94,6 +97,7 @@ def plan_deploy(
         notes=(
             *version.notes,
             *held_notes(found.states),
+            *(judge.notes(service, found) if judge else ()),
             *_known_notes(version, found.states),
             *((f"this cannot be taken back: {one_way}",) if one_way else ()),
         ),
@@ -169,14 +173,14 @@ def _target(target: Target, release: Release, states: Mapping[str, HostState]) -
 
 
 def _known_notes(version: source.Version, states: Mapping[str, HostState]) -> tuple[str, ...]:
-    """Say what hosts know already of the version: that it is live there, or that it was found bad."""
+    """Say what hosts know already of the version: that it is live there, or that it was marked bad."""
     notes = []
     for host, state in states.items():
         if state.current and state.current.revision == version.revision:
-            notes.append(f"{host} runs this version already")
+            notes.append((host, "runs this version already"))
         elif any(r.revision == version.revision and r.id in state.bad for r in state.releases):
-            notes.append(f"{host} has had this version, and it was found bad there")
-    return tuple(notes)
+            notes.append((host, "has had this version, and it was taken back there"))
+    return by_words(notes)
 
 
 def _commits(version: source.Version, targets: Sequence[Target]) -> tuple[Commit, ...]:

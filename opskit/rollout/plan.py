@@ -116,10 +116,7 @@ class Plan:
         return {name: value for name, value in more.items() if value} | {
             "why": self.why,
             "to": _release(self.after),
-            "hosts": [
-                {"name": t.host, "batch": self.batch_of(t.host), "from": _release(t.before)}
-                for t in self.targets
-            ],
+            "hosts": [self._host(target) for target in self.targets],
             "commits": [
                 {"sha": c.sha, "subject": c.subject[:200], "author": c.author[:100]} for c in self.commits
             ],
@@ -130,6 +127,12 @@ class Plan:
             "task": self.task,
             "script": self.script[:4000],
         }  # fmt: skip
+
+    def _host(self, target: Target) -> dict[str, object]:
+        """Give a host as a `rollout.started` event has it; `to` is there if it is not that of all."""
+        told = {"name": target.host, "batch": self.batch_of(target.host), "from": _release(target.before)}  # fmt: skip
+        own = target.after if target.after != self.after else None
+        return {**told, "to": _release(own)} if own else told
 
 
 def _release(release: Release | None) -> dict[str, object] | None:

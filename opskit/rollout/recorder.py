@@ -1,4 +1,8 @@
-"""The record of one rollout: started before anything is touched, hosts as they end, finished at last."""
+"""The record of one rollout: started before anything is touched, batches as they begin, hosts as they end, finished at last.
+
+`rollout.hosts` holds `results` (see `HostResult.body`), or `begun`: the hosts that are touched from now on. A host that is in
+neither was not reached. That `rollout.started` has `begun` (it is empty) says that this is so: older opskits did not tell.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from opskit.rollout.facts import Recorded, Warned
 from opskit.rollout.report import MOST_ERROR, MOST_OUTPUT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opskit.changelog import Changelog, Event, RolloutRecord
     from opskit.config.secret import Redactor
     from opskit.rollout.facts import Teller
@@ -66,6 +72,7 @@ class Recorder:
         """Make the rollout durable; only then may a host be touched. Raises ChangelogError."""
         body = self._plan.body()
         body |= {"command": command_line(), "opskit": __version__, "machine": this_machine()}
+        body |= {"begun": []}
         self._append("rollout.started", body)
         if self.error is None:
             self._tell(Recorded(self._plan.rollout))
@@ -82,6 +89,10 @@ class Recorder:
                 self._timer = threading.Timer(SECONDS_BETWEEN, self.flush)
                 self._timer.daemon = True
                 self._timer.start()
+
+    def begin(self, hosts: Sequence[str]) -> None:
+        """Write that these hosts are touched from now on: should this die, nobody knows what they run."""
+        self._append("rollout.hosts", {"results": [], "begun": list(hosts)})
 
     def flush(self) -> None:
         """Write the results taken so far."""

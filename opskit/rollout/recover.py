@@ -2,8 +2,10 @@
 
 The event is of kind `rollout.recovered`, with the rollout's own id, service, environment and action; its body is
 
-    {"at": ms, "actor": who rolled out, "hosts": [{"name", "from", "to", "at"}, ...],
+    {"at": ms, "actor": who rolled out, "hosts": [{"name", "from", "to", "tried", "at"}, ...],
      "receipt": {"writer", "seq", "hash"}}
+
+`from` is what a host ran before and `to` what it was left with; `tried` is there if it was put back: what it was to run.
 
 A host that was not asked then may be asked later: its part is written by another such event. What stood in the lost events beyond that (the reason, results, output, commits) is gone. Should they turn up again, by a
 sync or an import, they have the first word and this adds nothing.
@@ -58,22 +60,28 @@ def _by_rollout(receipts: Iterable[Receipt]) -> Mapping[str, Sequence[Receipt]]:
 
 
 def _body(receipts: Sequence[Receipt]) -> dict[str, object]:
-    """Tell what the hosts tell; a host that was put back has two receipts, and the last one counts."""
     first = receipts[0]
-    hosts = {
-        receipt.host: {
-            "name": receipt.host,
-            "from": receipt.before[:200],
-            "to": receipt.to[:200],
-            "at": receipt.at * 1000,
-        }
-        for receipt in receipts
-    }
+    hosts: dict[str, list[Receipt]] = {}
+    for receipt in receipts:
+        hosts.setdefault(receipt.host, []).append(receipt)
     return {
         "at": first.at * 1000,
         "actor": first.actor[:200],
-        "hosts": list(hosts.values()),
+        "hosts": [_host(told) for told in hosts.values()],
         "receipt": {"writer": first.writer, "seq": first.seq, "hash": first.hash},
+    }
+
+
+def _host(receipts: Sequence[Receipt]) -> dict[str, object]:
+    """Tell what one host tells, the oldest first; one that was put back has a receipt of that, too."""
+    first, last = receipts[0], receipts[-1]
+    back = len(receipts) > 1 and last.to == first.before != first.to
+    return {
+        "name": first.host,
+        "from": first.before[:200],
+        "to": last.to[:200],
+        **({"tried": first.to[:200]} if back else {}),
+        "at": last.at * 1000,
     }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opskit.rollout.context import Run
     from opskit.rollout.report import HostResult, Report
     from opskit.rollout.roll import Roll
+    from opskit.rollout.status import Judge
     from opskit.rollout.steps import Work
 
 
@@ -42,10 +43,12 @@ def plan_restart(
     why: str,
     rollout: str = "",
     gates: Gates | None = None,
+    judge: Judge | None = None,
 ) -> RestartPlan:
     """Ask every host what it runs, and say what a restart will do; changes nothing. Raises ConfigError.
 
-    `gates` are those of all the service's hosts; without, they are of these hosts alone.
+    `gates` are those of all the service's hosts; without, they are of these hosts alone. `judge` tells what there is on
+    hosts that the changelog does not know.
     """
     if service.restart is None:
         raise ConfigError(
@@ -69,7 +72,10 @@ def plan_restart(
         max_failures=service.max_failures,
         gates=gates,
         gated=True,
-        notes=held_notes(found.states),
+        notes=(
+            *held_notes(found.states),
+            *(judge.notes(service, found) if judge else ()),
+        ),
         commands=commands_of(service, rollout=rollout),
     )
     return RestartPlan(plan, service)

@@ -161,6 +161,8 @@ class Roll:
         while rest and self.gate():
             part = rest[: self._room()]
             del rest[: len(part)]
+            if not self._begin(part):
+                return
             self._tell(BatchBegun(number, len(self._plan.batches), tuple(part)))
             self._run_batch(work, part)
             self._recorder.flush()
@@ -180,6 +182,11 @@ class Roll:
             f"{gates.hosts - len(down)} of {gates.hosts} hosts are healthy, and min_healthy wants {gates.floor} "
             f"beside the one that is changed; not healthy: {', '.join(down)}"
         )
+
+    def _begin(self, hosts: Sequence[str]) -> bool:
+        """Write that hosts are touched from now on, and tell whether the run may still go on."""
+        self._recorder.begin(hosts)
+        return self.gate()
 
     def _is_excused(self, result: HostResult) -> bool:
         """Tell whether a host uses up no budget: none that is out of reach may stop a rollback of the others."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from opskit.rollout.probe import HostState, Release
     from opskit.rollout.report import HostResult, Report
     from opskit.rollout.roll import Roll
+    from opskit.rollout.status import Judge
     from opskit.rollout.steps import Work
     from opskit.rollout.targets import Survey
 
@@ -57,13 +58,15 @@ def plan_rollback(
     known: Mapping[str, str] = NOTHING,
     rollout: str = "",
     gates: Gates | None = None,
+    judge: Judge | None = None,
 ) -> RollbackPlan:
     """Ask every host for its last good release, or for the one named `to`, and say what a rollback will do; changes nothing.
 
     A rollback takes back one revision, the newest that is live on any host: a host that does not run it
     stays as it is, and so does one that runs what is older than `to`, unless all do. With `each`, all of `hosts` go, whatever they run.
     `past` says why to go over what cannot be taken back; `known` is that, see `irreversible.recorded`. `gates` are those of all the service's hosts,
-    without, of these alone; too few healthy hosts make a rollback slower, they do not stop it.
+    without, of these alone; too few healthy hosts make a rollback slower, they do not stop it. `judge` tells what this would go over that
+    the changelog does not know.
 
     Raises UnknownNameError and UsageError for a `to` that means nothing, or more than one version.
     """
@@ -90,7 +93,11 @@ def plan_rollback(
         gated=bool(service.health or service.restart),
         problems_count=False,
         commands=commands_of(service, rollout=rollout, release=ends[0].id) if ends else (),
-        notes=(*_notes(going, found, ends, stay), *(() if past else (j.line for j in jumps))),
+        notes=(
+            *_notes(going, found, ends, stay),
+            *(judge.notes(service, found) if judge else ()),
+            *(() if past else (j.line for j in jumps)),
+        ),
         overrides=tuple(Override(irreversible.RULE, jump.line, past) for jump in jumps if past),
     )
     return RollbackPlan(plan, service, jumps)

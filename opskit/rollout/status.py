@@ -108,7 +108,8 @@ class Judge:
         """Say of hosts what `opskit status` would find unrecorded or drifted, equal words once; never raises for a changelog."""
         try:
             memory = Memory.of(self.changelog, service, found.states.values(), self.settings)
-            rows = list(_compared(service, found, self.changelog, memory, ()))
+            unfinished = _unfinished(self.changelog, service)
+            rows = list(_compared(service, found, self.changelog, memory, unfinished))
         except ChangelogError as error:
             return (f"not compared with the changelog: {error.what}",)
         rows = [_with_edits(row, found.states.get(row.host), whole=False) for row in rows]

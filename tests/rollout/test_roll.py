@@ -20,7 +20,7 @@ from opskit.rollout.stop import Stop
 from tests.rollout.fakes import PATH, FakeFleet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from opskit.rollout.report import Report
 
@@ -36,9 +36,15 @@ class Record:
         self.must = True
         self.seconds = 1.0
         self.hosts: list[str] = []
+        self.begun: list[str] = []
+        self.refuses: dict[str, ChangelogError] = {}
 
     def host(self, result: HostResult) -> None:
         self.hosts.append(result.host)
+
+    def begin(self, hosts: Sequence[str]) -> None:
+        self.begun.append("".join(hosts))
+        self.error = self.error or self.refuses.get(hosts[0])
 
     def flush(self) -> None:
         self.hosts.append("|")
@@ -110,7 +116,17 @@ def test_all_go_in_batches_and_are_recorded_batch_by_batch() -> None:
     assert (report.outcome, report.reason, report.exit_code) == ("done", "", 0)
     assert bench.batches() == [("a",), ("b", "c"), ("d", "e")]
     assert "".join(bench.record.hosts) == "a|bc|de|"
+    assert bench.record.begun == ["a", "bc", "de"]
     assert [type(f) for f in bench.facts if isinstance(f, Stopped)] == []
+
+
+def test_no_host_is_touched_before_it_is_written_that_its_batch_begins() -> None:
+    bench = Bench()
+    bench.record.refuses = {"b": ChangelogError("the disk is full")}
+    report = bench.run()
+    assert bench.said() == "dssss"
+    assert bench.batches() == [("a",)]
+    assert report.reason == "the changelog cannot be written: the disk is full"
 
 
 @pytest.mark.parametrize(

@@ -163,30 +163,43 @@ def releases(record: RolloutRecord) -> str:
 
     Where labels do not tell one from the other, as those of folders: `site (6244b7ed → 9a8b7c6d)`.
     """
-    before, to = record.before, record.to
-    if to is None:
+    before, after = record.before, record.after
+    if not after:
         return ""
-    if before == (to,):
-        return to.title
+    if before == after:
+        return ", ".join(release.title for release in after)
     if before and _labels_differ(record):
-        return from_to([named(release) for release in before], named(to))
-    if not before or not all(release.label == to.label and release.revision for release in before):
-        return from_to([release.title for release in before], to.title)
-    return f"{to.label} ({from_to([release.revision[:8] for release in before], to.revision[:8])})"
+        return from_to([named(release) for release in before], _listed(map(named, after)))
+    label, every = after[0].label, (*before, *after)
+    if not before or not all(each.label == label and each.revision for each in every):
+        return from_to([r.title for r in before], _listed(r.title for r in after))
+    revisions = _listed(release.revision[:8] for release in after)
+    return f"{label} ({from_to([release.revision[:8] for release in before], revisions)})"
 
 
 def release_in_short(record: RolloutRecord) -> str:
     """Give what runs since, `→ v2` or `→ 9a8b7c6d`: the revision where labels do not tell releases apart."""
-    before, to = record.before, record.to
-    if to is None:
+    before, after = record.before, record.after
+    if not after:
         return ""
-    label = named(to) if before and _labels_differ(record) else ""
-    short = label if 0 < len(label) <= SHORT else to.revision[:SHORT] or named(to)
-    return short if before == (to,) else from_to([], short)
+    differ = bool(before) and _labels_differ(record)
+    short = _listed(_in_short(release, differ=differ) for release in after)
+    return short if before == after else from_to([], short)
+
+
+def _in_short(release: Release, *, differ: bool) -> str:
+    label = named(release) if differ else ""
+    return label if 0 < len(label) <= SHORT else release.revision[:SHORT] or named(release)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _labels_differ(record: RolloutRecord) -> bool:
-    told = [release.label for release in (*record.before, record.to) if release]
+    several = len(record.after) > 1  # of which one may be what another host ran before
+    releases = (*record.before, *record.after)
+    told = [release.label for release in (dict.fromkeys(releases) if several else releases)]
     return len(set(told)) == len(told)
 
 

@@ -48,14 +48,14 @@ def as_row(entry: Entry) -> list[object]:
     signed = (entry.standing, entry.principal)
     if isinstance(entry, RolloutRecord):
         before = " ".join(named(release) for release in entry.before)
-        after = named(entry.to) if entry.to else ""
+        after = " ".join(named(release) for release in entry.after)
         hosts = " ".join(host.name for host in entry.hosts)
         seconds = "" if entry.ms is None else f"{entry.ms / 1000:.3f}"
         names = (entry.actor, entry.action, entry.service, entry.environment)
         told = (before, after, hosts, entry.outcome, seconds, entry.why, entry.reason)
         revisions = (
             " ".join(r.revision for r in entry.before),
-            entry.to.revision if entry.to else "",
+            " ".join(r.revision for r in entry.after),
         )
         return [entry.id, "rollout", at, *names, *told, *revisions, *signed]
     if isinstance(entry, NoteEntry):

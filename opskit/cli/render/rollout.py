@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from opskit.cli.render import terminal, text
 from opskit.cli.render.kinds import raw
-from opskit.cli.render.log import colour_of, from_to, local, what
+from opskit.cli.render.log import colour_of, folded, from_to, local, what
 from opskit.cli.render.marks import signature
 from opskit.cli.render.text import Status
 
@@ -57,7 +57,7 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     yield "where", record.environment
     yield (
         "release",
-        from_to([r.title for r in record.before], record.to.title if record.to else ""),
+        from_to([r.title for r in record.before], ", ".join(r.title for r in record.after)),
     )
     yield "one way", record.to.irreversible if record.to else ""
     yield "why", record.why
@@ -115,11 +115,21 @@ def _show_hosts(record: RolloutRecord) -> None:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in record.counts.items())
     text.say(_one(f"\n{text.plural(len(record.hosts), 'host')}: {counts}"), bold=True)
     header = ("HOST", "BATCH", "OUTCOME", "FROM", "RUNS NOW", "TOOK", "STEPS")
-    titles = {release.release: release.title for release in (*record.before, record.to) if release}
+    titles = {release.release: release.title for release in (*record.before, *record.after)}
     lines = text.columns(header, [_host_row(host, titles) for host in record.hosts])
     text.say(lines[0], bold=True)
     for host, line in zip(record.hosts, lines[1:], strict=True):
         text.say(line, colour=Status(host.outcome).colour)
+    if unknown := [host.name for host in record.hosts if _is_lost(record, host)]:
+        them = "it" if len(unknown) == 1 else "them"
+        asks = f"; opskit status {record.service} asks {them}" if record.service else ""
+        text.say(
+            _one(f"  it died amid {folded(unknown)}: nobody wrote down what came of {them}{asks}")
+        )
+
+
+def _is_lost(record: RolloutRecord, host: HostRecord) -> bool:
+    return host.outcome == "unknown" and host.at is None and not record.recorder
 
 
 def _host_row(host: HostRecord, titles: Mapping[str, str]) -> tuple[str | Status, ...]:

@@ -83,9 +83,9 @@ def opened(entry: Entry) -> Mapping[str, object]:
     if not isinstance(entry, RolloutRecord):
         body, damage = dict(entry.event.body), entry.event.damage
         return _filled(body=body, damage=damage, signed=signature(entry))
-    titles = {r.release: r.title for r in (*entry.before, entry.to) if r}
+    titles = {r.release: r.title for r in (*entry.before, *entry.after)}
     return _filled(
-        to=entry.to.title if entry.to else "",
+        to=", ".join(release.title for release in entry.after),
         before=[release.title for release in entry.before],
         why=entry.why,
         damage=entry.damage,
