@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+import threading
 from pathlib import Path
 
 from opskit.errors import ChangelogError
@@ -44,6 +45,22 @@ def changelog_file(name: str) -> Path:
             hint="use lower-case letters, digits, '.', '_' and '-'",
         )
     return state_folder() / name / "changelog.db"
+
+
+def demand_place(file: Path) -> None:
+    """Raise ChangelogError where there is no changelog and none can be made: then nobody can say that it is empty."""
+    folder = file.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    mark = folder / f".opskit-{os.getpid()}-{threading.get_ident()}"
+    try:
+        mark.mkdir(mode=0o700)
+        mark.rmdir()
+    except OSError as error:
+        raise ChangelogError(
+            f"there is no changelog {file}, and none can be made there: {error.strerror}",
+            hint="OPSKIT_STATE_DIR names the folder of all changelogs, if it is set",
+        ) from error
 
 
 def prepare(file: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from opskit.changelog import database
+from opskit.changelog.files import demand_place
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,9 +28,10 @@ class Reader:
         self._on_wait = on_wait
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
+        self._may_come = False
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Give the answer to `question`, None while there is no changelog; raises ChangelogError."""
+        """Give the answer to `question`, None while there is no changelog; raises ChangelogError, also if none can be made."""
         with database.in_words(self.file):
             connection = self._ready()
             if connection is None:
@@ -64,6 +66,9 @@ class Reader:
             inode = self.file.stat().st_ino
         except FileNotFoundError:
             self.close()
+            if not self._may_come:
+                demand_place(self.file)
+                self._may_come = True
             return None
         if self._connection is None or self._inode != inode:
             self.close()

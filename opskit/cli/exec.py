@@ -81,11 +81,21 @@ def exec_(
             script=script,
             hosts=opened.hosts,
             environment=opened.environment.name,
-            why=session.reason(opened, choice),
+            why=session.reason(opened, choice, how=_how_to_say_why(words)),
             timeout=timeout,
             rollout=opened.new_rollout(choice),
         )
         return session.at_once(opened, choice, made.plan, _doing(made))
+
+
+def _how_to_say_why(words: tuple[str, ...]) -> str:
+    """Say how a reason is given, also to somebody who gave it behind the command."""
+    late = [word for word in words[1:] if word == "-m" or word.startswith("--why")]
+    if not late:
+        return "add -m/--why TEXT before COMMAND"
+    return (
+        f"{late[0]} stands behind the command, as a part of it: put -m/--why TEXT before COMMAND"
+    )
 
 
 def _script(words: tuple[str, ...]) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import select
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, ParamSpec, get_args
 
 import click
 
 from opskit.cli import complete, options, sharing, vouching, wiring
-from opskit.cli.render import envelope, text
+from opskit.cli.render import envelope, terminal, text
 from opskit.cli.web.command import write_page
 from opskit.cli.wishes import DEFAULT_LIMIT, Wishes
 from opskit.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from opskit.changelog import Changelog, Entry, RolloutRecord
     from opskit.changelog.showing import Shown
@@ -35,11 +36,28 @@ Outcome = Literal[
     "running",
     "unfinished",
 ]
+P = ParamSpec("P")
 PAGE_LIMIT = 5000
 INTERRUPTED = 130
 LOOK_EVERY_MS = 500
 RETRIES_AMONG = 500  # rollouts of the same service since
 LOOK_UPSTREAM = 3.0  # seconds
+
+
+def _until_read(command: Callable[P, int]) -> Callable[P, int]:
+    """Let a reader that stops reading, as `head -1` does, have read enough: it asked for no more."""
+
+    @functools.wraps(command)
+    def ended(*arguments: P.args, **options: P.kwargs) -> int:
+        try:
+            code = command(*arguments, **options)
+            terminal.flush()
+        except BrokenPipeError:
+            terminal.silence()
+            return 0
+        return code
+
+    return ended
 
 
 @click.command()
@@ -81,6 +99,7 @@ LOOK_UPSTREAM = 3.0  # seconds
     metavar="FILE.html",
     help="Write a page with a timeline, to look at in a browser; an earlier page is replaced.",
 )
+@_until_read
 def log(
     rollout: str | None,
     *,
@@ -121,11 +140,15 @@ def log(
     return _list(shown, as_csv=as_csv, one_place=wishes.in_one_place(config))
 
 
-def _say_what_is_missing(wishes: Wishes, config: Config, *, more: bool, none: bool) -> None:
+def _say_what_is_missing(
+    wishes: Wishes, config: Config, changelog: Changelog, *, more: bool, none: bool
+) -> None:
     if more:
         text.mention(f"these are the newest {wishes.limit}; --limit gives more")
     if none:
-        text.mention("nothing in the changelog fits")
+        there = changelog.file.exists()
+        missing = f"there is no changelog here yet: {changelog.file}"
+        text.mention("nothing in the changelog fits" if there else missing)
         for doubt in wishes.doubts(config):
             text.mention(f"  {doubt}")
 
@@ -151,11 +174,12 @@ def _newest(
     changelog: Changelog, wishes: Wishes, config: Config
 ) -> tuple[tuple[Entry, ...], bool]:
     """Give the entries that are wanted, and whether there are more than the limit allows; say what is missing."""
+    wishes.demand_known(config, changelog)
     wanted = wishes.as_filter(config)
     found = changelog.entries(wanted._replace(limit=wanted.limit + 1))
     shown = changelog.judged(found[: wanted.limit], config.changelog)
     more = len(found) > wanted.limit
-    _say_what_is_missing(wishes, config, more=more, none=not shown)
+    _say_what_is_missing(wishes, config, changelog, more=more, none=not shown)
     return shown, more
 
 
@@ -223,6 +247,7 @@ def _follow(changelog: Changelog, wishes: Wishes, config: Config, *, as_csv: boo
     from opskit.cli.render import log as lines
     from opskit.cli.render import records
 
+    wishes.demand_known(config, changelog)
     wanted = wishes.as_filter(config)
     screen = lines.Lines(None, one_place=bool(wanted.environment))
     try:

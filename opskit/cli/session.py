@@ -123,13 +123,14 @@ def on_hosts(*, environment: str | None, hosts: str) -> Iterator[Session]:
         yield Session(config, where, fleet, changelog, chosen, {}, retried=retried)
 
 
-def reason(session: Session, choice: Choice) -> str:
-    """Give the reason, which an environment may ask for; raises UsageError when it is missing, RefusedError in a freeze."""
+def reason(session: Session, choice: Choice, *, how: str = "add -m/--why TEXT") -> str:
+    """Give the reason, which an environment may ask for; says `how` to give it.
+
+    Raises UsageError when it is missing, RefusedError in a freeze.
+    """
     why = (choice.why or "").strip()
     if not why and session.environment.require_why and not choice.dry_run:
-        raise UsageError(
-            f"environment {session.environment.name} asks for a reason", hint="add -m/--why TEXT"
-        )
+        raise UsageError(f"environment {session.environment.name} asks for a reason", hint=how)
     if len(why) > 2000:
         raise UsageError("the reason is longer than 2000 characters")
     if not choice.dry_run:

@@ -11,7 +11,7 @@ from opskit.cli import wiring
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from opskit.changelog import Filter
+    from opskit.changelog import Changelog, Filter
     from opskit.config.model import Config
 
 ALGEBRA = frozenset("@!&^*?")
@@ -59,10 +59,32 @@ class Wishes:
         """Tell whether all that is asked for is of the same environment."""
         return bool(self.environment) or len(config.environments) < 2
 
+    def demand_known(self, config: Config, changelog: Changelog) -> None:
+        """Raise UnknownNameError for a name of which neither opskit.toml nor the changelog knows anything."""
+        from opskit.changelog import Filter
+        from opskit.config.lookup import did_you_mean
+        from opskit.errors import UnknownNameError
+
+        for what, name, known in self._strangers(config):
+            once = Filter(limit=1)
+            by = {"environment": {"environment": name}, "service": {"service": name}}
+            if not changelog.entries(once._replace(**by.get(what, {"hosts": (name,)}))):
+                where = f"in {config.file.name}, and none in the changelog"
+                raise UnknownNameError(
+                    f"no {what} {name!r} {where}", hint=did_you_mean(name, known)
+                )
+
     def doubts(self, config: Config) -> list[str]:
-        """Give what may be a mistake: names of which opskit.toml knows nothing (any more)."""
+        """Give what may be a mistake: names of which opskit.toml knows nothing any more."""
         from opskit.config.lookup import did_you_mean
 
+        return [
+            f"no {what} {name!r} in {config.file.name}: {did_you_mean(name, known)}"
+            for what, name, known in self._strangers(config)
+        ]
+
+    def _strangers(self, config: Config) -> list[tuple[str, str, Collection[str]]]:
+        """Give names that opskit.toml does not know: what each is of, and those that it does know."""
         asked: list[tuple[str, str, Collection[str]]] = [
             ("environment", self.environment or "", config.environments),
             ("service", self.service or "", config.services),
@@ -70,11 +92,7 @@ class Wishes:
         if self.hosts and not ALGEBRA & set(self.hosts):
             known = _known_hosts(config, self.environment)
             asked += [("host", name, known) for name in _names(config, None, self.hosts) if known]
-        return [
-            f"no {what} {name!r} in {config.file.name}: {did_you_mean(name, known)}"
-            for what, name, known in asked
-            if name and name not in known
-        ]
+        return [(what, name, known) for what, name, known in asked if name and name not in known]
 
 
 def _names(config: Config, environment: str | None, selector: str | None) -> tuple[str, ...]:

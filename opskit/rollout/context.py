@@ -225,4 +225,5 @@ def _with_record(report: Report, recorder: Recorder) -> Report:
     if recorder.must:
         raise ChangelogError(f"{what}: {recorder.error.what}", hint=recorder.error.hint)
     hint = "write it down when the changelog works again: opskit note"
-    return replace(report, warnings=(f"{what}: {recorder.error.what}; {hint}",))
+    warnings = (f"{what}: {recorder.error.what}; {hint}",)
+    return replace(report, warnings=warnings, recorded=recorder.is_begun)

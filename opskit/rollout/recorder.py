@@ -64,6 +64,11 @@ class Recorder:
         self._started: Event | None = None
 
     @property
+    def is_begun(self) -> bool:
+        """Whether the beginning stands in the changelog."""
+        return self._started is not None
+
+    @property
     def seconds(self) -> float:
         """How long the rollout has been going on."""
         return time.monotonic() - self._began

@@ -69,6 +69,8 @@ class Report:
     hosts: tuple[HostResult, ...]
     warnings: tuple[str, ...] = ()
     outputs: tuple[Result, ...] = ()
+    recorded: bool = True
+    """Whether its beginning stands in the changelog: a rollback goes on without."""
 
     @property
     def exit_code(self) -> int:

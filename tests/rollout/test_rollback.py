@@ -48,6 +48,9 @@ def test_each_host_goes_back_to_its_own_last_good_version(light: Light) -> None:
     assert light.live() == {"web01": "v2", "web02": "v2", "web03": "v1", "web04": "v1"}
     live = light.opskit("status", "shop", "--json").json["data"]["services"][0]["hosts"]
     assert {host["host"]: host["live"]["label"] for host in live} == light.live()
+    assert {host["host"]: host["recorded"]["label"] for host in live} == light.live()
+    assert light.opskit("log", "--csv").stdout.splitlines()[1].split(",")[7:9] == ["v3", "v2 v1"]
+    assert "v3 → v2, v1" in light.opskit("log").stdout
 
 
 def test_what_was_bad_is_skipped_not_returned_to(light: Light) -> None:
@@ -188,6 +191,8 @@ def test_a_broken_changelog_stops_a_deploy_and_not_a_rollback(
     done = with_two.rollback(env=env)
     assert with_two.live() == with_two.on_all("v1")
     assert "warning: " in done.stderr
+    assert "opskit log" not in done.stdout, "it is not there"
+    assert "which the changelog does not have" in done.stdout
 
 
 def test_a_rollback_without_its_repository_or_its_tags(with_two: Light) -> None:

@@ -158,3 +158,16 @@ def test_a_rollout_that_was_written_down_again_is_known_host_by_host(light: Ligh
     assert {verdict for verdict, _ in verdicts(light).values()} == {"ok"}
     page = light.opskit("log", rollout).stdout
     assert "4 hosts: 4 unknown" in page
+
+
+def test_a_rollout_that_was_put_back_is_written_down_again_forwards(light: Light) -> None:
+    light.commit("v2", good=False)
+    stranger = {"OPSKIT_STATE_DIR": str(light.folder / "other"), "OPSKIT_ACTOR": "mallory"}
+    light.deploy("v1", env=stranger)
+    light.deploy("v2", env=stranger, expect=5)
+    light.opskit("changelog", "rebuild", "--from", "hosts")
+    last = light.last()
+    host = last["hosts"]["web01"]
+    assert (host["outcome"], host["live"]) == ("reverted", host["before"]["release"])
+    assert host["to"] == last["to"]["release"] != host["before"]["release"]
+    assert {verdict for verdict, _ in verdicts(light).values()} == {"ok"}

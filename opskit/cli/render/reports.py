@@ -25,7 +25,7 @@ def show(report: Report, plan: Plan, *, command: str, as_json: bool, retry: str 
     text.say_on(summary(report), colour=COLOURS.get(report.outcome, "red"), bold=True)
     if report.reason:
         text.say_on(f"  {report.reason}")
-    text.say_on(f"  {report.action} {report.rollout}: opskit log {report.rollout}")
+    text.say_on(f"  {report.action} {report.rollout}{_where_it_stands(report)}")
     if retry:
         text.say_on(f"  {REST}: {retry}")
     return report.exit_code
@@ -45,10 +45,18 @@ def mention(report: Report, plan: Plan, *, spoken: bool = False, retry: str = ""
     for warning in report.warnings:
         text.mention(f"warning: {warning}", colour="yellow")
     colour = COLOURS.get(report.outcome, "red")
-    text.mention(f"{summary(report)}: opskit log {report.rollout}", colour=colour)
+    text.mention(f"{summary(report)}{_where_it_stands(report)}", colour=colour)
     if retry:
         text.mention(f"  {REST}: {retry}")
     return report.exit_code
+
+
+def _where_it_stands(report: Report) -> str:
+    return (
+        f": opskit log {report.rollout}"
+        if report.recorded
+        else ", which the changelog does not have"
+    )
 
 
 def _has_spoken(report: Report, host: HostResult) -> bool:
