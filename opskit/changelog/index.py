@@ -257,21 +257,12 @@ def _add_results(connection: sqlite3.Connection, found: Found) -> None:
         return
     where = (header.service, header.environment)
     rows = [
-        (
-            *where,
-            host,
-            header.hlc,
-            found.hash,
-            release,
-            found.claim,
-            found.at_ms,
-            int(text(result, "from") != release),
-        )
+        (*where, host, header.hlc, found.hash, release, found.claim, found.at_ms, _moved(result, release))
         for result in parts(found.body, "results")
         if (host := text(result, "host"))
         and (release := text(result, "live"))
         and text(result, "outcome") not in SAYS_NOTHING
-    ]
+    ]  # fmt: skip
     connection.executemany(statement("add_result"), rows)
 
 
@@ -282,19 +273,14 @@ def _recovered_results(connection: sqlite3.Connection, found: Found) -> list[tup
     where = (found.header.service, found.header.environment)
     times = [(host, max(number(host, "at"), 1)) for host in parts(found.body, "hosts")]
     return [
-        (
-            *where,
-            name,
-            min(at << COUNTER_BITS, found.latest),
-            found.hash,
-            to,
-            found.claim,
-            at,
-            int(text(host, "from") != to),
-        )
+        (*where, name, min(at << COUNTER_BITS, found.latest), found.hash, to, found.claim, at, _moved(host, to))
         for host, at in times
         if (name := text(host, "name")) and (to := text(host, "to"))
-    ]
+    ]  # fmt: skip
+
+
+def _moved(told: Mapping[str, object], release: str) -> int:
+    return int(text(told, "from") != release)
 
 
 def _learn_releases(

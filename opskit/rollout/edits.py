@@ -36,7 +36,7 @@ KINDS = ("altered", "missing", "unread", "new")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 COMPARE = r"""
-function named(line) { sub(/^\\?[0-9a-f]*  /, "", line); return line }
+function named(line) { return substr(line, line ~ /^\\/ ? 68 : 67) }
 function shared(name,  part, at, i, n) {
   n = split(name, part, "/"); at = part[1]
   for (i = 2; i <= n; i++) { at = at "/" part[i]; if (at in link) return 1 }
