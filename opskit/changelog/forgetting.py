@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import index
 from opskit.changelog.event import Header, read_body
+from opskit.changelog.found import found_of, hosts_of
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from opskit.changelog.index import Found
+    from opskit.changelog.found import Found
 
 
 def forget(connection: sqlite3.Connection, n: int) -> None:
@@ -22,14 +23,14 @@ def forget(connection: sqlite3.Connection, n: int) -> None:
     if found is None:
         return
     where = (found.header.service, found.header.environment)
-    for host in index.hosts_of(found):
+    for host in hosts_of(found):
         connection.execute(statement("forget_result"), (*where, host, found.hash))
     if not found.claim:
-        for host in index.hosts_of(found):
+        for host in hosts_of(found):
             connection.execute(statement("untouch"), (host, n))
         return
     entry = connection.execute(statement("entry_of_rollout"), (found.claim,)).fetchone()
-    for host in index.hosts_of(found) if entry else ():
+    for host in hosts_of(found) if entry else ():
         connection.execute(statement("untouch"), (host, entry[0]))
     connection.execute(statement("add_stale"), (found.claim, found.header.rollout))
 
@@ -60,6 +61,6 @@ def _found(row: tuple[bytes, bytes, bytes | None, int] | list[object], n: int) -
     digest, signed, body, received_ms = row
     try:
         header = Header.decode(signed)  # type: ignore[arg-type]
-        return index.found_of(n, digest, header, read_body(body)[0], received_ms)  # type: ignore[arg-type]
+        return found_of(n, digest, header, read_body(body)[0], received_ms)  # type: ignore[arg-type]
     except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError):
         return None

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.changelog import database
-from opskit.changelog.body import number, part, parts, text, texts
-from opskit.changelog.claims import OPEN, claim_of, rollout_of
-from opskit.changelog.clock import COUNTER_BITS, LAST_MS, placed, written_ms
+from opskit.changelog.body import number, part, parts, text
+from opskit.changelog.claims import OPEN, rollout_of
+from opskit.changelog.clock import COUNTER_BITS
 from opskit.changelog.event import (
     ABANDONED,
     ENROLLED,
     FINISHED,
     HOSTS,
-    NOTE,
     RECOVERED,
     STARTED,
     Header,
     read_body,
 )
+from opskit.changelog.found import Found, found_of, hosts_of
 from opskit.changelog.search import words_of
 from opskit.changelog.sql import script, statement
 
@@ -41,23 +40,6 @@ TABLES = (
 )
 RELEASE = ("release", "revision", "label")
 RANKS = {STARTED: 2, RECOVERED: 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An event as the index takes it: its number, its hash, its header with the clock by which it is ordered, when it was
-    written, its claim.
-
-    `latest` is the clock of the event itself: what is recovered is older.
-    """
-
-    n: int
-    hash: bytes
-    header: Header
-    at_ms: int
-    body: Mapping[str, object]
-    claim: str
-    latest: int
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
@@ -110,18 +92,6 @@ def add(
         connection.execute(statement("unread"), (n, why))
 
 
-def found_of(
-    n: int, digest: bytes, header: Header, body: Mapping[str, object], received_ms: int
-) -> Found:
-    """Give an event as the index takes it."""
-    claim, latest = claim_of(header), placed(header.hlc, header.seq, received_ms)
-    if header.kind == RECOVERED:
-        header = _as_it_was(header, body)
-    at_ms = written_ms(header.at_ms, received_ms)
-    header = header._replace(hlc=placed(header.hlc, header.seq, received_ms))
-    return Found(n, digest, header, at_ms, body, claim, latest)
-
-
 def tell(connection: sqlite3.Connection, found: Found) -> int:
     """Bring what an event says into its entry, and into what is known of hosts; gives the entry. It may be told again."""
     entry = _add_entry(connection, found)
@@ -167,14 +137,6 @@ def place(connection: sqlite3.Connection, n: int) -> None:
     if header.kind in (FINISHED, ABANDONED):
         end = (found.header.hlc, found.claim, header.hlc)
         connection.execute(statement("place_end"), end)
-
-
-def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:
-    """Give the header that a recovered rollout would have had: its time and its actor, not those of the recovery."""
-    at_ms = min(max(number(body, "at"), 1), max(header.at_ms, 1), LAST_MS)
-    return header._replace(
-        ts=at_ms, clock={}, hlc=at_ms << COUNTER_BITS, actor=text(body, "actor")
-    )
 
 
 def _add_entry(connection: sqlite3.Connection, found: Found) -> int:
@@ -224,19 +186,6 @@ def _add_hosts(connection: sqlite3.Connection, entry: int, found: Found) -> None
         _learn_releases(connection, found.claim, found.body)
     elif found.claim and kind in (HOSTS, RECOVERED):
         _add_results(connection, found)
-
-
-def hosts_of(found: Found) -> list[str]:
-    """Give the hosts that an event names as touched."""
-    kind, body = found.header.kind, found.body
-    named: list[str] = []
-    if kind in (STARTED, RECOVERED):
-        named = [text(host, "name") for host in parts(body, "hosts")]
-    elif kind == HOSTS and found.claim:
-        named = [text(result, "host") for result in parts(body, "results")]
-    elif kind == NOTE and not found.claim:
-        named = list(texts(body, "hosts"))
-    return [host for host in named if host]
 
 
 def _settle(connection: sqlite3.Connection, found: Found) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from opskit.rollout.probe import HostState
     from opskit.rollout.report import Report
     from opskit.rollout.roll import Roll
+    from opskit.rollout.targets import Survey
 
 STAMP = "%Y%m%d-%H%M%S"
 SANE = (10**9, 10**11)
@@ -94,16 +95,22 @@ def plan_deploy(
         gates=gates,
         gated=bool(service.health or service.restart),
         commits=_commits(version, targets),
-        notes=(
-            *version.notes,
-            *held_notes(found.states),
-            *(judge.notes(service, found) if judge else ()),
-            *_known_notes(version, found.states),
-            *((f"this cannot be taken back: {one_way}",) if one_way else ()),
-        ),
+        notes=_notes(version, found, judge.notes(service, found) if judge else (), one_way),
         commands=(*stage_commands(service, **named), *commands_of(service, **named)),
     )
     return DeployPlan(plan, service, version, release, found.states)
+
+
+def _notes(
+    version: source.Version, found: Survey, judged: Sequence[str], one_way: str
+) -> tuple[str, ...]:
+    return (
+        *version.notes,
+        *held_notes(found.states),
+        *judged,
+        *_known_notes(version, found.states),
+        *((f"this cannot be taken back: {one_way}",) if one_way else ()),
+    )
 
 
 def deploy(made: DeployPlan, run: Run) -> Report:

@@ -64,11 +64,8 @@ def plan_rollback(
 
     A rollback takes back one revision, the newest that is live on any host: a host that does not run it
     stays as it is, and so does one that runs what is older than `to`, unless all do. With `each`, all of `hosts` go, whatever they run.
-    `past` says why to go over what cannot be taken back; `known` is that, see `irreversible.recorded`. `gates` are those of all the service's hosts,
-    without, of these alone; too few healthy hosts make a rollback slower, they do not stop it. `judge` tells what this would go over that
-    the changelog does not know.
-
-    Raises UnknownNameError and UsageError for a `to` that means nothing, or more than one version.
+    `past` says why to go over what cannot be taken back; `known` is that, see `irreversible.recorded`. `gates` and `judge` as for a
+    deploy; too few healthy hosts make a rollback slower, they do not stop it. Raises UnknownNameError and UsageError for a `to` that means nothing, or more than one version.
     """
     gates = gates or gates_of(service, len(hosts))
     found = survey(fleet, hosts, path=service.path)
@@ -79,6 +76,7 @@ def plan_rollback(
     jumps = irreversible.jumps(going, found.states, known)
     rollout = rollout or new_rollout_id()
     ends = tuple(dict.fromkeys(t.after for t in going if t.after and not t.problem))
+    surprises = judge.notes(service, found) if judge else ()
     plan = Plan(
         rollout=rollout,
         action="rollback",
@@ -95,8 +93,8 @@ def plan_rollback(
         commands=commands_of(service, rollout=rollout, release=ends[0].id) if ends else (),
         notes=(
             *_notes(going, found, ends, stay),
-            *(judge.notes(service, found) if judge else ()),
-            *(() if past else (j.line for j in jumps)),
+            *surprises,
+            *([] if past else [j.line for j in jumps]),
         ),
         overrides=tuple(Override(irreversible.RULE, jump.line, past) for jump in jumps if past),
     )

@@ -1,0 +1,64 @@
+"""An event as the index takes it: what it says of its time, its rollout and its hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.changelog.body import number, parts, text, texts
+from opskit.changelog.claims import claim_of
+from opskit.changelog.clock import COUNTER_BITS, LAST_MS, placed, written_ms
+from opskit.changelog.event import HOSTS, NOTE, RECOVERED, STARTED, Header
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event as the index takes it: its number, its hash, its header with the clock by which it is ordered, when it was
+    written, its claim.
+
+    `latest` is the clock of the event itself: what is recovered is older.
+    """
+
+    n: int
+    hash: bytes
+    header: Header
+    at_ms: int
+    body: Mapping[str, object]
+    claim: str
+    latest: int
+
+
+def found_of(
+    n: int, digest: bytes, header: Header, body: Mapping[str, object], received_ms: int
+) -> Found:
+    """Give an event as the index takes it."""
+    claim, latest = claim_of(header), placed(header.hlc, header.seq, received_ms)
+    if header.kind == RECOVERED:
+        header = _as_it_was(header, body)
+    at_ms = written_ms(header.at_ms, received_ms)
+    header = header._replace(hlc=placed(header.hlc, header.seq, received_ms))
+    return Found(n, digest, header, at_ms, body, claim, latest)
+
+
+def hosts_of(found: Found) -> list[str]:
+    """Give the hosts that an event names as touched."""
+    kind, body = found.header.kind, found.body
+    named: list[str] = []
+    if kind in (STARTED, RECOVERED):
+        named = [text(host, "name") for host in parts(body, "hosts")]
+    elif kind == HOSTS and found.claim:
+        named = [text(result, "host") for result in parts(body, "results")]
+    elif kind == NOTE and not found.claim:
+        named = list(texts(body, "hosts"))
+    return [host for host in named if host]
+
+
+def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:
+    """Give the header that a recovered rollout would have had: its time and its actor, not those of the recovery."""
+    at_ms = min(max(number(body, "at"), 1), max(header.at_ms, 1), LAST_MS)
+    return header._replace(
+        ts=at_ms, clock={}, hlc=at_ms << COUNTER_BITS, actor=text(body, "actor")
+    )
