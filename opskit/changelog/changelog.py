@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog.event import Event
-    from opskit.changelog.exchange import Exchange, Taken
+    from opskit.changelog.exchange import Exchange
     from opskit.changelog.judging import Me, WriterRecord
     from opskit.changelog.logs import Alarm
     from opskit.changelog.packet import Packet
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opskit.changelog.showing import Shown
     from opskit.changelog.standing import Standing
     from opskit.changelog.store import Store
+    from opskit.changelog.taking import Taken
     from opskit.changelog.verify import Problem
     from opskit.config.model import ChangelogSettings
 
@@ -207,13 +208,16 @@ class Changelog:
 
         return Exchange(self.file, self._settings)
 
-    def verify(self) -> list[Problem]:
-        """Check all chains, hashes, signatures, bodies and the index; an empty list if all is well."""
+    def verify(self, remarks: list[Problem] | None = None) -> list[Problem]:
+        """Check all chains, hashes, signatures, bodies and the index; an empty list if all is well.
+
+        `remarks` gets what looks strange, and is most likely not wrong.
+        """
         from opskit.changelog.database import in_words
         from opskit.changelog.verify import verify
 
         with in_words(self.file):
-            return verify(lambda copy: self._ask(lambda db: _copied(db, copy)) or False)
+            return verify(lambda copy: self._ask(lambda db: _copied(db, copy)) or False, remarks)
 
     def me(self) -> Me:
         """Give the writer that signs on this machine; it is made if there is none yet."""

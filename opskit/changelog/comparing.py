@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,10 @@ from opskit.changelog import index
 from opskit.changelog.sql import script, statement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+ANEW = "opskit changelog rebuild --from itself makes it anew"
 
 # The largest tables are derived as plain lists, and sorted in the end: that takes a fraction of the time of keeping them
 # sorted. Of rows that say the same thing of the same event, the first one counts.
@@ -39,11 +43,12 @@ def index_faults(file: Path) -> list[tuple[str, str]]:
     try:
         _make(derived)
         index.fill(derived, there.execute(statement("everything")))
-        differ = [table for table in index.TABLES if _differs(table, there, derived)]
+        differ = {table: _difference(table, there, derived) for table in index.TABLES}
     finally:
         there.close()
         derived.close()
-    return [(table, "it does not say what the events say") for table in differ]
+    said = "it does not say what the events say of"
+    return [(table, f"{said} {of}; {ANEW}") for table, of in differ.items() if of]
 
 
 def search_faults(connection: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -65,7 +70,29 @@ def _make(derived: sqlite3.Connection) -> None:
         derived.execute(f"CREATE TABLE {name} ({columns})")
 
 
-def _differs(table: str, there: sqlite3.Connection, derived: sqlite3.Connection) -> bool:
+def _difference(table: str, there: sqlite3.Connection, derived: sqlite3.Connection) -> str:
+    """Give the first thing of which a table says something else than the events, and in which columns; "" if there is none."""
     said = THERE.get(table, f"SELECT * FROM {table} ORDER BY 1")  # noqa: S608 - our own names
-    pairs = itertools.zip_longest(there.execute(said), derived.execute(DERIVED.get(table, said)))
-    return any(one != other for one, other in pairs)
+    ours, others = there.execute(said), derived.execute(DERIVED.get(table, said))
+    names = [column[0] for column in ours.description]
+    for one, other in itertools.zip_longest(ours, others):
+        if one == other:
+            continue
+        of = _named(dict(zip(names, one or other, strict=True)))
+        if one is None or other is None or one[0] != other[0]:
+            return of
+        differ = [name for name, a, b in zip(names, one, other, strict=True) if a != b]
+        return f"{of} ({', '.join(differ)})"
+    return ""
+
+
+def _named(fields: Mapping[str, object]) -> str:
+    """Give what people call that which a row is about."""
+    if rollout := fields.get("rollout"):
+        return f"rollout {re.split('[.@]', str(rollout))[0]}"
+    if isinstance(event := fields.get("hash"), bytes):
+        return f"event {event.hex()[:10]}"
+    if host := fields.get("host"):
+        return f"host {host}"
+    number = fields.get("n", fields.get("rowid"))
+    return f"event number {number}" if number is not None else f"{next(iter(fields.values()))}"

@@ -20,6 +20,7 @@ ABANDONED = "rollout.abandoned"
 RECOVERED = "rollout.recovered"
 NOTE, SUCCEEDS = "note", "writer.succeeds"
 ENROLLED, REVOKED = "writer.enrolled", "writer.revoked"
+SET_BACK = "log.set_back"
 REDACTED = "body.redacted"
 FREEZE, THAW = "freeze", "thaw"
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from opskit.changelog import database, index, obeying
+from opskit.changelog import database, eras, index, obeying
 from opskit.changelog.checking import faults_of
 from opskit.changelog.clock import Offset, since_boot
-from opskit.changelog.logs import Alarm, LogState, state_of
+from opskit.changelog.history import split_views
+from opskit.changelog.logs import LogState, state_of
 from opskit.changelog.machine import boot
 from opskit.changelog.packet import Packet, Receipt
 from opskit.changelog.refusing import add_alarms, keep_other
 from opskit.changelog.signing import held_writers, load_key
 from opskit.changelog.sql import statement
 from opskit.changelog.store import Store
-from opskit.changelog.taking import Taker
+from opskit.changelog.taking import Taken, Taker
 from opskit.config.model import ChangelogSettings
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog.doubts import Doubt
+    from opskit.changelog.history import Split
+    from opskit.changelog.logs import Alarm
     from opskit.changelog.packet import Arrival
     from opskit.changelog.signing import WriterKey
     from opskit.changelog.taking import Received
@@ -35,16 +37,6 @@ T = TypeVar("T")
 
 PUSHED_AT_ONCE = 500
 TAKEN_AT_ONCE = 500
-
-
-@dataclass(slots=True)
-class Taken:
-    """What came of taking in packets that no log vouches for."""
-
-    new: int = 0
-    known: int = 0
-    refused: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 class Exchange:
@@ -76,14 +68,32 @@ class Exchange:
         rows = self._read("log", (log,))
         return state_of(rows[0]).last if rows else None
 
-    def forget(self, log: str) -> None:
-        """Pull all of a log again: it is not what it was. What it said before stays, as evidence."""
+    def forget(self, log: str, trick: str = eras.AGAIN) -> None:
+        """Pull all of a log again, because of a `trick` of it or only to compare. What it said before stays, as evidence."""
+        self._change(lambda db: eras.begin(db, log, trick))
 
-        def work(db: sqlite3.Connection) -> None:
-            for name in ("forget_log", "forget_places", "forget_other_places", "forget_shared"):
-                db.execute(statement(name), (log,))
+    def meet(self, log: str) -> None:
+        """Remember since when a log is known."""
+        self._change(lambda db: eras.meet(db, log))
 
-        self._change(work)
+    def settle_eras(self, log: str, *, gapless: bool) -> list[str]:
+        """Find out what a log that was read anew shows otherwise than before; gives words about it."""
+        return self._change(lambda db: eras.settle(db, log, gapless=gapless))
+
+    def tell_set_back(self, log: str) -> bool:
+        """Write an event that says so if the newest of ours saw a history that a log does not show any more."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            told = eras.told_by_us(db, log)
+            if told is not None:
+                self._store.insert(db, *told)
+            return told is not None
+
+        return self._ask(lambda db: eras.told_by_us(db, log)) is not None and self._change(work)
+
+    def split(self, log: str, doubts: Sequence[Split]) -> list[str]:
+        """Keep as alarms what writers saw otherwise who should see what is here; gives words about all of it."""
+        return self._change(lambda db: split_views(db, log, doubts)) if doubts else []
 
     def vector(self) -> dict[bytes, int]:
         """Give the newest number of every writer's events here."""
@@ -149,7 +159,7 @@ class Exchange:
         return taken
 
     def settle(self) -> list[str]:
-        """Obey the redactions that count, now that all is here; gives words about others, once. See `obeying`."""
+        """Obey the redactions that count, now that all is here; gives words about others, once."""
         return obeying.settle(self._ask, self._change, self.file, self._settings)
 
     def unsent(
@@ -234,11 +244,11 @@ class Exchange:
 
     def alarms(self) -> list[Alarm]:
         """Give what was ever wrong with an upstream, the oldest first."""
-        return [Alarm(*row) for row in self._read("alarms", ())]
+        return self._ask(eras.alarms)
 
     def unsettled_alarms(self) -> list[Alarm]:
         """Give what was wrong since the log of today was accepted."""
-        return [Alarm(*row) for row in self._read("unsettled_alarms", ())]
+        return self._ask(lambda db: eras.alarms(db, unsettled=True))
 
     def measured(self, offset_ms: int, error_ms: int) -> None:
         """Remember how far this machine's clock is off: add so many milliseconds, give or take `error_ms`."""

@@ -1,23 +1,48 @@
-"""Whether an upstream shows everybody the same: each signed header says what its writer had seen, and that is compared."""
+"""Whether an upstream shows everybody the same: each signed header says what its writer had seen, and that is compared.
+
+A writer's newest word counts: who sees the same as is here has noticed, or told, that it was something else before. What was seen
+of a history that is known here to have been set back accuses nobody, nor does what was written before this laptop could know.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from opskit.changelog.doubts import Doubt
-from opskit.changelog.event import Header
-from opskit.changelog.receipts import first_chain, seen_in
+from opskit.changelog import eras
+from opskit.changelog.adding import now_ms
+from opskit.changelog.doubts import Doubt, told
+from opskit.changelog.event import SET_BACK, Header
+from opskit.changelog.receipts import Seen, first_chain, seen_in
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from opskit.changelog.packet import Arrival
     from opskit.changelog.receipts import Chain
 
-SPLIT = "saw another history of the upstream than it shows here: it was set back, or shows people different things"
+SPLIT = "saw another history of the upstream than it shows here: it shows people different things, or was set back and its writer does not know yet"
+OLDER = (
+    "saw another history of the upstream than there is now: it was set back before this laptop could know (then nothing is to be"
+    " done), or showed people different things"
+)
+_TELLS = f'"kind":"{SET_BACK}"'.encode()
+
+
+class Split(NamedTuple):
+    """A writer's newest event that saw another history: which it is, what it saw, how that differs, when it was written."""
+
+    writer: bytes
+    seq: int
+    seen: Seen
+    detail: str
+    at_ms: int
+
+    def doubt(self, what: str) -> Doubt:
+        """Give it in words."""
+        return Doubt("split view", self.writer, self.seq, what, self.detail)
 
 
 class History:
@@ -32,38 +57,51 @@ class History:
         """Remember the chain at a place."""
         self._chains[chain.pos] = chain.chain
 
-    def doubts(self, db: sqlite3.Connection, arrival: Arrival) -> list[Doubt]:
-        """Give a doubt if the writer of an event saw what cannot have been, or what is something else here.
-
-        What was written before this log was set back, as far as that is known here, may well speak of another history.
-        """
+    def look(
+        self, db: sqlite3.Connection, arrival: Arrival, found: dict[bytes, Split | None]
+    ) -> None:
+        """Bring into `found` whether the writer of an event saw what cannot have been, or what is something else here."""
         packet = arrival.packet
-        seen = seen_in(packet.header) if packet else None
-        if packet is None or seen is None or seen.log != self._log:
-            return []
+        if packet is None:
+            return
+        seen = seen_in(packet.header)
+        if seen is None or seen.log != self._log:
+            if _TELLS in packet.header:
+                found[arrival.writer] = None
+            return
         here = self._chains.get(seen.pos) or self._older(db, seen.pos)
-        if seen.pos < arrival.receipt.pos and here in (None, seen.chain):
-            return []
-        if not _is_recent(packet.header, self._since(db)):
-            return []
+        if (seen.pos < arrival.receipt.pos and here in (None, seen.chain)) or eras.is_lost(
+            db, seen
+        ):
+            found[arrival.writer] = None
+            return
         detail = _detail(seen.pos, seen.chain, here)
-        return [Doubt("split view", arrival.writer, arrival.seq, SPLIT, detail)]
+        found[arrival.writer] = Split(
+            arrival.writer, arrival.seq, seen, detail, _at_ms(packet.header)
+        )
 
     def _older(self, db: sqlite3.Connection, pos: int) -> bytes | None:
-        row = db.execute(statement("chain_at"), (self._log, pos, self._since(db))).fetchone()
+        if self._since_ms is None:
+            self._since_ms = eras.since(db, self._log)[1]
+        row = db.execute(statement("chain_at"), (self._log, pos, self._since_ms)).fetchone()
         return row[0] if row else None
 
-    def _since(self, db: sqlite3.Connection) -> int:
-        """Give when a log was last known to say something else than before."""
-        if self._since_ms is None:
-            self._since_ms = int(db.execute(statement("newest_trouble")).fetchone()[0])
-        return self._since_ms
+
+def split_views(db: sqlite3.Connection, log: str, found: Iterable[Split]) -> list[str]:
+    """Keep as alarms what was written since everybody should see the same, within the caller's transaction; gives all in words."""
+    _, since_ms = eras.since(db, log)
+    new = [each.doubt(SPLIT) for each in found if each.at_ms > since_ms]
+    old = [each.doubt(OLDER) for each in found if each.at_ms <= since_ms]
+    for trick, words in told(new):
+        db.execute(statement("add_alarm"), (now_ms(), trick, words))
+    return [words for _, words in (*told(new), *told(old))]
 
 
-def contradictions(db: sqlite3.Connection) -> Iterator[Doubt]:
-    """Compare what every header says with the whole chain of each log: the first contradiction of each writer.
+def contradictions(db: sqlite3.Connection) -> Iterator[tuple[Doubt, bool]]:
+    """Compare what every header says with the whole chain of each log: writers whose newest word contradicts it.
 
-    `db` is the caller's own copy: a table is added to it, which the merge of two long lists wants sorted.
+    Also tells whether that is older than this laptop can know of. `db` is the caller's own copy: a table is added to it, which
+    the merge of two long lists wants sorted.
     """
     logs = [row[0] for row in db.execute(statement("cursors"))]
     if not logs:
@@ -74,25 +112,52 @@ def contradictions(db: sqlite3.Connection) -> Iterator[Doubt]:
     db.execute("BEGIN")
     db.executemany("INSERT INTO temp.seen VALUES (?, ?, ?, ?)", ((n, *seen) for n, seen in found))
     db.execute("COMMIT")
-    (since_ms,) = db.execute(statement("newest_trouble")).fetchone()
-    told: set[bytes] = set()
+    told_since = dict(db.execute(statement("newest_told"), (SET_BACK,)))
     for log in logs:
-        for writer, seq, header, detail in _compared(db, log):
-            if writer not in told and _is_recent(header, since_ms):
-                told.add(writer)
-                yield Doubt("split view", writer, seq, SPLIT, detail)
+        newest_n, since_ms = eras.since(db, log)
+        splits, known = _newest_words(db, log)
+        for n, split in splits:
+            if (split.seen.pos, split.seen.chain) in known or eras.is_lost(db, split.seen):
+                continue
+            if told_since.get(split.writer, 0) > split.seq:
+                continue
+            is_old = n <= newest_n or split.at_ms <= since_ms
+            yield split.doubt(OLDER if is_old else SPLIT), is_old
 
 
-def _compared(db: sqlite3.Connection, log: str) -> Iterator[tuple[bytes, int, bytes, str]]:
-    """Give writer, number, header and what is wrong of events that saw another history of a log."""
+def _newest_words(
+    db: sqlite3.Connection, log: str
+) -> tuple[Sequence[tuple[int, Split]], set[tuple[int, bytes]]]:
+    """Give each writer's newest event that saw this log, with its number here, if it saw another history; and what was seen
+    otherwise by those who see the same as is here by now.
+    """
+    newest: dict[bytes, tuple[int, int, Split | None]] = {}
+    others: dict[bytes, set[tuple[int, bytes]]] = {}
+    for n, writer, seq, header, seen, here, is_other in _compared(db, log):
+        if is_other:
+            others.setdefault(writer, set()).add((seen.pos, seen.chain))
+        if seq > newest.get(writer, (0,))[0]:
+            detail = _detail(seen.pos, seen.chain, here)
+            split = Split(writer, seq, seen, detail, _at_ms(header)) if is_other else None
+            newest[writer] = (seq, n, split)
+    healed = [writer for writer, (_, _, split) in newest.items() if split is None]
+    known = {place for writer in healed for place in others.get(writer, ())}
+    return [(n, split) for _, n, split in newest.values() if split is not None], known
+
+
+def _compared(
+    db: sqlite3.Connection, log: str
+) -> Iterator[tuple[int, bytes, int, bytes, Seen, bytes | None, bool]]:
+    """Give of each event that saw a log: its number here, writer, number there, header, what it saw, what is here, whether that differs."""
     places = db.execute(statement("log_places"), {"log": log})
     chain, at = first_chain(log), 0
-    for pos, seen, placed, writer, seq, header in db.execute(statement("seen_by"), {"log": log}):
+    rows = db.execute(statement("seen_by"), {"log": log})
+    for pos, seen, placed, writer, seq, header, n in rows:
         while at < pos and (row := places.fetchone()):
             at, chain = row[0], hashlib.sha256(chain + row[1]).digest()
         here = chain if at == pos else None
-        if (here is not None and here != seen) or (placed is not None and pos >= placed):
-            yield writer, seq, header, _detail(pos, seen, here)
+        is_other = (here is not None and here != seen) or (placed is not None and pos >= placed)
+        yield n, writer, seq, header, Seen(log, pos, seen), here, is_other
 
 
 def _detail(pos: int, seen: bytes, here: bytes | None) -> str:
@@ -100,8 +165,8 @@ def _detail(pos: int, seen: bytes, here: bytes | None) -> str:
     return f"at place {pos} it saw {seen.hex()[:10]}, and here is {shown}"
 
 
-def _is_recent(header: bytes, since_ms: int) -> bool:
+def _at_ms(header: bytes) -> int:
     try:
-        return Header.decode(header).at_ms > since_ms
+        return Header.decode(header).at_ms
     except ValueError:
-        return False
+        return 0

@@ -14,6 +14,7 @@ from opskit.changelog.event import (
     FINISHED,
     HOSTS,
     RECOVERED,
+    SET_BACK,
     STARTED,
     Header,
     read_body,
@@ -40,6 +41,7 @@ TABLES = (
 )
 RELEASE = ("release", "revision", "label")
 RANKS = {STARTED: 2, RECOVERED: 1}
+UNTOLD = (ENROLLED, SET_BACK)
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
@@ -64,7 +66,7 @@ def fill(
 
 def make(connection: sqlite3.Connection) -> None:
     """Make an empty index."""
-    for piece in script("index.sql"):
+    for piece in (*script("eras.sql"), *script("index.sql")):
         connection.execute(piece)
     connection.execute("INSERT INTO index_version VALUES (?)", (database.INDEX_VERSION,))
 
@@ -78,12 +80,12 @@ def add(
     *,
     received_ms: int = 0,
 ) -> None:
-    """Take one event into the index; enrolments stay out of it, and so must an event whose header cannot be read.
+    """Take one event into the index; what is about the sharing only stays out of it, and so must a header that cannot be read.
 
     `received_ms` is when an upstream first received it, 0 if that is not known: nothing is placed much later than that.
     What nobody thought of in a stranger's event keeps that one out, and no other: it is kept, and `verify` names it.
     """
-    if header.kind == ENROLLED:
+    if header.kind in UNTOLD:
         return
     try:
         _add(connection, found_of(n, digest, header, body, received_ms))
@@ -94,10 +96,10 @@ def add(
 
 def tell(connection: sqlite3.Connection, found: Found) -> int:
     """Bring what an event says into its entry, and into what is known of hosts; gives the entry. It may be told again."""
-    entry = _add_entry(connection, found)
+    entry = add_entry(connection, found)
     _add_hosts(connection, entry, found)
     if found.header.kind in (FINISHED, ABANDONED, RECOVERED):
-        _settle(connection, found)
+        settle(connection, found)
     return entry
 
 
@@ -108,38 +110,7 @@ def _add(connection: sqlite3.Connection, found: Found) -> None:
         connection.execute(statement("add_said"), (found.n, entry))
 
 
-def place(connection: sqlite3.Connection, n: int) -> None:
-    """Take in that an upstream received event `n`, now that it is known when.
-
-    That changes something only for an event whose clock says that it is from later than that.
-    """
-    event = connection.execute(statement("indexed"), (n,)).fetchone()
-    digest, signed, body, received_ms = event
-    try:
-        header = Header.decode(signed)
-    except ValueError:
-        return
-    before, found = (
-        found_of(n, digest, header, read_body(body)[0], ms) for ms in (0, received_ms)
-    )
-    if found == before:
-        return
-    if header.kind == RECOVERED:
-        _add_entry(connection, found)
-    else:
-        where = {"hlc": found.header.hlc, "at_ms": found.at_ms, "hash": digest}
-        connection.execute(statement("place_entry"), where)
-    if header.kind in (HOSTS, RECOVERED):
-        connection.execute(
-            statement("forget_results"), (header.service, header.environment, digest)
-        )
-        _add_results(connection, found)
-    if header.kind in (FINISHED, ABANDONED):
-        end = (found.header.hlc, found.claim, header.hlc)
-        connection.execute(statement("place_end"), end)
-
-
-def _add_entry(connection: sqlite3.Connection, found: Found) -> int:
+def add_entry(connection: sqlite3.Connection, found: Found) -> int:
     """Give the entry that an event belongs to; it is made, or told by this event, if none before it told more of it."""
     header, claim = found.header, found.claim
     rank = RANKS.get(header.kind, 0)
@@ -185,10 +156,11 @@ def _add_hosts(connection: sqlite3.Connection, entry: int, found: Found) -> None
     if found.claim and kind == STARTED:
         _learn_releases(connection, found.claim, found.body)
     elif found.claim and kind in (HOSTS, RECOVERED):
-        _add_results(connection, found)
+        add_results(connection, found)
 
 
-def _settle(connection: sqlite3.Connection, found: Found) -> None:
+def settle(connection: sqlite3.Connection, found: Found) -> None:
+    """Bring into its entry what an event says of the end of a rollout."""
     header = found.header
     outcome, hlc = {
         FINISHED: (text(found.body, "outcome") or "unknown", header.hlc),
@@ -199,7 +171,8 @@ def _settle(connection: sqlite3.Connection, found: Found) -> None:
     connection.execute(statement("settle"), (*end, found.claim, *end))
 
 
-def _add_results(connection: sqlite3.Connection, found: Found) -> None:
+def add_results(connection: sqlite3.Connection, found: Found) -> None:
+    """Remember what an event says is live on hosts."""
     header = found.header
     if header.kind == RECOVERED:
         connection.executemany(statement("add_result"), _recovered_results(connection, found))

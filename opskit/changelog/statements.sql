@@ -129,8 +129,8 @@ INSERT INTO unread (n, why) VALUES (?, ?)
 -- name: all_unread
 SELECT w.writer, e.seq, e.hash, u.why FROM unread u JOIN event e USING (n) JOIN writer w USING (wid) ORDER BY u.n
 
--- name: place_end
-UPDATE entry SET settled = ? WHERE rollout = ? AND settled = ?
+-- name: unsettle
+UPDATE entry SET settled = 0, outcome = '' WHERE rollout = ?
 
 -- name: indexed
 SELECT e.hash, e.header, b.body,
@@ -367,14 +367,11 @@ INSERT INTO alarm (at_ms, trick, what) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
 -- name: alarms
 SELECT at_ms, trick, what FROM alarm ORDER BY id
 
--- name: unsettled_alarms
-SELECT at_ms, trick, what FROM alarm WHERE at_ms >= (SELECT coalesce(max(first_ms), 0) FROM log) ORDER BY id
-
 -- name: forks
 SELECT writer, seq, hash FROM fork ORDER BY writer, seq, hash
 
 -- name: newest_trouble
-SELECT coalesce(max(at_ms), 0) FROM alarm WHERE trick IN ('rewound', 'rewritten', 'split view')
+SELECT coalesce(max(at_ms), 0) FROM alarm WHERE trick IN ('rewound', 'rewritten')
 
 -- name: chain_at
 SELECT chain FROM receipt WHERE log = ? AND pos = ? AND at_ms > ? ORDER BY at_ms DESC LIMIT 1
@@ -503,7 +500,7 @@ SELECT pos, hash FROM (
 ) ORDER BY pos
 
 -- name: seen_by
-SELECT s.pos, s.chain, p.pos, w.writer, e.seq, e.header
+SELECT s.pos, s.chain, p.pos, w.writer, e.seq, e.header, e.n
 FROM temp.seen s JOIN event e USING (n) JOIN writer w USING (wid) LEFT JOIN place p ON p.n = s.n AND p.log = s.log
 WHERE s.log = :log ORDER BY s.pos
 
@@ -537,3 +534,54 @@ SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'writer.revoked') OR EXISTS (SEL
 
 -- name: has_evidence
 SELECT EXISTS (SELECT 1 FROM fork) OR EXISTS (SELECT 1 FROM refused)
+
+-- The eras of logs, see eras.sql.
+
+-- name: eras
+SELECT e.id, e.log, e.at_ms, e.trick, e.pos, e.chain, e.first, e.n, l.url FROM era e JOIN log l USING (log) ORDER BY e.id
+
+-- name: add_era
+INSERT INTO era (log, at_ms, trick, pos, chain) VALUES (?, ?, ?, ?, ?)
+
+-- name: settle_era
+UPDATE era SET trick = ?, first = ?, n = ? WHERE id = ?
+
+-- name: drop_era
+DELETE FROM era WHERE id = ?
+
+-- name: add_lost
+INSERT INTO lost_place (era, pos, hash, chain) VALUES (?, ?, ?, ?)
+
+-- name: lost_of
+SELECT pos, chain FROM lost_place WHERE era = ? ORDER BY pos
+
+-- name: keep_lost
+DELETE FROM lost_place WHERE era = ? AND pos < ?
+
+-- name: is_lost
+SELECT e.first FROM lost_place l JOIN era e ON e.id = l.era WHERE l.chain = ? AND l.pos = ? AND e.log = ? LIMIT 1
+
+-- Events that stood in the log, and do not, while a later one of the same writer does.
+-- name: taken_out
+SELECT 1 FROM lost_place l JOIN event e USING (hash)
+WHERE l.era = :era AND NOT EXISTS (SELECT 1 FROM place p WHERE p.n = e.n AND p.log = :log)
+    AND EXISTS (SELECT 1 FROM event later JOIN place p ON p.n = later.n AND p.log = :log
+        WHERE later.wid = e.wid AND later.seq > e.seq)
+LIMIT 1
+
+-- Writer and number of what stands now in the part of the log that is not as it was, in its order.
+-- name: order_of_writers
+SELECT e.wid, e.seq FROM place p JOIN event e USING (n)
+WHERE p.log = :log AND p.pos >= (SELECT min(pos) FROM lost_place WHERE era = :era) ORDER BY p.pos
+
+-- name: received_in
+SELECT e.header, e.hlc, p.received_ms FROM place p JOIN event e USING (n) WHERE p.log = ?
+
+-- name: own_newest
+SELECT e.header FROM home h JOIN event e USING (wid) ORDER BY e.seq DESC LIMIT ?
+
+-- name: today_since
+SELECT coalesce(max(first_ms), 0) FROM log
+
+-- name: newest_told
+SELECT w.writer, max(e.seq) FROM event e JOIN writer w USING (wid) WHERE e.kind = ? GROUP BY e.wid

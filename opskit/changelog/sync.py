@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from opskit.changelog.doubts import Doubt
     from opskit.changelog.exchange import Exchange
+    from opskit.changelog.history import Split
     from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed
     from opskit.changelog.upstream import Upstream
 
@@ -71,11 +72,11 @@ def sync(
         done.warnings += exchange.settle()
         if pulled is not None:
             pulled()
-        pushed = _push(exchange, upstream, done, everybody=everybody)
+        exchange.tell_set_back(done.log)
+        _give(exchange, upstream, done, everybody=everybody)
         _redact(exchange, upstream, done)
-        if pushed:
-            _pull(exchange, upstream, done)
-            _demand_receipts(exchange, upstream, done, pushed)
+        if exchange.tell_set_back(done.log):  # into a log that was empty before
+            _give(exchange, upstream, done, everybody=everybody)
     except UpstreamLiesError as error:
         exchange.alarm(error)
         raise
@@ -83,6 +84,13 @@ def sync(
     done.left = exchange.waiting_of_others(done.log)
     done.seconds = time.monotonic() - began
     return done
+
+
+def _give(exchange: Exchange, upstream: Upstream, done: Synced, *, everybody: bool) -> None:
+    """Push what the upstream lacks, and see that it has it."""
+    if pushed := _push(exchange, upstream, done, everybody=everybody):
+        _pull(exchange, upstream, done)
+        _demand_receipts(exchange, upstream, done, pushed)
 
 
 def _meet(exchange: Exchange, upstream: Upstream, done: Synced, *, accept: bool) -> str:
@@ -101,23 +109,12 @@ def _meet(exchange: Exchange, upstream: Upstream, done: Synced, *, accept: bool)
     if known is None or (known.log, known.url) != (greeting.log, upstream.name):
         exchange.pin(greeting.log, upstream.name)
         if known is not None and known.log != greeting.log:
-            upstream.greet(exchange.last(greeting.log))
-    elif greeting.trouble:
-        _set_back(exchange, upstream, done, greeting)
+            greeting = upstream.greet(exchange.last(greeting.log))
+    if greeting.trouble:  # it is read anew; what it lacks is pushed to it again
+        exchange.forget(greeting.log, greeting.trouble)
+        upstream.greet(None)
+    exchange.meet(greeting.log)
     return greeting.log
-
-
-def _set_back(exchange: Exchange, upstream: Upstream, done: Synced, greeting: Greeting) -> None:
-    """Read a log anew that is not what it was; what it lacks is pushed to it again."""
-    words = {
-        "rewound": "was set back to an earlier state; what it lacks is pushed again",
-        "rewritten": "says something else than before; what is here stays, and both are kept",
-    }
-    what = f"{upstream.name} {words.get(greeting.trouble, greeting.trouble)}"
-    exchange.alarm(UpstreamLiesError(greeting.trouble, what))
-    done.warnings.append(what)
-    exchange.forget(greeting.log)
-    upstream.greet(None)
 
 
 def _measure(
@@ -140,6 +137,7 @@ def _pull(exchange: Exchange, upstream: Upstream, done: Synced, *, again: bool =
     """Take in what is new; `again` has events that are here come whole, too, so that they are compared."""
     last = exchange.last(done.log)
     doubts: list[Doubt] = []
+    split: dict[bytes, Split | None] = {}
     after = last.pos if last else 0
     pages = upstream.pull(after=after, vector={} if again else exchange.vector())
     expected = done.newest - after if upstream.gapless else (done.newest - after) // EVENT_IN_FILE
@@ -150,10 +148,13 @@ def _pull(exchange: Exchange, upstream: Upstream, done: Synced, *, again: bool =
         after = page[-1].receipt.pos if page else after
         done.pulled += len(got.new)
         doubts += got.doubts
+        split |= got.split
         if got.missing:
             doubts += exchange.receive_others(_fetched(upstream, got.missing))
     exchange.mend_index()
+    done.warnings += exchange.split(done.log, [each for each in split.values() if each])
     done.warnings += [words for _, words in told(doubts)]
+    done.warnings[:0] = exchange.settle_eras(done.log, gapless=upstream.gapless)
     if (fork := exchange.our_fork()) is not None:
         _go_on_anew(exchange, upstream, done, fork)
 

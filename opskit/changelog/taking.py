@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from opskit.changelog import index
+from opskit.changelog import placing
 from opskit.changelog.adding import Writer, append, named, now_ms, refuse, writer_of
 from opskit.changelog.checking import altered, fault, faults_of
 from opskit.changelog.doubts import Doubt
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from opskit.changelog.history import Split
     from opskit.changelog.packet import Arrival, Packet
 
 
@@ -27,13 +28,24 @@ if TYPE_CHECKING:
 class Received:
     """What a page brought: hashes of new events, places whose event differs from ours and came without its packet.
 
-    `doubts` are events that are no true part of a chain, that are there twice, whose body is not the signed one, or whose
-    writer saw another history.
+    `doubts` are events that are no true part of a chain, that are there twice, or whose body is not the signed one. `split` has,
+    by writer, the newest event that saw another history; None if a later one sees the same as is here.
     """
 
     new: list[bytes] = field(default_factory=list)
     missing: list[Arrival] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
+    split: dict[bytes, Split | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of taking in packets that no log vouches for."""
+
+    new: int = 0
+    known: int = 0
+    refused: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class Taker:
@@ -104,7 +116,7 @@ class Taker:
             if arrival.packet is not None and (what := altered(arrival.packet)):
                 self._doubt("altered", arrival, what)
             self._place(db, held[0], arrival)
-            index.place(db, held[0])
+            placing.place(db, held[0])
             return
         self._arrive_elsewhere(db, arrival, writer, held, wrong)
 
@@ -138,7 +150,7 @@ class Taker:
         if n is not None:
             self._received.new.append(receipt.hash)
             self._place(db, n, arrival)
-            self._received.doubts += self._history.doubts(db, arrival)
+            self._history.look(db, arrival, self._received.split)
             return
         self._place_elsewhere(db, arrival)
         wrong = wrong or "it does not follow the events before it"

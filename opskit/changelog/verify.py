@@ -6,10 +6,12 @@ import hashlib
 import itertools
 import sqlite3
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opskit.changelog import eras
 from opskit.changelog.chains import Piece, faults
 from opskit.changelog.checking import fault
 from opskit.changelog.comparing import index_faults, search_faults
@@ -41,8 +43,12 @@ class Problem:
         return f"{self.where}: {self.what}"
 
 
-def verify(fill: Callable[[sqlite3.Connection], bool]) -> list[Problem]:
+def verify(
+    fill: Callable[[sqlite3.Connection], bool], remarks: list[Problem] | None = None
+) -> list[Problem]:
     """Give what is wrong, the first bad event of each writer first; an empty list if all is well.
+
+    `remarks` gets what looks strange, and is most likely not wrong: nobody can tell here.
 
     `fill` copies the changelog, page by page, into an empty database, and tells whether there is
     one. The copy is what is checked: that takes minutes for a million events, and who reads the
@@ -52,12 +58,17 @@ def verify(fill: Callable[[sqlite3.Connection], bool]) -> list[Problem]:
         file = Path(folder) / "copy.db"
         copy = sqlite3.connect(file, isolation_level=None)
         try:
-            return list(itertools.islice(_problems(copy, file), MOST_NAMED)) if fill(copy) else []
+            if not fill(copy):
+                return []
+            seen = remarks if remarks is not None else []
+            return list(itertools.islice(_problems(copy, file, seen), MOST_NAMED))
         finally:
             copy.close()
 
 
-def _problems(connection: sqlite3.Connection, file: Path) -> Iterator[Problem]:
+def _problems(
+    connection: sqlite3.Connection, file: Path, remarks: list[Problem]
+) -> Iterator[Problem]:
     for (found,) in connection.execute("PRAGMA integrity_check(10)"):
         if found != "ok":
             yield Problem("file", found)
@@ -71,9 +82,7 @@ def _problems(connection: sqlite3.Connection, file: Path) -> Iterator[Problem]:
         yield from _receipts(connection)
         yield from _forks(connection)
         yield from _unread(connection)
-        for doubt in contradictions(connection):
-            ((_, words),) = told([doubt])
-            yield Problem("upstream", words)
+        yield from _histories(connection, remarks)
         for where, what in attestation_problems(connection):
             yield Problem(where, what)
         found_there = begun.result() if begun else index_faults(file)
@@ -126,6 +135,20 @@ def _receipts(connection: sqlite3.Connection) -> Iterator[Problem]:
         if (last_pos, last, found) != (pos, digest, chain):
             what = "what is here of it does not lead to the newest receipt that it gave: events were moved or removed here"
             yield Problem(f"upstream {url}", what)
+
+
+def _histories(connection: sqlite3.Connection, remarks: list[Problem]) -> Iterator[Problem]:
+    """Name logs that were rewritten, and writers who see another history than there is here."""
+    for era in eras.rewritten(connection):
+        on = time.strftime("%Y-%m-%d %H:%M", time.localtime(era.at_ms / 1000))
+        yield Problem("upstream", f"since {on}, {era.words}")
+    for doubt, is_old in contradictions(connection):
+        ((_, words),) = told([doubt])
+        problem = Problem("upstream", words)
+        if is_old:
+            remarks.append(problem)
+        else:
+            yield problem
 
 
 def _forks(connection: sqlite3.Connection) -> Iterator[Problem]:

@@ -153,6 +153,14 @@ def test_an_alteration_is_named_with_its_place_and_kind(
     assert what in problem
 
 
+def test_what_the_index_says_wrongly_is_named(written: Changelog) -> None:
+    rollout = written.rollouts()[1].id
+    written.close()
+    tamper(written.file, f"UPDATE entry SET outcome = 'failed', at_ms = 1 WHERE rollout LIKE '{rollout}%'")  # fmt: skip
+    assert f"it does not say what the events say of rollout {rollout} " in first_problem(written)
+    assert "(at_ms, outcome)" in first_problem(written)
+
+
 def test_one_alteration_is_not_told_for_every_later_event(written: Changelog) -> None:
     tamper(written.file, "UPDATE event SET signature = zeroblob(64) WHERE seq = 2")
     assert len(written.verify()) == 1

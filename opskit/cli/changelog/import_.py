@@ -15,7 +15,7 @@ from opskit.errors import ChangelogError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from opskit.changelog.exchange import Taken
+    from opskit.changelog.taking import Taken
 
 
 @click.command("import")
