@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.changelog.checking import altered, fault
+from opskit.changelog.doubts import event_named
 from opskit.changelog.exchange import Exchange
 from opskit.changelog.reader import Reader
 from opskit.changelog.receipts import Chain, where_of
+from opskit.changelog.schedule import Schedule
 from opskit.changelog.sql import statement
 from opskit.changelog.verify import MOST_NAMED, Problem
 from opskit.errors import UpstreamLiesError
@@ -27,16 +29,20 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Audited:
-    """What an upstream is like: how many places it has, what is wrong (the first bad place first), how long it took."""
+    """What an upstream is like: how many places it has, what is wrong (the first bad place first), how long it took.
+
+    `remarks` are what looks strange, and is most likely not wrong.
+    """
 
     name: str
     places: int = 0
     problems: list[Problem] = field(default_factory=list)
+    remarks: list[Problem] = field(default_factory=list)
     seconds: float = 0.0
 
 
 def audit(file: Path, upstream: Upstream) -> Audited:
-    """Read the whole upstream, with all bodies, and compare: chain, hashes, signatures, bodies, places.
+    """Read the whole upstream, with all bodies, and compare: chain, hashes, signatures, bodies, places, times.
 
     `file` is the changelog here; nothing is taken in. Raises UpstreamError, ChangelogError.
     """
@@ -64,17 +70,19 @@ def _audit(reader: Reader, known: LogState | None, upstream: Upstream) -> Audite
             break
     else:
         auditor.look_for_missing()
-    found = sorted(auditor.found.items())[:MOST_NAMED]
-    audited.problems += [Problem(f"upstream, {where}", what) for _, (where, what) in found]
+        auditor.look_at_times()
+    audited.problems += auditor.problems()
+    audited.remarks += [Problem("upstream", what) for what in auditor.schedule.remarks()]
     audited.seconds = time.monotonic() - began
     return audited
 
 
 class _Auditor:
-    """Compares page after page; `found` has, by place, where and what is wrong."""
+    """Compares page after page; `found` has, by place, what came there (None: nothing), and what is wrong."""
 
     def __init__(self, reader: Reader, known: LogState, *, gapless: bool) -> None:
-        self.found: dict[int, tuple[str, str]] = {}
+        self.found: dict[int, tuple[Arrival | None, str]] = {}
+        self.schedule = Schedule(gapless=gapless)
         self._ask = reader.ask  # a page at a time: a long look keeps others from writing
         self._log = known.log
         self._last = known.last
@@ -101,10 +109,33 @@ class _Auditor:
         if self._gapless and self._there:
             expected.update(range(1, max(self._there)))
         for pos in sorted(expected.difference(self._there))[:MOST_NAMED]:
-            values = {"log": self._log, "pos": pos}
-            rows = self._ask(lambda db, v=values: db.execute(statement("stood_at"), v).fetchall())  # type: ignore[misc]
-            of = f", event {rows[0][1]} of writer {rows[0][0].hex()[:12]}" if rows else ""
-            self.found[pos] = (f"place {pos}{of}", "dropped: it is not there any more")
+            self.found[pos] = (None, "dropped: it is not there any more")
+
+    def look_at_times(self) -> None:
+        """Find the places whose time cannot be, as far as that was not found by what is here."""
+        for pos, what in self.schedule.impossible():
+            self.found.setdefault(pos, (None, what))
+
+    def problems(self) -> list[Problem]:
+        """Give all that was found, by its places; what stood there is named as it is known here."""
+        first = sorted(self.found.items())[:MOST_NAMED]
+        return self._ask(lambda db: [self._problem(db, *each) for each in first]) or []
+
+    def _problem(
+        self, db: sqlite3.Connection, pos: int, found: tuple[Arrival | None, str]
+    ) -> Problem:
+        arrival, what = found
+        values = {"log": self._log, "pos": pos}
+        row = db.execute(statement("stood_at"), values).fetchone()
+        if arrival is not None and (row is None or what.startswith("reordered")):
+            packet = arrival.packet
+            named = event_named(packet.hash, packet.header) if packet else ""
+            return Problem(f"upstream, {where_of(arrival)}{named}", what)
+        if row is None:
+            return Problem(f"upstream, place {pos}", what)
+        writer, seq, digest, header = row
+        where = f"place {pos}, event {seq} of writer {writer.hex()[:12]}"
+        return Problem(f"upstream, {where}{event_named(digest, header)}", what)
 
     def _compare_all(self, db: sqlite3.Connection, page: Sequence[Arrival]) -> None:
         for arrival in page:
@@ -116,9 +147,11 @@ class _Auditor:
             self._tell(arrival, "dropped: the upstream does not give it")
             return
         row = db.execute(statement("held"), {"log": self._log, "hash": receipt.hash}).fetchone()
-        place, signature, nonce, body, is_redacted = row or (None, None, None, None, 0)
+        place, received_ms, signature, nonce, body, is_redacted = row or (*[None] * 5, 0)
         if not (place == receipt.pos or self._is_known_elsewhere(db, arrival)):
             self._tell(arrival, self._strange(arrival, place))
+        elif place == receipt.pos:
+            self._tell(arrival, self.schedule.note(arrival, received_ms or 0))
         if row is None or (packet.signature, packet.nonce, packet.body) == (
             signature,
             nonce,
@@ -145,7 +178,7 @@ class _Auditor:
 
     def _tell(self, arrival: Arrival, what: str) -> None:
         if what:
-            self.found.setdefault(arrival.receipt.pos, (where_of(arrival), what))
+            self.found.setdefault(arrival.receipt.pos, (arrival, what))
 
 
 def _difference(packet: Packet, *, has_body: bool, is_redacted: bool) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opskit.changelog.event import Header
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -41,6 +43,18 @@ def told(doubts: Iterable[Doubt]) -> list[tuple[str, str]]:
         else:
             lines += [(trick, _line(each)) for each in writers.values()]
     return lines
+
+
+def event_named(digest: bytes, header: bytes) -> str:
+    """Give in brackets what to look an event up by, and what it is; only its hash if its header cannot be read."""
+    name = digest.hex()[:10]
+    try:
+        read = Header.decode(header)
+    except ValueError:
+        return f" ({name})"
+    of = f" of {read.rollout}" if read.rollout else ""
+    by = f" by {read.actor}" if read.actor else ""
+    return f" ({name}: {read.kind}{of}{by})"
 
 
 def _line(doubts: list[Doubt]) -> str:

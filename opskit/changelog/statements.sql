@@ -386,6 +386,9 @@ WHERE e.kind = 'body.redacted' ORDER BY e.hlc, e.hash
 -- name: owner_of
 SELECT w.writer, e.kind FROM event e JOIN writer w USING (wid) WHERE e.hash = ?
 
+-- name: header_of
+SELECT header FROM event WHERE hash = ?
+
 -- name: event_by_hash
 SELECT n, wid FROM event WHERE hash = ?
 
@@ -512,13 +515,14 @@ SELECT pos FROM place WHERE log = :log AND pos <= :last
 UNION ALL SELECT pos FROM other_place WHERE log = :log AND pos <= :last
 
 -- name: stood_at
-SELECT w.writer, e.seq FROM place p JOIN event e USING (n) JOIN writer w USING (wid) WHERE p.log = :log AND p.pos = :pos
+SELECT w.writer, e.seq, e.hash, e.header
+FROM place p JOIN event e USING (n) JOIN writer w USING (wid) WHERE p.log = :log AND p.pos = :pos
 
 -- name: stood_elsewhere
 SELECT 1 FROM other_place WHERE log = ? AND pos = ? AND hash = ?
 
 -- name: held
-SELECT p.pos, e.signature, b.nonce, b.body, EXISTS (SELECT 1 FROM redacted r WHERE r.hash = e.hash)
+SELECT p.pos, p.received_ms, e.signature, b.nonce, b.body, EXISTS (SELECT 1 FROM redacted r WHERE r.hash = e.hash)
 FROM event e LEFT JOIN body b USING (n) LEFT JOIN place p ON p.n = e.n AND p.log = :log
 WHERE e.hash = :hash
 

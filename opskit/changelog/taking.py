@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from opskit.changelog import placing
+from opskit.changelog import placing, timing
 from opskit.changelog.adding import Writer, append, named, now_ms, refuse, writer_of
 from opskit.changelog.checking import altered, fault, faults_of
 from opskit.changelog.doubts import Doubt
+from opskit.changelog.event import Header
 from opskit.changelog.healing import heal
 from opskit.changelog.history import History
 from opskit.changelog.receipts import TAMPERED, Chain
 from opskit.changelog.refusing import add_alarms, is_evidence, keep_fork, keep_other, misplaced
+from opskit.changelog.signers import in_words
 from opskit.changelog.sql import statement
 from opskit.errors import UpstreamLiesError
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from opskit.changelog.history import Split
     from opskit.changelog.packet import Arrival, Packet
+
+NO_TIME = "came with a time of receipt that cannot be, and that is not believed"
 
 
 @dataclass(slots=True)
@@ -94,15 +98,34 @@ class Taker:
 
         Places that another process has taken in since this page was asked for are left out: they were checked there.
         """
-        _, _, pos, _, chain, *_ = db.execute(statement("log"), (self._log,)).fetchone()
+        row = db.execute(statement("log"), (self._log,)).fetchone()
+        _, _, pos, _, chain, _, received_ms = row
         if self._after is not None and (pos or 0) > self._after:
             known = sum(arrival.receipt.pos <= pos for arrival in self._page)
             self._page, self._faults = self._page[known:], self._faults[known:]
+        self._check_times(db, received_ms)
         follower = Chain(self._log, gapless=self._gapless, pos=pos or 0, chain=chain or b"")
         self._history.note(follower)
         for arrival in self._page:
             follower.follow(arrival)
             self._history.note(follower)
+
+    def _check_times(self, db: sqlite3.Connection, before_ms: int) -> None:
+        """Take for unknown what cannot be the time of a place: it stands among others, and what was signed tells another."""
+        page = self._page
+        received = [before_ms, *(arrival.receipt.received_ms for arrival in page)]
+        found = timing.look(received, lambda number: _written(db, page, number - 1)).impossible
+        if not found:
+            return
+        self._page = [
+            replace(each, receipt=replace(each.receipt, received_ms=0)) if n in found else each
+            for n, each in enumerate(page, 1)
+        ]
+        for n in sorted(found - {0}):
+            said = f"it says {in_words(received[n] // 1000)}, after {in_words(received[n - 1] // 1000)}"
+            self._doubt(
+                "altered", page[n - 1], NO_TIME, f"at place {page[n - 1].receipt.pos} {said}"
+            )
 
     def _arrive(self, db: sqlite3.Connection, arrival: Arrival, wrong: str) -> None:
         receipt = arrival.receipt
@@ -235,3 +258,17 @@ def _event_at(db: sqlite3.Connection, writer: Writer | None, seq: int) -> tuple[
         return None
     row = db.execute(statement("event_at"), (writer.wid, seq)).fetchone()
     return (row[0], row[1]) if row else None
+
+
+def _written(db: sqlite3.Connection, page: Sequence[Arrival], number: int) -> int:
+    """Give when an event of a page was written, in milliseconds, as its writer signed; 0 if nobody knows (also before the page)."""
+    if number < 0:
+        return 0
+    packet = page[number].packet
+    row = (packet.header,) if packet else None
+    if row is None:
+        row = db.execute(statement("header_of"), (page[number].receipt.hash,)).fetchone()
+    try:
+        return Header.decode(row[0]).at_ms if row else 0
+    except ValueError:
+        return 0

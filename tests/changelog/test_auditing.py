@@ -129,9 +129,13 @@ def postgres() -> Iterator[Server]:
             ["DELETE FROM opskit.body WHERE pos = 4", "DELETE FROM opskit.event WHERE pos = 4"],
             "dropped: it is not there any more",
         ),
+        (
+            ["UPDATE opskit.event SET received_at = received_at - interval '3 days' WHERE pos = 4"],
+            "altered: it says now that it received it at",
+        ),
         (["UPDATE opskit.event SET received_at = now(), chain = sha256(chain) WHERE pos = 4"], "altered: "),
     ],
-    ids=["a body altered", "a body deleted", "an event deleted", "a chain altered"],
+    ids=["a body altered", "a body deleted", "an event deleted", "a time altered", "a chain altered"],
 )  # fmt: skip
 def test_what_a_superuser_does_to_the_database_is_named(
     postgres: Server, ana: Path, statements: list[str], what: str

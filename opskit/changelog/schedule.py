@@ -1,0 +1,93 @@
+"""The times of receipt of a whole log, compared with what was said before, with each other, and with what was signed."""
+
+from __future__ import annotations
+
+from array import array
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from opskit.changelog import timing
+from opskit.changelog.event import Header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opskit.changelog.packet import Arrival
+
+FILE_MS = 600_000  # that the times of a file may differ from reading to reading: its stamps are anybody's
+MOST_REMARKS = 5
+LAST_S = 253_402_300_799
+
+
+class Schedule:
+    """Takes note of place after place. `gapless` is the upstream's: a database tells its times exactly."""
+
+    def __init__(self, *, gapless: bool) -> None:
+        self._gapless = gapless
+        self._places, self._received, self._written = array("q"), array("q"), array("q")
+        self._writers: list[bytes] = []
+        self._unknown = 0
+        self._names: dict[bytes, bytes] = {}
+
+    def note(self, arrival: Arrival, known_ms: int) -> str:
+        """Add a place; gives in words what is wrong if its time is not the one that is known here (0: none is)."""
+        said_ms = arrival.receipt.received_ms
+        self._places.append(arrival.receipt.pos)
+        self._received.append(said_ms)
+        self._written.append(_written(arrival))
+        self._writers.append(self._names.setdefault(arrival.writer, arrival.writer))
+        if said_ms and not known_ms:
+            self._unknown += 1
+        if not (said_ms and known_ms) or abs(said_ms - known_ms) <= (
+            1 if self._gapless else FILE_MS
+        ):
+            return ""
+        return (
+            f"altered: it says now that it received it at {_time(said_ms)}, and said {_time(known_ms)} before"
+            " (once it is right again, opskit changelog sync --again takes it)"
+        )
+
+    def impossible(self) -> Iterator[tuple[int, str]]:
+        """Give places whose time cannot be, and why."""
+        for number in sorted(self._found().impossible):
+            said = _time(self._received[number])
+            signed = _time(self._written[number])
+            yield (
+                self._places[number],
+                f"altered: it says that it received it at {said}, which is out of the order of its places; its writer signed {signed}",
+            )
+
+    def remarks(self) -> list[str]:
+        """Give what is strange, and most likely a clock that was wrong."""
+        found = [
+            f"the time falls to {_time(self._received[number])} at place {self._places[number]}: its clock was set back then"
+            " (and nothing is to be done), or times were altered"
+            for number in self._found().set_back[:MOST_REMARKS]
+        ]
+        runs = timing.early(self._received, self._written, self._writers)
+        found += [
+            f"it says that it received places {self._places[first]} to {self._places[last]} before several writers wrote"
+            " them, as they signed: its clock was slow then, or times were altered"
+            for first, last in runs[:MOST_REMARKS]
+        ]
+        if self._unknown and self._gapless:
+            found.append(
+                f"the times of {self._unknown:,} places were not believed when they came; if they are right now:"
+                " opskit changelog sync --again"
+            )
+        return found
+
+    def _found(self) -> timing.Times:
+        return timing.look(self._received, lambda number: self._written[number])
+
+
+def _written(arrival: Arrival) -> int:
+    try:
+        at_ms = Header.decode(arrival.packet.header).at_ms if arrival.packet else 0
+    except ValueError:
+        return 0
+    return min(max(at_ms, 0), LAST_S * 1000)
+
+
+def _time(ms: int) -> str:
+    return f"{datetime.fromtimestamp(min(max(ms // 1000, 0), LAST_S), UTC):%Y-%m-%d %H:%M:%S} UTC"
