@@ -183,9 +183,15 @@ class ChangelogError(OpskitError):
 
 
 class UpstreamError(ChangelogError):
-    """The upstream cannot be reached, or refuses."""
+    """The upstream cannot be reached, or refuses; `is_empty`: it answers, and no changelog was ever there."""
 
     kind = "upstream"
+
+    def __init__(
+        self, what: str, *, hint: str = "", output: str = "", is_empty: bool = False
+    ) -> None:
+        super().__init__(what, hint=hint, output=output)
+        self.is_empty = is_empty
 
 
 class UpstreamLiesError(ChangelogError):

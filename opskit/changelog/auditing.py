@@ -44,11 +44,15 @@ class Audited:
 def audit(file: Path, upstream: Upstream) -> Audited:
     """Read the whole upstream, with all bodies, and compare: chain, hashes, signatures, bodies, places, times.
 
-    `file` is the changelog here; nothing is taken in. Raises UpstreamError, ChangelogError.
+    `file` is the changelog here; nothing is taken in, and only what was found is kept for the doctor. Raises UpstreamError, ChangelogError.
     """
     exchange, reader = Exchange(file), Reader(file)
     try:
-        return _audit(reader, exchange.current(), upstream)
+        known = exchange.current()
+        audited = _audit(reader, known, upstream)
+        if known is not None:
+            exchange.was_audited(known.log, [str(each) for each in audited.problems])
+        return audited
     finally:
         reader.close()
         exchange.close()
@@ -98,7 +102,9 @@ class _Auditor:
                 self._chain.follow(arrival)
             except UpstreamLiesError as error:
                 if error.trick != "dropped":  # what is missing is looked for in the end
-                    self._tell(arrival, f"{error.trick}: {error.what}")
+                    self._tell(
+                        arrival, f"{error.trick}: {error.what.replace(where_of(arrival), 'it')}"
+                    )
         self._ask(lambda db: self._compare_all(db, page))
 
     def look_for_missing(self) -> None:
@@ -127,14 +133,16 @@ class _Auditor:
         arrival, what = found
         values = {"log": self._log, "pos": pos}
         row = db.execute(statement("stood_at"), values).fetchone()
+        place = f"place {pos}" if self._gapless else f"place at byte {pos}"
         if arrival is not None and (row is None or what.startswith("reordered")):
             packet = arrival.packet
             named = event_named(packet.hash, packet.header) if packet else ""
-            return Problem(f"upstream, {where_of(arrival)}{named}", what)
+            whose = f"event {arrival.seq} of writer {arrival.writer.hex()[:12]}"
+            return Problem(f"upstream, {place}, {whose}{named}", what)
         if row is None:
-            return Problem(f"upstream, place {pos}", what)
+            return Problem(f"upstream, {place}", what)
         writer, seq, digest, header = row
-        where = f"place {pos}, event {seq} of writer {writer.hex()[:12]}"
+        where = f"{place}, event {seq} of writer {writer.hex()[:12]}"
         return Problem(f"upstream, {where}{event_named(digest, header)}", what)
 
     def _compare_all(self, db: sqlite3.Connection, page: Sequence[Arrival]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from opskit.changelog.doubts import event_named
 from opskit.changelog.event import Header, chained, sealed
 from opskit.changelog.signing import is_signed
 
@@ -55,7 +56,7 @@ def faults(piece: Piece) -> list[tuple[str, str]]:
             found.append((f"{name}, event {seq + 1}", f"missing: {row.seq} follows {seq}"))
         what = _damage(piece, row, head if row.seq == seq + 1 else row.prev)
         if what:
-            found.append((f"{name}, event {row.seq} ({row.hash.hex()[:10]})", what))
+            found.append((f"{name}, event {row.seq}{event_named(row.hash, row.header)}", what))
         seq, head = row.seq, row.hash
     return found
 

@@ -72,15 +72,14 @@ def begin(db: sqlite3.Connection, log: str, trick: str) -> None:
         db.execute(statement(name), (log,))
 
 
-def meet(db: sqlite3.Connection, log: str) -> None:
-    """Begin the first era of a log, if that is not done."""
+def settle(db: sqlite3.Connection, log: str, *, gapless: bool) -> list[str]:
+    """Find out, now that a log was read to its end, what it shows otherwise than before; gives what is to be said.
+
+    The first time, its first era begins.
+    """
+    words = []
     if not _of(db, log):
         db.execute(statement("add_era"), (log, _now(db), "", 0, b""))
-
-
-def settle(db: sqlite3.Connection, log: str, *, gapless: bool) -> list[str]:
-    """Find out, now that a log was read to its end, what it shows otherwise than before; gives what is to be said."""
-    words = []
     (newest,) = db.execute(statement("newest_number")).fetchone()
     for era in _of(db, log):
         if not era.is_open:
@@ -108,8 +107,7 @@ def is_lost(db: sqlite3.Connection, seen: Seen) -> bool:
 def since(db: sqlite3.Connection, log: str) -> tuple[int, int]:
     """Give from when on everybody should see the history of today: events with a greater number here, that were written later."""
     if not (eras := _of(db, log)):
-        (at_ms,) = db.execute(statement("newest_trouble")).fetchone()
-        return 0, int(at_ms)
+        return NEWEST, NEWEST
     newest = eras[-1]
     return (NEWEST, newest.at_ms) if newest.is_open else (newest.n, newest.at_ms)
 

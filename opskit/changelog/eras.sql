@@ -22,3 +22,11 @@ CREATE TABLE IF NOT EXISTS lost_place (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS lost_chain ON lost_place (chain);
+
+-- What came of the last look at all of a log: how much was wrong, and what first.
+CREATE TABLE IF NOT EXISTS audited (
+    log TEXT PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    problems INTEGER NOT NULL,
+    first TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

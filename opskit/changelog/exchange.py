@@ -72,10 +72,6 @@ class Exchange:
         """Pull all of a log again, because of a `trick` of it or only to compare. What it said before stays, as evidence."""
         self._change(lambda db: eras.begin(db, log, trick))
 
-    def meet(self, log: str) -> None:
-        """Remember since when a log is known."""
-        self._change(lambda db: eras.meet(db, log))
-
     def settle_eras(self, log: str, *, gapless: bool) -> list[str]:
         """Find out what a log that was read anew shows otherwise than before; gives words about it."""
         return self._change(lambda db: eras.settle(db, log, gapless=gapless))
@@ -205,6 +201,11 @@ class Exchange:
         rows = self._read("unplaced", {"log": log, "writer": writer, "first": first, "last": last})
         return int(rows[0][0]) if rows[0][0] is not None else None
 
+    def damage(self) -> str:
+        """Give what is wrong with the database file here, "" if nothing: an upstream is not to blame for that."""
+        ((found,),) = self._ask(lambda db: db.execute("PRAGMA integrity_check(1)").fetchall())
+        return "" if found == "ok" else str(found)
+
     def is_forked(self, writer: bytes) -> bool:
         """Tell whether another chain of a writer is known, signed by its key."""
         return bool(self._read("is_forked", (writer,)))
@@ -242,13 +243,18 @@ class Exchange:
             lambda db: db.execute(statement("add_alarm"), (_now(), error.trick, error.what))
         )
 
-    def alarms(self) -> list[Alarm]:
-        """Give what was ever wrong with an upstream, the oldest first."""
-        return self._ask(eras.alarms)
+    def alarms(self, *, unsettled: bool = False) -> list[Alarm]:
+        """Give what was ever wrong with an upstream, the oldest first; or only since the log of today was accepted."""
+        return self._ask(lambda db: eras.alarms(db, unsettled=unsettled))
 
-    def unsettled_alarms(self) -> list[Alarm]:
-        """Give what was wrong since the log of today was accepted."""
-        return self._ask(lambda db: eras.alarms(db, unsettled=True))
+    def was_audited(self, log: str, problems: Sequence[str]) -> None:
+        """Remember what a look at all of a log found."""
+        values = (log, _now(), len(problems), problems[0] if problems else "")
+        self._change(lambda db: db.execute(statement("was_audited"), values))
+
+    def last_audit(self, log: str) -> tuple[int, int, str]:
+        """Give when all of a log was looked at last, how much was wrong, and what first; zeros if it never was."""
+        return next(iter(self._read("last_audit", (log,))), (0, 0, ""))
 
     def measured(self, offset_ms: int, error_ms: int) -> None:
         """Remember how far this machine's clock is off: add so many milliseconds, give or take `error_ms`."""

@@ -60,7 +60,7 @@ class Chain:
         if self._gapless and receipt.pos != pos + 1:
             raise _lie("dropped", f"left out place {pos + 1}")
         if arrival.packet is not None and arrival.packet.hash != receipt.hash:
-            raise _lie("altered", f"altered {where}")
+            raise _lie("altered", f"gave another event than it says for {where}")
         if chain != receipt.chain:
             raise _lie("altered", f"says of {where} what does not follow from what it said before")
 

@@ -370,9 +370,6 @@ SELECT at_ms, trick, what FROM alarm ORDER BY id
 -- name: forks
 SELECT writer, seq, hash FROM fork ORDER BY writer, seq, hash
 
--- name: newest_trouble
-SELECT coalesce(max(at_ms), 0) FROM alarm WHERE trick IN ('rewound', 'rewritten')
-
 -- name: chain_at
 SELECT chain FROM receipt WHERE log = ? AND pos = ? AND at_ms > ? ORDER BY at_ms DESC LIMIT 1
 
@@ -589,3 +586,10 @@ SELECT coalesce(max(first_ms), 0) FROM log
 
 -- name: newest_told
 SELECT w.writer, max(e.seq) FROM event e JOIN writer w USING (wid) WHERE e.kind = ? GROUP BY e.wid
+
+-- name: was_audited
+INSERT INTO audited (log, at_ms, problems, first) VALUES (?, ?, ?, ?)
+ON CONFLICT (log) DO UPDATE SET at_ms = excluded.at_ms, problems = excluded.problems, first = excluded.first
+
+-- name: last_audit
+SELECT at_ms, problems, first FROM audited WHERE log = ?

@@ -11,7 +11,7 @@ from opskit.changelog.clock import is_believable
 from opskit.changelog.doubts import told
 from opskit.changelog.packet import MOST_EVENTS
 from opskit.changelog.receipts import TAMPERED
-from opskit.errors import UpstreamError, UpstreamLiesError
+from opskit.errors import ChangelogError, UpstreamError, UpstreamLiesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed
     from opskit.changelog.upstream import Upstream
 
+MEND = "save what can be saved: opskit changelog rebuild --from upstream (or itself, or an export)"
 EVENT_IN_FILE = 1000  # bytes, about
 YEAR_MS = 365.25 * 86_400_000
 PROOFS = 2  # that a writer is ours, before that is given up
@@ -113,7 +114,6 @@ def _meet(exchange: Exchange, upstream: Upstream, done: Synced, *, accept: bool)
     if greeting.trouble:  # it is read anew; what it lacks is pushed to it again
         exchange.forget(greeting.log, greeting.trouble)
         upstream.greet(None)
-    exchange.meet(greeting.log)
     return greeting.log
 
 
@@ -273,6 +273,8 @@ def _demand_receipts(
     for writer, (first, last) in pushed.items():
         lost = exchange.unplaced(done.log, writer, first, last)
         if lost is not None:
+            if hurt := exchange.damage():
+                raise ChangelogError(f"the changelog here is damaged: {hurt}", hint=MEND)
             exchange.set_back(done.log, writer, lost - 1)
             what = f"{upstream.name} said that it took event {lost} of writer {writer.hex()[:12]}, and does not give it"
             raise UpstreamLiesError("dropped", what, hint=TAMPERED)

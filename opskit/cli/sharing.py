@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from opskit.cli import options, wiring
 from opskit.cli.render import text
@@ -45,10 +46,10 @@ def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Ch
         syncer = _syncer(config, changelog, every)
         syncer.start()
         if not syncer.wait_for_news():
-            _say_what_is_here(changelog, syncer)
+            _say_what_is_here(config, changelog, syncer)
         _warn(syncer)
         changelog.on_append = _each(changelog.on_append, syncer.appended)
-        changelog.unshared = functools.partial(_unshared, syncer)
+        changelog.unshared = functools.partial(_unshared, config, syncer)
         try:
             yield changelog
         finally:
@@ -143,19 +144,25 @@ def _syncer(config: Config, changelog: Changelog, every: float | None) -> Syncer
     )
 
 
-def _unshared(syncer: Syncer) -> str:
+def _unshared(config: Config, syncer: Syncer) -> str:
     """Say why what was appended is not upstream yet, "" if it is."""
     if syncer.wait_until_shared():
         return ""
-    return syncer.error.what if syncer.error else "the upstream does not answer in time"
+    return syncer.error.what if syncer.error else f"{_address(config)} does not answer in time"
 
 
-def _say_what_is_here(changelog: Changelog, syncer: Syncer) -> None:
+def _address(config: Config) -> str:
+    """Give the address of the upstream without what may be secret in it."""
+    parts = urlsplit(config.changelog.upstream)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _say_what_is_here(config: Config, changelog: Changelog, syncer: Syncer) -> None:
     """Say why the command goes on without the others' news, and how old the last of it is."""
     if type(syncer.error) is ChangelogError:  # the trouble is here; how old it is does not matter
         text.mention(f"not shared with the others: {syncer.error.what}", colour="yellow")
         return
-    why = syncer.error.what if syncer.error else "the upstream does not answer"
+    why = syncer.error.what if syncer.error else f"{_address(config)} does not answer in time"
     _say_how_old(changelog, why)
 
 
@@ -176,7 +183,8 @@ def _say_how_old(changelog: Changelog, why: str, *, unless_newer: float = 0) -> 
 
 def _warn(syncer: Syncer) -> None:
     for warning in syncer.warnings():
-        text.mention(f"warning: {warning}; see: opskit changelog verify", colour="red")
+        end = "" if warning.endswith(";") else ";"  # of a line of SQL
+        text.mention(f"warning: {warning}{end} see: opskit changelog verify", colour="red")
 
 
 def _end(syncer: Syncer) -> None:

@@ -82,7 +82,11 @@ def test_what_was_done_to_an_upstream_is_named_with_its_first_place(
     alter(upstream.packets)
     first = problems(ana, upstream)[0]
     assert first.startswith(f"upstream, place {place}, event "), first
+    assert ": note by ana) " in first.replace("): ", ") "), (
+        "what to look it up by, and whose it is"
+    )
     assert what in first
+    assert first.count("of writer") == 1, "it is said once"
 
 
 def test_what_came_since_and_what_is_known_as_evidence_is_no_fault(
@@ -149,6 +153,21 @@ def test_what_a_superuser_does_to_the_database_is_named(
         first = problems(ana, upstream)[0]
     assert first.startswith("upstream, place 4, event 4 of writer ")
     assert what in first
+
+
+def test_a_changed_byte_of_a_body_in_a_file_is_an_alteration(ana: Path, tmp_path: Path) -> None:
+    url = f"file://{tmp_path / 'share' / 'log'}"
+    with upstream_of(url) as upstream:
+        upstream.create()  # type: ignore[attr-defined]
+        share(ana, url)
+        log = tmp_path / "share" / "log"
+        log.write_bytes(log.read_bytes().replace(b"ana 4", b"eve 4"))
+        (problem,) = problems(ana, upstream)
+        assert "place at byte " in problem
+        assert "event 4 of writer" in problem
+        assert "altered: it came with another body than the one that was signed" in problem
+        new = tmp_path / "new" / "changelog.db"
+        assert "came without the body that was signed" in share(new, url).warnings[0]
 
 
 def test_a_file_is_read_anew_too(ana: Path, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_a_true_event_passes_every_step(audited: Path, postgres: Server) -> None
         "it came before the enrolment ended",
         "nobody revoked it",
         "nobody redacted it",
+        "its time fits between its neighbours",
     ):
         assert words in said
     assert "unattested" not in said
@@ -161,6 +162,7 @@ def test_a_revoked_key_vouches_for_nobody(audited: Path, postgres: Server) -> No
         ("UPDATE opskit.body SET body = convert_to(replace(convert_from(body, 'UTF8'), 'gedacht', 'gesagt!'), 'UTF8')", "the body is as it was"),
         ("UPDATE opskit.event SET signature = sha256('a') || sha256('b')", "Signature Verified Successfully"),
         ("UPDATE opskit.event SET chain = sha256('a')", "the log leads to it"),
+        ("UPDATE opskit.event SET received_at = received_at - interval '3 days'", "its time fits between its neighbours"),
     ],
 )  # fmt: skip
 def test_what_an_administrator_altered_is_found(

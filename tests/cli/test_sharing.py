@@ -171,7 +171,8 @@ def test_an_upstream_that_hangs_costs_a_command_its_time_limit_once(
     began = time.monotonic()
     said = desk.does("ana", "note", "in spite of it")
     took = time.monotonic() - began
-    assert "never synced: the upstream does not answer" in said.stderr
+    address = f"postgresql://127.0.0.1:{black_hole}/opskit"
+    assert f"never synced: {address} does not answer in time" in said.stderr
     assert took < 6, "connecting, pushing and leaving do not wait one after the other"
     assert desk.texts("ana", "--offline") == ["in spite of it"]
 
@@ -205,6 +206,7 @@ def test_another_log_is_an_alarm_in_every_command_and_nothing_goes_there(desk: D
     desk.does("ana", "changelog", "sync", "--accept-new-log")
     assert desk.texts("ben") == ["one"]
     verified = desk.does("ana", "changelog", "verify").stdout
+    assert "once, on " in verified
     assert "(other log)" in verified, "it is over, and not forgotten"
     assert "all as written" in verified
 
@@ -219,9 +221,33 @@ def test_verify_says_what_it_could_not_check(desk: Desk) -> None:
     said = desk.does("ana", "changelog", "verify", "--offline")
     assert "only what is here was checked: the upstream was not asked" in said.stderr
     desk.share.unlink()
-    said = desk.does("ana", "changelog", "verify")
+    said = desk.does("ana", "changelog", "verify", expect=3)
     assert "only what is here was checked: " in said.stderr
     assert "is not there" in said.stderr
+    found = desk.does("ana", "changelog", "verify", "--json", expect=3).json
+    assert (found["status"], found["data"]["upstream"]["checked"]) == ("partial", False)
+
+
+def test_an_upstream_that_was_known_and_is_empty_now_is_a_finding(desk: Desk) -> None:
+    desk.does("ana", "note", "one")
+    desk.share.write_bytes(b"")
+    said = desk.does("ana", "changelog", "verify", expect=1)
+    assert "it is known here as log " in said.stdout
+    assert "and now it is empty" in said.stdout
+    assert "--accept-new-log" in said.stderr
+    assert "'It is gone'" in said.stderr
+
+
+def test_another_log_is_told_once_with_what_it_most_likely_is(desk: Desk) -> None:
+    desk.does("ana", "note", "one")
+    desk.share.unlink()
+    desk.does("ben", "changelog", "init")
+    for _ in range(2):
+        said = desk.does("ana", "changelog", "verify", expect=1)
+        assert (said.stdout + said.stderr).count("is another log") == 1
+        assert (
+            "if it was replaced on purpose: opskit changelog sync --accept-new-log" in said.stderr
+        )
 
 
 def test_events_of_others_that_are_not_upstream_are_told(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from opskit.rollout.doctor.words import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from opskit.changelog.packet import Greeting, Receipt
 
@@ -55,6 +55,27 @@ def test_one_event_waits_and_two_wait(log: Ahead, count: int, said: str) -> None
         for _ in range(count):
             changelog.append("note", {"text": "x"})
     assert found(log)[0][1].endswith(f": {said}")
+
+
+def test_what_verify_found_is_told_until_it_finds_it_well(log: Ahead) -> None:
+    from opskit.changelog.auditing import audit
+    from tests.changelog.memory import shared
+
+    with open_changelog("test", actor="ann") as changelog:
+        changelog.append("note", {"text": "secret"})
+        shared(changelog.file, log)  # type: ignore[arg-type]
+        assert found(log)[0][0] == "ok"
+        file = Path(log.name.removeprefix("file://"))
+        whole = file.read_bytes()
+        file.write_bytes(whole.replace(b"secret", b"public"))
+        assert len(audit(changelog.file, log).problems) == 1
+        ((level, what, hint),) = found(log)
+        assert level == "bad"
+        assert "it was not as it should be: upstream, place at byte" in what
+        assert "tampered" in hint
+        file.write_bytes(whole)
+        assert audit(changelog.file, log).problems == []
+        assert found(log)[0][0] == "ok"
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,8 @@ class FileLog:
             hint = "upgrade opskit on this machine"
             raise UpstreamError(f"{self.name} was written by a newer opskit", hint=hint) from None
         if not log:
-            raise UpstreamError(f"{self.name} is no changelog", hint=IS_IT_RIGHT)
+            empty = not beginning
+            raise UpstreamError(f"{self.name} is no changelog", hint=IS_IT_RIGHT, is_empty=empty)
         return log
 
     def _trouble(self, last: Receipt, size: int, data: bytes) -> str:

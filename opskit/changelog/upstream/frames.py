@@ -51,8 +51,14 @@ class Body:
     line: bytes
 
     def of(self, event: bytes) -> tuple[bytes, bytes] | None:
-        """Give nonce and body of that event; None if this is not its body, is torn, or was redacted."""
-        found = _json(_content(self.line))
+        """Give nonce and body of that event; None if this is not its body, is torn, or was redacted.
+
+        Of one that somebody altered, what stands there: no event is signed with that.
+        """
+        content = _content(self.line)
+        if not content and not self._is_torn:
+            return b"", self.line
+        found = _json(content)
         try:
             if not isinstance(found, dict) or found["of"] != event.hex():
                 return None
@@ -61,6 +67,11 @@ class Body:
             return bytes.fromhex(found["nonce"]), body
         except (KeyError, TypeError, ValueError):
             return None
+
+    @property
+    def _is_torn(self) -> bool:
+        """Whether a part of it was never written, or was overwritten by a redaction."""
+        return b"\0" in self.line or FILLER in (self.line[:1], self.line[-1:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from opskit.config.model import Config
     from opskit.rollout.witness import Testimony
 
-MOST_ALARMS = 20
-TAMPERED = "runbooks/changelog-disaster.md, 'The upstream was tampered with', says what to do"
+MOST_ALARMS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """All that was found: events here, what is wrong now, what once was, the upstream, and what hosts say."""
+    """All that was found: events here, what is wrong now, what is strange, what once was, the upstream, and what hosts say."""
 
     count: int
     problems: Sequence[Problem]
+    remarks: Sequence[Problem]
     alarms: Sequence[Alarm]
     upstream: UpstreamCheck
-    heard: Sequence[Testimony]
-    kept: list[str]
+    kept: Sequence[str]
     """The hashes of events that were redacted here, and whose body the upstream keeps."""
+    heard: list[Testimony] = field(default_factory=list)
 
     @property
     def is_well(self) -> bool:
@@ -45,8 +45,9 @@ class Checked:
 
     @property
     def exit_code(self) -> int:
-        """0 if all is well, 1 if not; 3 if only what was redacted is not gone."""
-        return (3 if self.kept else 0) if self.is_well else 1
+        """1 if something is wrong; 3 if nothing is as far as that was looked at, or only what was redacted is not gone."""
+        left = bool(self.kept) or self.upstream.is_missed
+        return (3 if left else 0) if self.is_well else 1
 
 
 @click.command()
@@ -66,27 +67,29 @@ def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
     """Check that no event was altered, removed or forged.
 
     Checks every chain, signature, enrolment and receipt here. Then reads the whole upstream anew and compares every
-    place with what is here: about a minute for 100,000 events, more over a slow line. With --offline, or if it cannot
-    be reached, only what is here is checked, and that is said. With --hosts also the receipts that rollouts left on
-    the hosts of an environment, and every file of the live releases there. Exit code 1 if anything is wrong now, 3 if all is well but the upstream keeps what
-    was redacted here; the first bad event stands first. What was once
-    wrong with the upstream is told with its date.
+    place with what is here: about a minute for 100,000 events, more over a slow line. With --offline, only what is here
+    is checked. With --hosts also the receipts that rollouts left on the hosts of an environment, and every file of the live
+    releases there. Exit code 1 if anything is wrong now; the first bad event stands first. Exit code 3 if nothing is, and the
+    upstream could not be looked at, or keeps what was redacted here. What was once wrong with the upstream is told last,
+    with its date.
     """
-    from opskit.changelog.kept import kept_upstream
 
     config = wiring.read_config()
     with wiring.open_changelog(config) as changelog:
         alarms = changelog.alarms()
-        upstream = check_upstream(config, changelog)
-        checked = Checked(
-            changelog.count(),
-            [*changelog.verify(), *upstream.problems],
-            alarms,
-            upstream,
-            _hear(config, changelog, environment, hosts) if hosts else [],
-            kept_upstream(changelog.file),
-        )
+        checked = _checked(changelog, check_upstream(config, changelog), alarms)
+        if hosts:
+            checked.heard.extend(_hear(config, changelog, environment, hosts))
     return _show_json(checked) if as_json else _show(checked)
+
+
+def _checked(changelog: Changelog, upstream: UpstreamCheck, alarms: Sequence[Alarm]) -> Checked:
+    """Check what is here; gives it with what was found of the upstream."""
+    remarks: list[Problem] = []
+    problems = [*changelog.verify(remarks), *upstream.problems]
+    if upstream.audited:
+        remarks += upstream.audited.remarks
+    return Checked(changelog.count(), problems, remarks, alarms, upstream)
 
 
 def _hear(
@@ -116,13 +119,12 @@ def _show(checked: Checked) -> int:
 
     for problem in checked.problems:
         text.say(str(problem), colour="red")
-    _show_alarms(checked.alarms)
     _show_heard(checked.heard)
     many = text.plural(checked.count, "event")
     if checked.problems:
         text.mention(f"{many}, and not all is as it was written")
         if checked.upstream.problems:
-            text.mention(f"hint: {TAMPERED}")
+            text.mention(f"hint: {checked.upstream.hint}")
     elif not checked.is_well:
         what = "all as written, but not all that hosts say fits, or could be asked for"
         text.mention(f"{many}, {what}")
@@ -131,17 +133,21 @@ def _show(checked: Checked) -> int:
     _show_upstream(checked.upstream)
     if checked.kept:
         text.say(f"{in_words(checked.kept)}; {WHO}", colour="red")
+    for remark in checked.remarks:
+        text.say(str(remark), colour="yellow")
+    said = checked.upstream.said
+    _show_alarms([each for each in checked.alarms if not any(each.what in w for w in said)])
     return checked.exit_code
 
 
 def _show_alarms(alarms: Sequence[Alarm]) -> None:
-    """Tell what once was wrong, as history."""
+    """Tell what once was wrong, as history; what was just said as a warning is not said again."""
     older = len(alarms) - MOST_ALARMS
     if older > 0:
         text.say(f"{text.plural(older, 'older alarm')}: see --json", colour="yellow")
     for alarm in alarms[-MOST_ALARMS:]:
         when = f"{datetime.fromtimestamp(alarm.at_ms / 1000).astimezone():%d %b %Y %H:%M}"
-        text.say(f"on {when}: {alarm.what} ({alarm.trick})", colour="yellow")
+        text.say(f"once, on {when}: {alarm.what} ({alarm.trick})", colour="yellow")
 
 
 def _show_heard(heard: Sequence[Testimony]) -> None:
@@ -171,6 +177,7 @@ def _show_json(checked: Checked) -> int:
     data = {
         "events": checked.count,
         "problems": [{"where": each.where, "what": each.what} for each in checked.problems],
+        "remarks": [{"where": each.where, "what": each.what} for each in checked.remarks],
         "alarms": checked.alarms,
         "upstream": {
             "checked": audited is not None,

@@ -34,7 +34,7 @@ def check_upstream(
     exchange = changelog.exchange()
     try:
         yield from _ask(connect, exchange)
-        alarms = exchange.unsettled_alarms()
+        alarms = exchange.alarms(unsettled=True)
     except ChangelogError as error:
         yield failed(AREA, error)
         return
@@ -78,9 +78,21 @@ def _ask(
     kept = kept_upstream(exchange.file) if exchange else []
     if kept:
         yield Finding(AREA, "warn", f"{name}: {in_words(kept)}", WHO)
-    if not waiting and not left and not kept:
+    altered = list(_last_audit(exchange, greeting.log)) if exchange else []
+    yield from altered
+    if not waiting and not left and not altered and not kept:
         yield Finding(AREA, "ok", f"{name} answers, and has all that was written here")
     yield from _clock(greeting)
+
+
+def _last_audit(exchange: Exchange, log: str) -> Iterator[Finding]:
+    """Say what the last `opskit changelog verify` found of it, as long as no later one found it well."""
+    at_ms, problems, first = exchange.last_audit(log)
+    if problems:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(at_ms / 1000))
+        more = f", and {problems - 1} more" if problems > 1 else ""
+        hint = "look again: opskit changelog verify; then runbooks/changelog-disaster.md, 'The upstream was tampered with'"
+        yield Finding(AREA, "bad", f"on {when} it was not as it should be: {first}{more}", hint)
 
 
 def _clock(greeting: Greeting) -> Iterator[Finding]:

@@ -57,7 +57,9 @@ class Postgres:
         rows = self._ask("greet", (last.pos if last else None,), within=max(2.0, self._timeout))
         if not rows or rows[0][:1] == (None,):
             raise UpstreamError(
-                f"{self.name} is not prepared for the changelog", hint="opskit changelog init"
+                f"{self.name} is not prepared for the changelog",
+                hint="opskit changelog init",
+                is_empty=True,
             )
         answers.demand(self.name, rows[0], answers.GREETING, "no greeting of a changelog")
         version, log, pos, now_ms, digest, chain, role = rows[0]
