@@ -118,8 +118,8 @@ class _Auditor:
             self.found[pos] = (None, "dropped: it is not there any more")
 
     def look_at_times(self) -> None:
-        """Find the places whose time cannot be, as far as that was not found by what is here."""
-        for pos, what in self.schedule.impossible():
+        """Find the places whose time is another than before, or cannot be."""
+        for pos, what in (*self.schedule.altered(), *self.schedule.impossible()):
             self.found.setdefault(pos, (None, what))
 
     def problems(self) -> list[Problem]:
@@ -159,7 +159,7 @@ class _Auditor:
         if not (place == receipt.pos or self._is_known_elsewhere(db, arrival)):
             self._tell(arrival, self._strange(arrival, place))
         elif place == receipt.pos:
-            self._tell(arrival, self.schedule.note(arrival, received_ms or 0))
+            self.schedule.note(arrival, received_ms or 0)
         if row is None or (packet.signature, packet.nonce, packet.body) == (
             signature,
             nonce,

@@ -112,6 +112,11 @@ def since(db: sqlite3.Connection, log: str) -> tuple[int, int]:
     return (NEWEST, newest.at_ms) if newest.is_open else (newest.n, newest.at_ms)
 
 
+def changed_ms(db: sqlite3.Connection, log: str) -> int:
+    """Give when a log was last known to show another history than before, 0 for never."""
+    return max((era.at_ms for era in _of(db, log) if era.trick), default=0)
+
+
 def told_by_us(db: sqlite3.Connection, log: str) -> tuple[Draft, bytes] | None:
     """Give the event to write if the newest of ours that saw this log saw what it does not show any more."""
     cursor = db.execute(statement("log"), (log,)).fetchone()

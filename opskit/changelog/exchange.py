@@ -249,7 +249,7 @@ class Exchange:
 
     def was_audited(self, log: str, problems: Sequence[str]) -> None:
         """Remember what a look at all of a log found."""
-        values = (log, _now(), len(problems), problems[0] if problems else "")
+        values = (log, _now(), len(problems), next(iter(problems), ""))
         self._change(lambda db: db.execute(statement("was_audited"), values))
 
     def last_audit(self, log: str) -> tuple[int, int, str]:

@@ -82,7 +82,7 @@ class History:
 
     def _older(self, db: sqlite3.Connection, pos: int) -> bytes | None:
         if self._since_ms is None:
-            self._since_ms = eras.since(db, self._log)[1]
+            self._since_ms = eras.changed_ms(db, self._log)
         row = db.execute(statement("chain_at"), (self._log, pos, self._since_ms)).fetchone()
         return row[0] if row else None
 

@@ -24,28 +24,29 @@ class Schedule:
 
     def __init__(self, *, gapless: bool) -> None:
         self._gapless = gapless
-        self._places, self._received, self._written = array("q"), array("q"), array("q")
+        self._places, self._written = array("q"), array("q")
+        self._received, self._known = array("q"), array("q")
         self._writers: list[bytes] = []
-        self._unknown = 0
         self._names: dict[bytes, bytes] = {}
+        self._times: timing.Times | None = None
 
-    def note(self, arrival: Arrival, known_ms: int) -> str:
-        """Add a place; gives in words what is wrong if its time is not the one that is known here (0: none is)."""
-        said_ms = arrival.receipt.received_ms
+    def note(self, arrival: Arrival, known_ms: int) -> None:
+        """Add a place, and when it came as far as that is known here (0: nobody knows)."""
         self._places.append(arrival.receipt.pos)
-        self._received.append(said_ms)
+        self._received.append(arrival.receipt.received_ms)
+        self._known.append(known_ms)
         self._written.append(_written(arrival))
         self._writers.append(self._names.setdefault(arrival.writer, arrival.writer))
-        if said_ms and not known_ms:
-            self._unknown += 1
-        if not (said_ms and known_ms) or abs(said_ms - known_ms) <= (
-            1 if self._gapless else FILE_MS
-        ):
-            return ""
-        return (
-            f"altered: it says now that it received it at {_time(said_ms)}, and said {_time(known_ms)} before"
-            " (once it is right again, opskit changelog sync --again takes it)"
-        )
+
+    def altered(self) -> Iterator[tuple[int, str]]:
+        """Give places whose time is another than the one that is known here, and in words what it says."""
+        if self._is_pushed_again():
+            return
+        for number in self._changed():
+            now, before = _time(self._received[number]), _time(self._known[number])
+            what = f"altered: it says now that it received it at {now}, and said {before} before"
+            again = "once it is right again, opskit changelog sync --again takes it"
+            yield self._places[number], f"{what} ({again})"
 
     def impossible(self) -> Iterator[tuple[int, str]]:
         """Give places whose time cannot be, and why."""
@@ -70,15 +71,43 @@ class Schedule:
             " them, as they signed: its clock was slow then, or times were altered"
             for first, last in runs[:MOST_REMARKS]
         ]
-        if self._unknown and self._gapless:
+        if self._is_pushed_again():
+            first = self._places[self._changed()[0]]
             found.append(
-                f"the times of {self._unknown:,} places were not believed when they came; if they are right now:"
+                f"it received the places from {first} on a second time: it was set back, and all was pushed again as it was"
+                " (then nothing is to be done; opskit changelog sync --again takes the new times), or times were altered"
+            )
+        pairs = zip(self._received, self._known, strict=True)
+        if (unknown := sum(said > 0 and not known for said, known in pairs)) and self._gapless:
+            found.append(
+                f"the times of {unknown:,} places were not believed when they came; if they are right now:"
                 " opskit changelog sync --again"
             )
         return found
 
+    def _changed(self) -> list[int]:
+        most = 1 if self._gapless else FILE_MS
+        return [
+            number
+            for number, (said, known) in enumerate(zip(self._received, self._known, strict=True))
+            if said and known and abs(said - known) > most
+        ]
+
+    def _is_pushed_again(self) -> bool:
+        """Tell whether all that is known from some place on came later than before, in its order.
+
+        That is what a log looks like that was set back while this laptop was away, if those who wrote pushed all as it was.
+        """
+        changed = self._changed()
+        if not changed or self._found().impossible:
+            return False
+        known = [n for n in range(changed[0], len(self._known)) if self._known[n]]
+        return known == changed and all(self._received[n] > self._known[n] for n in changed)
+
     def _found(self) -> timing.Times:
-        return timing.look(self._received, lambda number: self._written[number])
+        if self._times is None:
+            self._times = timing.look(self._received, lambda number: self._written[number])
+        return self._times
 
 
 def _written(arrival: Arrival) -> int:

@@ -63,7 +63,8 @@ class Fleet:
         remarks: list[Problem] = []
         with Changelog(self.file(name)) as changelog:
             found = changelog.verify(remarks)
-        return [*found, *audit(self.file(name), self.log).problems], remarks
+        audited = audit(self.file(name), self.log)
+        return [*found, *audited.problems], remarks
 
     def alarms(self, name: str) -> list[str]:
         with Changelog(self.file(name)) as changelog:
@@ -250,6 +251,11 @@ def test_the_index_says_what_the_events_say_after_a_set_back_with_a_fast_clock(
         fleet.heals()
     else:
         fleet.syncs("ben")
+    assert fleet.verify("ben") == ([], [])
+    remarks = audit(fleet.file("ben"), fleet.log).remarks
+    assert len(remarks) == synced_again, "ana pushed all as it was, and only the times are new"
+    assert all("it was set back, and all was pushed again as it was" in r.what for r in remarks)
+    shared(fleet.file("ben"), fleet.log, again=True)
     assert fleet.verify("ben") == ([], [])
     fleet.heals()
     assert fleet.verify("ana") == ([], [])

@@ -34,7 +34,7 @@ class Checked:
     remarks: Sequence[Problem]
     alarms: Sequence[Alarm]
     upstream: UpstreamCheck
-    kept: Sequence[str]
+    kept: list[str]
     """The hashes of events that were redacted here, and whose body the upstream keeps."""
     heard: list[Testimony] = field(default_factory=list)
 
@@ -85,11 +85,14 @@ def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
 
 def _checked(changelog: Changelog, upstream: UpstreamCheck, alarms: Sequence[Alarm]) -> Checked:
     """Check what is here; gives it with what was found of the upstream."""
+    from opskit.changelog.kept import kept_upstream
+
     remarks: list[Problem] = []
     problems = [*changelog.verify(remarks), *upstream.problems]
     if upstream.audited:
         remarks += upstream.audited.remarks
-    return Checked(changelog.count(), problems, remarks, alarms, upstream)
+    kept = kept_upstream(changelog.file)
+    return Checked(changelog.count(), problems, remarks, alarms, upstream, kept)
 
 
 def _hear(
