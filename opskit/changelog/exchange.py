@@ -203,8 +203,7 @@ class Exchange:
 
     def damage(self) -> str:
         """Give what is wrong with the database file here, "" if nothing: an upstream is not to blame for that."""
-        ((found,),) = self._ask(lambda db: db.execute("PRAGMA integrity_check(1)").fetchall())
-        return "" if found == "ok" else str(found)
+        return str(self._read("damage", ())[0][0])
 
     def is_forked(self, writer: bytes) -> bool:
         """Tell whether another chain of a writer is known, signed by its key."""

@@ -593,3 +593,6 @@ ON CONFLICT (log) DO UPDATE SET at_ms = excluded.at_ms, problems = excluded.prob
 
 -- name: last_audit
 SELECT at_ms, problems, first FROM audited WHERE log = ?
+
+-- name: damage
+SELECT iif(integrity_check = 'ok', '', integrity_check) FROM pragma_integrity_check(1)

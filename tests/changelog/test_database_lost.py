@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.changelog import Changelog
+from opskit.changelog.auditing import audit
 from opskit.changelog.upstream.postgres import setup
 from opskit.errors import UpstreamError, UpstreamLiesError
 from tests.changelog.laptop import share, upstream_of
@@ -123,6 +124,29 @@ def test_set_back_to_a_backup_it_is_healed_by_those_who_wrote(
     assert rows == [(3, 3)]
 
 
+def test_set_back_twice_it_is_well_for_everybody(postgres: Server, tmp_path: Path) -> None:
+    def everybody() -> None:
+        for name in (*NAMES, *NAMES):
+            share(database(tmp_path, name), postgres.url(name))
+
+    for number in range(3):
+        for name in NAMES:
+            writes(tmp_path, name, f"{name} {number}, before")
+            share(database(tmp_path, name), postgres.url(name))
+        backup = postgres.copy()
+        for name in (*NAMES, *NAMES):
+            writes(tmp_path, name, f"{name} {number}, after")
+            share(database(tmp_path, name), postgres.url(name))
+        postgres.set_back(backup)
+        everybody()
+        share(database(tmp_path, f"new{number}"), postgres.url("cleo"))
+        for name in (*NAMES, f"new{number}"):
+            assert len(reads(tmp_path, name)) == 9 * (number + 1)
+            with upstream_of(postgres.url("cleo")) as upstream:
+                audited = audit(database(tmp_path, name), upstream)
+            assert (audited.problems, audited.remarks) == ([], [])
+
+
 def test_what_somebody_wrote_who_does_not_come_back_is_relayed_by_one_who_may(
     postgres: Server, tmp_path: Path
 ) -> None:
@@ -181,9 +205,10 @@ def test_a_writer_that_moved_after_the_backup_moves_again(
     postgres.set_back(backup)
     assert owners(postgres) == ["ana"]
     writes(tmp_path, "ana", "as ana2, after the backup was played back")
-    assert share(database(tmp_path, "ana"), postgres.url("ana2")).pushed == 2
+    pushed = share(database(tmp_path, "ana"), postgres.url("ana2")).pushed
+    assert pushed == 3, "the two, and that what the second had seen was set back"
     assert owners(postgres) == ["ana", "ana2"]
-    assert postgres.sql("SELECT count(*) FROM opskit.event") == [(3,)]
+    assert postgres.sql("SELECT count(*) FROM opskit.event") == [(4,)]
 
 
 def test_in_a_new_and_empty_database_whoever_is_first_gets_nothing_of_the_others(
