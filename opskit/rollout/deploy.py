@@ -15,7 +15,7 @@ from opskit.rollout import edits, source
 from opskit.rollout.activate import activation, taking_back
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of, stage_commands
-from opskit.rollout.gates import ROLLBACK, Gates, asking, gates_of
+from opskit.rollout.gates import ROLLBACK, STOP, Gates, asking, gates_of
 from opskit.rollout.irreversible import cleaned
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.prepare import prepare
@@ -75,6 +75,7 @@ def plan_deploy(
     gates = gates or gates_of(service, len(hosts))
     found = survey(fleet, hosts, path=service.path, ask=edits.probe if judge else probe)
     one_way = cleaned(irreversible) or _one_way(version, found.targets)
+    gates, held = _one_way_gates(gates, one_way)
     release_id = _release_id(version, found.states)
     release = Release(release_id, version.revision, version.label, one_way)
     targets = tuple(_target(target, release, found.states) for target in found.targets)
@@ -95,7 +96,7 @@ def plan_deploy(
         gates=gates,
         gated=bool(service.health or service.restart),
         commits=_commits(version, targets),
-        notes=_notes(version, found, judge.notes(service, found) if judge else (), one_way),
+        notes=_notes(version, found, judge.notes(service, found) if judge else (), one_way) + held,
         commands=(*stage_commands(service, **named), *commands_of(service, **named)),
     )
     return DeployPlan(plan, service, version, release, found.states)
@@ -200,6 +201,15 @@ def _one_way(version: source.Version, targets: Sequence[Target]) -> str:
     olds = dict.fromkeys(t.before.revision for t in targets if t.before and t.before.revision)
     found = {said: None for old in olds for said in source.irreversible_since(version, old)}
     return cleaned("; ".join(found))
+
+
+def _one_way_gates(gates: Gates, one_way: str) -> tuple[Gates, tuple[str, ...]]:
+    """Give the gates of a deploy, and what is to be said of them: no policy takes back what cannot be taken back."""
+    if not one_way or gates.on_failure != ROLLBACK:
+        return gates, ()
+    return replace(gates, on_failure=STOP), (
+        "so hosts that have it keep it when the run is stopped",
+    )
 
 
 def _prune(made: DeployPlan, run: Run, roll: Roll, *, guard: str) -> None:
