@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from opskit.cli import complete, options, session
 from opskit.cli.session import Choice
+
+if TYPE_CHECKING:
+    from opskit.config.service import Service
+    from opskit.rollout.source import Version
 
 
 @click.command()
@@ -55,14 +61,13 @@ def deploy(
     that tried it was put back, or because somebody or a rule said no before.
     """
     from opskit.rollout.deploy import deploy, plan_deploy
-    from opskit.rollout.source import find_version
 
     choice = Choice("deploy", why, dry_run, yes, as_json, override_freeze)
     with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
         made = plan_deploy(
             service=what,
             hosts=opened.hosts,
-            version=find_version(what.source, revision),
+            version=_version(what, revision),
             fleet=opened.fleet,
             why=session.reason(opened, choice),
             irreversible=irreversible or "",
@@ -71,3 +76,10 @@ def deploy(
             judge=opened.judge,
         )
         return session.carry_out(opened, choice, made.plan, lambda run: deploy(made, run))
+
+
+def _version(service: Service, revision: str | None) -> Version:
+    """Find what is to be deployed; raises SourceError."""
+    from opskit.rollout.source import find_version
+
+    return find_version(service.source, revision)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from opskit.rollout.rollback import RollbackPlan
 
 
-class _Past(TypedDict):
+class _Goal(TypedDict):
+    to: str
     past: str
     known: Mapping[str, str]
 
@@ -72,8 +73,7 @@ def rollback(
             fleet=opened.fleet,
             why=session.reason(opened, choice),
             each=hosts is not None,
-            to=picking.chosen(opened, what, to, pick=pick),
-            **_past(opened, what, past_irreversible),
+            **_goal(opened, what, picking.chosen(opened, what, to, pick=pick), past_irreversible),
             rollout=opened.new_rollout(choice),
             gates=opened.gates(what),
             judge=opened.judge,
@@ -81,11 +81,11 @@ def rollback(
         return _carry_out(opened, choice, made, lambda run: rollback(made, run))
 
 
-def _past(opened: Session, service: Service, reason: str | None) -> _Past:
-    """Give what cannot be taken back, and why it is all the same."""
+def _goal(opened: Session, service: Service, to: str, reason: str | None) -> _Goal:
+    """Give where to go, what cannot be taken back, and why it is all the same."""
     from opskit.rollout.irreversible import recorded
 
-    return {"past": reason or "", "known": recorded(opened.changelog, service)}
+    return {"to": to, "past": reason or "", "known": recorded(opened.changelog, service)}
 
 
 def _carry_out(
