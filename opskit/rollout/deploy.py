@@ -75,7 +75,7 @@ def plan_deploy(
     gates = gates or gates_of(service, len(hosts))
     found = survey(fleet, hosts, path=service.path, ask=edits.probe if judge else probe)
     one_way = cleaned(irreversible) or _one_way(version, found.targets)
-    gates, held = _one_way_gates(gates, one_way)
+    gates, said = _one_way_gates(gates, one_way)
     release_id = _release_id(version, found.states)
     release = Release(release_id, version.revision, version.label, one_way)
     targets = tuple(_target(target, release, found.states) for target in found.targets)
@@ -96,21 +96,18 @@ def plan_deploy(
         gates=gates,
         gated=bool(service.health or service.restart),
         commits=_commits(version, targets),
-        notes=_notes(version, found, judge.notes(service, found) if judge else (), one_way) + held,
+        notes=_notes(version, found, judge.notes(service, found) if judge else ()) + said,
         commands=(*stage_commands(service, **named), *commands_of(service, **named)),
     )
     return DeployPlan(plan, service, version, release, found.states)
 
 
-def _notes(
-    version: source.Version, found: Survey, judged: Sequence[str], one_way: str
-) -> tuple[str, ...]:
+def _notes(version: source.Version, found: Survey, judged: Sequence[str]) -> tuple[str, ...]:
     return (
         *version.notes,
         *held_notes(found.states),
         *judged,
         *_known_notes(version, found.states),
-        *((f"this cannot be taken back: {one_way}",) if one_way else ()),
     )
 
 
@@ -205,11 +202,11 @@ def _one_way(version: source.Version, targets: Sequence[Target]) -> str:
 
 def _one_way_gates(gates: Gates, one_way: str) -> tuple[Gates, tuple[str, ...]]:
     """Give the gates of a deploy, and what is to be said of them: no policy takes back what cannot be taken back."""
+    said = (f"this cannot be taken back: {one_way}",) if one_way else ()
     if not one_way or gates.on_failure != ROLLBACK:
-        return gates, ()
-    return replace(gates, on_failure=STOP), (
-        "so hosts that have it keep it when the run is stopped",
-    )
+        return gates, said
+    stays = "so hosts that have it keep it when the run is stopped"
+    return replace(gates, on_failure=STOP), (*said, stays)
 
 
 def _prune(made: DeployPlan, run: Run, roll: Roll, *, guard: str) -> None:
