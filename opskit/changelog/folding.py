@@ -21,6 +21,7 @@ from opskit.changelog.records import (
     Override,
     Release,
     RolloutRecord,
+    Sent,
     StepTime,
 )
 
@@ -220,7 +221,7 @@ def _with_ends(
 
 
 def _with_result(host: HostRecord, result: Mapping[str, object]) -> HostRecord:
-    before = text(result, "from")
+    before, sent = text(result, "from"), part(result, "sent")
     known = host.before and host.before.release == before
     return host._replace(
         outcome=text(result, "outcome") or "unknown",
@@ -230,6 +231,7 @@ def _with_result(host: HostRecord, result: Mapping[str, object]) -> HostRecord:
         ms=number(result, "ms"),
         at=moment(at) if (at := number(result, "at")) else None,
         steps=tuple(StepTime(text(s, "step"), number(s, "ms")) for s in parts(result, "steps")),
+        sent=Sent(number(sent, "files"), number(sent, "bytes")) if sent else None,
         error=text(result, "error"),
         output=text(result, "output"),
     )

@@ -63,6 +63,13 @@ class Override(NamedTuple):
     why: str
 
 
+class Sent(NamedTuple):
+    """What a deploy had to send to one host: files, and bytes as they travelled, packed."""
+
+    files: int
+    bytes: int
+
+
 class HostRecord(NamedTuple):
     """What a rollout did to one host.
 
@@ -80,6 +87,7 @@ class HostRecord(NamedTuple):
     ms: int = 0
     at: datetime | None = None
     steps: tuple[StepTime, ...] = ()
+    sent: Sent | None = None
     error: str = ""
     output: str = ""
     goal: Release | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.config.service import CommandStep
-from opskit.rollout import deadman, layout
+from opskit.rollout import deadman, incoming, layout
 from opskit.rollout.health import describe
 from opskit.rollout.locks import LIFETIME
 
@@ -30,10 +30,15 @@ def commands_of(
 
 
 def stage_commands(service: Service, *, rollout: str, release: str) -> tuple[tuple[str, str], ...]:
-    """Give the commands that come before anything is live: build here, stage there."""
+    """Give the commands that come before anything is live: build here, stage there.
+
+    What the version is made of is known only when it is built, and stands as `{…}`; to a host that has a release,
+    files are copied from it as well.
+    """
     guard = layout.guard(service.path, rollout=rollout, seconds=LIFETIME)
     folders, files = service.shared_folders, service.shared_files
-    text = layout.stage(guard, release=release, folders=folders, files=files)
+    made = incoming.Expected(release, "{…}", rollout, manifest="{…}", folders=1, room=0)
+    text = incoming.stage(guard, made, folders=folders, files=files)
     built = (("build", service.build),) if service.build else ()
     return (*built, ("stage", text))
 

@@ -21,10 +21,10 @@ from opskit.rollout.locks import Locks, held_by
 from opskit.rollout.recorder import Recorder
 from opskit.rollout.roll import Roll
 from opskit.rollout.steps import Work
-from opskit.rollout.targets import survey
+from opskit.rollout.targets import Survey, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from opskit.changelog import Changelog, RolloutRecord
@@ -138,31 +138,16 @@ class Run:
             with self.breakable():
                 for host, error in locks.take(roll.left()).items():
                     roll.note_error(host, error)
-                for host, error in self._demand_as_planned(plan, roll.left(), path=path).items():
+                found = survey(self.fleet, roll.left(), path=path)
+                _demand_as_planned(plan, found)
+                locks.states = found.states
+                for host, error in found.errors.items():
                     roll.note_error(host, error)
             with locks.kept():
                 yield locks
         finally:
             self.fleet.resume()
             locks.release(self.tell)
-
-    def _demand_as_planned(
-        self, plan: Plan, hosts: Sequence[str], *, path: str
-    ) -> Mapping[str, OpskitError]:
-        """Under the lock: what a failed host goes back to must be what it ran just before.
-
-        Gives the errors of hosts that do not answer; raises RefusedError.
-        """
-        found = survey(self.fleet, hosts, path=path)
-        for host, state in found.states.items():
-            before = plan.targets_by_host[host].before
-            if state.live != (before.id if before else ""):
-                runs = state.current.title if state.current else "nothing"
-                raise RefusedError(
-                    f"{host} was changed since this was planned: it runs {runs} now",
-                    hint="see `opskit log`, then start again with a new plan",
-                )
-        return found.errors
 
     @contextlib.contextmanager
     def breakable(self) -> Iterator[None]:
@@ -184,6 +169,18 @@ class Run:
             tell=self.tell,
             stop=self.stop,
         )
+
+
+def _demand_as_planned(plan: Plan, found: Survey) -> None:
+    """Raise RefusedError if a host, asked under the lock, runs something else than what it is to go back to."""
+    for host, state in found.states.items():
+        before = plan.targets_by_host[host].before
+        if state.live != (before.id if before else ""):
+            runs = state.current.title if state.current else "nothing"
+            raise RefusedError(
+                f"{host} was changed since this was planned: it runs {runs} now",
+                hint="see `opskit log`, then start again with a new plan",
+            )
 
 
 def unended(changelog: Changelog, plan: Plan) -> tuple[RolloutRecord, ...]:

@@ -17,10 +17,11 @@ from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of, stage_commands
 from opskit.rollout.gates import ROLLBACK, STOP, Gates, asking, gates_of
 from opskit.rollout.irreversible import cleaned
+from opskit.rollout.parcels import Parcels
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.prepare import prepare
 from opskit.rollout.probe import MARGIN_KIB, Release, probe, unfit
-from opskit.rollout.prune import prune
+from opskit.rollout.prune import after, prune, removable
 from opskit.rollout.stage import stage
 from opskit.rollout.status import Judge, by_words
 from opskit.rollout.targets import held_notes, survey
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.context import Run
     from opskit.rollout.git import Commit
+    from opskit.rollout.locks import Locks
     from opskit.rollout.probe import HostState
     from opskit.rollout.report import Report
     from opskit.rollout.roll import Roll
@@ -122,7 +124,7 @@ def deploy(made: DeployPlan, run: Run) -> Report:
     def body(roll: Roll) -> None:
         run.refuse_held(made.states)
         with tempfile.TemporaryDirectory(prefix="opskit-") as scratch:
-            package = prepare(
+            artifact = prepare(
                 made.service,
                 made.version,
                 made.release,
@@ -132,12 +134,13 @@ def deploy(made: DeployPlan, run: Run) -> Report:
             )
             with run.locked(made.plan, roll, path=path) as locks:
                 work = run.work(made.plan, made.service, locks.guard)
-                stage(made.plan, package, states=made.states, work=work, run=run, roll=roll)
+                parcels = Parcels(artifact, Path(scratch))
+                stage(made.plan, parcels, states=locks.states, work=work, run=run, roll=roll)
                 ask = asking(made.plan, made.service, run)
                 roll.run(activation(made.plan, made.release, work=work, roll=roll), ask=ask)
                 if roll.reason and made.plan.gates.on_failure == ROLLBACK and not run.stop.level:
                     roll.take_back(taking_back(made.plan, work=work, roll=roll))
-                _prune(made, run, roll, guard=locks.guard)
+                _prune(made, run, roll, locks)
 
     return run.record(made.plan, body, path=path)
 
@@ -209,13 +212,12 @@ def _one_way_gates(gates: Gates, one_way: str) -> tuple[Gates, tuple[str, ...]]:
     return replace(gates, on_failure=STOP), (*said, stays)
 
 
-def _prune(made: DeployPlan, run: Run, roll: Roll, *, guard: str) -> None:
-    done = [name for name, result in roll.results.items() if result.outcome == "done"]
-    prune(
-        run.fleet,
-        done,
-        path=made.service.path,
-        keep=made.service.keep,
-        guard=guard,
-        tell=run.tell,
-    )
+def _prune(made: DeployPlan, run: Run, roll: Roll, locks: Locks) -> None:
+    """Ask those hosts that, as far as is known, have more than they should keep."""
+    keep, states = made.service.keep, locks.states
+    done = [
+        name
+        for name, result in roll.results.items()
+        if result.outcome == "done" and removable(after(states[name], made.release), keep=keep)
+    ]
+    prune(run.fleet, done, path=made.service.path, keep=keep, guard=locks.guard, tell=run.tell)

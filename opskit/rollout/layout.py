@@ -4,20 +4,20 @@
     <path>/releases/<release>/              one version, whole or not there at all
     <path>/shared/                          files and folders that every release links to
     <path>/.opskit/release/<release>/       `info` (one line of JSON) and `manifest` (sha256sum's format)
-    <path>/.opskit/incoming/<release>/      a version on its way in
+    <path>/.opskit/incoming/                a version on its way in, see `incoming`
     <path>/.opskit/history                  lines "<mark> <release> <rollout> <seconds>", mark: good or bad
     <path>/.opskit/receipts                 one line of JSON before each change, for `opskit status`
     <path>/.opskit/locks/<rollout>          a symbolic link whose target says who holds the host, see `lock`
     <path>/.opskit/renewed.<rollout>        the same for a moment, while `guard` renews it
 
 Everything here is pure: functions from plain values to text, tested as exact strings. POSIX sh, and of
-tools only what every small system has: tar, gzip, sha256sum or shasum, readlink, `mv -T` or `mv -h`.
+tools only what every small system has: tar, gzip, sha256sum or shasum, readlink, `mv -T` or `mv -h`, and what
+`incoming` names.
 """
 
 from __future__ import annotations
 
 import shlex
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def probe(path: str) -> str:
             'd=$p; while [ ! -d "$d" ] && [ "$d" != / ] && [ -n "$d" ]; do d=$(dirname "$d"); done',
             "[ -w \"$d\" ] && printf 'writable\\n'",
             'df -Pk "$d" | { read -r _; read -r _ _ _ free _; printf \'free %s\\n\' "$free"; }',
-            "for t in tar gzip readlink mv ln df; do command -v $t >/dev/null || printf 'lacks %s\\n' $t; done",
+            "for t in tar gzip readlink mv ln df du find sort uniq cmp sed xargs; do command -v $t >/dev/null || printf 'lacks %s\\n' $t; done",
             "command -v sha256sum >/dev/null || command -v shasum >/dev/null || printf 'lacks sha256sum\\n'",
             (
                 'if [ -L "$p/current" ]; then live=$(readlink "$p/current"); '
@@ -90,6 +90,10 @@ def probe(path: str) -> str:
             '[ ! -f "$p/.opskit/history" ] || tail -n 400 "$p/.opskit/history" | sed \'s/^/mark /\'; echo',
             '[ ! -f "$p/.opskit/receipts" ] || tail -n 1 "$p/.opskit/receipts" | sed \'s/^/receipt /\'; echo',
             'for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf \'lock %s\\n\' "$(readlink "$l")"; done',
+            (
+                'for d in "$p"/.opskit/incoming/*/; do [ -d "$d" ] || continue; k=$(du -sk "$d"); d=${d%/}; '
+                'printf \'incoming %s %s\\n\' "${k%%[!0-9]*}" "${d##*/}"; done'
+            ),
             "printf 'end\\n'",
         )
     )
@@ -142,84 +146,6 @@ def unlock(path: str, *, rollout: str) -> str:
     """Take our announcement away again."""
     word = shlex.quote(rollout)
     return f'{opening(path)}\nrm -f "$p/.opskit/locks/"{word} "$p/.opskit/renewed."{word}'
-
-
-def receive(guarded: str, *, release: str) -> str:
-    """Unpack the archive on standard input and check every byte of it; nothing is live, nothing in place.
-
-    However it ends, the half of a version does not stay: it may be what has filled the disk.
-    """
-    return "\n".join(
-        (
-            guarded,
-            f'i="$p/.opskit/incoming/"{shlex.quote(release)}',
-            'rm -rf "$p/.opskit/incoming"; mkdir -p "$i" "$p/releases" "$p/shared"',
-            "trap 'rm -rf \"$i\"' EXIT; trap 'exit 1' HUP INT TERM",
-            'tar -xozf - -C "$i"',
-            'if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi',
-            (
-                'if [ -s "$i/manifest" ]; then (cd "$i/tree" && $sum -c ../manifest >../verify 2>&1) || '
-                "{ grep -v ': OK$' \"$i/verify\" | tail -n 5 >&2; echo 'bytes arrived altered' >&2; exit 65; }; fi"
-            ),
-            'sync -f "$i/tree" 2>/dev/null || sync',
-        )
-    )
-
-
-def link_folder(folder: str) -> str:
-    """Make `folder` of the incoming tree a link into shared; the release's own content seeds it once."""
-    seed = 'if [ -d "$t" ]; then cp -R "$t" "$s.seed"; else mkdir "$s.seed"; fi'
-    return _link(folder, seed)
-
-
-def link_file(file: str) -> str:
-    """Make `file` of the incoming tree a link into shared; refuse when neither has it."""
-    missing = '{ echo "shared file missing: $s" >&2; exit 66; }'
-    return _link(file, f'[ -f "$t" ] || {missing}; cp "$t" "$s.seed"')
-
-
-def _link(inside: str, seed: str) -> str:
-    """Link one path; `seed` makes `$s.seed` of it, which becomes the shared one only when whole.
-
-    Refuses a release in which a folder above the path is a link: what is behind it is not the release's.
-    """
-    folders = [str(folder) for folder in PurePosixPath(inside).parents][:-1]
-    word, up = shlex.quote(inside), "../" * len(folders)
-    behind = '{ echo "a shared path lies behind a link: $a" >&2; exit 66; }'
-    return "\n".join(
-        (
-            *(
-                f'a="$i/tree/"{shlex.quote(folder)}; [ ! -L "$a" ] || {behind}'
-                for folder in folders
-            ),
-            f's="$p/shared/"{word}; t="$i/tree/"{word}',
-            (
-                'if [ ! -e "$s" ]; then mkdir -p "$(dirname "$s")"; rm -rf "$s.seed"; '
-                f'{seed}; mv "$s.seed" "$s"; fi'
-            ),
-            f'rm -rf "$t"; mkdir -p "$(dirname "$t")"; ln -s {shlex.quote(f"../../{up}shared/{inside}")} "$t"',
-        )
-    )
-
-
-def place(release: str) -> str:
-    """Rename the whole, checked tree into place: first what is known of it, then the tree itself."""
-    word = shlex.quote(release)
-    return "\n".join(
-        (
-            f'[ ! -e "$p/releases/"{word} ] || {{ echo "release is already there" >&2; exit 73; }}',
-            f'm="$p/.opskit/release/"{word}; rm -rf "$m"; mkdir -p "$m"; mv "$i/manifest" "$i/info" "$m/"',
-            f'mv "$i/tree" "$p/releases/"{word}; rm -rf "$i"',
-        )
-    )
-
-
-def stage(
-    guarded: str, *, release: str, folders: Iterable[str] = (), files: Iterable[str] = ()
-) -> str:
-    """Bring a release in from standard input: unpack, check, link what is shared, rename into place."""
-    links = [*map(link_folder, folders), *map(link_file, files)]
-    return "\n".join((receive(guarded, release=release), *links, place(release)))
 
 
 def switch(guarded: str, *, release: str, rollout: str, receipt: str, must: bool = True) -> str:

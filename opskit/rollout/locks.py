@@ -14,14 +14,14 @@ from opskit.rollout.facts import Warned
 from opskit.rollout.probe import read_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from opskit.errors import OpskitError
     from opskit.fleet.command import Outcome
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
     from opskit.rollout.facts import Teller
-    from opskit.rollout.probe import HeldLock
+    from opskit.rollout.probe import HeldLock, HostState
 
 LIFETIME = 900  # seconds after its last command that a run still holds a host
 
@@ -43,6 +43,8 @@ class Locks:
         is_dead: Callable[[str], bool],
     ) -> None:
         self.taken: set[str] = set()
+        self.states: Mapping[str, HostState] = {}
+        """What the hosts said under the lock."""
         self._is_dead = is_dead
         self._asked: set[str] = set()
         self._fleet = fleet

@@ -1,16 +1,17 @@
-"""What a deploy sends, made on this machine: a version exported, built, and packed, once for all hosts."""
+"""What a deploy brings, made on this machine: a version exported, built, and looked at, once for all hosts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from opskit.config.secret import Redactor
-from opskit.errors import InterruptedRunError, OpskitError
+from opskit.config.service import FolderSource
+from opskit.errors import InterruptedRunError, SourceError
 from opskit.rollout import source
+from opskit.rollout.artifact import Artifact, look_at
 from opskit.rollout.build import build
 from opskit.rollout.environ import commands_environment
 from opskit.rollout.facts import Doing
-from opskit.rollout.pack import Package, pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,30 +29,39 @@ def prepare(
     rollout: str,
     run: Run,
     scratch: Path,
-) -> Package:
-    """Export, build and pack `version` in the folder `scratch`.
+) -> Artifact:
+    """Export and build `version` in the folder `scratch`, and look at what came of it.
 
     Raises SourceError, BuildError, and InterruptedRunError if the operator has asked to stop.
     """
-    tree = scratch / "tree"
-    tree.mkdir()
-    source.export(version, to=tree)
+    in_place = isinstance(version.source, FolderSource) and not service.build
+    tree = _tree(version, scratch, in_place=in_place)
     if service.build:
         run.tell(Doing(f"builds {release.title}"))
         _build(service, service.build, release, rollout=rollout, run=run, tree=tree)
     if run.stop.level:
         raise InterruptedRunError("interrupted before anything was sent")
-    run.tell(Doing(f"packs {release.title}"))
     info = {"revision": release.revision, "label": release.label, "rollout": rollout}
     if release.irreversible:
         info["irreversible"] = release.irreversible
     try:
-        return pack(tree, info=info, to=scratch / "package.tar.gz")
+        artifact = look_at(tree, info=info)
     except OSError as error:
-        what = f"{error.filename or scratch}: cannot be packed: {error.strerror}"
-        raise OpskitError(
-            what, hint="is there room in the temporary folder? TMPDIR names another"
-        ) from None
+        what = f"{error.filename or tree}: cannot be read: {error.strerror}"
+        raise SourceError(what) from None
+    if in_place:
+        source.demand_unchanged(version, {file.name: file.digest for file in artifact.files})
+    return artifact
+
+
+def _tree(version: source.Version, scratch: Path, *, in_place: bool) -> Path:
+    """Give the version's files; a folder is read where it is: what changes while it is sent is found by the hosts."""
+    if in_place and isinstance(version.source, FolderSource):
+        return version.source.folder
+    tree = scratch / "tree"
+    tree.mkdir()
+    source.export(version, to=tree)
+    return tree
 
 
 def _build(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_DIGITS = 15
 MOST_LABEL = 100
 REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
 RELEASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MARGIN_KIB = 10 * 1024  # of free disk, beyond what a release takes
 
@@ -39,6 +40,8 @@ class Release:
     revision: str = ""
     label: str = ""
     irreversible: str = ""
+    manifest: str = field(default="", compare=False)
+    """The SHA-256 of its manifest, as the host has it."""
 
     @property
     def title(self) -> str:
@@ -61,6 +64,7 @@ class HeldLock:
 class HostState:
     """What a host said: `free` in KiB, `now` in seconds by its clock, `good` in the order of the marks.
 
+    `incoming` are names of what began to come in, `kept` the KiB that it takes and gives back.
     `receipt` is the last one, see `Recorder.receipt`; `marks` are (mark, release, rollout), the newest last.
     """
 
@@ -73,6 +77,8 @@ class HostState:
     receipt: Mapping[str, object] = NOTHING
     marks: tuple[tuple[str, str, str], ...] = ()
     free: int = 0
+    kept: int = 0
+    incoming: tuple[str, ...] = ()
     now: int = 0
     writable: bool = False
     blocked: bool = False
@@ -112,6 +118,8 @@ class _Reading:
     marks: list[tuple[str, str, str]] = field(default_factory=list)
     locks: list[HeldLock] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
+    incoming: list[str] = field(default_factory=list)
+    kept: int = 0
 
     def take(self, word: str, rest: str) -> None:
         if word == "release":
@@ -125,6 +133,10 @@ class _Reading:
             self.locks.extend(filter(None, [read_lock(rest)]))
         elif word == "lacks":
             self.lacks.append(rest)
+        elif word == "incoming":
+            kib, _, name = rest.partition(" ")
+            self.incoming.append(name)
+            self.kept += _int(kib)
         else:
             self.values[word] = rest
 
@@ -149,6 +161,8 @@ def read_probe(host: str, text: str) -> HostState:
         receipt=_object(values.get("receipt", "")),
         marks=tuple(reading.marks),
         free=_int(values.get("free", "")),
+        kept=reading.kept,
+        incoming=tuple(reading.incoming),
         now=_int(values.get("now", "")),
         writable="writable" in values,
         blocked="blocked" in values,
@@ -179,7 +193,7 @@ def unfit(state: HostState, *, needed_kib: int = 0) -> str:
         return "`current` is not a symbolic link: move it away first"
     if not state.writable:
         return "the service's path cannot be written by the login user"
-    if state.free < needed_kib:
+    if state.free + state.kept < needed_kib:
         return f"{state.free // 1024} MiB free, {needed_kib // 1024} MiB needed"
     return ""
 
@@ -202,11 +216,15 @@ def _release(name: str, info: str) -> Release:
     known = _object(info)
     revision, label = str(known.get("revision", "")), str(known.get("label", ""))
     irreversible = known.get("irreversible", "")
+    revision, label, manifest = (
+        str(known.get(key, "")) for key in ("revision", "label", "manifest")
+    )
     return Release(
         name,
         revision if REVISION.fullmatch(revision) else "",
         label[:MOST_LABEL] if label.isprintable() else "",
         cleaned(irreversible) if isinstance(irreversible, str) else "",
+        manifest if DIGEST.fullmatch(manifest) else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.errors import OpskitError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
     from opskit.rollout.facts import Teller
-    from opskit.rollout.probe import HostState
+    from opskit.rollout.probe import HostState, Release
 
 KEPT_AS_EVIDENCE = 2
 
@@ -35,6 +36,13 @@ def removable(state: HostState, *, keep: int) -> tuple[str, ...]:
     other = [name for name in there if name not in good]
     kept = {state.live, *ways_back[-max(2, keep) :], *other[-KEPT_AS_EVIDENCE:]}
     return tuple(name for name in there if name not in kept)
+
+
+def after(state: HostState, release: Release) -> HostState:
+    """Give a host's state as it is once `release` has come and is good there."""
+    good = (*(name for name in state.good if name != release.id), release.id)
+    bad = state.bad - {release.id}
+    return replace(state, live=release.id, releases=(*state.releases, release), good=good, bad=bad)
 
 
 def prune(

@@ -27,6 +27,14 @@ class StepTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What travelled to one host: how many files, and how many bytes, packed."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostResult:
     """What came of one host.
 
@@ -42,6 +50,7 @@ class HostResult:
     ms: int = 0
     at: int = 0
     steps: tuple[StepTime, ...] = ()
+    sent: Sent | None = None
     error: str = ""
     hint: str = ""
     output: str = ""
@@ -52,6 +61,7 @@ class HostResult:
             "host": self.host, "outcome": self.outcome, "from": self.before, "to": self.after,
             "live": self.live, "ms": self.ms, "at": self.at, "error": self.error[:MOST_ERROR], "output": self.output[-MOST_OUTPUT:],
             "steps": [{"step": step.step, "ms": step.ms} for step in self.steps],
+            **({"sent": {"files": self.sent.files, "bytes": self.sent.bytes}} if self.sent else {}),
         }  # fmt: skip
 
 

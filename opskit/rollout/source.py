@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from opskit.config.model import NOTHING
 from opskit.config.service import ArtifactSource, FolderSource, GitSource
 from opskit.errors import SourceError
 from opskit.rollout import git
@@ -14,6 +15,8 @@ from opskit.rollout.tree import entries
 from opskit.rollout.unpack import unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opskit.config.service import Source
 
 
@@ -62,6 +65,13 @@ def export(version: Version, *, to: Path) -> None:
             unpack(file, to)
         case _:
             assert_never(version.source)
+
+
+def demand_unchanged(version: Version, digests: Mapping[str, str]) -> None:
+    """Raise SourceError if a folder, whose files now have these SHA-256 by name, is not what was planned."""
+    if isinstance(version.source, FolderSource):
+        folder = version.source.folder
+        _demand_same(folder, _hash_of_folder(folder, digests), version)
 
 
 def commits_between(version: Version, old: str) -> tuple[git.Commit, ...]:
@@ -121,23 +131,27 @@ def _hash_of_file(file: Path) -> str:
         raise SourceError(f"{file}: {error.strerror}", hint="build the artifact first") from None
 
 
-def _hash_of_folder(folder: Path) -> str:
+def _hash_of_folder(folder: Path, digests: Mapping[str, str] = NOTHING) -> str:
     digest = hashlib.sha256()
     try:
         for path in entries(folder):
-            entry = f"{path.relative_to(folder)}\0{_content(path)}\0"
+            name = str(path.relative_to(folder))
+            entry = f"{name}\0{_content(path, digests.get(name, ''))}\0"
             digest.update(entry.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise SourceError(f"{error.filename or folder}: {error.strerror}") from None
     return digest.hexdigest()
 
 
-def _content(path: Path) -> str:
-    """Say what a host would get of a path: a link's target, a file's bytes and whether it can be run."""
+def _content(path: Path, digest: str) -> str:
+    """Say what a host would get of a path: a link's target, a file's bytes and whether it can be run.
+
+    `digest` is that of the bytes, if it is known.
+    """
     if path.is_symlink():
         return f"link {path.readlink()}"
     if path.is_file():
-        return f"{'program' if path.stat().st_mode & 0o111 else 'file'} {_hash_of_file(path)}"
+        return f"{'program' if path.stat().st_mode & 0o111 else 'file'} {digest or _hash_of_file(path)}"
     return "folder"
 
 

@@ -1,69 +1,182 @@
-"""Stage: the package on every host, its bytes checked, nothing live."""
+"""Stage: the version on every host, its bytes checked, nothing live. Only what a host has not is sent."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from opskit.errors import HostUnfitError
-from opskit.rollout import layout
-from opskit.rollout.facts import Doing
+from opskit.errors import CommandFailedError, HostUnfitError, InterruptedRunError
+from opskit.fleet.command import Command
+from opskit.rollout import incoming
+from opskit.rollout.bases import find_bases
+from opskit.rollout.facts import Doing, Warned
+from opskit.rollout.parcels import QUESTION, WHOLE
 from opskit.rollout.probe import MARGIN_KIB, unfit
-from opskit.rollout.steps import OnHost
+from opskit.rollout.report import Sent
+from opskit.rollout.steps import OnHost, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from opskit.fleet.command import Result
     from opskit.fleet.remote import Remote
     from opskit.rollout.context import Run
-    from opskit.rollout.pack import Package
+    from opskit.rollout.manifest import Manifest
+    from opskit.rollout.pack import Parcel
+    from opskit.rollout.parcels import Parcels, Wanted
     from opskit.rollout.plan import Plan
     from opskit.rollout.probe import HostState
     from opskit.rollout.roll import Roll
     from opskit.rollout.steps import Work
 
 TIMEOUT = 1800.0
+MOST_TRIES = (
+    5  # parcels for one host: a question, its answer, all anew, and what was altered meanwhile
+)
+ROOM = "make room, or lower the service's `keep`"
 
 
 def stage(
     plan: Plan,
-    package: Package,
+    parcels: Parcels,
     *,
     states: Mapping[str, HostState],
     work: Work,
     run: Run,
     roll: Roll,
 ) -> None:
-    """Bring `package` to every host that is left; a host that cannot take it is out of the rollout.
+    """Bring the version to every host that is left; a host that cannot take it is out of the rollout.
 
-    Nothing is live yet, so the first wish to stop breaks it off.
+    `states` is what hosts said under the lock. Nothing is live yet, so the first wish to stop breaks it off.
     """
     if not roll.gate():
         return
-    run.tell(Doing(f"sends {package.file.stat().st_size:,} bytes packed, files: {package.files}"))
     with run.breakable():
-        for outcome in run.fleet.each(_staging(plan, package, states, work), roll.left()):
+        bases = find_bases(
+            run.fleet, states, known=parcels.artifact.manifest, path=work.service.path
+        )
+        staging = _Staging(plan, parcels, states=states, bases=bases, work=work)
+        _say(staging, roll.left(), run)
+        for outcome in run.fleet.each(staging.on, roll.left()):
             if outcome.error:
                 roll.note_error(outcome.host, outcome.error)
 
 
-def _staging(
-    plan: Plan, package: Package, states: Mapping[str, HostState], work: Work
-) -> Callable[[Remote], None]:
-    service = work.service
-    needed = package.size // 1024 + MARGIN_KIB
-    script = layout.stage(
-        work.guard,
-        release=plan.after.id if plan.after else "",
-        folders=service.shared_folders,
-        files=service.shared_files,
-    )
+def _say(staging: _Staging, hosts: tuple[str, ...], run: Run) -> None:
+    """Pack what will be sent first, and say what that is."""
+    counted = Counter(staging.first(host) for host in hosts)
+    said = []
+    for wanted, count in counted.items():
+        if run.stop.level:
+            raise InterruptedRunError("interrupted before anything was sent")
+        with staging.parcels.parcel(wanted) as parcel:
+            number = "" if len(counted) == 1 else f" to {count} host{'s' * (count > 1)}"
+            said.append(_describe(staging.parcels, wanted, parcel) + number)
+    run.tell(Doing(f"sends {'; '.join(said)}"))
 
-    def stage_one(remote: Remote) -> None:
-        if problem := unfit(states[remote.name], needed_kib=needed):
-            hint = "make room, or lower the service's `keep`"
-            raise HostUnfitError(remote.name, problem, hint=hint)
-        on = OnHost(work, remote, plan.targets_by_host[remote.name])
+
+def _describe(parcels: Parcels, wanted: Wanted, parcel: Parcel) -> str:
+    every, size = len(parcels.artifact.files), f"{parcel.size:,} bytes packed"
+    if wanted.kind == WHOLE:
+        return f"all of {every:,} files, {size}"
+    if wanted.kind == QUESTION:
+        return f"what has not arrived yet of {every:,} files"
+    return f"{len(wanted.files):,} of {every:,} files, {size} (the rest is there)"
+
+
+class _Staging:
+    """What the hosts of one deploy are sent, one after the other as they answer."""
+
+    def __init__(
+        self, plan: Plan, parcels: Parcels, *, states: Mapping[str, HostState],
+        bases: Mapping[str, Manifest], work: Work,
+    ) -> None:  # fmt: skip
+        self.parcels = parcels
+        self._plan = plan
+        self._states = states
+        self._bases = bases
+        self._work = work
+
+    def first(self, host: str) -> Wanted:
+        """Give what a host is sent first: a question where something of this content has come in before."""
+        content, base = self.parcels.artifact.content, self._base(host)
+        if any(name.startswith(f"{content}.") for name in self._states[host].incoming):
+            return self.parcels.question(base)
+        return self.parcels.change(base) if base else self.parcels.whole()
+
+    def on(self, remote: Remote) -> None:
+        """Stage one host; raises HostError."""
+        needed = self.parcels.artifact.room + MARGIN_KIB
+        if problem := unfit(self._states[remote.name], needed_kib=needed):
+            raise HostUnfitError(remote.name, problem, hint=ROOM)
+        on = OnHost(self._work, remote, self._plan.targets_by_host[remote.name])
         with on.step("stage"):
-            on.change(script, "staging", timeout=TIMEOUT, data=package.chunks)
+            self._bring(on, self.first(remote.name))
 
-    return stage_one
+    def _bring(self, on: OnHost, wanted: Wanted) -> None:
+        asked = wanted.kind == QUESTION
+        for _ in range(MOST_TRIES):
+            said = self._send(on, wanted)
+            word, _, rest = said.stdout.partition(b"\n")
+            lines = tuple(line + b"\n" for line in rest.split(b"\n") if line)
+            if word == incoming.PLACED.encode():
+                return
+            if word == incoming.ANEW.encode():
+                wanted = self.parcels.whole()
+                continue
+            if said.truncated:
+                lines = ()
+            before, wanted = wanted, self.parcels.rest(lines)
+            self._judge(on, before, wanted, asked=asked)
+        raise HostUnfitError(on.remote.name, "what arrives there does not stay as it was sent")
+
+    def _send(self, on: OnHost, wanted: Wanted) -> Result:
+        """Send one parcel and give what the host says to it."""
+        service, artifact = self._work.service, self.parcels.artifact
+        live = self._states[on.remote.name].live
+        what = incoming.Expected(
+            release=on.target.after.id if on.target.after else "",
+            content=artifact.content,
+            rollout=self._work.rollout,
+            manifest=artifact.manifest.digest,
+            folders=len(artifact.folders) + 1,
+            room=artifact.room,
+            base=live if wanted.base else "",
+        )
+        script = incoming.stage(
+            self._work.guard, what, folders=service.shared_folders, files=service.shared_files
+        )
+        with self.parcels.parcel(wanted) as parcel:
+            self._count(on.remote.name, parcel)
+            command = Command(script, input=parcel.chunks, timeout=TIMEOUT)
+            result = on.remote.execute(command)
+        if result.exit == incoming.NO_ROOM:
+            said = result.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise HostUnfitError(
+                on.remote.name, said[-1] if said else "no room", hint=ROOM, output=result.tail()
+            )
+        return require(result, "staging")
+
+    def _judge(self, on: OnHost, sent: Wanted, lacking: Wanted, *, asked: bool) -> None:
+        """Raise CommandFailedError if the host lacks what it was sent; tell of a live release that was altered."""
+        again = sorted(file.name for file in lacking.files & sent.files if not file.odd)
+        host = on.remote.name
+        if again:
+            shown = "\n".join(f"{name}: bytes arrived altered" for name in again[:5])
+            raise CommandFailedError(host, "staging: bytes arrived altered", output=shown)
+        if not asked:
+            live = self._states[host].live
+            count = len(lacking.files)
+            self._work.tell(
+                Warned(
+                    f"{host}: {live} is not as it was released, so more is sent, files: {count}"
+                )
+            )
+
+    def _count(self, host: str, parcel: Parcel) -> None:
+        before = self._work.sent.get(host, Sent(0, 0))
+        self._work.sent[host] = Sent(before.files + len(parcel.files), before.bytes + parcel.size)
+
+    def _base(self, host: str) -> Manifest | None:
+        state = self._states[host]
+        return self._bases.get(state.current.manifest) if state.current else None

@@ -14,7 +14,7 @@ from opskit.rollout import deadman, layout
 from opskit.rollout.environ import commands_environment
 from opskit.rollout.facts import StepBegun, Warned
 from opskit.rollout.health import wait_healthy
-from opskit.rollout.report import HostResult, StepTime, word_for
+from opskit.rollout.report import HostResult, Sent, StepTime, word_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,6 +42,7 @@ class Work:
     secrets: Mapping[str, Secret]
     tell: Teller
     stop: Stop
+    sent: dict[str, Sent] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -71,12 +72,12 @@ class OnHost:
         *,
         timeout: float | None = None,
         data: Callable[[], Iterable[bytes]] | bytes = b"",
-    ) -> None:
+    ) -> Result:
         """Run a guarded script, `data` on its standard input.
 
         Raises LockLostError when the host refused it, and HostError otherwise.
         """
-        _require(self.remote.execute(Command(script, input=data, timeout=timeout)), what)
+        return require(self.remote.execute(Command(script, input=data, timeout=timeout)), what)
 
     def go_live(
         self, release: Release, receipt: str, *, must: bool = True, back: str = ""
@@ -118,7 +119,7 @@ class OnHost:
                 receipt=receipt,
                 must=must,
             )
-            _require(self.remote.execute(Command(script, env=env)), "the switch")
+            require(self.remote.execute(Command(script, env=env)), "the switch")
 
     def _armed(self, release: str, before: Release, receipt: str) -> str:
         service = self.work.service
@@ -143,7 +144,7 @@ class OnHost:
                     script = layout.run_in_current(service.path, command, guarded=guard)
                     limit = service.restart_timeout
                     result = self.remote.execute(Command(script, env=env, timeout=limit))
-                    _require(result, "the restart")
+                    require(result, "the restart")
             case TaskStep(task=task):
                 with self.step("restart"):
                     known = {
@@ -204,20 +205,22 @@ class OnHost:
             ms=round((time.monotonic() - self.began) * 1000),
             at=int(time.time() * 1000),
             steps=tuple(self.steps),
+            sent=self.work.sent.get(self.remote.name),
             error=error.what if error else "",
             hint=error.hint if error else "",
             output=error.output if error else "",
         )
 
 
-def _require(result: Result, what: str) -> None:
+def require(result: Result, what: str) -> Result:
+    """Give the result of a guarded script that ended with 0; raises LockLostError, CommandFailedError."""
     if result.exit == layout.LOCK_LOST and layout.LOST_WORDS.encode() in result.stderr:
         raise LockLostError(
             result.host,
             "the lock of this run is gone from the host",
             hint="this run slept through its lock, and another run may have come since: see `opskit log`",
         )
-    result.require(what)
+    return result.require(what)
 
 
 def accepted(tasks: Path, task: str, values: Mapping[str, object]) -> dict[str, object]:

@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from opskit.rollout import layout
+from opskit.rollout import incoming, layout
+from opskit.rollout.artifact import Artifact, look_at
 from opskit.rollout.pack import pack
 from opskit.rollout.probe import HostState, read_probe
 
@@ -80,6 +81,9 @@ class Place:
         )
         return self.run(script).stdout.decode().strip()
 
+    def unlock(self, rollout: str) -> None:
+        self.run(layout.unlock(self.path, rollout=rollout))
+
     def write_lock(self, rollout: str, *, left: int) -> Path:
         """Put a lock there that ends in `left` seconds."""
         lock = self.opskit / "locks" / rollout
@@ -109,11 +113,29 @@ class Place:
         self, tree: Path, release: str, *,
         folders: tuple[str, ...] = (), shared: tuple[str, ...] = (), expect: int = 0,
     ) -> subprocess.CompletedProcess[bytes]:  # fmt: skip
-        package = pack(tree, info={"revision": revision(release)}, to=self.home / "package")
-        script = layout.stage(self.guard(), release=release, folders=folders, files=shared)
-        done = self.run(script, input=b"".join(package.chunks()), expect=expect)
+        artifact = look_at(tree, info={"revision": revision(release)})
+        files, whole = frozenset(artifact.files), artifact.manifest.data
+        parcel = pack(artifact, files, to=self.home / "parcel", manifest=whole)
+        script = incoming.stage(
+            self.guard(), self.expected(artifact, release), folders=folders, files=shared
+        )
+        done = self.run(script, input=b"".join(parcel.chunks()), expect=expect)
         shutil.rmtree(tree)
         return done
+
+    def expected(
+        self, artifact: Artifact, release: str, base: str = "", rollout: str = "run1"
+    ) -> incoming.Expected:
+        """Say what the host is to make of an artifact."""
+        return incoming.Expected(
+            release,
+            artifact.content,
+            rollout,
+            manifest=artifact.manifest.digest,
+            folders=len(artifact.folders) + 1,
+            room=artifact.room,
+            base=base,
+        )
 
     def switch(self, release: str, *, expect: int = 0) -> None:
         script = layout.switch(self.guard(), release=release, rollout="run1", receipt="{}")

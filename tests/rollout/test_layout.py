@@ -29,13 +29,14 @@ printf 'now %s\n' "$(date +%s)"
 d=$p; while [ ! -d "$d" ] && [ "$d" != / ] && [ -n "$d" ]; do d=$(dirname "$d"); done
 [ -w "$d" ] && printf 'writable\n'
 df -Pk "$d" | { read -r _; read -r _ _ _ free _; printf 'free %s\n' "$free"; }
-for t in tar gzip readlink mv ln df; do command -v $t >/dev/null || printf 'lacks %s\n' $t; done
+for t in tar gzip readlink mv ln df du find sort uniq cmp sed xargs; do command -v $t >/dev/null || printf 'lacks %s\n' $t; done
 command -v sha256sum >/dev/null || command -v shasum >/dev/null || printf 'lacks sha256sum\n'
 if [ -L "$p/current" ]; then live=$(readlink "$p/current"); printf 'live %s\n' "${live#"$p/"}"; elif [ -e "$p/current" ]; then printf 'blocked\n'; fi
 for r in "$p"/releases/*/; do [ -d "$r" ] || continue; r=${r%/}; r=${r##*/}; i="$p/.opskit/release/$r/info"; [ ! -f "$i" ] || i=$(head -n 1 "$i" 2>/dev/null); printf 'release %s %s\n' "$r" "$i"; done
 [ ! -f "$p/.opskit/history" ] || tail -n 400 "$p/.opskit/history" | sed 's/^/mark /'; echo
 [ ! -f "$p/.opskit/receipts" ] || tail -n 1 "$p/.opskit/receipts" | sed 's/^/receipt /'; echo
 for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf 'lock %s\n' "$(readlink "$l")"; done
+for d in "$p"/.opskit/incoming/*/; do [ -d "$d" ] || continue; k=$(du -sk "$d"); d=${d%/}; printf 'incoming %s %s\n' "${k%%[!0-9]*}" "${d##*/}"; done
 printf 'end\n'
 """
 
@@ -56,27 +57,6 @@ for other in "$l"/*; do
   rm -f "$other"
 done
 echo taken
-"""
-
-STAGE = r"""
-GUARD
-i="$p/.opskit/incoming/"R1
-rm -rf "$p/.opskit/incoming"; mkdir -p "$i" "$p/releases" "$p/shared"
-trap 'rm -rf "$i"' EXIT; trap 'exit 1' HUP INT TERM
-tar -xozf - -C "$i"
-if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi
-if [ -s "$i/manifest" ]; then (cd "$i/tree" && $sum -c ../manifest >../verify 2>&1) || { grep -v ': OK$' "$i/verify" | tail -n 5 >&2; echo 'bytes arrived altered' >&2; exit 65; }; fi
-sync -f "$i/tree" 2>/dev/null || sync
-a="$i/tree/"a; [ ! -L "$a" ] || { echo "a shared path lies behind a link: $a" >&2; exit 66; }
-s="$p/shared/"a/b; t="$i/tree/"a/b
-if [ ! -e "$s" ]; then mkdir -p "$(dirname "$s")"; rm -rf "$s.seed"; if [ -d "$t" ]; then cp -R "$t" "$s.seed"; else mkdir "$s.seed"; fi; mv "$s.seed" "$s"; fi
-rm -rf "$t"; mkdir -p "$(dirname "$t")"; ln -s ../../../shared/a/b "$t"
-s="$p/shared/"'c d'; t="$i/tree/"'c d'
-if [ ! -e "$s" ]; then mkdir -p "$(dirname "$s")"; rm -rf "$s.seed"; [ -f "$t" ] || { echo "shared file missing: $s" >&2; exit 66; }; cp "$t" "$s.seed"; mv "$s.seed" "$s"; fi
-rm -rf "$t"; mkdir -p "$(dirname "$t")"; ln -s '../../shared/c d' "$t"
-[ ! -e "$p/releases/"R1 ] || { echo "release is already there" >&2; exit 73; }
-m="$p/.opskit/release/"R1; rm -rf "$m"; mkdir -p "$m"; mv "$i/manifest" "$i/info" "$m/"
-mv "$i/tree" "$p/releases/"R1; rm -rf "$i"
 """
 
 SWITCH = r"""
@@ -116,11 +96,6 @@ def test_unlock() -> None:
     assert layout.unlock("/srv/shop", rollout="ab12") == (
         'set -eu; umask 022; p=/srv/shop\nrm -f "$p/.opskit/locks/"ab12 "$p/.opskit/renewed."ab12'
     )
-
-
-def test_stage() -> None:
-    script = layout.stage("GUARD", release="R1", folders=["a/b"], files=["c d"])
-    assert script == STAGE.strip()
 
 
 def test_switch() -> None:

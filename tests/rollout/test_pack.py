@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import socket
 import stat
@@ -14,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opskit.errors import SourceError
-from opskit.rollout.pack import Package, manifest_line, pack
+from opskit.rollout.artifact import Artifact, look_at
+from opskit.rollout.manifest import manifest_line
+from opskit.rollout.pack import Parcel, pack
 
 BYTES = st.binary(min_size=1, max_size=40).filter(lambda name: not set(name) & {0, ord("/")})
 NAMES = st.one_of(
@@ -24,12 +28,22 @@ NAMES = st.one_of(
 ).filter(lambda name: name not in (".", ".."))
 
 
-def unpacked(package: Package, to: Path) -> Path:
-    """Unpack and check as a host does, with its own programs."""
+def whole(tree: Path, to: Path, info: dict[str, str] | None = None) -> tuple[Artifact, Parcel]:
+    artifact = look_at(tree, info=info or {})
+    files = frozenset(artifact.files)
+    return artifact, pack(artifact, files, to=to, manifest=artifact.manifest.data)
+
+
+def unpacked(tree: Path, parcel: Parcel, to: Path) -> Path:
+    """Unpack and check as a host does, with its own programs; files with odd names get them last."""
     to.mkdir()
-    data = b"".join(package.chunks())
+    data = b"".join(parcel.chunks())
     subprocess.run(["tar", "-xozf", "-", "-C", str(to)], input=data, check=True)
-    if package.files:
+    odd = (file for file in look_at(tree, info={}).files if file.odd)
+    for number, file in enumerate(odd, 1):
+        (to / f"odd-{number}").rename(to / "tree" / file.name)
+    subprocess.run(["tar", "-xof", "links", "-C", "tree"], cwd=to, check=True)
+    if parcel.files:
         subprocess.run(
             ["sha256sum", "-c", "--strict", "--quiet", "../manifest"], cwd=to / "tree", check=True,
             capture_output=True,
@@ -54,9 +68,10 @@ def test_any_name_and_any_bytes_arrive(
             (tree / folder / name).write_bytes(data)
         if link != folder:
             (tree / link).symlink_to(target)
-        package = pack(tree, info={}, to=Path(scratch, "package"))
-        assert (package.files, package.size) == (len(files), sum(map(len, files.values())))
-        there = unpacked(package, Path(scratch, "there"))
+        artifact, parcel = whole(tree, Path(scratch, "parcel"))
+        held = (len(artifact.files), artifact.size)
+        assert held == (len(files), sum(map(len, files.values())))
+        there = unpacked(tree, parcel, Path(scratch, "there"))
         assert {file.name: file.read_bytes() for file in (there / folder).iterdir()} == files
         if link != folder:
             assert (there / link).readlink() == Path(target)
@@ -80,7 +95,8 @@ def tree(tmp_path: Path) -> Path:
 
 
 def sent(tree: Path, tmp_path: Path) -> Path:
-    return unpacked(pack(tree, info={"a": "b"}, to=tmp_path / "package"), tmp_path / "there")
+    _, parcel = whole(tree, tmp_path / "parcel", {"a": "b"})
+    return unpacked(tree, parcel, tmp_path / "there")
 
 
 @pytest.mark.parametrize(
@@ -112,21 +128,23 @@ def test_links_stay_links_and_hard_links_become_files(tree: Path, tmp_path: Path
 
 
 def test_nothing_is_packed_too(tree: Path, tmp_path: Path) -> None:
-    package = pack(tree, info={}, to=tmp_path / "package")
-    assert (package.files, package.size) == (0, 0)
-    assert list(unpacked(package, tmp_path / "there").iterdir()) == []
+    artifact, parcel = whole(tree, tmp_path / "parcel")
+    assert (artifact.files, artifact.size) == ((), 0)
+    assert list(unpacked(tree, parcel, tmp_path / "there").iterdir()) == []
 
 
 def test_the_same_tree_is_the_same_package(tree: Path, tmp_path: Path) -> None:
     (tree / "a").write_text("x")
-    first = pack(tree, info={}, to=tmp_path / "one")
-    second = pack(tree, info={}, to=tmp_path / "two")
+    _, first = whole(tree, tmp_path / "one")
+    _, second = whole(tree, tmp_path / "two")
     assert b"".join(first.chunks()) == b"".join(second.chunks()) == b"".join(first.chunks())
 
 
 def test_what_is_known_of_it_travels_along(tree: Path, tmp_path: Path) -> None:
     sent(tree, tmp_path)
-    assert (tmp_path / "there" / "info").read_text() == '{"a": "b"}\n'
+    digest = hashlib.sha256((tmp_path / "there" / "manifest").read_bytes()).hexdigest()
+    known = {"a": "b", "manifest": digest}
+    assert json.loads((tmp_path / "there" / "info").read_text()) == known
 
 
 def test_a_long_path_arrives(tree: Path, tmp_path: Path) -> None:
@@ -150,11 +168,18 @@ def test_what_is_neither_file_folder_nor_link_is_refused(
         with socket.socket(socket.AF_UNIX) as made:
             made.bind("odd")
     with pytest.raises(SourceError, match="odd: neither a file, a folder nor a link"):
-        pack(tree, info={}, to=tmp_path / "package")
+        look_at(tree, info={})
 
 
 def test_gzip_of_the_host_reads_it(tree: Path, tmp_path: Path) -> None:
     (tree / "zeros").write_bytes(bytes(3_000_000))
-    package = pack(tree, info={}, to=tmp_path / "package")
-    assert package.file.stat().st_size < 100_000
-    subprocess.run(["gzip", "-t"], input=package.file.read_bytes(), check=True)
+    _, parcel = whole(tree, tmp_path / "parcel")
+    assert parcel.size < 100_000
+    subprocess.run(["gzip", "-t"], input=parcel.file.read_bytes(), check=True)
+
+
+def test_what_cannot_be_packed_is_only_wrapped(tree: Path, tmp_path: Path) -> None:
+    (tree / "noise").write_bytes(os.urandom(300_000))
+    _, parcel = whole(tree, tmp_path / "parcel")
+    assert 300_000 < parcel.size < 320_000
+    assert (sent(tree, tmp_path) / "noise").read_bytes() == (tree / "noise").read_bytes()

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
 
 class Proxy:
-    """Forwards to a port; `cut_after` bytes from the client a connection ends, or hangs if `hang`."""
+    """Forwards to a port; `cut_after` bytes from the client a connection ends, or hangs if `hang`.
+
+    `upward` are the bytes that clients have sent.
+    """
 
     def __init__(self, target: int, *, cut_after: int, hang: bool = False) -> None:
-        self.cuts = 0
+        self.cuts = self.upward = 0
         self._target = target
         self._left = cut_after
         self._hang = hang
@@ -61,6 +64,7 @@ class Proxy:
                     each.shutdown(socket.SHUT_RDWR)
 
     def _may(self, size: int) -> bool:
+        self.upward += size
         self._left -= size
         return self._left > 0
 

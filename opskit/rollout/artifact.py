@@ -1,0 +1,123 @@
+"""A tree as it is to stand on every host: looked at once, each file by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opskit.errors import SourceError
+from opskit.rollout.manifest import Manifest, is_odd, manifest_line, manifest_of
+from opskit.rollout.tree import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+BLOCK = 4096  # bytes; a file takes whole blocks of a disk
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One regular file: `name` from the tree's top, `line` as it stands in the manifest."""
+
+    name: str
+    digest: str
+    size: int
+    program: bool
+    line: bytes
+
+    @property
+    def odd(self) -> bool:
+        """Whether its name is one that tools of hosts disagree on."""
+        return is_odd(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """All that a release is made of; `links` are names, `info` is the line that a host keeps of it.
+
+    `content` names the whole of it, modes and links too: equal trees have equal ones.
+    """
+
+    tree: Path
+    files: tuple[File, ...]
+    folders: tuple[str, ...]
+    links: tuple[str, ...]
+    manifest: Manifest
+    content: str
+    info: bytes
+
+    @property
+    def size(self) -> int:
+        """How many bytes its files hold."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def room(self) -> int:
+        """How many KiB it takes on a disk."""
+        blocks = sum(-(-file.size // BLOCK) for file in self.files)
+        return (blocks + len(self.folders) + len(self.links)) * (BLOCK // 1024)
+
+    def missing_in(self, lines: Iterable[bytes]) -> frozenset[File]:
+        """Give the files that have no line among these; odd ones always, as nobody compares them on a host."""
+        there = set(lines)
+        return frozenset(file for file in self.files if file.odd or file.line not in there)
+
+    def among(self, lines: Iterable[bytes]) -> frozenset[File]:
+        """Give the files whose lines these are."""
+        wanted = set(lines)
+        return frozenset(file for file in self.files if file.line in wanted)
+
+
+def look_at(tree: Path, *, info: Mapping[str, str]) -> Artifact:
+    """Look at all of `tree`; raises SourceError for what is neither file, folder nor link, and OSError."""
+    files, folders, links = [], [], []
+    for path in entries(tree):
+        name, mode = str(path.relative_to(tree)), path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            files.append(_file(path, name, mode))
+        elif stat.S_ISDIR(mode):
+            folders.append(name)
+        elif stat.S_ISLNK(mode):
+            links.append(name)
+        else:
+            raise SourceError(f"{name}: neither a file, a folder nor a link")
+    manifest = manifest_of(file.line for file in files)
+    known = {**info, "manifest": manifest.digest}
+    return Artifact(
+        tree,
+        tuple(files),
+        tuple(folders),
+        tuple(links),
+        manifest,
+        _content(tree, manifest, [f.name for f in files if f.program], folders, links),
+        json.dumps(known, sort_keys=True).encode() + b"\n",
+    )
+
+
+def calls(function: str, rows: Iterable[tuple[str, ...]]) -> bytes:
+    """Give sh text that calls `function` once a row, each value quoted."""
+    lines = (f"{function} {' '.join(map(shlex.quote, row))}\n" for row in rows)
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _file(path: Path, name: str, mode: int) -> File:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    size = path.stat().st_size
+    return File(name, digest, size, bool(mode & 0o111), manifest_line(digest, name))
+
+
+def _content(
+    tree: Path, manifest: Manifest, programs: list[str], folders: list[str], links: list[str]
+) -> str:
+    digest = hashlib.sha256(manifest.digest.encode())
+    targets = [f"{name}\0{Path(tree, name).readlink()}" for name in links]
+    for kind, names in (("program", programs), ("folder", folders), ("link", targets)):
+        for name in names:
+            digest.update(f"{kind}\0{name}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:40]

@@ -1,0 +1,221 @@
+"""How a release comes in on a host: what a host does with a parcel (see `pack`), as sh scripts.
+
+    <path>/.opskit/incoming/<content>.<rollout>/    a version on its way in; <content> names all that it is made of
+
+A host takes in what is sent, copies from a release that it has what was not, and compares every byte with the manifest.
+Only then are links made, is what is shared linked, and is the release renamed into place: so nothing is ever written
+through a link, whatever a release or what was left of an earlier try holds. Files are copied, never linked: a service
+that writes into its release must not change another one. What has arrived stays for the next try of the same content,
+but not on a disk that is full; whatever else is on its way in is removed.
+
+Everything here is pure, as in `layout`. Beside its tools: find, sort, uniq, cmp, sed, and xargs where something is copied.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from opskit.rollout.layout import opening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+BROKE_OFF, NO_ROOM, ALTERED = 69, 74, 65
+FLOOR_KIB = 10 * 1024  # of free disk, below which nothing half done is kept
+X_DIGEST = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+PLACED, ANEW, LACKS = "placed", "anew", "lacks"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a host is told to make, and by what it knows that it is right.
+
+    `base` is the release on it that files are copied from, "" for none; `manifest` the SHA-256 of the whole list;
+    `room` the KiB that all of it takes.
+    """
+
+    release: str
+    content: str
+    rollout: str
+    manifest: str
+    folders: int
+    room: int
+    base: str = ""
+
+
+def stage(
+    guarded: str, what: Expected, *, folders: Iterable[str] = (), files: Iterable[str] = ()
+) -> str:
+    """Bring a release in from the parcel on standard input, as far as it goes.
+
+    The last of what it prints is `placed`; or `lacks` and then the lines of the manifest that are still wanted; or
+    `anew` when nothing can be made of what is there.
+    """
+    links = [*map(link_folder, folders), *map(link_file, files)]
+    return "\n".join(
+        (
+            guarded,
+            *_open(what),
+            *_receive(),
+            *_know(what),
+            *(_copy() if what.base else ()),
+            *_check(what),
+            *_finish(),
+            *links,
+            place(what.release),
+        )
+    )
+
+
+def read_manifest(path: str, *, release: str) -> str:
+    """Print the manifest of a release, gzipped."""
+    return f'{opening(path)}\ngzip -c <"$p/.opskit/release/"{shlex.quote(release)}/manifest'
+
+
+def _open(what: Expected) -> tuple[str, ...]:
+    """Make our folder, of what an earlier try left if it was to be the same, and see that there is room.
+
+    The tree moves to a folder of our own: what an earlier try still does there, asleep until now, happens elsewhere.
+    """
+    content = shlex.quote(what.content)
+    return (
+        f'w="$p/.opskit/incoming"; c="$w/"{content}; i="$c."{shlex.quote(what.rollout)}',
+        '[ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w" "$p/releases" "$p/shared"',
+        'for o in "$w"/* "$w"/.[!.]*; do',
+        '  [ "$o" != "$i" ] && { [ -e "$o" ] || [ -L "$o" ]; } || continue',
+        '  case $o in "$c."*) [ -e "$i/tree" ] || [ -L "$o" ] || { mkdir -p "$i"; mv "$o/tree" "$i/tree" 2>/dev/null || :; };; esac',
+        '  rm -rf "$o"',
+        "done",
+        'find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; mkdir -p "$i/tree"',
+        'free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }',
+        f"trap 'e=$?; [ $e = 0 ] || [ ! -d \"$i\" ] || [ \"$(free)\" -ge {FLOOR_KIB} ] || rm -rf \"$i\"; exit $e' EXIT",
+        "trap 'exit 1' HUP INT TERM",
+        (f'f=$(free); k=$(du -sk "$i"); k=${{k%%[!0-9]*}}; [ "$((f+k))" -ge {what.room + FLOOR_KIB} ] || '
+        f'{{ echo "$(((f+k)/1024)) MiB free, {(what.room + FLOOR_KIB) // 1024} MiB needed" >&2; exit {NO_ROOM}; }}'),
+    )  # fmt: skip
+
+
+def _receive() -> tuple[str, ...]:
+    """Unpack; tell a stream that ends too early, after which all is kept, from a disk that takes no more."""
+    return (
+        'rm -f "$i/deleted" "$i/added"',
+        's=$({ { gzip -dc || echo "gzip $?" >&3; } | tar -xof - -C "$i" || echo tar >&3; } 3>&1 >&2)',
+        f'case $s in "") ;; *"gzip 1"*) echo "the transfer broke off" >&2; exit {BROKE_OFF};;',
+        f'*) rm -rf "$i"; echo "the release cannot be unpacked" >&2; exit {NO_ROOM};; esac',
+    )
+
+
+def _know(what: Expected) -> tuple[str, ...]:
+    """Have the manifest, made of the base's if it was not sent; it is right or it is nothing."""
+    made = []
+    if what.base:
+        made = [
+            f'b="$p/releases/"{shlex.quote(what.base)}; m="$p/.opskit/release/"{shlex.quote(what.base)}/manifest',
+            'if [ -f "$i/deleted" ] && [ -f "$m" ]; then',
+            '  LC_ALL=C sed -f "$i/deleted" "$m" | LC_ALL=C sort - "$i/added" >"$i/manifest"; fi',
+        ]
+    return (
+        'if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi; tool=$sum',
+        *made,
+        ('s=$($sum <"$i/manifest") || s=; '
+        f'[ "${{s%% *}}" = {what.manifest} ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}'),
+        "LC_ALL=C sed '/^\\\\/d' \"$i/manifest\" >\"$i/plain\"",
+        'odd() { rm -rf "$i/tree/$3"; }; . "$i/odd"',
+    )  # fmt: skip
+
+
+def _copy() -> tuple[str, ...]:
+    """Copy what is not there yet, by name: whether it is the right content is for the check to say."""
+    return (
+        "moved() { [ ! -f \"$b/$1\" ] || [ -e \"$i/tree/$2\" ] || cp \"$b/$1\" \"$i/tree/$2\" || :; }; . \"$i/moved\"",
+        "LC_ALL=C sed 's/^.\\{66\\}//' \"$i/plain\" | while IFS= read -r n; do",
+        '  [ -e "$i/tree/$n" ] || printf \'%s\\n\' "$n"; done >"$i/wanted"',
+        # a file system that can share blocks until one of the two is written to does so; xargs takes every character
+        # behind a backslash as it is, and not every tar reads names from a file
+        "case $(cp --help 2>&1) in *--parents*--reflink*) c='cp -RP --parents --reflink=auto \"$@\" \"$0\" 2>/dev/null || :';;",
+        "*) c='tar -cf - \"$@\" 2>/dev/null | tar -xof - -C \"$0\" 2>/dev/null || :';; esac",
+        'if [ -s "$i/wanted" ]; then (cd "$b" && LC_ALL=C sed \'s/./\\\\&/g\' "$i/wanted" | LC_ALL=C xargs sh -c "$c" "$i/tree"); fi',
+        f'[ "$(free)" -ge {FLOOR_KIB} ] || {{ rm -rf "$i"; echo "the disk is full" >&2; exit {NO_ROOM}; }}',
+        'find "$i/tree" ! -type d ! -type f -exec rm -f {} +',
+    )  # fmt: skip
+
+
+def _check(what: Expected) -> tuple[str, ...]:
+    """Read every byte: the tree must be the manifest, no more and no less.
+
+    openssl, where it is and knows what the hash of an `x` is, uses what the processor has for it: five times as fast.
+    """
+    return (
+        f'if [ "$(printf x | openssl dgst -sha256 -r 2>/dev/null)" = "{X_DIGEST} *stdin" ]; then sum="openssl dgst -sha256 -r"; fi',
+        '(cd "$i/tree" && find . -type f -exec $sum {} +) | LC_ALL=C sed \'s/^\\(.\\{64\\}\\) \\*/\\1  /\' | LC_ALL=C sort >"$i/found"',
+        '[ "$sum" = "${sum#openssl}" ] || sum=$tool',
+        'if ! cmp -s "$i/plain" "$i/found"; then',
+        '  LC_ALL=C sed \'s/^.\\{66\\}//\' "$i/plain" | while IFS= read -r n; do [ ! -d "$i/tree/$n" ] || rm -rf "$i/tree/$n"; done',
+        f'  LC_ALL=C sort "$i/found" "$i/found" "$i/plain" | LC_ALL=C uniq -u >"$i/lacks"; [ -s "$i/lacks" ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}',
+        f'  echo {LACKS}; cat "$i/lacks"; exit 0; fi',
+        (f'n=$(find "$i/tree" -type d -exec printf \'%.0sx\' {{}} + | wc -c); [ "$((n))" -eq {what.folders} ] || '
+        f'{{ rm -rf "$i"; echo {ANEW}; exit 0; }}'),
+    )  # fmt: skip
+
+
+def _finish() -> tuple[str, ...]:
+    """Bring in files with odd names, set modes, make the links."""
+    return (
+        ('odd() { s=$($sum <"$i/odd-$1"); [ "${s%% *}" = "$2" ] && mv "$i/odd-$1" "$i/tree/$3" || '
+        f'{{ echo "bytes arrived altered: $3" >&2; rm -rf "$i"; exit {ALTERED}; }}; }}; . "$i/odd"'),
+        'find "$i/tree" -type d -exec chmod 755 {} + -o -exec chmod 644 {} +',
+        'program() { chmod 755 "$i/tree/$1"; }; . "$i/programs"',
+        'tar -xof "$i/links" -C "$i/tree"',
+        'sync -f "$i/tree" 2>/dev/null || sync',
+    )  # fmt: skip
+
+
+def link_folder(folder: str) -> str:
+    """Make `folder` of the incoming tree a link into shared; the release's own content seeds it once."""
+    seed = 'if [ -d "$t" ]; then cp -R "$t" "$s.seed"; else mkdir "$s.seed"; fi'
+    return _link(folder, seed)
+
+
+def link_file(file: str) -> str:
+    """Make `file` of the incoming tree a link into shared; refuse when neither has it."""
+    missing = '{ echo "shared file missing: $s" >&2; exit 66; }'
+    return _link(file, f'[ -f "$t" ] || {missing}; cp "$t" "$s.seed"')
+
+
+def _link(inside: str, seed: str) -> str:
+    """Link one path; `seed` makes `$s.seed` of it, which becomes the shared one only when whole.
+
+    Refuses a release in which a folder above the path is a link: what is behind it is not the release's.
+    """
+    folders = [str(folder) for folder in PurePosixPath(inside).parents][:-1]
+    word, up = shlex.quote(inside), "../" * len(folders)
+    behind = '{ echo "a shared path lies behind a link: $a" >&2; exit 66; }'
+    return "\n".join(
+        (
+            *(
+                f'a="$i/tree/"{shlex.quote(folder)}; [ ! -L "$a" ] || {behind}'
+                for folder in folders
+            ),
+            f's="$p/shared/"{word}; t="$i/tree/"{word}',
+            (
+                'if [ ! -e "$s" ]; then mkdir -p "$(dirname "$s")"; rm -rf "$s.seed"; '
+                f'{seed}; mv "$s.seed" "$s"; fi'
+            ),
+            f'rm -rf "$t"; mkdir -p "$(dirname "$t")"; ln -s {shlex.quote(f"../../{up}shared/{inside}")} "$t"',
+        )
+    )
+
+
+def place(release: str) -> str:
+    """Rename the whole, checked tree into place: first what is known of it, then the tree itself."""
+    word = shlex.quote(release)
+    return "\n".join(
+        (
+            f'[ ! -e "$p/releases/"{word} ] || {{ echo "release is already there" >&2; exit 73; }}',
+            f'm="$p/.opskit/release/"{word}; rm -rf "$m"; mkdir -p "$m"; mv "$i/manifest" "$i/info" "$m/"',
+            f'mv "$i/tree" "$p/releases/"{word}; rm -rf "$i"; echo {PLACED}',
+        )
+    )
