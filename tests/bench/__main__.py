@@ -1,10 +1,10 @@
-"""`python -m tests.bench fanout [--hosts 1,10,50,200]` or `changelog [--events 1000000]`: opskit beside its peers."""
+"""`python -m tests.bench fanout [--hosts 1,10,50,200]`, `deploy [--hosts 10]` or `changelog [--events 1000000]`: opskit beside its peers."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.bench import changelog, fanout
+from tests.bench import changelog, deploy, fanout
 
 
 def main() -> None:
@@ -14,6 +14,10 @@ def main() -> None:
     many.add_argument("--hosts", default="1,10,50,200", help="how many hosts, several by comma")
     many.add_argument("--rounds", type=int, default=5)
     many.add_argument("--tools", default="", help="only these, by comma")
+    bring = sub.add_parser("deploy", help="50 MB to some hosts, and one changed file of it")
+    bring.add_argument("--hosts", type=int, default=10)
+    bring.add_argument("--rounds", type=int, default=5)
+    bring.add_argument("--tools", default="", help="only these, by comma")
     history = sub.add_parser("changelog", help="append, log, verify, search; pull and push")
     history.add_argument("--events", type=int, default=1_000_000)
     history.add_argument("--pulled", type=int, default=100_000)
@@ -21,6 +25,10 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.bench == "changelog":
         changelog.main(chosen.events, chosen.rounds, chosen.pulled)
+        return
+    if chosen.bench == "deploy":
+        only = {word for word in chosen.tools.split(",") if word}
+        deploy.main(chosen.hosts, chosen.rounds, only)
         return
     counts = [int(word) for word in chosen.hosts.split(",")]
     fanout.main(counts, chosen.rounds, {word for word in chosen.tools.split(",") if word})

@@ -60,10 +60,12 @@ def main(counts: Sequence[int], rounds: int, only: set[str]) -> None:
 
 
 @contextmanager
-def serving(most: int) -> Iterator[Site]:
-    with tempfile.TemporaryDirectory() as name:
+def serving(most: int, *, homes: bool = False) -> Iterator[Site]:
+    """Serve `most` addresses; with `homes`, each has a home of its own in the folder `homes`."""
+    memory = "/dev/shm" if homes and Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory) as name:
         site = Site(Path(name), free_port(), pwd.getpwuid(os.getuid()).pw_name)
-        prepare(site, most)
+        prepare(site, most, homes=homes)
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         argv = [str(sshd()), "-D", "-e", "-f", str(site.name("sshd_config"))]
@@ -77,7 +79,7 @@ def serving(most: int) -> Iterator[Site]:
             server.wait()
 
 
-def prepare(site: Site, most: int) -> None:
+def prepare(site: Site, most: int, *, homes: bool = False) -> None:
     make_key(site.name("key"), comment="bench")
     public = make_key(site.name("host_key"), comment="bench")
     known = [f"[{a}]:{site.port} {' '.join(public.split()[:2])}\n" for a in site.addresses(most)]
@@ -85,7 +87,7 @@ def prepare(site: Site, most: int) -> None:
     site.name("sshd_config").write_text(
         f"ListenAddress 0.0.0.0:{site.port}\nHostKey {site.name('host_key')}\n"
         f"AuthorizedKeysFile {site.name('key')}.pub\nPidFile none\nStrictModes no\nUsePAM no\n"
-        f"UseDNS no\nMaxStartups 2000\nLogLevel ERROR\nSetEnv HOME={site.folder}\n"
+        f"UseDNS no\nMaxStartups 2000\nLogLevel ERROR\n{home_lines(site, most, homes=homes)}"
     )
     site.name("ssh_config").write_text(
         f"Host *\n  Port {site.port}\n  User {site.user}\n  IdentityFile {site.name('key')}\n"
@@ -93,6 +95,15 @@ def prepare(site: Site, most: int) -> None:
     )
     site.name("settings.json").write_text(
         json.dumps({"port": site.port, "user": site.user, "folder": str(site.folder)})
+    )
+
+
+def home_lines(site: Site, most: int, *, homes: bool) -> str:
+    if not homes:
+        return f"SetEnv HOME={site.folder}\n"
+    return "".join(
+        f"Match LocalAddress {address}\n  SetEnv HOME={site.name('homes')}/{address}\n"
+        for address in site.addresses(most)
     )
 
 
