@@ -217,7 +217,9 @@ class Changelog:
         from opskit.changelog.verify import verify
 
         with in_words(self.file):
-            return verify(lambda copy: self._ask(lambda db: _copied(db, copy)) or False, remarks)
+            return verify(
+                lambda copy: self._ask(lambda db: db.backup(copy) is None) or False, remarks
+            )
 
     def me(self) -> Me:
         """Give the writer that signs on this machine; it is made if there is none yet."""
@@ -296,8 +298,3 @@ class Changelog:
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T | None:
         with self._lock:
             return self._reader.ask(question)
-
-
-def _copied(connection: sqlite3.Connection, copy: sqlite3.Connection) -> bool:
-    connection.backup(copy)
-    return True

@@ -108,7 +108,7 @@ class Roll:
             self._run_in_parts(work, number, hosts)
             if hosts and self.left() and self.gate():
                 self._disagreed = ask(number, [h for h in hosts if h in self.results])
-        if self.left():
+        if self.left() or self._not_done():
             self.gate()
 
     def take_back(self, work: Callable[[Remote], HostResult]) -> None:

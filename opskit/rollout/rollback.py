@@ -76,7 +76,6 @@ def plan_rollback(
     jumps = irreversible.jumps(going, found.states, known)
     rollout = rollout or new_rollout_id()
     ends = tuple(dict.fromkeys(t.after for t in going if t.after and not t.problem))
-    surprises = judge.notes(service, found) if judge else ()
     plan = Plan(
         rollout=rollout,
         action="rollback",
@@ -91,24 +90,26 @@ def plan_rollback(
         gated=bool(service.health or service.restart),
         problems_count=False,
         commands=commands_of(service, rollout=rollout, release=ends[0].id) if ends else (),
-        notes=(
-            *_notes(going, found, ends, stay),
-            *surprises,
-            *([] if past else [j.line for j in jumps]),
-        ),
+        notes=_notes(going, found, ends, stay, judge.notes(service, found) if judge else ())
+        + (() if past else tuple(jump.line for jump in jumps)),
         overrides=tuple(Override(irreversible.RULE, jump.line, past) for jump in jumps if past),
     )
     return RollbackPlan(plan, service, jumps)
 
 
 def _notes(
-    going: Sequence[Target], found: Survey, ends: Sequence[Release], stay: Collection[str]
+    going: Sequence[Target],
+    found: Survey,
+    ends: Sequence[Release],
+    stay: Collection[str],
+    surprises: Sequence[str],
 ) -> tuple[str, ...]:
     return (
         *_apart(ends),
         *_staying(found.states, stay),
         *goals.marked_bad(going, found.states),
         *held_notes(found.states),
+        *surprises,
     )
 
 

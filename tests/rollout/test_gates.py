@@ -219,3 +219,12 @@ def test_the_log_sets_plan_against_fact(light: Light) -> None:
     )
     older = light.log()[1]["id"]
     assert "; in fact none was" in light.opskit("log", older).stdout
+
+
+def test_auto_rollback_takes_the_others_back_also_when_the_last_batch_fails(light: Light) -> None:
+    light.commit("v2")
+    light.deploy("v1")
+    light.make_sick("web04", of="v2")
+    light.deploy("v2", "--auto-rollback", expect=5)
+    assert light.live() == light.on_all("v1")
+    assert light.last()["outcome"] == "refused"
