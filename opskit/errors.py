@@ -22,6 +22,7 @@ The tree (exit code in brackets; 0 is done, 3 is a report that is partly done, s
     ├── BuildError [1]           the build command failed on this machine
     ├── ChangelogError [1]       the record cannot be read or written
     │   ├── UpstreamError        the upstream cannot be reached, or refuses
+    │   │   └── UpstreamRefusesError  it does not take what one writer signed, or its proof
     │   ├── UpstreamLiesError    the upstream does not say what it said before, or what was signed
     │   └── AttestationError     no SSH key could sign, or a signature does not stand
     ├── LockedError [4]          another run holds the hosts
@@ -192,6 +193,12 @@ class UpstreamError(ChangelogError):
     ) -> None:
         super().__init__(what, hint=hint, output=output)
         self.is_empty = is_empty
+
+
+class UpstreamRefusesError(UpstreamError):
+    """The upstream does not take what one writer signed, or its proof; others need not wait for that."""
+
+    kind = "upstream-refuses"
 
 
 class UpstreamLiesError(ChangelogError):

@@ -213,13 +213,11 @@ class Changelog:
 
         `remarks` gets what looks strange, and is most likely not wrong.
         """
-        from opskit.changelog.database import in_words
+        from opskit.changelog.database import copied, in_words
         from opskit.changelog.verify import verify
 
         with in_words(self.file):
-            return verify(
-                lambda copy: self._ask(lambda db: db.backup(copy) is None) or False, remarks
-            )
+            return verify(lambda copy: self._ask(lambda db: copied(db, copy)) or False, remarks)
 
     def me(self) -> Me:
         """Give the writer that signs on this machine; it is made if there is none yet."""

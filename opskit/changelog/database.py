@@ -186,3 +186,9 @@ def _explained(error: sqlite3.Error | OSError, file: Path) -> ChangelogError:
     return ChangelogError(
         f"the changelog {file} {what} ({error})", hint=hint.format(file=file, folder=file.parent)
     )
+
+
+def copied(connection: sqlite3.Connection, copy: sqlite3.Connection) -> bool:
+    """Copy a whole database into another one, as it is at one moment."""
+    connection.backup(copy)
+    return True

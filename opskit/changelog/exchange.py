@@ -17,7 +17,7 @@ from opskit.changelog.refusing import add_alarms, keep_other
 from opskit.changelog.signing import held_writers, load_key
 from opskit.changelog.sql import statement
 from opskit.changelog.store import Store
-from opskit.changelog.taking import Taken, Taker
+from opskit.changelog.taking import Taken, Taker, in_any_order
 from opskit.config.model import ChangelogSettings
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PUSHED_AT_ONCE = 500
-TAKEN_AT_ONCE = 500
 
 
 class Exchange:
@@ -136,20 +135,7 @@ class Exchange:
 
     def take_in(self, packets: Iterable[Packet]) -> Taken:
         """Take in packets that no log vouches for: an import, what was salvaged. In any order within a writer's chain."""
-        taken, waiting = Taken(), list[Packet]()
-        for packet in packets:
-            waiting.append(packet)
-            if len(waiting) >= TAKEN_AT_ONCE:
-                waiting = self._take_some(waiting, taken)
-        while waiting:
-            left = self._take_some(waiting, taken)
-            if len(left) == len(waiting):
-                taken.refused += [
-                    f"event {each.seq} of writer {each.writer.hex()[:12]}: what it follows is not here"
-                    for each in left
-                ]
-                break
-            waiting = left
+        taken = in_any_order(packets, self._take_some)
         self.mend_index()
         taken.warnings += self.settle()
         return taken
@@ -165,28 +151,38 @@ class Exchange:
         everybody: bool = False,
         limit: int = PUSHED_AT_ONCE,
         said: Mapping[bytes, int] | None = None,
-    ) -> tuple[list[Packet], str | None]:
-        """Give consecutive events of one writer that a log has not, and whose they are there (None: ours).
+        aside: Iterable[bytes] = (),
+    ) -> tuple[list[Packet], bool]:
+        """Give consecutive events of one writer, none of those `aside`, that a log has not, and whether they are ours.
 
         Ours are those of every writer whose key lies here. What a log has, its receipts tell; and `said`, up to which event
         of each writer it only said so. No events if the log has all of ours (or of all).
         """
         there = {writer.hex(): seq for writer, seq in (said or {}).items()}
-        values = {**self._whose(log), "everybody": everybody, "said": json.dumps(there)}
+        values = {
+            **self._whose(log),
+            "everybody": everybody,
+            "said": json.dumps(there),
+            "aside": json.dumps([writer.hex() for writer in aside]),
+        }
 
-        def work(db: sqlite3.Connection) -> tuple[list[Packet], str | None]:
+        def work(db: sqlite3.Connection) -> tuple[list[Packet], bool]:
             row = db.execute(statement("unsent_writer"), values).fetchone()
             if row is None:
-                return [], None
-            wid, seq, ours, role = row
+                return [], False
+            wid, seq, ours = row
             found = db.execute(statement("packets"), (wid, seq, limit))
-            return [Packet.of(row) for row in found], None if ours else role
+            return [Packet.of(row) for row in found], bool(ours)
 
         return self._ask(work)
 
     def key(self, writer: bytes) -> WriterKey | None:
         """Give the key of a writer of ours, None if it is not here."""
         return load_key(self.file.parent, writer)
+
+    def signs_here(self) -> bytes:
+        """Give the writer that signs what is written here now."""
+        return bytes(self._read("who_signs_here", ())[0][0])
 
     def waiting(self, log: str) -> int:
         """Give how many of our events a log has not."""

@@ -306,8 +306,8 @@ SELECT wid, public_key, head_seq, head_hash FROM writer WHERE writer = ?
 -- name: add_other_writer
 INSERT INTO writer (writer, public_key, head_seq, head_hash, mine, role) VALUES (?, ?, 0, ?, 0, ?)
 
--- name: add_role
-UPDATE writer SET role = ? WHERE wid = ? AND role = ''
+-- name: set_role
+UPDATE writer SET role = :role WHERE wid = :wid AND :role NOT IN ('', role)
 
 -- name: event_at
 SELECT n, hash FROM event WHERE wid = ? AND seq = ?
@@ -328,13 +328,13 @@ UPDATE writer SET forked = 1 WHERE writer = ?
 INSERT INTO refused (hash, writer, seq, why, packet, seen_ms) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 -- name: unsent_writer
-SELECT wid, there, ours, role FROM (
-    SELECT w.wid, w.head_seq, w.forked, w.role,
+SELECT wid, there, ours FROM (
+    SELECT w.wid, w.writer, w.head_seq, w.forked,
         max(coalesce(s.seq, 0), coalesce((SELECT value FROM json_each(:said) WHERE key = lower(hex(w.writer))), 0)) AS there,
         w.mine = 1 OR lower(substr(hex(w.writer), 1, 16)) IN (SELECT value FROM json_each(:keys)) AS ours
     FROM writer w LEFT JOIN shared s ON s.wid = w.wid AND s.log = :log
 )
-WHERE head_seq > there AND forked = 0 AND (ours OR :everybody)
+WHERE head_seq > there AND forked = 0 AND (ours OR :everybody) AND lower(hex(writer)) NOT IN (SELECT value FROM json_each(:aside))
 ORDER BY wid LIMIT 1
 
 -- name: unsent_count

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from opskit.changelog.checking import ahead
 from opskit.changelog.clock import is_believable
 from opskit.changelog.doubts import told
-from opskit.changelog.packet import MOST_EVENTS
-from opskit.changelog.receipts import TAMPERED
-from opskit.errors import ChangelogError, UpstreamError, UpstreamLiesError
+from opskit.changelog.pushing import Pusher, demand_receipts
+from opskit.errors import UpstreamLiesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,14 +18,12 @@ if TYPE_CHECKING:
     from opskit.changelog.doubts import Doubt
     from opskit.changelog.exchange import Exchange
     from opskit.changelog.history import Split
-    from opskit.changelog.packet import Arrival, Greeting, Packet, Pushed
+    from opskit.changelog.packet import Arrival, Greeting
     from opskit.changelog.upstream import Upstream
+    from opskit.errors import ChangelogError
 
-MEND = "save what can be saved: opskit changelog rebuild --from upstream (or itself, or an export)"
 EVENT_IN_FILE = 1000  # bytes, about
 YEAR_MS = 365.25 * 86_400_000
-PROOFS = 2  # that a writer is ours, before that is given up
-ROUNDS = 20  # pushes that are not taken in one sync, before it is given up
 
 
 @dataclass(slots=True)
@@ -42,6 +39,8 @@ class Synced:
     """The newest place of the upstream, when it was asked first."""
     left: int = 0
     """Events of others that are here and, in the end, not upstream."""
+    waiting: int = 0
+    """Events of this machine that are here and, in the end, not upstream."""
     new_writer: bool = False
     """Whether this machine goes on as a new writer: another copy of its changelog signed with its key."""
 
@@ -60,7 +59,8 @@ def sync(
     `everybody` also pushes others' events, `accept` takes another log than the one known for ours from now on; `again` pulls
     all of it anew, so that what was refused gets another chance and what is here is compared. `pulled` is
     called when all of the upstream is here and before anything is pushed. Raises UpstreamError, and UpstreamLiesError,
-    which is kept as an alarm, when it says what cannot be true; nothing is pushed to such a one.
+    which is kept as an alarm, when it says what cannot be true; nothing is pushed to such a one. A single writer that it does not
+    take is put aside, with a warning; if that is the one that signs here now, its error is raised when all else is done.
     """
     began = time.monotonic()
     done = Synced()
@@ -74,24 +74,20 @@ def sync(
         if pulled is not None:
             pulled()
         exchange.tell_set_back(done.log)
-        _give(exchange, upstream, done, everybody=everybody)
+        aside = _give(exchange, upstream, done, everybody=everybody)
         _redact(exchange, upstream, done)
         if exchange.tell_set_back(done.log):  # into a log that was empty before
-            _give(exchange, upstream, done, everybody=everybody)
+            aside = _give(exchange, upstream, done, everybody=everybody)
     except UpstreamLiesError as error:
         exchange.alarm(error)
         raise
     exchange.done(done.log, time.time_ns() // 1_000_000)
     done.left = exchange.waiting_of_others(done.log)
+    done.waiting = exchange.waiting(done.log)
     done.seconds = time.monotonic() - began
+    if aside is not None:
+        raise aside
     return done
-
-
-def _give(exchange: Exchange, upstream: Upstream, done: Synced, *, everybody: bool) -> None:
-    """Push what the upstream lacks, and see that it has it."""
-    if pushed := _push(exchange, upstream, done, everybody=everybody):
-        _pull(exchange, upstream, done)
-        _demand_receipts(exchange, upstream, done, pushed)
 
 
 def _meet(exchange: Exchange, upstream: Upstream, done: Synced, *, accept: bool) -> str:
@@ -173,115 +169,27 @@ def _go_on_anew(exchange: Exchange, upstream: Upstream, done: Synced, after: int
     done.new_writer = True
 
 
-def _push(
+def _give(
     exchange: Exchange, upstream: Upstream, done: Synced, *, everybody: bool
-) -> dict[bytes, tuple[int, int]]:
-    """Push what the upstream has not; gives the first and the last event of each writer of which it said that it has them."""
-    stalled = proofs = 0
-    taken: dict[bytes, tuple[int, int]] = {}
-    while True:
-        said = {writer: last for writer, (_, last) in taken.items()}
-        packets, role = exchange.unsent(done.log, everybody=everybody, said=said)
-        if not packets:
-            return taken
-        first, last = packets[0], packets[-1]
-        answer = upstream.push(packets, role=role)
-        if answer.status == "ok":
-            begin = min(first.seq, taken.get(first.writer, (first.seq, 0))[0])
-            taken[first.writer] = (begin, last.seq)
-            done.pushed += len(packets)
-            stalled = proofs = 0
-            continue
-        if answer.status == "unproven":
-            proofs += 1
-            _prove(exchange, upstream, done, first, answer, proofs=proofs)
-            continue
-        stalled += 1
-        if stalled > ROUNDS:
-            raise UpstreamError(f"{upstream.name} takes nothing: {answer.status}")
-        if answer.status == "gap":
-            _step_back(exchange, upstream, done, first, answer)
-        else:
-            _demand_proof(exchange, upstream, done, packets, answer)
-
-
-def _prove(
-    exchange: Exchange,
-    upstream: Upstream,
-    done: Synced,
-    first: Packet,
-    answer: Pushed,
-    *,
-    proofs: int,
-) -> None:
-    """Show an upstream that a writer is ours, by its key: once, and once more if somebody else's proof came between."""
-    if not 0 <= answer.head_seq < MOST_EVENTS:
-        raise UpstreamError(
-            f"{upstream.name} says that there were {answer.head_seq} proofs of {_writer(first)}"
-        )
-    if proofs > PROOFS:
-        raise UpstreamError(
-            f"{upstream.name} does not give {_writer(first)} to this machine, which proved twice to have its key",
-            hint="does another machine use a copy of it just now? Try again: opskit changelog sync",
-        )
-    key = exchange.key(first.writer)
-    if key is None:
-        raise UpstreamError(
-            f"{upstream.name} wants a proof that {_writer(first)} is this machine's, and its key is not here",
-            hint="put its key back, or let somebody in opskit_relay push its events: opskit changelog sync --relay",
-        )
-    upstream.claim(key, log=done.log, number=answer.head_seq + 1)
-
-
-def _step_back(
-    exchange: Exchange, upstream: Upstream, done: Synced, first: Packet, answer: Pushed
-) -> None:
-    """Push what comes before `first`: the upstream says that it lacks that."""
-    if not 0 <= answer.head_seq < first.seq - 1:
-        what = (
-            f"{upstream.name} says that it has {answer.head_seq} events of {_writer(first)}, and does not take "
-            f"event {first.seq}"
-        )
-        raise UpstreamLiesError("dropped", what, hint=TAMPERED)
-    exchange.set_back(done.log, first.writer, answer.head_seq)
-
-
-def _demand_proof(
-    exchange: Exchange,
-    upstream: Upstream,
-    done: Synced,
-    packets: Sequence[Packet],
-    answer: Pushed,
-) -> None:
-    """Look for the other event that an upstream says to hold: only one that the same key signed is a fork."""
-    first = packets[0]
-    if answer.status == "fork" and 0 <= answer.head_seq < packets[-1].seq:
-        _pull(exchange, upstream, done)
-        if exchange.is_forked(first.writer):
-            return
-    what = (
-        f"{upstream.name} says that it holds another event than ours after event {answer.head_seq} of {_writer(first)}, "
-        "and shows none that its key signed; nothing was pushed"
+) -> ChangelogError | None:
+    """Push what the upstream lacks, and see that it has it; gives what is wrong with the writer that signs here now, if anything is."""
+    pusher = Pusher(
+        exchange,
+        upstream,
+        done.log,
+        everybody=everybody,
+        pull=lambda: _pull(exchange, upstream, done),
     )
-    raise UpstreamLiesError("forked", what, hint=TAMPERED)
-
-
-def _demand_receipts(
-    exchange: Exchange, upstream: Upstream, done: Synced, pushed: dict[bytes, tuple[int, int]]
-) -> None:
-    """Make sure that all that the upstream said to have taken has come back with a receipt."""
-    for writer, (first, last) in pushed.items():
-        lost = exchange.unplaced(done.log, writer, first, last)
-        if lost is not None:
-            if hurt := exchange.damage():
-                raise ChangelogError(f"the changelog here is damaged: {hurt}", hint=MEND)
-            exchange.set_back(done.log, writer, lost - 1)
-            what = f"{upstream.name} said that it took event {lost} of writer {writer.hex()[:12]}, and does not give it"
-            raise UpstreamLiesError("dropped", what, hint=TAMPERED)
-
-
-def _writer(packet: Packet) -> str:
-    return f"writer {packet.writer.hex()[:12]}"
+    pusher.push()
+    done.pushed += pusher.pushed
+    if pusher.taken:
+        _pull(exchange, upstream, done)
+        demand_receipts(exchange, upstream, done.log, pusher.taken)
+    here = exchange.signs_here()
+    for writer, error in pusher.aside.items():
+        if writer != here:
+            done.warnings.append(f"{error.what}; {error.hint}" if error.hint else error.what)
+    return pusher.aside.get(here)
 
 
 def _redact(exchange: Exchange, upstream: Upstream, done: Synced) -> None:

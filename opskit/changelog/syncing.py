@@ -55,6 +55,7 @@ class Syncer:
         self._wanted, self._done = 1, 0
         self._pulled = self._ended = False
         self._waits = self._late = False
+        self._left = 0
         self._warnings: list[str] = []
         self._thread = threading.Thread(target=self._work, daemon=True, name="sync")
 
@@ -89,7 +90,7 @@ class Syncer:
             self._lock.notify_all()
         if self._done >= self._wanted:
             self._thread.join(0.5)
-            return 0
+            return self._left
         return self._waiting()
 
     def warnings(self) -> list[str]:
@@ -162,6 +163,7 @@ class Syncer:
     def _succeeded(self, done: Synced, wanted: int) -> None:
         with self._lock:
             self.error, self._done, self._pulled, self._late = None, wanted, True, False
+            self._left = done.waiting
             self._warnings += done.warnings
             self._lock.notify_all()
 

@@ -20,11 +20,12 @@ from opskit.errors import UpstreamLiesError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from opskit.changelog.history import Split
     from opskit.changelog.packet import Arrival, Packet
 
+TAKEN_AT_ONCE = 500
 NO_TIME = "came with a time of receipt that cannot be, and that is not believed"
 
 
@@ -50,6 +51,28 @@ class Taken:
     known: int = 0
     refused: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+
+def in_any_order(
+    packets: Iterable[Packet], take: Callable[[Sequence[Packet], Taken], list[Packet]]
+) -> Taken:
+    """Have packets taken in, a number of them at once; `take` gives those that must wait for an event before them."""
+    taken = Taken()
+    waiting: list[Packet] = []
+    for packet in packets:
+        waiting.append(packet)
+        if len(waiting) >= TAKEN_AT_ONCE:
+            waiting = take(waiting, taken)
+    while waiting:
+        left = take(waiting, taken)
+        if len(left) == len(waiting):
+            taken.refused += [
+                f"event {each.seq} of writer {each.writer.hex()[:12]}: what it follows is not here"
+                for each in left
+            ]
+            break
+        waiting = left
+    return taken
 
 
 class Taker:
@@ -85,7 +108,7 @@ class Taker:
             self._arrive(db, arrival, wrong)
         for wid, role in self._roles.items():
             db.execute(statement("share"), {"log": self._log, "wid": wid})
-            db.execute(statement("add_role"), (role, wid))
+            db.execute(statement("set_role"), {"role": role, "wid": wid})
         last = self._page[-1].receipt
         db.execute(statement("move_log"), (last.pos, last.hash, last.chain, self._log))
         values = (self._log, last.pos, last.hash, last.chain, now_ms())

@@ -122,7 +122,11 @@ def lag_of(config: Config, changelog: Changelog) -> Mapping[str, object]:
 
 
 def mention_left(done: Synced) -> None:
-    """Say that events of others are here and not upstream, and what brings them there."""
+    """Say how many events are here and not upstream, and what brings those of others there."""
+    if done.waiting:
+        verb = "waits" if done.waiting == 1 else "wait"
+        what = f"{text.plural(done.waiting, 'event')} of this machine {verb} for the upstream"
+        text.mention(what, colour="yellow")
     if done.left:
         verb = "is" if done.left == 1 else "are"
         what = f"{text.plural(done.left, 'event')} that others wrote {verb} here, and not upstream"

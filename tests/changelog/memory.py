@@ -56,7 +56,7 @@ class Memory:
     def fetch(self, pos: int) -> Packet:
         return self.packets[pos - 1]
 
-    def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:  # noqa: ARG002
+    def push(self, packets: Sequence[Packet], *, relay: bool = False) -> Pushed:  # noqa: ARG002
         self.pushes += 1
         held = {each.hash: each for each in self.packets if each.writer == packets[0].writer}
         mine = list(held.values())

@@ -114,7 +114,7 @@ def test_verify_checks_the_signatures_of_forks_too(upstream: Memory, ana: Path, 
 def answers(upstream: Memory, *answer: object) -> list[int]:
     pushes: list[int] = []
 
-    def push(packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
+    def push(packets: Sequence[Packet], *, relay: bool = False) -> Pushed:
         pushes.append(len(packets))
         return Pushed(*answer)  # type: ignore[arg-type]
 
@@ -190,7 +190,7 @@ def test_an_event_that_a_file_lost_in_the_middle_is_pushed_again(
     del upstream.packets[1]
     taken: list[Packet] = []
 
-    def push(packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
+    def push(packets: Sequence[Packet], *, relay: bool = False) -> Pushed:
         taken.extend(packets)
         upstream.packets += packets
         return Pushed("ok", packets[-1].seq)
@@ -214,10 +214,10 @@ def test_a_fork_that_is_proved_makes_one_new_writer(
     wrote(ana, "by the owner")
     honest = upstream.push
 
-    def push(packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
+    def push(packets: Sequence[Packet], *, relay: bool = False) -> Pushed:
         if len(upstream.packets) == 3:
             upstream.packets.append(copied.packets[3])
-        return honest(packets, role=role)
+        return honest(packets, relay=relay)
 
     upstream.push = push  # type: ignore[method-assign]
     done = shared(ana, upstream)

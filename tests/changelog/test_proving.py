@@ -13,7 +13,7 @@ from opskit.changelog.sync import sync
 from opskit.changelog.upstream.file import FileLog
 from opskit.changelog.upstream.local import LocalPlace
 from opskit.changelog.upstream.postgres import Postgres, setup
-from opskit.errors import ChangelogError, UpstreamError
+from opskit.errors import ChangelogError, UpstreamError, UpstreamRefusesError
 from tests.changelog.memory import LOG, Memory, shared
 from tests.support.postgres import Server, server
 
@@ -33,10 +33,10 @@ class Asking(Memory):
         self.wanted, self.newest = wanted, newest
         self.shown: list[tuple[bytes, str, int]] = []
 
-    def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
+    def push(self, packets: Sequence[Packet], *, relay: bool = False) -> Pushed:
         if len(self.shown) < self.wanted:
             return Pushed("unproven", self.newest)
-        return super().push(packets, role=role)
+        return super().push(packets, relay=relay)
 
     def claim(self, key: WriterKey, *, log: str, number: int) -> None:
         assert is_signed(key.public, key.sign(b"x"), b"x")
@@ -91,9 +91,9 @@ def test_others_events_are_proved_by_nobody(file: Path, tmp_path: Path) -> None:
     first, second = Memory(), Asking(99)
     shared(file, first)
     shared(tmp_path / "ben" / "changelog.db", first)
-    with pytest.raises(UpstreamError, match="its key is not here"):
-        shared(tmp_path / "ben" / "changelog.db", second, everybody=True, accept=True)
-    assert second.shown == []
+    done = shared(tmp_path / "ben" / "changelog.db", second, everybody=True, accept=True)
+    assert "its key is not here" in done.warnings[-1]
+    assert (second.shown, done.pushed, done.left) == ([], 0, 2)
 
 
 def test_a_key_that_is_gone_or_is_not_one_is_said_so(
@@ -154,6 +154,39 @@ class Counting(Postgres):
     def _tell(self, *words: Any) -> bytes:
         self.messages += 1
         return super()._tell(*words)
+
+
+class Elsewhere(Postgres):
+    """Is told by a server that stands before the real one, and has its log's name, that it is ben there."""
+
+    def _ask(self, name: str, *words: Any, **more: Any) -> list[tuple[Any, ...]]:
+        rows = super()._ask(name, *words, **more)
+        return [(*row[:-1], "ben") for row in rows] if name == "greet" else rows
+
+    def _tell(self, name: str, *_: Any) -> bytes:
+        assert name == "push", "it signed something"
+        return b"unproven 0"
+
+
+@pytest.mark.parametrize("by", ["the address", "PGUSER"])
+def test_nothing_is_signed_for_another_role_than_the_one_that_logs_in(
+    postgres: Server, file: Path, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.url("ana")
+    if by == "PGUSER":
+        monkeypatch.setenv("PGUSER", "ana")
+        url = url.replace("ana@", "")
+    with Changelog(file) as changelog:
+        upstream, exchange = Elsewhere(url, timeout=5.0), changelog.exchange()
+        with pytest.raises(UpstreamRefusesError) as caught:
+            sync(exchange, upstream, accept=True)
+        exchange.close()
+        upstream.close()
+    assert "'ben'" in caught.value.what
+    assert "logs in as ana" in caught.value.what
+    assert "ben" not in caught.value.hint, (
+        "what a stranger says is not what people are told to type"
+    )
 
 
 def test_the_first_push_of_a_writer_costs_two_messages_more_and_later_ones_none(

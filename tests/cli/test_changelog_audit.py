@@ -214,6 +214,8 @@ def test_a_writer_that_was_given_away_without_its_key_is_said_to_be(
     postgres.sql(lie, database="audit")
     said = follows(audited, postgres, place=place)
     assert 'no proof that it is of the role "ben", given by "postgres"' in said
+    postgres.sql("DELETE FROM opskit.claim", database="audit")
+    assert "nobody's: somebody in opskit_relay" in follows(audited, postgres, place=place)
 
 
 def test_a_key_that_may_not_sign_is_no_voucher(audited: Path, postgres: Server) -> None:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class Upstream(Protocol):
-    """One open upstream. Every method raises UpstreamError when it cannot be reached, refuses, or is none."""
+    """One open upstream. Every method raises UpstreamError when it cannot be reached, refuses, or is none; UpstreamRefusesError if
+    that is about one writer only.
+    """
 
     name: str
     """How people know it: its address without any secret."""
@@ -32,10 +34,10 @@ class Upstream(Protocol):
     def fetch(self, pos: int) -> Packet:
         """Give the event at one place."""
 
-    def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
+    def push(self, packets: Sequence[Packet], *, relay: bool = False) -> Pushed:
         """Append consecutive events of one writer (at most 500); what is there already is no error.
 
-        `role` is None for events of our own; else they are another's, and it is the upstream's name for whose ("" if nobody knows).
+        With `relay` they are another's, brought back: they are nobody's there, until the writer's key proves whose it is.
 
         Durable at the upstream when this returns. When this raises, the outcome is unknown: push again.
         """

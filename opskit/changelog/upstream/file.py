@@ -126,7 +126,7 @@ class FileLog:
                 return found.whole()
         raise UpstreamError(f"{self.name}: no event ends at byte {pos}")
 
-    def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:  # noqa: ARG002 - a file knows no roles
+    def push(self, packets: Sequence[Packet], *, relay: bool = False) -> Pushed:  # noqa: ARG002 - a file knows no roles
         """Append what is not there yet; all of it is on the disk then. Raises UpstreamError."""
         self._meet()
         last = packets[-1]

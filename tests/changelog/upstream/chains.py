@@ -13,6 +13,7 @@ import psycopg
 from opskit.changelog.event import Header, chained, sealed
 from opskit.changelog.packet import Packet, Pushed
 from opskit.changelog.signing import claim_of
+from opskit.changelog.sql import statement
 from opskit.changelog.upstream.postgres import Postgres
 from tests.changelog.upstream.writers import KEYS, Writer
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PUSH = """
 SELECT status, agreed FROM opskit.push(
-    %s::bytea, %s::bytea, %s::bigint, %s::bytea, %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text)
+    %s::bytea, %s::bytea, %s::bigint, %s::bytea, %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::boolean)
 """
 
 CLAIM = "SELECT status, agreed FROM opskit.claim(%s::bytea, %s::bigint, %s::bytea)"
@@ -32,12 +33,12 @@ CLAIM = "SELECT status, agreed FROM opskit.claim(%s::bytea, %s::bigint, %s::byte
 class Engineer(Postgres):
     """The log as a laptop uses it that has the key of every writer here, and proves so for those that are nobody's yet."""
 
-    def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
-        answer = super().push(packets, role=role)
+    def push(self, packets: Sequence[Packet], *, relay: bool = False) -> Pushed:
+        answer = super().push(packets, relay=relay)
         key = KEYS.get(packets[0].writer)
         if answer == Pushed("unproven", 0) and key is not None:
             self.claim(key, log=self.greet(None).log, number=1)
-            answer = super().push(packets, role=role)
+            answer = super().push(packets, relay=relay)
         return answer
 
 
@@ -103,13 +104,13 @@ def opened(url: str, **options: Any) -> Iterator[Engineer]:
         upstream.close()
 
 
-def arguments(packets: Sequence[Packet], role: str | None = None) -> list[Any]:
+def arguments(packets: Sequence[Packet], *, relay: bool = False) -> list[Any]:
     """Give what the push function takes."""
     first = packets[0]
     columns = [
         [getattr(p, name) for p in packets] for name in ("header", "signature", "nonce", "body")
     ]
-    return [first.writer, first.key, first.seq, first.prev, *columns, role]
+    return [first.writer, first.key, first.seq, first.prev, *columns, relay]
 
 
 def call(
@@ -135,3 +136,9 @@ def claim(server: Server, who: str, writer: bytes, number: int = 1) -> tuple[str
         row = connection.execute(CLAIM, values).fetchone()
         assert row is not None
         return row[0], row[1]
+
+
+def impatient(name: str) -> str:
+    """Give a statement of the client's that waits for a lock only for a moment."""
+    text = statement(name, "upstream/postgres/statements.sql")
+    return text.replace("lock_timeout = '10s'", "lock_timeout = '300ms'")

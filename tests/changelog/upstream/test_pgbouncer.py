@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -145,17 +146,26 @@ def test_a_pooler_that_its_server_lets_in_no_more_says_so(
     assert "does the server behind it run" in again.hint
 
 
-def test_behind_a_pooler_that_is_one_role_for_all_a_writer_is_that_roles(
+def test_behind_a_pooler_that_is_one_role_for_all_nothing_is_proved_for_that_until_it_is_meant(
     postgres: Server, tmp_path: Path
 ) -> None:
-    with pooler(postgres, "cleo", "dora", forced="ana") as pooled:
-        for who in ("cleo", "dora"):
-            file = tmp_path / who / "changelog.db"
-            with Changelog(file, actor=who) as changelog:
+    """It is meant if the address names that role, or somebody in opskit_relay gives it the writer."""
+    with pooler(postgres, "cleo", "ana", forced="ana") as pooled:
+        for who in ("cleo", "ana"):
+            with Changelog(tmp_path / who / "changelog.db", actor=who) as changelog:
                 changelog.append("note", {"text": f"by {who}"})
-            assert share(file, pooled.url(who)).pushed == 1
-    owners = postgres.sql("SELECT db_role, signature IS NOT NULL FROM opskit.claim")
-    assert owners == [("ana", True)] * 2
+        file = tmp_path / "cleo" / "changelog.db"
+        with pytest.raises(UpstreamError, match="its role 'ana', and it logs in as cleo") as said:
+            share(file, pooled.url("cleo"))
+        assert "\n" not in said.value.what
+        assert "(postgresql://ROLE@...)" in said.value.hint
+        assert postgres.sql("SELECT 1 FROM opskit.writer") == []
+        assert share(tmp_path / "ana" / "changelog.db", pooled.url("ana")).pushed == 1
+        (order,) = re.findall(r"SELECT [^;]*;", said.value.hint)
+        postgres.sql(order.replace("ROLE", "ana"), role="rita")
+        assert share(file, pooled.url("cleo")).pushed == 1
+    given = "SELECT db_role, given_by, signature IS NULL FROM opskit.claim ORDER BY given_at"
+    assert postgres.sql(given) == [("ana", "ana", False), ("ana", "rita", True)]
 
 
 def failing(url: str) -> UpstreamError:

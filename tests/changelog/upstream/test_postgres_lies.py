@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Server
 
 COLUMNS = {
-    "event": "pos wid seq prev hash header signature chain received_at received_by",
+    "event": "pos wid seq prev hash header signature chain received_at received_by owner",
     "head": "one log_id pos chain",
     "body": "pos nonce body",
     "writer": "wid writer public_key db_role head_seq head_hash",
@@ -46,7 +46,7 @@ LIES = {
         "body.nonce": ("'abc'::text", "array[1]"),
         "body.body": ("'abc'::text", "'{}'::jsonb"),
         "writer.public_key": ("7", "null::bytea"),
-        "writer.db_role": ("repeat('x', 100)", "7::text || repeat('y', 63)"),
+        "event.owner": ("repeat('x', 100)", "7::text || repeat('y', 63)"),
         "writer.writer": ("substr(writer, 1, 5)", "null::bytea"),
     },
 }  # fmt: skip
@@ -101,7 +101,7 @@ def test_one_event_of_another_type_is_said_in_one_line(postgres: Server, ana: Po
 def test_an_answer_to_a_push_that_cannot_be_is_none(postgres: Server, ana: Postgres) -> None:
     written = Chain(1).write(4)
     ana.push(written[:2])
-    arguments = "bytea, bytea, bigint, bytea, bytea[], bytea[], bytea[], bytea[], text"
+    arguments = "bytea, bytea, bigint, bytea, bytea[], bytea[], bytea[], bytea[], boolean"
     for answer in ANSWERS:
         postgres.sql(f"DROP FUNCTION IF EXISTS opskit.push({arguments})")
         postgres.sql(
@@ -136,7 +136,7 @@ def test_the_connection_is_as_good_as_before_after_an_answer_and_after_a_refusal
     ana.push(one.write(2))
     for _ in range(3):
         with pytest.raises(UpstreamError, match="may not push events of others"):
-            ben.push(one.write(), role="ana")
+            ben.push(one.write(), relay=True)
         assert ben.push(two.write(2)).status == "ok"
         assert len(pull(ben)) >= 2
 

@@ -128,14 +128,13 @@ class Pushing(RuleBasedStateMachine):
         self.sign(laptop, count)
         assert self.opened[who].push(laptop.signed[laptop.there :]).status == "unproven"
 
-    @rule(laptop=laptops, count=st.integers(0, 3), whose=st.sampled_from(("ana", "ben", "")))
-    def bring_back(self, laptop: Laptop, count: int, whose: str) -> None:
+    @rule(laptop=laptops, count=st.integers(0, 3))
+    def bring_back(self, laptop: Laptop, count: int) -> None:
         self.sign(laptop, count)
         part = laptop.signed[laptop.there :]
         if part:
-            assert self.opened["rita"].push(part, role=whose).status == "ok"
-            self.took(laptop, laptop.owner or whose, len(laptop.signed))
-            laptop.home = laptop.owner or laptop.home
+            assert self.opened["rita"].push(part, relay=True).status == "ok"
+            self.took(laptop, laptop.owner, len(laptop.signed))
 
     @rule(laptop=laptops, what=st.sampled_from(("key", "signature", "header", "prev")))
     def lie(self, laptop: Laptop, what: str) -> None:

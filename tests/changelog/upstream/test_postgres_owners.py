@@ -40,6 +40,7 @@ class Owned:
     chain: Chain
     signed: list[Packet]
     there: int = 0
+    false: set[bytes] = dataclasses.field(default_factory=set)
     given: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
     @property
@@ -72,20 +73,23 @@ class Claiming(RuleBasedStateMachine):
     @rule(writer=writers, who=st.sampled_from(ROLES), count=st.integers(1, 3))
     def push(self, writer: Owned, who: str, count: int) -> None:
         writer.signed += [writer.chain.put() for _ in range(count)]
-        answer = self.pushed(writer, who, None)
+        answer = self.pushed(writer, who)
         if writer.owner == who:
             assert answer == ("ok", len(writer.signed))
             writer.there = len(writer.signed)
         else:
             assert answer == ("unproven", len(writer.given))
 
-    @rule(writer=writers, whose=st.sampled_from((*ROLES, "")))
-    def bring_back(self, writer: Owned, whose: str) -> None:
-        writer.signed.append(writer.chain.put())
-        assert self.pushed(writer, "rita", whose)[0] == "ok"
+    @rule(writer=writers, false=st.booleans())
+    def bring_back(self, writer: Owned, false: bool) -> None:
+        """What rita brings back is nobody's, and need not be what its key signed."""
+        made = writer.chain.put()
+        if false:
+            made = dataclasses.replace(made, signature=b"\0" * 64)
+            writer.false.add(made.hash)
+        writer.signed.append(made)
+        assert self.pushed(writer, "rita", relay=True)[0] == "ok"
         writer.there = len(writer.signed)
-        if whose and not writer.given:
-            writer.given.append((whose, "rita"))
 
     @rule(writer=writers, who=st.sampled_from(ROLES), by=st.integers(-1, 2))
     def prove(self, writer: Owned, who: str, by: int) -> None:
@@ -126,6 +130,10 @@ class Claiming(RuleBasedStateMachine):
         if keep >= writer.there:
             return
         values = (writer.chain.id, keep, whom)
+        if writer.signed[keep].hash not in writer.false:
+            with pytest.raises(psycopg.errors.InvalidParameterValue):
+                self.opened["rita"].execute("SELECT opskit.set_aside(%s, %s, %s)", values)
+            return
         self.opened["rita"].execute("SELECT opskit.set_aside(%s, %s, %s)", values)
         writer.given.append((whom, "rita"))
         writer.chain.seq, writer.chain.prev = keep, writer.signed[keep].prev
@@ -149,8 +157,8 @@ class Claiming(RuleBasedStateMachine):
             known = [(writer.owner or None, writer.there, given)]
             assert rows == (known if writer.given or writer.there else [])
 
-    def pushed(self, writer: Owned, who: str, role: str | None) -> tuple[str, int]:
-        return call(self.server, who, arguments(writer.signed[writer.there :], role))
+    def pushed(self, writer: Owned, who: str, *, relay: bool = False) -> tuple[str, int]:
+        return call(self.server, who, arguments(writer.signed[writer.there :], relay=relay))
 
     def shown(self, writer: Owned, who: str, number: int, made: bytes, *, right: bool) -> None:
         """Show a proof, and compare what is said with what the model says."""

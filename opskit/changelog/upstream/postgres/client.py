@@ -15,7 +15,7 @@ from opskit.changelog.upstream.postgres.address import read_address
 from opskit.changelog.upstream.postgres.connecting import Connection, demand_driver
 from opskit.changelog.upstream.postgres.preparing import NEWEST
 from opskit.changelog.upstream.postgres.waiting import busy
-from opskit.errors import UpstreamError
+from opskit.errors import UpstreamError, UpstreamRefusesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -105,28 +105,31 @@ class Postgres:
         answers.demand(self.name, rows[0], answers.EVENT, f"what is no event at place {pos}")
         return Packet.of(rows[0])
 
-    def push(self, packets: Sequence[Packet], *, role: str | None = None) -> Pushed:
-        """Append consecutive events of one writer; with a `role` they are another's, which needs the role opskit_relay.
+    def push(self, packets: Sequence[Packet], *, relay: bool = False) -> Pushed:
+        """Append consecutive events of one writer; with `relay` they are another's, which needs the role opskit_relay.
 
         A message to the server holds about 2 MiB at most, so that a slow line gets on, too.
         """
         answer = Pushed("ok")
         for part in _parts(packets):
-            answer = self._push(part, role=role)
+            answer = self._push(part, relay=relay)
             if answer.status != "ok":
                 break
         return answer
 
     def claim(self, key: WriterKey, *, log: str, number: int) -> None:
-        """Prove that a writer is of the role that we are on the server; one that came too late is no error.
+        """Prove that a writer is of the role that we log in as; one that came too late is no error.
 
-        Which role that is, the server says: behind a pooler it need not be the one that logged in there. A server that lies about
-        it gets a proof for another role, which can be of use only in this very log, so to somebody who stands between us and our
-        own server (TLS is against that), and only until the next proof, which the writer's own laptop makes with its next push.
+        For no other role is anything ever signed, whatever the server says: so a server that is not ours, or whoever stands before
+        ours, gets nothing that anybody but our own role can use anywhere. Behind a pooler that logs in as another role there is no
+        proof: UpstreamRefusesError says what to do.
         """
+        ours = self._connection.raw.info.user
         if not self._role:
             self.greet(None)
-        signature = key.sign(claim_of(log, number, self._role))
+        if self._role != ours:
+            raise _other_role(self.name, self._role, ours, key)
+        signature = key.sign(claim_of(log, number, ours))
         answer = self._tell("claim", (key.public, number, signature))
         if not re.fullmatch(rb"(ok|stale) \d{1,16}", answer):
             raise UpstreamError(f"{self.name} does not say what became of a proof")
@@ -151,17 +154,16 @@ class Postgres:
         """Let go of the connection."""
         self._connection.close()
 
-    def _push(self, packets: Sequence[Packet], *, role: str | None) -> Pushed:
+    def _push(self, packets: Sequence[Packet], *, relay: bool) -> Pushed:
         first = packets[0]
         lists = ("header", "signature", "nonce", "body")
         values = (
             *(first.writer, first.key, first.seq, first.prev),
             *([getattr(packet, name) for packet in packets] for name in lists),
-            role,
+            relay,
         )
         pushed = _pushed(self._tell("push", values))
-        ours = role is None
-        if pushed is None or not _can_be(pushed, first.seq, packets[-1].seq, ours=ours):
+        if pushed is None or not _can_be(pushed, first.seq, packets[-1].seq, relay=relay):
             raise UpstreamError(f"{self.name} does not say what became of a push")
         return pushed
 
@@ -214,20 +216,27 @@ def _said(name: str) -> Any:
     return statement(name, "upstream/postgres/statements.sql")
 
 
+def _other_role(name: str, role: str, ours: str, key: WriterKey) -> UpstreamRefusesError:
+    what = f"{name} says that this laptop is its role {role!r}, and it logs in as {ours}: for another role it signs nothing"
+    assign = f"SELECT opskit.assign('\\x{key.writer.hex()}', 'ROLE', '\\x{key.public.hex()}');"
+    hint = f"if a pooler means it so, let the address name that role (postgresql://ROLE@...), or somebody in opskit_relay runs: {assign}"
+    return UpstreamRefusesError(what, hint=hint)
+
+
 def _pushed(answer: bytes) -> Pushed | None:
     """Read what the push function answered; None if it is nothing that it would."""
     found = re.fullmatch(rb"(ok|gap|fork|unproven) (\d{1,16})", answer)
     return Pushed(found[1].decode(), int(found[2])) if found else None
 
 
-def _can_be(pushed: Pushed, first: int, last: int, *, ours: bool) -> bool:
+def _can_be(pushed: Pushed, first: int, last: int, *, relay: bool) -> bool:
     """Tell whether the push function can have said that of events `first` to `last`."""
     at = pushed.head_seq
     found = {
         "ok": last <= at,
         "gap": at < first - 1,
         "fork": first - 2 <= at < last,
-        "unproven": ours,
+        "unproven": not relay,
     }
     return found[pushed.status] and answers.number(at)
 

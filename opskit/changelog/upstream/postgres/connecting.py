@@ -18,7 +18,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from opskit.changelog.upstream.postgres import words
-from opskit.errors import UpstreamError
+from opskit.errors import UpstreamError, UpstreamRefusesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,10 @@ class Connection:
                 what, hint = "does not answer", "is the server overloaded, or stopped?"
             else:
                 what, hint = words.of(error, self._address)
-            raise UpstreamError(f"{self._address.name} {what}", hint=hint) from None
+            kind = (
+                UpstreamRefusesError if error.sqlstate in words.ABOUT_A_WRITER else UpstreamError
+            )
+            raise kind(f"{self._address.name} {what}", hint=hint) from None
 
 
 def _connect(address: Address, timeout: float) -> psycopg.Connection[Any]:

@@ -7,16 +7,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE w.writer = p_writer AND w.aside_at IS NULL;
 $$;
 
--- The row of a writer, locked until this transaction ends; made if there is none and its chain begins here. Whoever pushes events
--- of their own (p_role is NULL) neither locks nor makes one that is not theirs: there is no row then.
-CREATE FUNCTION opskit.lock_writer(p_writer bytea, p_key bytea, p_from bigint, p_role text) RETURNS opskit.writer
+-- The row of a writer, locked until this transaction ends. With p_any of whose writer it may be, and it is made if there is none and
+-- its chain begins here; else what is not this role's is neither locked nor made: there is no row then.
+CREATE FUNCTION opskit.lock_writer(p_writer bytea, p_key bytea, p_from bigint, p_any boolean) RETURNS opskit.writer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     w opskit.writer;
 BEGIN
     SELECT * INTO w FROM opskit.writer x
-        WHERE x.writer = p_writer AND x.aside_at IS NULL AND (p_role IS NOT NULL OR x.db_role = session_user) FOR UPDATE;
-    IF NOT FOUND AND p_from = 1 AND p_role IS NOT NULL THEN
+        WHERE x.writer = p_writer AND x.aside_at IS NULL AND (p_any OR x.db_role = session_user) FOR UPDATE;
+    IF NOT FOUND AND p_from = 1 AND p_any THEN
         INSERT INTO opskit.writer (writer, public_key, head_seq, head_hash)
         VALUES (p_writer, p_key, 0, sha256('opskit.genesis.v1'::bytea || p_writer))
         ON CONFLICT DO NOTHING;
@@ -74,7 +74,7 @@ BEGIN
                 left(encode(id, 'hex'), 12), session_user USING ERRCODE = 'OPS02';
         END IF;
         PERFORM opskit.be_safe();
-        w := opskit.lock_writer(id, p_key, 1, '');
+        w := opskit.lock_writer(id, p_key, 1, true);
         owner := w.db_role;
         agreed := opskit.newest_claim(id);
     END LOOP;
@@ -97,12 +97,13 @@ BEGIN
 END $$;
 
 -- Takes bodies away as `body.redacted` events of those who may wish, with p_all of anybody; what others are verified with stays.
+-- Whose an event is was settled when it came: whoever has got its writer since may not take away what stood there before.
 CREATE FUNCTION opskit.obey(p_targets bytea[], p_all boolean) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO opskit.redaction (hash, by)
     SELECT DISTINCT ON (s.hash) s.hash, s.by
-    FROM opskit.wish s JOIN opskit.event e USING (hash) JOIN opskit.writer w USING (wid)
-    WHERE s.hash = ANY (p_targets) AND (p_all OR s.may OR s.db_role = w.db_role)
+    FROM opskit.wish s JOIN opskit.event e USING (hash)
+    WHERE s.hash = ANY (p_targets) AND (p_all OR s.may OR s.db_role = e.owner)
         AND coalesce(opskit.decoded(e.header) ->> 'kind', '')
             NOT IN ('body.redacted', 'writer.enrolled', 'writer.revoked', 'writer.succeeds', 'rollout.recovered')
     ON CONFLICT DO NOTHING;
@@ -116,14 +117,14 @@ $$;
 -- here, both are alike up to event `agreed` at most; 'unproven': nothing was done, since this writer is not of the role that is
 -- logged in here, see claim(), and the newest claim is number `agreed`. What is there already is no error, so that a push whose
 -- end was not heard of can be repeated. A body that is too large, or not the one that the header names, is left out; the event is not.
--- p_role is NULL for events of one's own. Else they are another's, brought back by somebody in opskit_relay, and it names whose
--- the writer is if it is nobody's yet; '' if nobody knows: then it stays nobody's until somebody proves to have its key.
--- A body is taken away when the role that owns its writer, or somebody in opskit_relay, pushes `body.redacted` for it; what
--- another role wishes is kept as a wish, and so is the body.
--- Errors: OPS01 what is pushed is no event, OPS03 p_role without being in opskit_relay.
+-- With p_relay they are another's, brought back by somebody in opskit_relay: what comes so is nobody's, and a writer that was
+-- nobody's stays so until somebody proves to have its key.
+-- A body is taken away when the role that pushed its event as its own, or somebody in opskit_relay, pushes `body.redacted` for
+-- it as its own; what another role wishes, or was brought back, is kept as a wish, and so is the body.
+-- Errors: OPS01 what is pushed is no event, OPS03 p_relay without being in opskit_relay.
 CREATE FUNCTION opskit.push(
     p_writer bytea, p_key bytea, p_from bigint, p_prev bytea, p_headers bytea[], p_signatures bytea[],
-    p_nonces bytea[], p_bodies bytea[], p_role text, OUT status text, OUT agreed bigint)
+    p_nonces bytea[], p_bodies bytea[], p_relay boolean, OUT status text, OUT agreed bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n CONSTANT integer := coalesce(cardinality(p_headers), 0);
@@ -138,25 +139,26 @@ DECLARE
     keeps boolean[] := '{}';
     targets bytea[] := '{}';
     redactors bytea[] := '{}';
+    owner CONSTANT text := CASE WHEN NOT p_relay THEN session_user END;
     prev bytea := p_prev;
     hash bytea;
     named text;
     place bigint;
 BEGIN
     IF sha256(p_key) IS DISTINCT FROM p_writer OR octet_length(p_key) <> 32 OR octet_length(p_prev) IS DISTINCT FROM 32
-        OR p_from IS NULL OR p_from < 1 OR octet_length(p_role) > 63 OR n NOT BETWEEN 1 AND 500
+        OR p_from IS NULL OR p_from < 1 OR p_relay IS NULL OR n NOT BETWEEN 1 AND 500
         OR (n, n, n) IS DISTINCT FROM (cardinality(p_signatures), cardinality(p_nonces), cardinality(p_bodies))
         OR (p_from = 1 AND p_prev <> sha256('opskit.genesis.v1'::bytea || p_writer))
     THEN
         RAISE EXCEPTION 'this is no push of events' USING ERRCODE = 'OPS01';
     END IF;
-    IF p_role IS NOT NULL AND NOT pg_has_role(session_user, 'opskit_relay', 'MEMBER') THEN
+    IF p_relay AND NOT pg_has_role(session_user, 'opskit_relay', 'MEMBER') THEN
         RAISE EXCEPTION 'role % may not push events of others', session_user
             USING ERRCODE = 'OPS03', HINT = format('GRANT opskit_relay TO %I;', session_user);
     END IF;
     PERFORM opskit.be_safe();
-    w := opskit.lock_writer(p_writer, p_key, p_from, p_role);
-    IF p_role IS NULL AND w.wid IS NULL THEN
+    w := opskit.lock_writer(p_writer, p_key, p_from, p_relay);
+    IF NOT p_relay AND w.wid IS NULL THEN
         status := 'unproven';
         agreed := opskit.newest_claim(p_writer);
         RETURN;
@@ -208,60 +210,70 @@ BEGIN
     IF places = '{}' THEN
         RETURN;
     END IF;
-    IF w.db_role IS NULL AND p_role <> '' THEN
-        w.db_role := p_role;
-        INSERT INTO opskit.claim (wid, number, db_role) VALUES (w.wid, opskit.newest_claim(p_writer) + 1, p_role);
-    END IF;
     SELECT * INTO h FROM opskit.head x WHERE x.one FOR UPDATE;
     FOR i IN 1..cardinality(hashes) LOOP
         h.chain := sha256(h.chain || hashes[i]);
         chains := chains || h.chain;
     END LOOP;
-    INSERT INTO opskit.event (pos, wid, seq, prev, hash, header, signature, chain, received_at)
+    INSERT INTO opskit.event (pos, wid, seq, prev, hash, header, signature, chain, received_at, owner)
     SELECT h.pos + t.i, w.wid, w.head_seq + t.i, t.prev, t.hash, p_headers[t.place], p_signatures[t.place], t.chain,
-        clock_timestamp()
+        clock_timestamp(), owner
     FROM unnest(places, prevs, hashes, chains) WITH ORDINALITY t (place, prev, hash, chain, i);
     INSERT INTO opskit.body (pos, nonce, body)
     SELECT h.pos + t.i, p_nonces[t.place], p_bodies[t.place]
     FROM unnest(places, keeps) WITH ORDINALITY t (place, keep, i) WHERE t.keep;
-    UPDATE opskit.writer x SET head_seq = agreed, head_hash = prev, db_role = w.db_role WHERE x.wid = w.wid;
+    UPDATE opskit.writer x SET head_seq = agreed, head_hash = prev WHERE x.wid = w.wid;
     UPDATE opskit.head x SET pos = h.pos + cardinality(hashes), chain = h.chain WHERE x.one;
-    -- What is brought back is wished by whom it belongs to, not by who brings it.
     INSERT INTO opskit.wish (hash, by, db_role, may)
-    SELECT t.hash, t.by, coalesce(p_role, session_user),
-        EXISTS (SELECT FROM pg_roles WHERE rolname = coalesce(p_role, session_user) AND pg_has_role(oid, 'opskit_relay', 'MEMBER'))
+    SELECT t.hash, t.by, owner, NOT p_relay AND pg_has_role(session_user, 'opskit_relay', 'MEMBER')
     FROM unnest(targets, redactors) t (hash, by) ON CONFLICT DO NOTHING;
     PERFORM opskit.obey(targets || hashes, false);
 END $$;
 
--- Gives a writer to a role without a proof, for laptops that are gone. Whoever has its key can still prove it, and has it again.
-CREATE FUNCTION opskit.assign(p_writer bytea, p_role text) RETURNS void
+-- Gives a writer to a role without a proof: for laptops that are gone, or that get here as another role than they log in as. With
+-- its key also one that nobody has pushed yet. Whoever has the private key can still prove it, and has the writer again.
+CREATE FUNCTION opskit.assign(p_writer bytea, p_role text, p_key bytea DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    w opskit.writer := opskit.lock_writer(p_writer, p_key, CASE WHEN sha256(p_key) = p_writer THEN 1 ELSE 2 END, true);
 BEGIN
-    PERFORM FROM opskit.writer WHERE writer = p_writer AND aside_at IS NULL FOR UPDATE;
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = p_role) THEN
         RAISE EXCEPTION 'there is no role %', p_role USING ERRCODE = 'undefined_object';
     END IF;
-    INSERT INTO opskit.claim (wid, number, db_role)
-    SELECT wid, opskit.newest_claim(p_writer) + 1, p_role FROM opskit.writer WHERE writer = p_writer AND aside_at IS NULL;
-    IF NOT FOUND THEN
+    IF w.wid IS NULL THEN
         RAISE EXCEPTION 'there is no writer %', encode(p_writer, 'hex') USING ERRCODE = 'undefined_object';
     END IF;
-    UPDATE opskit.writer SET db_role = p_role WHERE writer = p_writer AND aside_at IS NULL;
+    INSERT INTO opskit.claim (wid, number, db_role) VALUES (w.wid, opskit.newest_claim(p_writer) + 1, p_role);
+    UPDATE opskit.writer x SET db_role = p_role WHERE x.wid = w.wid;
 END $$;
 
--- Takes a writer's events after number p_after out of its chain, and gives the writer to a role, which goes on from there: what
--- was pushed for it is not what its key has signed, which no database can see, but every laptop. All of that stays in its place
--- of the log, as evidence.
+-- Takes a writer's events after number p_after out of its chain, and gives the writer to a role, which goes on from there: the
+-- first of them, at least, is not what the writer's key has signed, so that no laptop takes in what follows. All of that stays in
+-- its place of the log, as evidence. What the key did sign is never set aside: laptops have it, and could not go on without it.
 CREATE FUNCTION opskit.set_aside(p_writer bytea, p_after bigint, p_role text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     w opskit.writer;
     aside integer;
+    each opskit.event;
+    bad bigint;
 BEGIN
     SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer AND x.aside_at IS NULL FOR UPDATE;
     IF NOT FOUND OR p_after IS NULL OR p_after NOT BETWEEN 0 AND w.head_seq - 1 THEN
         RAISE EXCEPTION 'writer % has no event after %', encode(p_writer, 'hex'), p_after USING ERRCODE = 'undefined_object';
+    END IF;
+    FOR each IN SELECT * FROM opskit.event x WHERE x.wid = w.wid AND x.seq > p_after ORDER BY x.seq LOOP
+        IF NOT opskit.is_signed(w.public_key, each.hash, each.signature) THEN
+            bad := each.seq;
+            EXIT;
+        END IF;
+    END LOOP;
+    IF bad IS DISTINCT FROM p_after + 1 THEN
+        RAISE EXCEPTION 'event % of writer % is what its key signed, and is not set aside', p_after + 1, encode(p_writer, 'hex')
+            USING ERRCODE = 'invalid_parameter_value', HINT = CASE WHEN bad IS NULL
+                THEN 'So is every later one.'
+                ELSE format('The first event that it did not sign is %s: SELECT opskit.set_aside(''\x%s'', %s, %L);',
+                    bad, encode(p_writer, 'hex'), bad - 1, p_role) END;
     END IF;
     INSERT INTO opskit.writer (writer, public_key, db_role, head_seq, head_hash, aside_at)
     VALUES (w.writer, w.public_key, w.db_role, w.head_seq, w.head_hash, clock_timestamp()) RETURNING wid INTO aside;

@@ -32,7 +32,7 @@ CREATE TABLE opskit.writer (
 CREATE UNIQUE INDEX writer_of_today ON opskit.writer (writer) WHERE aside_at IS NULL;
 
 -- Who got a writer, when, and by whom: the newest is who has it. With a signature it is a proof, checked by claim(), which says
--- what was signed; without one, somebody of opskit_relay said so, with push(), assign() or set_aside().
+-- what was signed; without one, somebody of opskit_relay said so, with assign() or set_aside().
 CREATE TABLE opskit.claim (
     wid integer NOT NULL REFERENCES opskit.writer,
     number bigint NOT NULL CHECK (number > 0),
@@ -55,6 +55,7 @@ CREATE TABLE opskit.event (
     chain bytea NOT NULL CHECK (octet_length(chain) = 32),
     received_at timestamptz NOT NULL,
     received_by text NOT NULL DEFAULT session_user,
+    owner text,                                                         -- whose its writer was then; NULL: nobody's, it was brought back
     UNIQUE (wid, seq)
 );
 
@@ -65,17 +66,18 @@ CREATE TABLE opskit.body (
     body bytea NOT NULL
 );
 
--- Every `body.redacted` event: which event it names, whose it is, and whether that role may take any body away (opskit_relay).
+-- Every `body.redacted` event: which event it names, which role pushed it as its own (NULL: it was brought back), and whether
+-- that role may take any body away (opskit_relay).
 CREATE TABLE opskit.wish (
     hash bytea NOT NULL CHECK (octet_length(hash) = 32),
     by bytea NOT NULL CHECK (octet_length(by) = 32),
-    db_role text NOT NULL,
+    db_role text,
     may boolean NOT NULL,
     PRIMARY KEY (hash, by)
 );
 
--- Events whose body was taken away, and the `body.redacted` event that said so: one of the role that owns the event's writer,
--- of somebody in opskit_relay, or of anybody whom somebody in opskit_relay has agreed with by redact().
+-- Events whose body was taken away, and the `body.redacted` event that said so: one of the role that owned the event's writer
+-- when the event came, of somebody in opskit_relay, or of anybody whom somebody in opskit_relay has agreed with by redact().
 CREATE TABLE opskit.redaction (
     hash bytea PRIMARY KEY CHECK (octet_length(hash) = 32),
     by bytea NOT NULL CHECK (octet_length(by) = 32),

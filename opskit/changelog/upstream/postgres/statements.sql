@@ -8,7 +8,7 @@ FROM opskit.head h
     LEFT JOIN opskit.event e ON e.pos = %s::bigint
 
 -- name: pull
-SELECT p.pos, p.hash, p.chain, (extract(epoch FROM p.received_at) * 1000)::bigint AS received_ms, coalesce(w.db_role, ''),
+SELECT p.pos, p.hash, p.chain, (extract(epoch FROM p.received_at) * 1000)::bigint AS received_ms, coalesce(p.owner, ''),
     w.writer, p.seq,
     CASE WHEN p.is_new THEN w.public_key END, CASE WHEN p.is_new THEN p.prev END,
     CASE WHEN p.is_new THEN p.header END, CASE WHEN p.is_new THEN p.signature END, p.nonce, p.body
@@ -34,7 +34,7 @@ WHERE e.pos = %s
 SET LOCAL lock_timeout = '10s';
 SET LOCAL statement_timeout = '30s';
 SELECT status, agreed FROM opskit.push(
-    %s::bytea, %s::bytea, %s::bigint, %s::bytea, %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text)
+    %s::bytea, %s::bytea, %s::bigint, %s::bytea, %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::boolean)
 
 -- name: claim
 SET LOCAL lock_timeout = '10s';

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 INIT = "opskit changelog init"
 NOT_PREPARED = ("42P01", "3F000", "42883")
 RULES = ("OPS01", "OPS02", "OPS03")  # no event; no proof of a writer; not in opskit_relay
+ABOUT_A_WRITER = RULES[:2]
 OURS = re.compile(r'GRANT opskit_relay TO [\w"-]+;')
 NO_PROOF = "try again: opskit changelog sync; if that stays so, does a pooler before the database log in as another role each time?"
 
