@@ -157,6 +157,22 @@ def test_what_was_brought_back_is_nobodys_until_somebody_proves_to_have_the_writ
     assert [arrival.receipt.role for arrival in pull(ana)] == ["", "", "ana", ""]
 
 
+def test_nothing_is_locked_behind_a_savepoint_where_nobody_sees_who_holds_it(
+    postgres: Server, ana: Postgres
+) -> None:
+    chain = Chain(1)
+    ana.push(chain.write())
+    other = (Chain(2).key, 1, proof(postgres, "ana", Chain(2).id))
+    with psycopg.connect(postgres.url("ana")) as held:
+        for command, values in ((PUSH, arguments(chain.write(3)[2:])), (CLAIM, other)):
+            with (
+                pytest.raises(psycopg.errors.InvalidTransactionState),
+                held.transaction(),
+                held.transaction(),
+            ):
+                held.execute(command, values)
+
+
 def test_who_may_bring_back_others_events_proves_its_own_like_anybody(postgres: Server) -> None:
     chain = Chain(1)
     written = chain.write(2)

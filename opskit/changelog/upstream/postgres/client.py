@@ -130,7 +130,7 @@ class Postgres:
         if self._role != ours:
             raise _other_role(self.name, self._role, ours, key)
         signature = key.sign(claim_of(log, number, ours))
-        answer = self._tell("claim", (key.public, number, signature))
+        answer = self._tell("claim", (key.public, number, signature), key.writer)
         if not re.fullmatch(rb"(ok|stale) \d{1,16}", answer):
             raise UpstreamError(f"{self.name} does not say what became of a proof")
 
@@ -162,13 +162,13 @@ class Postgres:
             *([getattr(packet, name) for packet in packets] for name in lists),
             relay,
         )
-        pushed = _pushed(self._tell("push", values))
+        pushed = _pushed(self._tell("push", values, first.writer))
         if pushed is None or not _can_be(pushed, first.seq, packets[-1].seq, relay=relay):
             raise UpstreamError(f"{self.name} does not say what became of a push")
         return pushed
 
-    def _tell(self, name: str, values: Sequence[Any]) -> bytes:
-        """Have the server change something, in one message that is a transaction; gives the words of its answer."""
+    def _tell(self, name: str, values: Sequence[Any], writer: bytes) -> bytes:
+        """Have the server change something of a writer, in one message that is a transaction; gives the words of its answer."""
         from psycopg import ClientCursor
         from psycopg.errors import LockNotAvailable
 
@@ -177,7 +177,7 @@ class Postgres:
             try:
                 row = answers.answer_to(raw, message)
             except LockNotAvailable:
-                raise busy(self.name, raw) from None
+                raise busy(self.name, raw, writer) from None
         return b" ".join(each or b"" for each in row or ())
 
     def _ask(

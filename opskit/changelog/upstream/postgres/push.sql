@@ -22,6 +22,10 @@ BEGIN
         ON CONFLICT DO NOTHING;
         SELECT * INTO w FROM opskit.writer x WHERE x.writer = p_writer AND x.aside_at IS NULL FOR UPDATE;
     END IF;
+    -- Behind a savepoint, nobody who waits could see whose lock it is; see `holders` in statements.sql.
+    IF w.wid IS NOT NULL AND (SELECT x.xmax FROM opskit.writer x WHERE x.wid = w.wid) <> pg_current_xact_id()::xid THEN
+        RAISE EXCEPTION 'a writer is not locked behind a savepoint' USING ERRCODE = 'invalid_transaction_state';
+    END IF;
     RETURN w;
 END $$;
 

@@ -45,12 +45,35 @@ SELECT status, agreed FROM opskit.claim(%s::bytea, %s::bigint, %s::bytea)
 SELECT EXISTS (SELECT FROM opskit.body b JOIN opskit.event e USING (pos) WHERE e.hash = %(event)s),
     EXISTS (SELECT FROM opskit.wish WHERE hash = %(event)s)
 
+-- Only the push function updates opskit.head, and not before it has that row; so a lock for that is the holder's own. A writer's
+-- row names the transaction that has it. Who takes whole tables is seen by its lock. Else it may be whoever adds to the writers.
 -- name: holders
-SELECT DISTINCT l.pid, a.usename::text FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WITH held AS (
+    SELECT l.pid, CASE
+        WHEN l.relation = 'opskit.head'::regclass AND l.mode = 'RowExclusiveLock' THEN 1
+        WHEN l.transactionid IN (SELECT xmax FROM opskit.writer WHERE writer = %(writer)s AND aside_at IS NULL) THEN 2
+        WHEN l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+            AND l.relation IN (SELECT oid FROM pg_class WHERE relnamespace = 'opskit'::regnamespace) THEN 3
+        WHEN l.relation = 'opskit.writer'::regclass AND l.mode = 'RowExclusiveLock' AND NOT EXISTS (
+            SELECT FROM pg_locks x WHERE x.pid = l.pid AND NOT x.granted AND x.locktype IN ('transactionid', 'tuple')) THEN 4
+        END AS rank
+    FROM pg_locks l
+    WHERE l.granted AND l.pid <> pg_backend_pid()
+        AND (l.locktype = 'transactionid' OR l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+)
+SELECT h.pid, a.usename::text
+FROM held h JOIN pg_stat_activity a USING (pid)
+WHERE (h.rank < 4 OR (SELECT min(rank) FROM held) = 4)
+GROUP BY h.pid, a.usename
+ORDER BY min(h.rank), (SELECT max(age(t.transactionid)) FROM pg_locks t WHERE t.pid = h.pid AND t.granted) DESC NULLS LAST, h.pid
+LIMIT 3
+
+-- name: preparers
+SELECT DISTINCT l.pid, a.usename::text FROM pg_locks l JOIN pg_stat_activity a USING (pid),
+    LATERAL (SELECT hashtext('opskit changelog init')::bigint AS number) n
 WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.granted AND l.pid <> pg_backend_pid()
-    AND (l.relation IN (to_regclass('opskit.head'), to_regclass('opskit.writer')) AND l.mode NOT IN ('AccessShareLock')
-        OR l.locktype = 'advisory' AND l.objid = (hashtext('opskit changelog init')::bigint & 4294967295)::oid)
-    AND NOT EXISTS (SELECT FROM pg_locks x WHERE x.pid = l.pid AND NOT x.granted)
+    AND l.locktype = 'advisory' AND l.objsubid = 1
+    AND (l.classid, l.objid) = (((n.number >> 32) & 4294967295)::oid, (n.number & 4294967295)::oid)
 ORDER BY l.pid LIMIT 3
 
 -- name: look

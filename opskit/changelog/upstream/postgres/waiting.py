@@ -15,13 +15,14 @@ MOST = answers.Limits(3, 4096)
 HOLDER = (answers.number, answers.maybe(answers.role))
 
 
-def busy(name: str, raw: psycopg.Connection[Any]) -> UpstreamError:
-    """Give the error for a lock of the log that did not come in time, with who holds it, as far as this role may see.
+def busy(name: str, raw: psycopg.Connection[Any], writer: bytes | None = None) -> UpstreamError:
+    """Give the error for a lock of the log that did not come in time, with who holds it, the surest first.
 
-    Raises psycopg's errors.
+    `writer` is the one whose events, or proof, were on the way; None if the log was to be prepared. Raises psycopg's errors.
     """
-    said: Any = statement("holders", "upstream/postgres/statements.sql")
-    found = list(answers.rows(raw, said, (), MOST))
+    asked = "holders" if writer else "preparers"
+    said: Any = statement(asked, "upstream/postgres/statements.sql")
+    found = list(answers.rows(raw, said, {"writer": writer}, MOST))
     for row in found:
         answers.demand(name, row, HOLDER, "no list of who holds its log")
     if not found:
