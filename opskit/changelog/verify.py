@@ -17,12 +17,13 @@ from opskit.changelog.checking import fault
 from opskit.changelog.comparing import index_faults, search_faults
 from opskit.changelog.cores import Cores
 from opskit.changelog.doubts import told
-from opskit.changelog.enrolments import attestation_problems
+from opskit.changelog.enrolments import odd_enrolments
 from opskit.changelog.event import genesis
 from opskit.changelog.history import contradictions
 from opskit.changelog.packet import Packet
 from opskit.changelog.receipts import first_chain
 from opskit.changelog.sql import statement
+from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ def verify(
 ) -> list[Problem]:
     """Give what is wrong, the first bad event of each writer first; an empty list if all is well.
 
-    `remarks` gets what looks strange, and is most likely not wrong: nobody can tell here.
+    `remarks` gets what looks strange, and is most likely not wrong: nobody can tell here, or a writer truly signed what nobody can use.
 
     `fill` copies the changelog, page by page, into an empty database, and tells whether there is
     one. The copy is what is checked: that takes minutes for a million events, and who reads the
@@ -81,10 +82,9 @@ def _problems(
         yield from (each for each in heads if "public key" not in each.what)
         yield from _receipts(connection)
         yield from _forks(connection)
-        yield from _unread(connection)
+        remarks += itertools.islice(_unread(connection), MOST_NAMED)
         yield from _histories(connection, remarks)
-        for where, what in attestation_problems(connection):
-            yield Problem(where, what)
+        yield from _enrolments(connection, remarks)
         found_there = begun.result() if begun else index_faults(file)
         for table, what in (*found_there, *search_faults(connection)):
             yield Problem(f"index {table}", what)
@@ -164,6 +164,15 @@ def _forks(connection: sqlite3.Connection) -> Iterator[Problem]:
         if wrong:
             where = f"writer {writer.hex()[:12]}, event {seq} ({digest.hex()[:10]})"
             yield Problem(where, f"what is kept as the other side of a fork is none: {wrong}")
+
+
+def _enrolments(connection: sqlite3.Connection, remarks: list[Problem]) -> Iterator[Problem]:
+    """Remark on the enrolments that vouch for nobody: their writers signed them so, which is no tampering."""
+    try:
+        odd = itertools.islice(odd_enrolments(connection), MOST_NAMED)
+        remarks += [Problem(where, what) for where, what in odd]
+    except AttestationError as error:
+        yield Problem("enrolments", f"their signatures were not checked: {error.what}")
 
 
 def _unread(connection: sqlite3.Connection) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from opskit.changelog.enrolling import enroll, keep_enrolled
 from opskit.config.model import ChangelogSettings
 from opskit.errors import AttestationError
 from tests.changelog.keys import Keys, add, agent, line, plug_in_token, run
+
+if TYPE_CHECKING:
+    from opskit.changelog.verify import Problem
 
 DAY = 86400
 
@@ -249,7 +253,7 @@ def test_a_statement_reads_as_it_was_written() -> None:
         Statement.decode(said.replace("2026-12-18T", "2026-12-48T"))
 
 
-def test_verify_names_each_enrolment_whose_signature_is_none(
+def test_verify_remarks_on_each_enrolment_that_vouches_for_nobody_which_is_no_tampering(
     changelog: Changelog, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys.make("id_ed25519")
@@ -260,12 +264,13 @@ def test_verify_names_each_enrolment_whose_signature_is_none(
             "writer.enrolled", {**good.body, "statement": said.replace(":1,", ":1, ")}
         ),
         changelog.append("writer.enrolled", {}),
+        changelog.append("writer.enrolled", {"statement": 7}),
     ]
-    problems = [str(problem) for problem in changelog.verify()]
-    assert len(problems) == 2
-    for problem, event, what in zip(problems, bad, ("altered", "missing"), strict=True):
-        assert f"event {event.header.seq} ({event.id}): it vouches for nobody" in problem
-        assert what in problem
+    remarks: list[Problem] = []
+    assert changelog.verify(remarks) == []
+    for remark, event, what in zip(remarks, bad, ("altered", "missing", "missing"), strict=True):
+        assert f"event {event.header.seq} ({event.id}): it vouches for nobody" in str(remark)
+        assert what in remark.what
     monkeypatch.setenv("PATH", str(tmp_path))
     (problem,) = changelog.verify()
     assert "not checked: there is no ssh-keygen" in problem.what

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.changelog.upstream.chains import Chain
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -119,3 +121,18 @@ def test_a_rebuild_says_in_words_what_it_did(desk: Desk) -> None:
     (desk.folder / "all.jsonl").write_text("\n".join([*lines, "not json"]) + "\n")
     partly = desk.does("ben", "changelog", "rebuild", "--from", "all.jsonl", "-y", expect=3)
     assert "line 4: no event; it is cut off or was altered" in partly.stderr
+
+
+def test_an_event_that_was_truly_signed_and_is_of_no_use_is_a_remark_and_alarms_nobody(
+    desk: Desk,
+) -> None:
+    begin, *_ = desk.export("well")
+    odd = Chain(1).put("writer.enrolled", {"statement": 7})
+    desk.does("ana", "changelog", "import", "-", said=f"{begin}\n{odd.to_json()}\n")
+    said = desk.does("ana", "changelog", "verify").stdout
+    assert "all as written" in said
+    name = f"writer {odd.writer.hex()[:12]}, event 1 ({odd.hash.hex()[:10]})"
+    assert f"{name}: it vouches for nobody: its statement is missing" in said
+    found = desk.does("ana", "changelog", "verify", "--json").json["data"]
+    assert (found["problems"], len(found["remarks"])) == ([], 1)
+    assert "every signature holds" in desk.does("ana", "doctor", expect=None).stdout

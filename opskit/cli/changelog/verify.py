@@ -71,7 +71,7 @@ def verify(*, hosts: str | None, environment: str | None, as_json: bool) -> int:
     is checked. With --hosts also the receipts that rollouts left on the hosts of an environment, and every file of the live
     releases there. Exit code 1 if anything is wrong now; the first bad event stands first. Exit code 3 if nothing is, and the
     upstream could not be looked at, or keeps what was redacted here. What was once wrong with the upstream is told last,
-    with its date.
+    with its date; what a writer signed and nobody can use is told, too, and is not wrong.
     """
 
     config = wiring.read_config()
