@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from opskit.changelog.claims import Picks
     from opskit.changelog.event import Event
     from opskit.changelog.exchange import Exchange
     from opskit.changelog.judging import Me, WriterRecord
@@ -97,14 +98,9 @@ class Changelog:
         from opskit.changelog.store import Draft, Store
 
         draft = Draft(
-            kind=kind,
-            actor=actor_here(self._actor),
-            body=body,
-            service=service,
-            environment=environment,
-            rollout=rollout,
-            action=action,
-        )
+            kind=kind, actor=actor_here(self._actor), body=body,
+            service=service, environment=environment, rollout=rollout, action=action,
+        )  # fmt: skip
         with self._lock:
             self._store = self._store or Store(self.file)
             event = self._store.append(draft)
@@ -123,6 +119,11 @@ class Changelog:
         except ChangelogError:
             return new_rollout_id()
         return self._store.picks.new(writer) if self._store else new_rollout_id()
+
+    @property
+    def picks(self) -> Picks | None:
+        """What the ids of rollouts are made of; None before `me`, or an event, opened the changelog for writing."""
+        return self._store.picks if self._store else None
 
     def entries(self, wanted: Filter | None = None) -> tuple[Entry, ...]:
         """Give rollouts, notes and events of unknown kinds, newest first."""

@@ -13,6 +13,11 @@ Events of one rollout and one owner make a *claim*, which is named so:
 
 That a rollout was abandoned, anybody may say whose `heir` names the owner: it counts as long as the owner says nothing else.
 
+Who goes on with somebody else's rollout that was interrupted proves that the hosts let him: `pick` is the public half of a
+key, whose private half the rollout leaves on the hosts that it locks, and nowhere else. The resumer's `heir` names the owner and gives
+that key's signature over "opskit.resume.v1" || id || writer. It counts for what a resumer writes: that he resumed, results of hosts, the end.
+It does not begin a rollout, and says nothing in the name of the run that was before.
+
 <owner> is the first 16 hex digits of a writer. The first of these that is there, and the only one of its kind, is what people
 mean by the id alone; the others are called by their whole name, and change nothing of what it says. What an id is bound
 to takes 2^50 tries to hit for one rollout, and fewer for any of many: two that are bound are both called by their whole name.
@@ -25,7 +30,16 @@ import re
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import text
-from opskit.changelog.event import ABANDONED, NOTE, RECOVERED, STARTED, Header
+from opskit.changelog.event import (
+    ABANDONED,
+    FINISHED,
+    HOSTS,
+    NOTE,
+    RECOVERED,
+    RESUMED,
+    STARTED,
+    Header,
+)
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
@@ -37,7 +51,9 @@ if TYPE_CHECKING:
 
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 BOUND, OPEN = ".", "@"
-HEIR = b"opskit.heir.v1"
+HEIR, RESUME = b"opskit.heir.v1", b"opskit.resume.v1"
+RESUMERS = (RESUMED, HOSTS, FINISHED)
+"""The kinds of events that a resumer may write into the rollout of another writer."""
 
 _WRITER = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[0-9a-z_-]{1,40}")
@@ -68,7 +84,7 @@ def owner_of(header: Header) -> str:
         return ""
     if id_of(header.writer, header.pick) == header.rollout:
         return header.writer
-    owner = abandoned_for(header)
+    owner = abandoned_for(header) or resumed_for(header)
     if not owner:
         key, signature = (text(header.heir, name) for name in ("key", "signature"))
         owner = _owner_by_heir(key, signature, header.writer) if key else ""
@@ -79,6 +95,33 @@ def abandoned_for(header: Header) -> str:
     """Give the owner (in hex) of the rollout that another writer says is abandoned; "" if the event says no such thing."""
     owner = text(header.heir, "owner") if header.kind == ABANDONED else ""
     return owner if _WRITER.fullmatch(owner) else ""
+
+
+def resumed_for(header: Header) -> str:
+    """Give the owner (in hex) of the rollout that another writer goes on with by the key on its hosts; "" if that is not so."""
+    owner, signature = (text(header.heir, name) for name in ("owner", "signature"))
+    if header.kind not in RESUMERS or not (_WRITER.fullmatch(owner) and signature):
+        return ""
+    good = _is_let_in(header.pick, signature, header.rollout, header.writer)
+    return owner if good and id_of(owner, header.pick) == header.rollout else ""
+
+
+@functools.lru_cache(4096)
+def _is_let_in(key: str, signature: str, rollout: str, writer: str) -> bool:
+    """Tell whether the key of a rollout signed that a writer goes on with it."""
+    from opskit.changelog.signing import is_signed
+
+    if not _WRITER.fullmatch(key):
+        return False  # of a rollout that left no key on hosts
+    try:
+        signed = bytes.fromhex(signature)
+    except ValueError:
+        return False
+    return is_signed(bytes.fromhex(key), signed, _resumes(rollout, writer))
+
+
+def _resumes(rollout: str, writer: str) -> bytes:
+    return RESUME + rollout.encode() + bytes.fromhex(writer)
 
 
 @functools.lru_cache(4096)
@@ -130,21 +173,60 @@ def may_end(events: Iterable[Event], writer: bytes) -> bool:
     return any(owner_of(header) or header.writer == writer.hex() for header in headers)
 
 
+def may_resume(
+    picks: Picks, events: Iterable[Event], rollout: str, writer: bytes, keys: Iterable[str]
+) -> bool:
+    """Tell whether it counts that a writer goes on with the rollout of these events, by a key that hosts gave if it is another's."""
+    begun = next((event.header for event in events if event.header.kind == STARTED), None)
+    if begun is None:
+        return False
+    owner = owner_of(begun)
+    # every key is taken: a host that was reached may have lost its own, or lie
+    let_in = [picks.take_key(rollout, begun.pick, key) for key in keys]
+    if not owner or owner == writer.hex():
+        return begun.writer == writer.hex()
+    return any(let_in) or picks.is_heir(owner)
+
+
 class Picks:
     """What the ids of our rollouts were made of: of new ones remembered, of others read where they began."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._new: dict[str, tuple[str, str]] = {}
+        self._keys: dict[str, str] = {}
 
     def new(self, writer: bytes) -> str:
         """Make an id that only this writer can use."""
         import secrets
 
-        pick = secrets.token_hex(16)
+        from opskit.changelog.signing import writer_key
+
+        key = writer_key(secrets.token_bytes(32))
+        pick = key.public.hex()
         rollout = id_of(writer.hex(), pick)
         self._new[rollout] = (writer.hex(), pick)
+        self._keys[rollout] = key.private.hex()
         return rollout
+
+    def key_of(self, rollout: str) -> str:
+        """Give the private key (in hex) that a rollout leaves on its hosts, "" if it is not known here."""
+        return self._keys.get(rollout, "")
+
+    def take_key(self, rollout: str, pick: str, key: str) -> bool:
+        """Remember the key that a host gave for a rollout of that pick; tells whether it is the right one."""
+        from opskit.changelog.signing import writer_key
+
+        right = _WRITER.fullmatch(key) and writer_key(bytes.fromhex(key)).public.hex() == pick
+        if right:
+            self._keys[rollout] = key
+        return bool(right)
+
+    def is_heir(self, owner: str) -> bool:
+        """Tell whether the key of a writer lies here."""
+        from opskit.changelog.signing import load_key
+
+        return load_key(self._folder, bytes.fromhex(owner)) is not None
 
     def fields(
         self, connection: sqlite3.Connection, kind: str, rollout: str, writer: bytes
@@ -155,14 +237,19 @@ class Picks:
         owner, pick = self._new.get(rollout) or _begun(connection, rollout)
         if not owner or owner == writer.hex():
             return {"pick": pick} if owner else {}
-        from opskit.changelog.signing import load_key
+        from opskit.changelog.signing import load_key, writer_key
 
         key = load_key(self._folder, bytes.fromhex(owner))
-        if key is None and kind == ABANDONED:
-            return {"pick": pick, "heir": {"owner": owner}}
-        if key is None:
+        if key is not None:
+            heir = {"key": key.public.hex(), "signature": key.sign(HEIR + writer).hex()}
+        elif kind == ABANDONED:
+            heir = {"owner": owner}
+        elif kind in RESUMERS and rollout in self._keys:
+            lent = writer_key(bytes.fromhex(self._keys[rollout]))
+            signature = lent.sign(_resumes(rollout, writer.hex())).hex()
+            heir = {"owner": owner, "signature": signature}
+        else:
             return {}
-        heir = {"key": key.public.hex(), "signature": key.sign(HEIR + writer).hex()}
         return {"pick": pick, "heir": heir}
 
 

@@ -20,10 +20,12 @@ from opskit.changelog.records import (
     OtherEntry,
     Override,
     Release,
+    Resumption,
     RolloutRecord,
     Sent,
     StepTime,
 )
+from opskit.changelog.resuming import counted, last_run, resumptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -65,14 +67,17 @@ def _doubts(foreign: int) -> tuple[str, ...]:
 
 
 def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
+    whole, events = events, counted(events)
     started = next((event for event in events if event.header.kind == STARTED), None)
-    finished = next((e.body for e in reversed(events) if e.header.kind == FINISHED), None)
     if started is None and any(event.header.kind == RECOVERED for event in events):
         return _recovered(events)
     first, body = started or events[0], started.body if started else NOTHING
+    resumed = resumptions(events)
+    run, last = (resumed[-1], last_run(events)) if resumed else (first, events)
+    finished = next((e.body for e in reversed(last) if e.header.kind == FINISHED), None)
     machine = part(body, "machine")
-    outcome = _outcome(finished, events) or (
-        RUNNING if alive(machine, first.header.ts) else _abandoned(events) or UNFINISHED
+    outcome = _outcome(finished, last) or (
+        RUNNING if _is_alive(run, alive) else _abandoned(last) or UNFINISHED
     )
     return RolloutRecord(
         id=first.header.rollout,
@@ -84,7 +89,7 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         outcome=outcome,
         damage=started.damage if started else "",
         why=text(body, "why"),
-        reason=text(finished or NOTHING, "reason") or _said_by(events),
+        reason=text(finished or NOTHING, "reason") or _said_by(last),
         output=text(finished or NOTHING, "output"),
         ms=None if finished is None else number(finished, "ms"),
         to=_release(part(body, "to")),
@@ -95,8 +100,9 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         task=text(body, "task"),
         script=text(body, "script"),
         remarks=texts(body, "notes"),
-        notes=tuple(note(event) for event in events if event.header.kind == NOTE),
-        events=tuple(events),
+        resumed=tuple(map(_resumption, resumed)),
+        notes=tuple(note(event) for event in whole if event.header.kind == NOTE),
+        events=tuple(whole),
         fast_ms=first.fast_ms,
         most_bad=number(body, "most_bad"),
         worst_ms=number(body, "worst_ms"),
@@ -139,6 +145,21 @@ def _recovered(events: Sequence[Event]) -> RolloutRecord:
         hosts=hosts,
         notes=tuple(note(event) for event in events if event.header.kind == NOTE),
         events=tuple(events),
+    )
+
+
+def _is_alive(run: Event, alive: Alive) -> bool:
+    return alive(part(run.body, "machine"), run.header.ts)
+
+
+def _resumption(event: Event) -> Resumption:
+    return Resumption(
+        at=moment(event.at_ms),
+        actor=event.header.actor,
+        machine=text(part(event.body, "machine"), "host"),
+        run=text(event.body, "run"),
+        revert=event.body.get("revert") is True,
+        why=text(event.body, "why"),
     )
 
 

@@ -14,6 +14,7 @@ from opskit.changelog.event import (
     FINISHED,
     HOSTS,
     RECOVERED,
+    RESUMED,
     SET_BACK,
     STARTED,
     Header,
@@ -42,6 +43,7 @@ TABLES = (
 RELEASE = ("release", "revision", "label")
 RANKS = {STARTED: 2, RECOVERED: 1}
 UNTOLD = (ENROLLED, SET_BACK)
+ENDS = (FINISHED, ABANDONED, RECOVERED, RESUMED)
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
@@ -98,7 +100,7 @@ def tell(connection: sqlite3.Connection, found: Found) -> int:
     """Bring what an event says into its entry, and into what is known of hosts; gives the entry. It may be told again."""
     entry = add_entry(connection, found)
     _add_hosts(connection, entry, found)
-    if found.header.kind in (FINISHED, ABANDONED, RECOVERED):
+    if found.header.kind in ENDS:
         settle(connection, found)
     return entry
 
@@ -163,12 +165,22 @@ def settle(connection: sqlite3.Connection, found: Found) -> None:
     """Bring into its entry what an event says of the end of a rollout."""
     header = found.header
     outcome, hlc = {
-        FINISHED: (text(found.body, "outcome") or "unknown", header.hlc),
+        FINISHED: _end(found),
         ABANDONED: ("abandoned", header.hlc),
+        RESUMED: ("", header.hlc),  # open again
         RECOVERED: ("recovered", 1),  # anything else that is known of its end is better
     }[header.kind]
     end = (hlc, outcome)
     connection.execute(statement("settle"), (*end, found.claim, *end))
+
+
+def _end(found: Found) -> tuple[str, int]:
+    """Give the outcome that an end tells, and its clock: whoever went on has the last word over who was refused by hosts."""
+    body, hlc = found.body, found.header.hlc
+    if body.get("void") is True:
+        was = text(body, "was")
+        return was, hlc if was else 1
+    return text(body, "outcome") or "unknown", 1 if body.get("lost") is True else hlc
 
 
 def add_results(connection: sqlite3.Connection, found: Found) -> None:

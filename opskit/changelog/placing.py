@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import index
 from opskit.changelog.clock import TRUSTED_SKEW_MS, ceiling
-from opskit.changelog.event import ABANDONED, FINISHED, HOSTS, RECOVERED, Header, read_body
+from opskit.changelog.event import (
+    ABANDONED,
+    FINISHED,
+    HOSTS,
+    RECOVERED,
+    RESUMED,
+    Header,
+    read_body,
+)
 from opskit.changelog.found import found_of
 from opskit.changelog.sql import statement
 
@@ -17,7 +25,7 @@ if TYPE_CHECKING:
     from opskit.changelog.found import Found
 
 _TS = re.compile(rb'"ts":(-?[0-9]{1,16})[,}]')
-ENDS = (FINISHED, ABANDONED)
+ENDS = (FINISHED, ABANDONED, RESUMED)
 
 
 def place(connection: sqlite3.Connection, n: int) -> None:

@@ -93,14 +93,27 @@ class HostRecord(NamedTuple):
     goal: Release | None = None
 
 
+class Resumption(NamedTuple):
+    """Somebody went on with a rollout that was interrupted, or took it back (`revert`); `run` names what he wrote."""
+
+    at: datetime
+    actor: str
+    machine: str
+    run: str
+    revert: bool = False
+    why: str = ""
+
+
 class RolloutRecord(NamedTuple):
     """One rollout as its events tell it.
 
     `action` is deploy, rollback, restart, task or exec. `outcome` is done, failed, partial,
-    refused or interrupted; abandoned when a later run found it dead; "running" while its process lives on this machine, else "unfinished".
+    refused, interrupted, or reverted by who resumed it; abandoned when a later run found it dead; "running" while its process lives on this machine, else "unfinished".
     `output` is the end of what a failed build said. `ms` is the duration, None until finished. `events` are all events of the rollout, `notes` what
     people wrote about it since, `remarks` what opskit remarked at its start. `retries` are the ids of rollouts of which it does
     what was left undone.
+
+    `resumed` tells who went on with it, the last one last; `outcome`, `reason` and `ms` are then of the last run.
 
     `recorder` is who wrote it down, where it is known from receipts on hosts only: `actor` is then who those name, and nobody's
     signature says so. `damage` is what is wrong with the body of the event that began it, as of an Event.
@@ -135,6 +148,7 @@ class RolloutRecord(NamedTuple):
     script: str = ""
     remarks: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    resumed: tuple[Resumption, ...] = ()
     notes: tuple[NoteEntry, ...] = ()
     events: tuple[Event, ...] = ()
     fast_ms: int = 0
@@ -164,6 +178,11 @@ class RolloutRecord(NamedTuple):
         if self.to or self.action == "restart":
             return (self.to,) if self.to else ()
         return tuple(dict.fromkeys(host.goal for host in self.hosts if host.goal))
+
+    @property
+    def runs_on(self) -> str:
+        """The machine of its last run."""
+        return self.resumed[-1].machine if self.resumed else self.machine
 
     @property
     def counts(self) -> dict[str, int]:

@@ -19,10 +19,12 @@ from opskit.cli.init import init
 from opskit.cli.log import log
 from opskit.cli.note import note
 from opskit.cli.restart import restart
+from opskit.cli.resume import resume
 from opskit.cli.rollback import rollback
 from opskit.cli.run import run
 from opskit.cli.status import status
 from opskit.cli.thaw import thaw
+from opskit.cli.unlock import unlock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 SECTIONS: Mapping[str, Sequence[click.Command]] = {
     "Set up": (init, doctor, demo),
     "Look": (hosts, status, log, changelog),
-    "Change": (deploy, rollback, restart, run, exec_, freeze, thaw, note),
+    "Change": (deploy, rollback, restart, resume, run, exec_, unlock, freeze, thaw, note),
 }
 
 

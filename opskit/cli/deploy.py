@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @options.environment
 @options.hosts
 @options.why
+@options.wait
 @options.dry_run
 @options.yes
 @click.option(
@@ -43,6 +44,7 @@ def deploy(
     environment: str | None,
     hosts: str | None,
     why: str | None,
+    wait: str | None,
     dry_run: bool,
     yes: bool,
     auto_rollback: bool | None,
@@ -63,7 +65,7 @@ def deploy(
     from opskit.rollout.deploy import deploy, plan_deploy
 
     choice = Choice("deploy", why, dry_run, yes, as_json, override_freeze)
-    with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
+    with session.on_service(service, environment, hosts, wait=wait) as (opened, what):
         made = plan_deploy(
             service=what,
             hosts=opened.hosts,

@@ -31,6 +31,7 @@ Outcome = Literal[
     "partial",
     "refused",
     "interrupted",
+    "reverted",
     "abandoned",
     "recovered",
     "running",
@@ -239,6 +240,7 @@ def _list(entries: Sequence[Entry], *, as_csv: bool, one_place: bool) -> int:
     elif entries:
         one_place = one_place or len({*map(lines.environment_of, entries)}) == 1
         lines.Lines(datetime.now(UTC), one_place=one_place).show(entries)
+        lines.mention_unfinished(entries)
     return 0
 
 

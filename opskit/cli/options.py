@@ -56,6 +56,13 @@ timeout = click.option(
 why = click.option(
     "-m", "--why", metavar="TEXT", help="The reason, kept in the changelog for whoever asks later."
 )
+wait = click.option(
+    "--wait",
+    is_flag=False,
+    flag_value="15m",
+    metavar="[DURATION]",
+    help="If another run holds the hosts, wait for it; 15m without a DURATION.",
+)
 dry_run = click.option(
     "-n", "--dry-run", is_flag=True, help="Show what would be done, and change nothing."
 )
@@ -78,6 +85,21 @@ offline = click.option(
     help="Do not try to reach the upstream of the changelog.",
 )
 service = click.argument("service", shell_complete=complete.services)
+
+
+def seconds(duration: str | None) -> float:
+    """Give a DURATION in seconds, 0 for none; raises UsageError."""
+    if duration is None:
+        return 0.0
+    from opskit.config.checks import duration as checked
+    from opskit.errors import ConfigError, UsageError
+
+    try:
+        return checked(duration)
+    except ConfigError as error:
+        raise UsageError(
+            f"--wait {duration}: {error.what}", hint="write it last, or as --wait=10m"
+        ) from None
 
 
 def ask(question: str, *, yes: bool) -> None:

@@ -13,6 +13,7 @@ from opskit.cli.session import Choice
 @options.environment
 @options.hosts
 @options.why
+@options.wait
 @options.dry_run
 @options.yes
 @options.override_freeze
@@ -24,6 +25,7 @@ def restart(
     environment: str | None,
     hosts: str | None,
     why: str | None,
+    wait: str | None,
     dry_run: bool,
     yes: bool,
     override_freeze: str | None,
@@ -33,7 +35,7 @@ def restart(
     from opskit.rollout.restart import plan_restart, restart
 
     choice = Choice("restart", why, dry_run, yes, as_json, override_freeze)
-    with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
+    with session.on_service(service, environment, hosts, wait=wait) as (opened, what):
         reason = session.reason(opened, choice)
         made = plan_restart(
             service=what,

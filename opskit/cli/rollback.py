@@ -36,6 +36,7 @@ class _Goal(TypedDict):
 @options.environment
 @options.hosts
 @options.why
+@options.wait
 @options.dry_run
 @options.yes
 @click.option(
@@ -54,6 +55,7 @@ def rollback(
     environment: str | None,
     hosts: str | None,
     why: str | None,
+    wait: str | None,
     dry_run: bool,
     yes: bool,
     past_irreversible: str | None,
@@ -66,7 +68,7 @@ def rollback(
     from opskit.rollout.rollback import plan_rollback, rollback
 
     choice = Choice("rollback", why, dry_run, yes, as_json)
-    with session.on_service(service, environment=environment, hosts=hosts) as (opened, what):
+    with session.on_service(service, environment, hosts, wait=wait) as (opened, what):
         made = plan_rollback(
             service=what,
             hosts=opened.hosts,

@@ -6,9 +6,9 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from opskit.cli import freezing, options, retrying, sharing, wiring
+from opskit.cli import freezing, options, retrying, sharing, waiting, wiring
 from opskit.cli.stopping import stoppable
-from opskit.errors import SelectorError, UsageError
+from opskit.errors import InterruptedRunError, SelectorError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opskit.fleet.inventory import Inventory
     from opskit.rollout.context import Run
     from opskit.rollout.gates import Gates
+    from opskit.rollout.patience import Patience
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import Report
     from opskit.rollout.status import Judge
@@ -54,6 +55,8 @@ class Session:
     retried: tuple[RolloutRecord, ...] = ()
     lives_on: int = 0
     """On how many hosts the service lives, whether they are chosen or not."""
+    patience: Patience | None = None
+    """How long to wait for hosts that another run holds, if at all."""
 
     def gates(self, service: Service, *, auto_rollback: bool | None = None) -> Gates:
         """Give the gates of a run on a service, of all its hosts; raises ConfigError."""
@@ -80,13 +83,18 @@ class Session:
 
 @contextlib.contextmanager
 def on_service(
-    name: str, *, environment: str | None, hosts: str | None
+    name: str, environment: str | None, hosts: str | None, *, wait: str | None = None
 ) -> Iterator[tuple[Session, Service]]:
-    """Open what a command on a service needs; `hosts` narrows the service's own. Raises UsageError."""
+    """Open what a command on a service needs; `hosts` narrows the service's own. Raises UsageError.
+
+    With `wait`, hosts that another run holds are waited for; raises LockedError when that takes too long.
+    """
     from opskit.config.secret import Redactor
     from opskit.rollout.environ import read_secrets
+    from opskit.rollout.patience import Patience
     from opskit.rollout.ready import demand_ready
 
+    patience = Patience(options.seconds(wait))
     config = wiring.read_config()
     service = config.service(name, environment)
     inventory = wiring.open_inventory(config, environment)
@@ -100,7 +108,40 @@ def on_service(
         lives_on = len(inventory.select(service.hosts))
         with wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet:
             found = (config, where, fleet, changelog, chosen, secrets, service, retried, lives_on)
-            yield Session(*found), service
+            waiting.until_free(patience, fleet, changelog, service, chosen)
+            yield Session(*found, patience=patience), service
+
+
+@contextlib.contextmanager
+def on_rollout(
+    prefix: str, *, wait: str | None
+) -> Iterator[tuple[Session, Service, RolloutRecord]]:
+    """Open what it takes to go on with a rollout: its service, with all hosts of its environment at hand. Raises UsageError."""
+    from opskit.config.secret import Redactor
+    from opskit.rollout.environ import read_secrets
+    from opskit.rollout.patience import Patience
+    from opskit.rollout.remembered import demand_open, remember
+
+    patience = Patience(options.seconds(wait))
+    config = wiring.read_config()
+    with sharing.open_changelog(config) as changelog:
+        record = changelog.rollout(prefix)
+        demand_open(record)
+        service = config.service(record.service, record.environment)
+        inventory = wiring.open_inventory(config, record.environment)
+        planned = [target.host for target in remember(record).targets]
+        hosts = tuple(host for host in planned if host in inventory.hosts)
+        secrets = read_secrets(service)
+        with wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet:
+            where = config.environment(record.environment)
+            waiting.until_free(patience, fleet, changelog, service, hosts)
+            lives_on = len(inventory.select(service.hosts))
+            found = (config, where, fleet, changelog, hosts, secrets, service, (), lives_on)
+            yield (
+                Session(*found, patience=patience),
+                service,
+                changelog.rollout(record.id),
+            )
 
 
 @contextlib.contextmanager
@@ -148,12 +189,12 @@ def carry_out(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], 
     if choice.dry_run:
         return _shown(session, choice, plan)
     plans.summarise(_noted(session, choice, plan))
-    if not plan.hopeless:
-        options.ask(
-            f"{plan.action} on {len(plan.ready)} of {len(plan.hosts)} hosts?", yes=choice.yes
-        )
+    changed = sum(map(len, plan.batches))
+    if changed and not plan.hopeless:
+        what = choice.command if plan.run else plan.action
+        options.ask(f"{what} on {changed} of {len(plan.hosts)} hosts?", yes=choice.yes)
     report = watched(session, choice, plan, do)
-    retry = retrying.command_of(session, plan, report)
+    retry = "" if plan.run else retrying.command_of(session, plan, report)
     return reports.show(report, plan, command=choice.command, as_json=choice.as_json, retry=retry)
 
 
@@ -178,6 +219,7 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
     from opskit.cli.render import progress
     from opskit.rollout.context import Run
     from opskit.rollout.facts import Teller
+    from opskit.rollout.patience import Patience
     from opskit.rollout.stop import Stop
 
     frozen = freezing.frozen(session)
@@ -197,9 +239,16 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
             remarks=(*freezing.remarks(frozen, choice), *retrying.remarks(session, plan)),
             overrides=freezing.overrides(frozen, choice),
             retries=tuple(record.id for record in session.retried),
+            patience=session.patience or Patience(),
         )
-        with stoppable(stop, tell):
-            report = do(run)
+        resumable = plan.rollout if plan.service else ""
+        try:
+            with stoppable(stop, tell, resumable=resumable):
+                report = do(run)
+        except InterruptedRunError as error:
+            if resumable:
+                error.hint = error.hint or f"to go on: opskit resume {resumable}"
+            raise
     if tell.error and not isinstance(tell.error, OSError):
         raise tell.error
     return report

@@ -25,15 +25,17 @@ SAID = {
 }
 LEFT = (
     b"opskit: left at once: commands may still run on hosts, and the changelog does not know how they end\n"
-    b"  see: opskit status\n"
+    b"  see: opskit status"
 )
 LEAVE_AT = 3
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def stoppable(stop: Stop, tell: Teller) -> Iterator[None]:
+def stoppable(stop: Stop, tell: Teller, *, resumable: str = "") -> Iterator[None]:
     """Turn Ctrl-C and a closed terminal into a wish to stop, SIGTERM into a wish to stop now.
+
+    `resumable` is the rollout that somebody can go on with if this is left at once.
 
     Signals are counted in a thread of its own, by their numbers, which the system's handler writes to a socket: whichever
     thread the system gave them to, and whatever the main thread waits for, they are heard at once. A signal that whoever
@@ -42,7 +44,9 @@ def stoppable(stop: Stop, tell: Teller) -> Iterator[None]:
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)  # noqa: FBT003 - as the standard library has it
     heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
-    thread = threading.Thread(target=_listen, args=(ours, stop, tell), daemon=True)
+    then = f"; then: opskit resume {resumable}" if resumable else ""
+    last = LEFT + f"{then}\n".encode()
+    thread = threading.Thread(target=_listen, args=(ours, stop, tell, last), daemon=True)
     thread.start()
     outer = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     before = {number: signal.signal(number, _noted) for number in heard}
@@ -61,7 +65,7 @@ def _noted(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: `_listen` has heard it."""
 
 
-def _listen(ours: socket.socket, stop: Stop, tell: Teller) -> None:
+def _listen(ours: socket.socket, stop: Stop, tell: Teller, last: bytes) -> None:
     """Act on signals until the other end is closed; what prints or takes locks keeps no later signal waiting."""
     count = 0
     while said := ours.recv(64):
@@ -71,7 +75,7 @@ def _listen(ours: socket.socket, stop: Stop, tell: Teller) -> None:
             count = counted(count, number)
             if count >= LEAVE_AT:
                 progress.give_back_the_screen()
-                os.write(2, LEFT)
+                os.write(2, last)
                 os._exit(130)
             threading.Thread(target=_tell, args=(stop, tell, count), daemon=True).start()
 

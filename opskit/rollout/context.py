@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter, this_machine
 from opskit.changelog.claims import may_end
+from opskit.changelog.resuming import key_for
 from opskit.config.secret import Redactor
 from opskit.errors import (
     ChangelogError,
@@ -15,16 +16,18 @@ from opskit.errors import (
     LockedError,
     OpskitError,
     RefusedError,
-    UnknownNameError,
 )
+from opskit.rollout.facts import Warned
 from opskit.rollout.locks import Locks, held_by
+from opskit.rollout.owners import is_dead
+from opskit.rollout.patience import Patience
 from opskit.rollout.recorder import Recorder
 from opskit.rollout.roll import Roll
 from opskit.rollout.steps import Work
 from opskit.rollout.targets import Survey, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from opskit.changelog import Changelog, RolloutRecord
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from opskit.rollout.facts import Teller
     from opskit.rollout.plan import Override, Plan
     from opskit.rollout.probe import HostState
-    from opskit.rollout.report import Report
+    from opskit.rollout.report import HostResult, Report
     from opskit.rollout.stop import Stop
 
 ALONE = (
@@ -60,11 +63,22 @@ class Run:
     overrides: tuple[Override, ...] = ()
     retries: tuple[str, ...] = ()
     """What is remarked in the record of whatever is done, the rules that do not count for it, what it does the rest of."""
+    patience: Patience = field(default_factory=Patience)
+    """How long to wait for hosts that another run holds."""
 
     def record(
-        self, plan: Plan, body: Callable[[Roll], None], *, path: str = "", must: bool = True
+        self,
+        plan: Plan,
+        body: Callable[[Roll], None],
+        *,
+        path: str = "",
+        must: bool = True,
+        rest: Sequence[tuple[HostResult, bool]] | None = None,
     ) -> Report:
         """Record a rollout around `body`, which does it; `path` is the service's on the hosts.
+
+        `rest` are results of hosts on which a rollout that is resumed has nothing left to do, and whether they are
+        recorded; its `body` is called in any case, as there may be locks to let go of.
 
         Raises ChangelogError before anything is touched if the rollout `must` be recorded and cannot
         be, and whatever `body` raises, after recording it.
@@ -75,16 +89,9 @@ class Run:
             overrides=(*plan.overrides, *self.overrides),
             retries=(*plan.retries, *self.retries),
         )
-        recorder = Recorder(
-            self.changelog,
-            plan,
-            actor=self.actor,
-            redactor=Redactor.of(self.secrets.values()),
-            tell=self.tell,
-            must=must,
-        )
+        recorder = self._recorder(plan, must=must)
         dead = unended(self.changelog, plan)
-        recorder.start()
+        recorder.start(path=path)
         self._demand_shared(recorder, must=must)
         for rollout in dead:
             recorder.abandon(rollout)
@@ -93,16 +100,29 @@ class Run:
         )
         try:
             roll.note_problems()
-            if roll.gate():
+            for result, told in rest or ():
+                roll.rest(result, told=told)
+            if roll.gate() or rest is not None:
                 body(roll)
         except BaseException as error:
             said = error.output if isinstance(error, OpskitError) else ""
-            recorder.finish(word_for(error), str(error) or type(error).__name__, output=said)
+            why = str(error) or type(error).__name__
+            recorder.finish(word_for(error), why, output=said, void=not roll.held)
             raise
         roll.close()
         report = roll.report()
-        recorder.finish(report.outcome, report.reason)
+        recorder.finish(report.outcome, report.reason, lost=roll.is_lost)
         return _with_record(report, recorder)
+
+    def _recorder(self, plan: Plan, *, must: bool) -> Recorder:
+        return Recorder(
+            self.changelog,
+            plan,
+            actor=self.actor,
+            redactor=Redactor.of(self.secrets.values()),
+            tell=self.tell,
+            must=must,
+        )
 
     def _demand_shared(self, recorder: Recorder, *, must: bool) -> None:
         """Raise RefusedError, recorded, if nothing may begin that the others cannot see, and this is such a thing."""
@@ -115,39 +135,66 @@ class Run:
 
     def refuse_held(self, states: Mapping[str, HostState]) -> None:
         """Raise LockedError if another run, not known to be dead, holds a host: before the work, not after it."""
+        if self.patience:
+            return
         for host, state in states.items():
             for lock in state.locks:
-                if not is_dead(self.changelog, lock.rollout):
-                    raise held_by(host, lock)
+                if not is_dead(self.changelog, lock):
+                    raise held_by(host, lock, state.now)
 
     @contextlib.contextmanager
-    def locked(self, plan: Plan, roll: Roll, *, path: str) -> Iterator[Locks]:
-        """Hold the run's hosts for the block; hosts that cannot be locked are out of it.
+    def locked(
+        self,
+        plan: Plan,
+        roll: Roll,
+        *,
+        path: str,
+        also: Sequence[str] = (),
+        taken_over: Collection[str] = (),
+    ) -> Iterator[Locks]:
+        """Hold the run's hosts for the block, and `also` others; hosts that cannot be locked are out of it.
 
-        Raises LockedError, and RefusedError when a host has been changed since the plan was made.
+        `taken_over` are owners of locks that somebody has said to be dead. Raises LockedError, and RefusedError when a
+        host has been changed since the plan was made.
         """
         locks = Locks(
             self.fleet,
             path=path,
-            rollout=plan.rollout,
+            owner=plan.owner,
             action=plan.action,
             actor=self.actor,
-            is_dead=lambda rollout: is_dead(self.changelog, rollout),
+            why=Redactor.of(self.secrets.values()).text(plan.why),
+            key=key_for(self.changelog, plan.rollout),
+            is_dead=lambda lock: lock.owner in taken_over or is_dead(self.changelog, lock),
         )
+        keys = "" if plan.run else "own"
         try:
             with self.breakable():
-                for host, error in locks.take(roll.left()).items():
-                    roll.note_error(host, error)
+                for host, error in self._take(locks, [*roll.left(), *also], keys).items():
+                    if host in also:
+                        self.tell(Warned(f"{host}: {error.what}"))
+                    else:
+                        roll.note_error(host, error)
                 found = survey(self.fleet, roll.left(), path=path)
                 _demand_as_planned(plan, found)
                 locks.states = found.states
                 for host, error in found.errors.items():
                     roll.note_error(host, error)
+            keys, roll.held = "", True
             with locks.kept():
                 yield locks
         finally:
             self.fleet.resume()
-            locks.release(self.tell)
+            locks.release(self.tell, keys="all" if roll.is_all_done else keys)
+
+    def _take(self, locks: Locks, hosts: Sequence[str], keys: str) -> Mapping[str, OpskitError]:
+        """Take the locks, all or none; while another run holds any, wait as long as there is patience."""
+        while True:
+            try:
+                return locks.take(hosts)
+            except LockedError as error:
+                locks.release(self.tell, keys=keys)
+                self.patience.wait(error, self.tell, self.stop)
 
     @contextlib.contextmanager
     def breakable(self) -> Iterator[None]:
@@ -174,8 +221,7 @@ class Run:
 def _demand_as_planned(plan: Plan, found: Survey) -> None:
     """Raise RefusedError if a host, asked under the lock, runs something else than what it is to go back to."""
     for host, state in found.states.items():
-        before = plan.targets_by_host[host].before
-        if state.live != (before.id if before else ""):
+        if state.live != plan.live_before(host):
             runs = state.current.title if state.current else "nothing"
             raise RefusedError(
                 f"{host} was changed since this was planned: it runs {runs} now",
@@ -192,20 +238,12 @@ def unended(changelog: Changelog, plan: Plan) -> tuple[RolloutRecord, ...]:
     )
     here = str(this_machine()["host"])
     try:
-        found = [rollout for rollout in changelog.rollouts(wanted) if rollout.machine == here]
+        found = [rollout for rollout in changelog.rollouts(wanted) if rollout.runs_on == here]
         writer = changelog.me().writer if found else b""
-        return tuple(rollout for rollout in found if may_end(rollout.events, writer))
+        others = (each for each in found if each.events[0].header.rollout != plan.rollout)
+        return tuple(rollout for rollout in others if may_end(rollout.events, writer))
     except ChangelogError:
         return ()  # a changelog that cannot be read is told of when the rollout is recorded
-
-
-def is_dead(changelog: Changelog, rollout: str) -> bool:
-    """Tell whether a rollout ran on this machine and certainly runs no more."""
-    try:
-        found = changelog.rollout(rollout)
-    except (ChangelogError, UnknownNameError):
-        return False
-    return found.outcome not in ("running", "") and found.machine == this_machine()["host"]
 
 
 def word_for(error: BaseException) -> str:

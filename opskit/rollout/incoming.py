@@ -1,6 +1,6 @@
 """How a release comes in on a host: what a host does with a parcel (see `pack`), as sh scripts.
 
-    <path>/.opskit/incoming/<content>.<rollout>/    a version on its way in; <content> names all that it is made of
+    <path>/.opskit/incoming/<content>.<owner>/    a version on its way in; <content> names all that it is made of
 
 A host takes in what is sent, copies from a release that it has what was not, and compares every byte with the manifest.
 Only then are links made, is what is shared linked, and is the release renamed into place: so nothing is ever written

@@ -7,8 +7,11 @@
     <path>/.opskit/incoming/                a version on its way in, see `incoming`
     <path>/.opskit/history                  lines "<mark> <release> <rollout> <seconds>", mark: good or bad
     <path>/.opskit/receipts                 one line of JSON before each change, for `opskit status`
-    <path>/.opskit/locks/<rollout>          a symbolic link whose target says who holds the host, see `lock`
-    <path>/.opskit/renewed.<rollout>        the same for a moment, while `guard` renews it
+    <path>/.opskit/locks/<owner>            a symbolic link whose target says who holds the host, see `lockfile.lock`
+    <path>/.opskit/renewed.<owner>          the same for a moment, while `guard` renews it
+    <path>/.opskit/heirs/<rollout>          a key that lets others go on with a rollout that was interrupted, see `changelog.claims`
+
+<owner> of a lock is the rollout, `~` and the run behind it where somebody goes on with it: a run that wakes up finds its own gone.
 
 Everything here is pure: functions from plain values to text, tested as exact strings. POSIX sh, and of
 tools only what every small system has: tar, gzip, sha256sum or shasum, readlink, `mv -T` or `mv -h`, and what
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 LOCK_LOST = 75
 MOST_RECEIPTS = 2000
 LOST_WORDS = "the lock of this run is gone"
-LONGEST = 86400  # seconds that a lock may claim to hold
 NEARLY = 60  # seconds before its end from which on a lock may be cleared away while it is renewed
 
 
@@ -46,7 +48,7 @@ def guard(path: str, *, rollout: str, seconds: int) -> str:
     """Start a script that changes a host: refuse with LOCK_LOST unless the lock is ours, and renew it.
 
     A lock that had run out may be taken by another run while it is renewed. So whoever comes so late
-    looks for another after renewing, as `lock` looks after announcing: one of the two sees the other.
+    looks for another after renewing, as `lockfile.lock` looks after announcing: one of the two sees the other.
     """
     word = shlex.quote(rollout)
     lost = f'echo "{LOST_WORDS}" >&2; exit {LOCK_LOST}'
@@ -107,45 +109,6 @@ def receipts(path: str) -> str:
             f'[ ! -f "$p/.opskit/receipts" ] || tail -n {MOST_RECEIPTS} "$p/.opskit/receipts"',
         )
     )
-
-
-def lock(path: str, *, rollout: str, actor: str, action: str, seconds: int) -> str:
-    """Announce this run on the host, then look: prints `taken`, or `held <whose>` and takes nothing.
-
-    The announcement is a symbolic link, made in one step with its content `v1:rollout:actor:since:until:action`
-    (percent-encoded, times by the host's own clock). Whoever announces first sees no other and holds the
-    host; two at the same moment see each other and both step back. One that has expired, or claims to hold for
-    longer than a day, is cleared away; what is none of ours is left alone.
-    """
-    from urllib.parse import quote
-
-    name, who, kind = (quote(value, safe="") for value in (rollout, actor, action))
-    return "\n".join(
-        (
-            opening(path),
-            'l="$p/.opskit/locks"; [ ! -L "$l" ] || { echo "$l is a link" >&2; exit 73; }',
-            'mkdir -p "$l"; now=$(date +%s)',
-            f'mine="$l"/{shlex.quote(rollout)}; rm -f "$mine"',
-            f'ln -s {shlex.quote(f"v1:{name}:{who}:")}"$now:$((now+{seconds})):"{shlex.quote(kind)} "$mine"',
-            'for other in "$l"/*; do',
-            '  [ "$other" != "$mine" ] && [ -L "$other" ] || continue',
-            '  data=$(readlink "$other") || continue',
-            "  case $data in v1:*:*:*:*:*) ;; *) continue;; esac",
-            "  until=${data%:*}; until=${until##*:}",
-            "  case $until in ''|*[!0-9]*|???????????*) until=0;; esac",
-            f'  [ "$until" -le "$((now+{LONGEST}))" ] || until=0',
-            '  if [ "$until" -gt "$now" ]; then rm -f "$mine"; printf \'held %s\\n\' "$data"; exit 0; fi',
-            '  rm -f "$other"',
-            "done",
-            "echo taken",
-        )
-    )
-
-
-def unlock(path: str, *, rollout: str) -> str:
-    """Take our announcement away again."""
-    word = shlex.quote(rollout)
-    return f'{opening(path)}\nrm -f "$p/.opskit/locks/"{word} "$p/.opskit/renewed."{word}'
 
 
 def switch(guarded: str, *, release: str, rollout: str, receipt: str, must: bool = True) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from opskit.errors import LockedError
 from opskit.fleet.command import Command
-from opskit.rollout import layout
+from opskit.rollout import layout, lockfile
 from opskit.rollout.facts import Warned
 from opskit.rollout.probe import read_lock
 
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from opskit.rollout.facts import Teller
     from opskit.rollout.probe import HeldLock, HostState
 
+MOST_DEAD = 5  # runs whose locks are taken over from one host
 LIFETIME = 900  # seconds after its last command that a run still holds a host
 
 
 class Locks:
     """The locks of one run on the hosts of one service path.
 
-    `is_dead` tells of a rollout whether its process certainly lives no more: its locks are taken over.
+    `is_dead` tells of a lock whether its owner certainly lives no more: it is taken over. `owner` names ours, `key` is what
+    lets others go on with the rollout.
     """
 
     def __init__(
@@ -37,10 +39,12 @@ class Locks:
         fleet: Fleet,
         *,
         path: str,
-        rollout: str,
+        owner: str,
         action: str,
         actor: str,
-        is_dead: Callable[[str], bool],
+        is_dead: Callable[[HeldLock], bool],
+        why: str = "",
+        key: str = "",
     ) -> None:
         self.taken: set[str] = set()
         self.states: Mapping[str, HostState] = {}
@@ -49,10 +53,17 @@ class Locks:
         self._asked: set[str] = set()
         self._fleet = fleet
         self._path = path
-        self._rollout = rollout
-        self._script = layout.lock(
-            path, rollout=rollout, actor=actor, action=action, seconds=LIFETIME
+        self._owner = owner
+        script = lockfile.lock(
+            path,
+            rollout=owner,
+            actor=actor,
+            action=action,
+            seconds=LIFETIME,
+            why=why,
+            keyed=bool(key),
         )
+        self._command = Command(script, input=f"{key}\n".encode() if key else b"", timeout=60)
 
     def take(self, hosts: Sequence[str]) -> dict[str, OpskitError]:
         """Take the locks of `hosts`; gives the errors of those that could not be asked.
@@ -68,9 +79,9 @@ class Locks:
                 self._note(outcome, errors)
         return errors
 
-    def release(self, tell: Teller) -> None:
-        """Let go of all that was taken; a host that cannot be told so lets go by itself later."""
-        script = Command(layout.unlock(self._path, rollout=self._rollout), timeout=60)
+    def release(self, tell: Teller, *, keys: str = "") -> None:
+        """Let go of all that was taken, and of `keys`; a host that cannot be told so lets go by itself later."""
+        script = Command(lockfile.unlock(self._path, rollout=self._owner, keys=keys), timeout=60)
         for outcome in self._fleet.run(script, sorted(self._asked)):
             if outcome.host in self.taken and not (outcome.value and outcome.value.ok):
                 tell(Warned(f"{outcome.host}: still locked, for at most {LIFETIME // 60} min"))
@@ -80,7 +91,7 @@ class Locks:
     @property
     def guard(self) -> str:
         """The opening of every script that changes a host under this lock."""
-        return layout.guard(self._path, rollout=self._rollout, seconds=LIFETIME)
+        return layout.guard(self._path, rollout=self._owner, seconds=LIFETIME)
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
@@ -101,45 +112,59 @@ class Locks:
 
     def _take_one(self, remote: Remote) -> str:
         """Take one host's lock; gives what its script said: `taken`, or `held` and by whom."""
-        script = Command(self._script, timeout=60)
-        said = remote.execute(script).require("taking the lock").text
-        holder = read_lock(said.removeprefix("held ").strip())
-        if holder and self._is_dead(holder.rollout):
-            old = Command(layout.unlock(self._path, rollout=holder.rollout), timeout=60)
+        said = ""
+        for _ in range(MOST_DEAD):
+            said = remote.execute(self._command).require("taking the lock").text
+            holder, _ = read_held(said)
+            if holder is None or not self._is_dead(holder):
+                break
+            old = Command(lockfile.unlock(self._path, rollout=holder.owner), timeout=60)
             remote.execute(old).require("taking over the lock of a dead run")
-            said = remote.execute(script).require("taking the lock").text
         return said
 
     def _note(self, outcome: Outcome[str], errors: dict[str, OpskitError]) -> None:
         if outcome.error:
             errors[outcome.host] = outcome.error
         elif outcome.value and outcome.value.startswith("held "):
-            raise locked(outcome.host, outcome.value.removeprefix("held ").strip())
+            raise locked(outcome.host, outcome.value)
         else:
             self.taken.add(outcome.host)
 
 
-def locked(host: str, data: str) -> LockedError:
+def read_held(said: str) -> tuple[HeldLock | None, int]:
+    """Read `held <whose> <now>`, as a lock's script prints it; None for what is not one of ours."""
+    data, _, now = said.removeprefix("held ").strip().partition(" ")
+    return read_lock(data), int(now) if now.isascii() and now.isdigit() else 0
+
+
+def locked(host: str, said: str) -> LockedError:
     """Give the error that says who holds a host, from what its script said."""
-    lock = read_lock(data)
-    return (
-        held_by(host, lock) if lock else LockedError(f"{host} is locked by something else: {data}")
-    )
+    lock, now = read_held(said)
+    if lock:
+        return held_by(host, lock, now)
+    return LockedError(f"{host} is locked by something else: {said.removeprefix('held ').strip()}")
 
 
-def held_by(host: str, lock: HeldLock) -> LockedError:
-    """Give the error that says who holds a host."""
+def held_by(host: str, lock: HeldLock, now: int = 0) -> LockedError:
+    """Give the error that says who holds a host; `now` is the time by the host's clock."""
     return LockedError(
-        f"{host} is held by {describe(lock)}",
-        hint=f"ask {lock.actor}, or see `opskit log {lock.rollout}` where it was started; if that machine is "
-        f"gone, the lock ends by itself at {_clock(lock.until)}",
+        f"{host} is held by {describe(lock, now)}",
+        hint=f"ask {lock.actor}, wait with --wait, or see `opskit log {lock.rollout}` where it was started; if that "
+        f"machine is gone, the lock ends by itself at {clock(lock.until)}",
     )
 
 
-def describe(lock: HeldLock) -> str:
-    """Say whose a lock is: `ana: deploy k3x9d0a2vm, since 14:02:11`."""
-    return f"{lock.actor}: {lock.action} {lock.rollout}, since {_clock(lock.since)}"
+def describe(lock: HeldLock, now: int = 0) -> str:
+    """Say whose a lock is: `ana: deploy k3x9d0a2vm, since 14:02:11 (4 min): a fix for the cart`."""
+    age = f" ({_span(now - lock.since)})" if now >= lock.since > 0 else ""
+    why = f": {lock.why}" if lock.why else ""
+    return f"{lock.actor}: {lock.action} {lock.rollout}, since {clock(lock.since)}{age}{why}"
 
 
-def _clock(seconds: int) -> str:
+def clock(seconds: float) -> str:
+    """Give a time of day, in the time zone of this machine."""
     return time.strftime("%H:%M:%S", time.localtime(seconds))
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opskit.config.model import NOTHING
 from opskit.rollout.batches import exposure
 from opskit.rollout.gates import NO_GATES, Gates
 
@@ -47,6 +48,9 @@ class Plan:
     `service` is "" for a task or a command. `problems_count` says whether hosts that cannot take part use up
     the failure budget: a dead host stops a deploy, and must not stop a rollback of the others. `retries` are
     earlier rollouts of which this does what was left undone. `gated` says whether a health check can stop the run.
+
+    `run` is there if it goes on with a rollout that was interrupted: the name of this run, see `changelog.resuming`. `was`
+    is then the outcome that it has had, "" for none, `goal` what is wanted of each host, done or reverted, and `found` what each runs now.
     """
 
     rollout: str
@@ -68,10 +72,24 @@ class Plan:
     script: str = ""
     overrides: tuple[Override, ...] = ()
     retries: tuple[str, ...] = ()
+    run: str = ""
+    was: str = ""
+    goal: str = "done"
+    found: Mapping[str, str] = NOTHING
     targets_by_host: Mapping[str, Target] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets_by_host", {t.host: t for t in self.targets})
+
+    @property
+    def owner(self) -> str:
+        """The name of its locks on hosts."""
+        return f"{self.rollout}~{self.run}" if self.run else self.rollout
+
+    def live_before(self, host: str) -> str:
+        """Give the release that a host is known to run when this begins, "" for none."""
+        before = self.targets_by_host[host].before
+        return self.found.get(host, before.id if before else "")
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -108,7 +126,9 @@ class Plan:
         return next((n for n, batch in enumerate(self.batches, 1) if host in batch), 0)
 
     def body(self) -> dict[str, object]:
-        """Give it as it stands in a `rollout.started` event; `overrides` and `retries` only where there are any."""
+        """Give it as it stands in a `rollout.started` event, or in a `rollout.resumed` one; `overrides` and `retries` only where there are any."""
+        if self.run:
+            return {"run": self.run, "revert": self.goal == "reverted", "why": self.why}
         more: dict[str, object] = {
             "overrides": [{"rule": o.rule, "what": o.what[:500], "why": o.why} for o in self.overrides],
             "retries": list(self.retries),
@@ -124,6 +144,8 @@ class Plan:
             "max_failures": self.max_failures,
             "most_bad": self.most_bad if self.gated else 0,
             "worst_ms": round((self.worst_seconds or 0) * 1000),
+            "problems_count": self.problems_count,
+            "on_failure": self.gates.on_failure,
             "task": self.task,
             "script": self.script[:4000],
         }  # fmt: skip

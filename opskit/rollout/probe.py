@@ -26,6 +26,7 @@ MOST_LABEL = 100
 REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 RELEASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+OWNER = re.compile(r"[0-9a-z]{1,40}(~[0-9a-z]{1,20})?")
 MARGIN_KIB = 10 * 1024  # of free disk, beyond what a release takes
 
 
@@ -51,13 +52,20 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class HeldLock:
-    """Who holds a host; times in seconds by the host's own clock."""
+    """Who holds a host, and why; times in seconds by the host's own clock. `run` is there if somebody went on with it."""
 
     rollout: str
     actor: str
     since: int
     until: int
     action: str
+    run: str = ""
+    why: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The name of the lock on the host."""
+        return f"{self.rollout}~{self.run}" if self.run else self.rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +179,16 @@ def read_probe(host: str, text: str) -> HostState:
 
 
 def read_lock(data: str) -> HeldLock | None:
-    """Read the content of a lock (see `layout.lock`); None for what is not one of ours."""
+    """Read the content of a lock (see `lockfile.lock`); None for what is not one of ours."""
     parts = data.split(":")
     if len(parts) != 6 or parts[0] != "v1":
         return None
-    rollout, actor, action = (unquote(parts[index]) for index in (1, 2, 5))
-    return HeldLock(rollout, actor, _int(parts[3]), _int(parts[4]), action)
+    if not OWNER.fullmatch(unquote(parts[1])):
+        return None
+    rollout, _, run = unquote(parts[1]).partition("~")
+    action, _, why = parts[5].partition(";")
+    times = (_int(parts[3]), _int(parts[4]))
+    return HeldLock(rollout, unquote(parts[2]), *times, unquote(action), run, unquote(why))
 
 
 def probe(remote: Remote, *, path: str) -> HostState:

@@ -62,6 +62,7 @@ class Recorder:
         self._results: list[HostResult] = []
         self._kept: list[tuple[str, dict[str, object]]] = []
         self._started: Event | None = None
+        self._run = {"run": plan.run} if plan.run else {}
 
     @property
     def is_begun(self) -> bool:
@@ -73,12 +74,17 @@ class Recorder:
         """How long the rollout has been going on."""
         return time.monotonic() - self._began
 
-    def start(self) -> None:
-        """Make the rollout durable; only then may a host be touched. Raises ChangelogError."""
+    def start(self, *, path: str = "") -> None:
+        """Make the rollout durable, or that it is resumed; only then may a host be touched. Raises ChangelogError.
+
+        `path` is the service's on hosts: who resumes it looks there.
+        """
         body = self._plan.body()
         body |= {"command": command_line(), "opskit": __version__, "machine": this_machine()}
-        body |= {"begun": []}
-        self._append("rollout.started", body)
+        if self._plan.run:
+            self._append("rollout.resumed", body)
+        else:
+            self._append("rollout.started", {**body, "begun": [], "path": path})
         if self.error is None:
             self._tell(Recorded(self._plan.rollout))
         elif self.must:
@@ -97,7 +103,7 @@ class Recorder:
 
     def begin(self, hosts: Sequence[str]) -> None:
         """Write that these hosts are touched from now on: should this die, nobody knows what they run."""
-        self._append("rollout.hosts", {"results": [], "begun": list(hosts)})
+        self._append("rollout.hosts", {"results": [], "begun": list(hosts), **self._run})
 
     def flush(self) -> None:
         """Write the results taken so far."""
@@ -107,14 +113,30 @@ class Recorder:
                 self._timer = None
             results, self._results = self._results, []
             if results:
-                self._append("rollout.hosts", {"results": [result.body() for result in results]})
+                told = [result.body() for result in results]
+                self._append("rollout.hosts", {"results": told, **self._run})
 
-    def finish(self, outcome: str, reason: str, *, output: str = "") -> None:
-        """Write how it ended, and the last lines of what ended it if that was no host."""
+    def finish(
+        self,
+        outcome: str,
+        reason: str,
+        *,
+        output: str = "",
+        lost: bool = False,
+        void: bool = False,
+    ) -> None:
+        """Write how it ended, and the last lines of what ended it if that was no host.
+
+        `lost` says that hosts refused it: somebody may have gone on, whose word then counts more. `void` says that this run,
+        which was to go on with another, never held its hosts.
+        """
         self.flush()
-        said = {"reason": reason[:MOST_ERROR], "output": output[-MOST_OUTPUT:]}
+        said = {"reason": reason[:MOST_ERROR], "output": output[-MOST_OUTPUT:], **self._run}
         ms = round(self.seconds * 1000)
-        self._append("rollout.finished", {"outcome": outcome, **said, "ms": ms})
+        more: dict[str, object] = {"lost": True} if lost else {}
+        if void and self._plan.run:
+            more = {"void": True, "was": self._plan.was}
+        self._append("rollout.finished", {"outcome": outcome, **said, "ms": ms, **more})
 
     def abandon(self, rollout: RolloutRecord) -> None:
         """Write that an earlier rollout of this machine never came to its end and never will."""

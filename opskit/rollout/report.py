@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 MOST_ERROR = 1000  # characters of an error, and of output, that an event keeps for each host
 MOST_OUTPUT = 4000
-EXIT_CODES = {"done": 0, "failed": 1, "partial": 3, "refused": 5, "interrupted": 130}
+EXIT_CODES = {
+    "done": 0,
+    "reverted": 0,
+    "failed": 1,
+    "partial": 3,
+    "refused": 5,
+    "interrupted": 130,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +95,18 @@ class Report:
         return EXIT_CODES[self.outcome]
 
 
-def outcome_of(results: Sequence[HostResult], *, interrupted: bool = False) -> str:
-    """Give the outcome of a run from those of its hosts.
+def outcome_of(
+    results: Sequence[HostResult], *, interrupted: bool = False, goal: str = "done"
+) -> str:
+    """Give the outcome of a run from those of its hosts; `goal` is what is wanted of each, done or reverted.
 
     Refused means that a gate stopped it and no host keeps the change; partial that some hosts do.
     """
-    if results and all(result.outcome == "done" for result in results):
-        return "done"
+    if results and all(result.outcome == goal for result in results):
+        return goal
     if interrupted:
         return "interrupted"
-    if any(result.outcome == "done" for result in results):
+    if any(result.outcome == goal for result in results):
         return "partial"
     changed = any(
         result.after and result.live == result.after != result.before for result in results

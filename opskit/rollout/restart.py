@@ -91,7 +91,7 @@ def restart(made: RestartPlan, run: Run) -> Report:
     def body(roll: Roll) -> None:
         with run.locked(made.plan, roll, path=path) as locks:
             work = run.work(made.plan, made.service, locks.guard)
-            roll.run(_restart(made.plan, work, roll), ask=asking(made.plan, made.service, run))
+            roll.run(restarting(made.plan, work, roll), ask=asking(made.plan, made.service, run))
 
     return run.record(made.plan, body, path=path)
 
@@ -104,7 +104,9 @@ def _target(target: Target) -> Target:
     )
 
 
-def _restart(plan: Plan, work: Work, roll: Roll) -> Callable[[Remote], HostResult]:
+def restarting(plan: Plan, work: Work, roll: Roll) -> Callable[[Remote], HostResult]:
+    """Give the work that restarts the service on one host and says what came of it."""
+
     def restart_one(remote: Remote) -> HostResult:
         target = plan.targets_by_host[remote.name]
         on = OnHost(work, remote, target)

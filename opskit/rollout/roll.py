@@ -8,7 +8,7 @@ from opskit.errors import OpskitError
 from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Stopped
 from opskit.rollout.probe import probe
 from opskit.rollout.report import HostResult, Report, outcome_of
-from opskit.rollout.steps import failed
+from opskit.rollout.steps import LOST, failed
 from opskit.rollout.stop import STOP_NOW
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Roll:
         self.results: dict[str, HostResult] = {}
         self._disagreed = ""
         self.reason = ""
+        self.held = False
+        """Whether the run has held its hosts."""
         self._plan = plan
         self._path = path
         self._fleet = fleet
@@ -67,6 +69,13 @@ class Roll:
         self._tell(HostEnded(result))
         self._recorder.host(result)
 
+    def rest(self, result: HostResult, *, told: bool) -> None:
+        """Take the end of a host where nothing is left to do; it is recorded unless the changelog has it (`told`)."""
+        if told:
+            self.results[result.host] = result
+        else:
+            self.end(result)
+
     def receipt(self, host: str, *, back: bool = False) -> str:
         """Give the line that is left on `host` before it is changed, or before it is put `back`."""
         target = self._plan.targets_by_host[host]
@@ -80,6 +89,16 @@ class Roll:
         return tuple(
             host for batch in self._plan.batches for host in batch if host not in self.results
         )
+
+    @property
+    def is_all_done(self) -> bool:
+        """Whether nothing is left that anybody could go on with."""
+        return not self.left() and not self._not_done()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a host said that the lock of this run is gone."""
+        return any(LOST in result.error for result in self.results.values())
 
     def gate(self) -> bool:
         """Tell whether the run may go on; if not, `reason` says why."""
@@ -115,8 +134,7 @@ class Roll:
         """Do `work`, which puts a host back, on those that have the change and had something before; the last to change are first."""
         there = [
             host
-            for batch in self._plan.batches
-            for host in batch
+            for host in self._plan.hosts
             if (end := self.results.get(host)) and end.outcome == "done" and end.before
         ]
         if there:
@@ -141,14 +159,15 @@ class Roll:
     def report(self) -> Report:
         """Give the report of the run as it stands."""
         results = tuple(self.results[host] for host in self._plan.hosts if host in self.results)
-        outcome = outcome_of(results, interrupted=bool(self._stop.level))
+        interrupted, goal = bool(self._stop.level), self._plan.goal
+        outcome = outcome_of(results, interrupted=interrupted, goal=goal)
         return Report(
             rollout=self._plan.rollout,
             action=self._plan.action,
             service=self._plan.service,
             environment=self._plan.environment,
             outcome=outcome,
-            reason="" if outcome == "done" else self.reason or _said(self._not_done()),
+            reason="" if outcome == goal else self.reason or _said(self._not_done()),
             seconds=self._recorder.seconds,
             hosts=results,
         )
@@ -197,7 +216,7 @@ class Roll:
         )
 
     def _not_done(self) -> list[HostResult]:
-        return [result for result in self.results.values() if result.outcome != "done"]
+        return [result for result in self.results.values() if result.outcome != self._plan.goal]
 
     def _run_batch(self, work: Callable[[Remote], HostResult], hosts: Sequence[str]) -> None:
         ends: list[HostResult] = []

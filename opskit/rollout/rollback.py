@@ -124,7 +124,7 @@ def rollback(made: RollbackPlan, run: Run) -> Report:
     def body(roll: Roll) -> None:
         with run.locked(made.plan, roll, path=path) as locks:
             work = run.work(made.plan, made.service, locks.guard)
-            roll.run(_return(made.plan, work, roll))
+            roll.run(returning(made.plan, work, roll))
 
     return run.record(made.plan, body, path=path, must=False)
 
@@ -175,8 +175,10 @@ def _stay(
     return frozenset(there | older if goes_back else there)
 
 
-def _return(plan: Plan, work: Work, roll: Roll) -> Callable[[Remote], HostResult]:
-    """A host that fails stays where it was sent: it was sent away from something worse."""
+def returning(plan: Plan, work: Work, roll: Roll) -> Callable[[Remote], HostResult]:
+    """Give the work that takes one host back and says what came of it.
+
+    A host that fails stays where it was sent: it was sent away from something worse."""
 
     def go_back(remote: Remote) -> HostResult:
         target = plan.targets_by_host[remote.name]

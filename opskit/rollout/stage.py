@@ -16,7 +16,7 @@ from opskit.rollout.report import Sent
 from opskit.rollout.steps import OnHost, require
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from opskit.fleet.command import Result
     from opskit.fleet.remote import Remote
@@ -44,25 +44,30 @@ def stage(
     work: Work,
     run: Run,
     roll: Roll,
+    hosts: Sequence[str] | None = None,
 ) -> None:
-    """Bring the version to every host that is left; a host that cannot take it is out of the rollout.
+    """Bring the version to every host that is left, or only to `hosts`; a host that cannot take it is out of the rollout.
 
     `states` is what hosts said under the lock. Nothing is live yet, so the first wish to stop breaks it off.
     """
-    if not roll.gate():
+    wanted = roll.left() if hosts is None else hosts
+    if not (wanted and roll.gate()):
         return
     with run.breakable():
         bases = find_bases(
-            run.fleet, states, known=parcels.artifact.manifest, path=work.service.path
+            run.fleet,
+            {host: states[host] for host in wanted},
+            known=parcels.artifact.manifest,
+            path=work.service.path,
         )
         staging = _Staging(plan, parcels, states=states, bases=bases, work=work)
-        _say(staging, roll.left(), run)
-        for outcome in run.fleet.each(staging.on, roll.left()):
+        _say(staging, wanted, run)
+        for outcome in run.fleet.each(staging.on, wanted):
             if outcome.error:
                 roll.note_error(outcome.host, outcome.error)
 
 
-def _say(staging: _Staging, hosts: tuple[str, ...], run: Run) -> None:
+def _say(staging: _Staging, hosts: Sequence[str], run: Run) -> None:
     """Pack what will be sent first, and say what that is."""
     counted = Counter(staging.first(host) for host in hosts)
     said = []
@@ -137,7 +142,7 @@ class _Staging:
         what = incoming.Expected(
             release=on.target.after.id if on.target.after else "",
             content=artifact.content,
-            rollout=self._work.rollout,
+            rollout=self._plan.owner,
             manifest=artifact.manifest.digest,
             folders=len(artifact.folders) + 1,
             room=artifact.room,

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from opskit.rollout.stop import Stop
 
 
+LOST = "the lock of this run is gone from the host"
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What the steps of one rollout share; `guard` opens every script that changes a host."""
@@ -93,11 +96,13 @@ class OnHost:
         self.check(release)
         self.mark("good", release.id, must=must)
         if waits:
-            with self.step("confirm"):
-                self.change(
-                    deadman.confirm(self.work.guard, rollout=self.work.rollout),
-                    "the confirmation",
-                )
+            self.confirm()
+
+    def confirm(self) -> None:
+        """Tell a host that waits for it that all is well; raises HostError if it has gone back already."""
+        with self.step("confirm"):
+            script = deadman.confirm(self.work.guard, rollout=self.work.rollout)
+            self.change(script, "the confirmation")
 
     def leave_receipt(self, receipt: str) -> None:
         """Leave the receipt of a change that switches nothing."""
@@ -217,7 +222,7 @@ def require(result: Result, what: str) -> Result:
     if result.exit == layout.LOCK_LOST and layout.LOST_WORDS.encode() in result.stderr:
         raise LockLostError(
             result.host,
-            "the lock of this run is gone from the host",
+            LOST,
             hint="this run slept through its lock, and another run may have come since: see `opskit log`",
         )
     return result.require(what)

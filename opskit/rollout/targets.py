@@ -46,7 +46,7 @@ def survey(
 def held_notes(states: Mapping[str, HostState]) -> tuple[str, ...]:
     """Say which hosts another run holds at this moment."""
     return tuple(
-        f"{host} is held by {describe(lock)}"
+        f"{host} is held by {describe(lock, state.now)}"
         for host, state in states.items()
         for lock in state.locks
     )

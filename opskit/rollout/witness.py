@@ -2,7 +2,7 @@
 
 A receipt is a line of JSON that a rollout appends to `<path>/.opskit/receipts` on a host before it changes
 anything there: {"writer", "seq", "hash", "actor", "rollout", "action", "from", "to", "at"}. The first three
-name the `rollout.started` event; `at` is in seconds by the clock of the laptop.
+name the `rollout.started` event, or the `rollout.resumed` one if it was resumed; `at` is in seconds by the clock of the laptop.
 
 A host may lose its receipts, as when it is made anew. Where the oldest that it has is of a known rollout, what is older and
 left none is no doubt, but a remark: the next deploy or restart mends a host whose receipts are gone.

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from opskit.rollout import incoming, layout
+from opskit.rollout import incoming, layout, lockfile
 from opskit.rollout.artifact import Artifact, look_at
 from opskit.rollout.pack import pack
 from opskit.rollout.probe import HostState, read_probe
@@ -76,13 +76,13 @@ class Place:
 
     def lock(self, rollout: str = "run1", *, seconds: int = 900) -> str:
         """Take the lock, and give what the host says of it."""
-        script = layout.lock(
+        script = lockfile.lock(
             self.path, rollout=rollout, actor="ana", action="deploy", seconds=seconds
         )
         return self.run(script).stdout.decode().strip()
 
     def unlock(self, rollout: str) -> None:
-        self.run(layout.unlock(self.path, rollout=rollout))
+        self.run(lockfile.unlock(self.path, rollout=rollout))
 
     def write_lock(self, rollout: str, *, left: int) -> Path:
         """Put a lock there that ends in `left` seconds."""

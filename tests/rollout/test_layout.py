@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opskit.rollout import layout
+from opskit.rollout import layout, lockfile
 
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 
@@ -53,7 +54,7 @@ for other in "$l"/*; do
   until=${data%:*}; until=${until##*:}
   case $until in ''|*[!0-9]*|???????????*) until=0;; esac
   [ "$until" -le "$((now+86400))" ] || until=0
-  if [ "$until" -gt "$now" ]; then rm -f "$mine"; printf 'held %s\n' "$data"; exit 0; fi
+  if [ "$until" -gt "$now" ]; then rm -f "$mine"; printf 'held %s %s\n' "$data" "$now"; exit 0; fi
   rm -f "$other"
 done
 echo taken
@@ -86,16 +87,38 @@ def test_probe() -> None:
 
 
 def test_lock() -> None:
-    script = layout.lock(
+    script = lockfile.lock(
         "/srv/x y", rollout="ab12", actor="ana@laptop:x y", action="deploy", seconds=900
     )
     assert script == LOCK.strip()
 
 
+def test_lock_with_a_reason_and_a_key() -> None:
+    script = lockfile.lock(
+        "/srv/shop", rollout="ab12~c0ffee", actor="ana", action="deploy", seconds=9, why="it's; 5:3", keyed=True
+    )  # fmt: skip
+    data = "'v1:ab12~c0ffee:ana:'\"$now:$((now+9)):\"'deploy;it%27s%3B%205%3A3'"
+    assert f'ln -s {data} "$mine"' in script
+    assert 'k="$p/.opskit/heirs/"ab12; ! IFS= read -r key || (umask 077; mkdir -p' in script
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "é" * 900, "a b" * 300, "€" * 200])
+def test_what_stands_in_a_lock_is_short_and_cut_between_letters(text: str) -> None:
+    word = lockfile.encoded(text, 450)
+    assert len(word) <= 450
+    assert word.endswith("...")
+    assert text.startswith(unquote(word.removesuffix("...")))
+    assert lockfile.encoded("short", 450) == "short"
+
+
 def test_unlock() -> None:
-    assert layout.unlock("/srv/shop", rollout="ab12") == (
+    assert lockfile.unlock("/srv/shop", rollout="ab12") == (
         'set -eu; umask 022; p=/srv/shop\nrm -f "$p/.opskit/locks/"ab12 "$p/.opskit/renewed."ab12'
     )
+    done = lockfile.unlock("/srv/shop", rollout="ab12", keys="all")
+    assert done.endswith(' && rm -rf "$p/.opskit/heirs"')
+    own = lockfile.unlock("/srv/shop", rollout="ab12", keys="own")
+    assert own.endswith('rm -f "$p/.opskit/heirs/"ab12; rmdir "$p/.opskit/heirs" 2>/dev/null || :')
 
 
 def test_switch() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.rollout import layout
+from opskit.rollout import layout, lockfile
 from tests.rollout.shells import SHELLS, TOOLS, Place
 
 if TYPE_CHECKING:
@@ -37,6 +38,63 @@ def test_a_held_host_says_by_whom_and_nothing_is_taken(place: Place) -> None:
     assert place.locks() == ["run1"]
 
 
+def test_a_lock_says_why_and_who_goes_on_and_keeps_both_when_it_is_renewed(place: Place) -> None:
+    why = "it's; 5:3 → 100 %"
+    script = lockfile.lock(
+        place.path, rollout="run1~c0ffee", actor="ana", action="deploy", seconds=900, why=why
+    )
+    place.run(script)
+    place.run(layout.guard(place.path, rollout="run1~c0ffee", seconds=1800))
+    (lock,) = place.probe().locks
+    assert (lock.rollout, lock.run, lock.owner) == ("run1", "c0ffee", "run1~c0ffee")
+    assert (lock.action, lock.why) == ("deploy", why)
+    assert place.lock("run1").startswith("held v1:run1~c0ffee:"), "the dead run is not who goes on"
+    place.run(place.guard("run1"), expect=layout.LOCK_LOST)
+
+
+def test_the_longest_lock_fits_into_a_link(place: Place) -> None:
+    script = lockfile.lock(
+        place.path, rollout="r" * 40, actor="é" * 200, action="a" * 50, seconds=9, why="€" * 2000
+    )
+    place.run(script)
+    (lock,) = (place.opskit / "locks").iterdir()
+    assert len(str(lock.readlink())) < 1000
+    assert place.probe().locks[0].why.endswith("€...")
+
+
+def test_a_lock_of_an_older_opskit_and_a_name_that_is_none_are_read_with_care(here: Place) -> None:
+    end = int(time.time()) + 60
+    known = {"old": f"v1:run1:ana:1:{end}:deploy", "odd": f"v1:..%2Fx:eve:1:{end}:deploy"}
+    here.lock()
+    for name, data in known.items():
+        (here.opskit / "locks" / name).symlink_to(data)
+    (here.opskit / "locks" / "run1").unlink()
+    (lock,) = here.probe().locks
+    assert (lock.owner, lock.why) == ("run1", "")
+
+
+def test_the_key_of_a_rollout_stays_private_and_until_it_is_done(place: Place) -> None:
+    script = lockfile.lock(
+        place.path, rollout="run1~c0ffee", actor="a", action="x", seconds=9, keyed=True
+    )
+    key = place.opskit / "heirs" / "run1"
+    place.run(script, input=b"")
+    assert not key.exists() or key.read_text() == ""
+    place.run(script, input=b"c0ffee\n")
+    assert key.read_text() == "c0ffee\n"
+    assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    place.run(lockfile.unlock(place.path, rollout="run1~c0ffee"))
+    assert key.exists()
+    place.run(lockfile.unlock(place.path, rollout="run2", keys="own"))
+    assert key.exists()
+    place.run(lockfile.unlock(place.path, rollout="run1", keys="own"))
+    assert not key.parent.exists()
+    place.run(script, input=b"c0ffee\n")
+    place.run(lockfile.unlock(place.path, rollout="run1~c0ffee", keys="all"))
+    assert not key.parent.exists()
+    assert place.locks() == []
+
+
 def test_a_lock_that_has_run_out_is_cleared_away(place: Place) -> None:
     place.write_lock("old", left=-1)
     assert place.lock() == "taken"
@@ -55,7 +113,7 @@ def test_a_lock_that_is_none_holds_nobody(here: Place, data: str) -> None:
 def test_an_unlocked_host_is_free_and_what_a_killed_renewal_left_is_gone(place: Place) -> None:
     place.lock()
     (place.opskit / "renewed.run1").symlink_to("v1:run1:ana:1:9999999999:deploy")
-    place.run(layout.unlock(place.path, rollout="run1"))
+    place.run(lockfile.unlock(place.path, rollout="run1"))
     assert list(place.opskit.glob("renewed.*")) == []
     assert place.lock("run2") == "taken"
 
@@ -65,7 +123,7 @@ def test_of_many_at_the_same_moment_never_two_hold_the_host(place: Place) -> Non
     taken = 0
     for round_ in range(12):
         scripts = [
-            layout.lock(place.path, rollout=f"r{round_}n{n}", actor="a", action="x", seconds=60)
+            lockfile.lock(place.path, rollout=f"r{round_}n{n}", actor="a", action="x", seconds=60)
             for n in range(4)
         ]
         go.unlink(missing_ok=True)
@@ -120,7 +178,7 @@ def test_a_killed_renewal_does_not_stop_the_next_step(place: Place) -> None:
 @pytest.mark.parametrize("tool", ["date", "readlink", "rm", "ln", "mv"])
 def test_a_late_owner_and_a_newcomer_never_both_go_on(here: Place, tool: str, moment: str) -> None:
     here.write_lock("run1", left=-1)
-    newcomer = layout.lock(here.path, rollout="run2", actor="ben", action="deploy", seconds=900)
+    newcomer = lockfile.lock(here.path, rollout="run2", actor="ben", action="deploy", seconds=900)
     shim(here, tool, moment, newcomer)
     late = here.run(f"{here.guard()}\necho passed", expect=None, path=here.home / "shims")
     assert late.returncode in (0, layout.LOCK_LOST)
@@ -147,7 +205,7 @@ def test_a_folder_of_locks_that_is_a_link_is_refused(here: Place) -> None:
     (here.root / "elsewhere").mkdir(parents=True)
     here.opskit.mkdir()
     (here.opskit / "locks").symlink_to(here.root / "elsewhere")
-    script = layout.lock(here.path, rollout="run1", actor="a", action="x", seconds=9)
+    script = lockfile.lock(here.path, rollout="run1", actor="a", action="x", seconds=9)
     here.run(script, expect=73)
 
 
@@ -156,7 +214,7 @@ def test_a_command_does_not_run_where_the_lock_is_lost(place: Place) -> None:
     place.switch("R1")
     script = layout.run_in_current(place.path, "cat; exit 7", guarded=place.guard())
     assert place.run(script, input=b"said", expect=7).stdout == b"said"
-    place.run(layout.unlock(place.path, rollout="run1"))
+    place.run(lockfile.unlock(place.path, rollout="run1"))
     assert place.run(script, expect=layout.LOCK_LOST).stdout == b""
 
 

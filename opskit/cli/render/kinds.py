@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from opskit.changelog.body import number
+from opskit.changelog.body import number, parts, text
 from opskit.changelog.folding import moment
+from opskit.cli.render.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ def told(entry: OtherEntry) -> tuple[str, str]:
         "writer.revoked": _revoked,
         "body.redacted": _redacted,
         "writer.succeeds": _succeeds,
+        "lock.broken": _broke,
         "freeze": functools.partial(_froze, header),
         "thaw": functools.partial(_thawed, header),
     }
@@ -67,6 +69,16 @@ def _scoped(word: str, header: Header) -> str:
     return " ".join(
         filter(None, (word, header.service, "" if header.environment else "everywhere"))
     )
+
+
+def _broke(body: Mapping[str, object]) -> tuple[str, str]:
+    """Say whose locks were broken, where, and how old they were."""
+    locks = parts(body, "locks")
+    whose = dict.fromkeys(" ".join(text(lock, name) for name in ("actor", "action", "rollout")) for lock in locks)  # fmt: skip
+    ages = [number(lock, "now") - number(lock, "since") for lock in locks]
+    old = f", {duration(max(ages))} old" if ages and max(ages) > 0 else ""
+    hosts = ",".join(dict.fromkeys(text(lock, "host") for lock in locks))
+    return f"broke the lock of {', '.join(whose)} on {hosts}{old}", _text(body, "why")
 
 
 def _as_it_stands(event: Event) -> tuple[str, str]:

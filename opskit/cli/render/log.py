@@ -90,6 +90,14 @@ class Lines:
         return text.cut(line, terminal.screen_width()) if terminal.is_terminal() else line
 
 
+def mention_unfinished(entries: Sequence[Entry]) -> None:
+    """Say on standard error how to go on with rollouts that never ended."""
+    for entry in entries:
+        if isinstance(entry, RolloutRecord) and entry.service and entry.outcome == "unfinished":
+            said = f"{entry.action} {entry.id} never ended: opskit resume {entry.id}"
+            text.mention(said, colour="yellow")
+
+
 _Forms = tuple[list[str], list[str]]
 """An entry's cells, and the same in few words."""
 

@@ -6,13 +6,14 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import envelope, plans, text
+from opskit.rollout.steps import LOST
 
 if TYPE_CHECKING:
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import HostResult, Report
 
 REST = "what was left undone"
-COLOURS = {"done": "green", "partial": "yellow", "interrupted": "yellow"}
+COLOURS = {"done": "green", "reverted": "green", "partial": "yellow", "interrupted": "yellow"}
 
 
 def show(report: Report, plan: Plan, *, command: str, as_json: bool, retry: str = "") -> int:
@@ -28,7 +29,21 @@ def show(report: Report, plan: Plan, *, command: str, as_json: bool, retry: str 
     text.say_on(f"  {report.action} {report.rollout}{_where_it_stands(report)}")
     if retry:
         text.say_on(f"  {REST}: {retry}")
+    if is_resumable(report):
+        text.say_on(f"  to go on: opskit resume {report.rollout} (with --revert to take it back)")
     return report.exit_code
+
+
+def is_resumable(report: Report) -> bool:
+    """Tell whether somebody may want to go on: it was interrupted, or a host's state is not known."""
+    lost = any(_is_lost(host) for host in report.hosts)
+    return report.outcome == "interrupted" or (report.outcome != "done" and lost)
+
+
+def _is_lost(host: HostResult) -> bool:
+    """Tell whether a host may have been changed, and nobody knows what runs there, or another run has come."""
+    away = host.outcome in ("unknown", "unreachable", "failed") and host.after and not host.live
+    return bool(away) or LOST in host.error
 
 
 def mention(report: Report, plan: Plan, *, spoken: bool = False, retry: str = "") -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from opskit.changelog import HostRecord, RolloutRecord
+    from opskit.changelog.records import Resumption
 
 KNOWN_KINDS = {
     "rollout.started",
@@ -22,6 +23,7 @@ KNOWN_KINDS = {
     "rollout.finished",
     "rollout.abandoned",
     "rollout.recovered",
+    "rollout.resumed",
     "note",
 }
 OUTPUT_LINES = 20
@@ -64,8 +66,12 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     for override in record.overrides:
         yield "override", f"{override.why} ({override.rule}: {override.what})"
     yield "retry of", ", ".join(record.retries)
+    for resumed in record.resumed:
+        yield "reverted" if resumed.revert else "resumed", _resumption(resumed)
     yield "reason", record.reason
     yield "planned", _plan_and_fact(record)
+    if record.service and record.outcome in ("unfinished", "interrupted", "abandoned"):
+        yield "next", f"opskit resume {record.id}, or with --revert"
     yield "command", " ".join(_quoted(word) for word in record.command)
     yield "script", record.script
     for remark in record.remarks:
@@ -101,6 +107,12 @@ def _clock(record: RolloutRecord) -> str:
         return ""
     how = "fast" if record.fast_ms > 0 else "slow"
     return f"the clock there was {text.duration(off)} {how}; the time shown is set right"
+
+
+def _resumption(resumed: Resumption) -> str:
+    where = f", on {resumed.machine}" if resumed.machine else ""
+    why = f": {resumed.why}" if resumed.why else ""
+    return f"{local(resumed.at)} by {resumed.actor}{where}{why}"
 
 
 def _quoted(word: str) -> str:

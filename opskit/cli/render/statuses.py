@@ -43,9 +43,10 @@ def _show(service: ServiceStatus) -> None:
     if service.remark:
         text.say(service.remark, colour="yellow")
     for rollout in service.unfinished:
+        verb = "resume" if rollout.outcome == "unfinished" else "log"
         text.say(
             f"{rollout.action} {rollout.id} by {rollout.actor} is {rollout.outcome}: "
-            f"opskit log {rollout.id}",
+            f"opskit {verb} {rollout.id}",
             colour="yellow",
         )
 
@@ -60,7 +61,8 @@ def _row(host: HostStatus) -> tuple[str | Status, ...]:
 def _lock(lock: HeldLock) -> str:
     since = time.strftime("%H:%M:%S", time.localtime(lock.since))
     until = time.strftime("%H:%M:%S", time.localtime(lock.until))
-    return f"{lock.actor}: {lock.action} {lock.rollout} since {since}, at most until {until}"
+    why = f": {lock.why}" if lock.why else ""
+    return f"{lock.actor}: {lock.action} {lock.rollout} since {since}, at most until {until}{why}"
 
 
 def _data(service: ServiceStatus) -> dict[str, object]:

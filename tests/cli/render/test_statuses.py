@@ -44,7 +44,7 @@ def test_hosts_are_a_table_and_locks_and_open_rollouts_follow(
         "web02  drifted      v1 (aaaaaaaa)  v2 (bbbbbbbb)   abcdefghjk  the changelog says v2\n"
         "web03  unreachable  -              -               -           no route\n"
         f"web02 is held by ana: deploy zzzzzzzzzz since {since}, at most until {until}\n"
-        "deploy yyyyyyyyyy by ben is unfinished: opskit log yyyyyyyyyy\n"
+        "deploy yyyyyyyyyy by ben is unfinished: opskit resume yyyyyyyyyy\n"
     )
 
 

@@ -1,0 +1,56 @@
+"""`opskit resume`: a rollout that was interrupted, finished or taken back by whoever is there."""
+
+from __future__ import annotations
+
+import click
+
+from opskit.cli import complete, options, session
+from opskit.cli.session import Choice
+
+
+@click.command()
+@click.argument("rollout", shell_complete=complete.rollouts)
+@click.option("--revert", is_flag=True, help="Take it back instead of finishing it.")
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="Break the locks of its dead run; needs --why, and stands in the changelog.",
+)
+@options.why
+@options.wait
+@options.dry_run
+@options.yes
+@options.offline
+@options.as_json
+def resume(
+    rollout: str,
+    *,
+    revert: bool,
+    take_over: bool,
+    why: str | None,
+    wait: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Finish a rollout that was interrupted, or take it back.
+
+    Whoever can log in to the hosts may do it, from any laptop with the shared changelog. The hosts are asked what each of
+    them runs, has and holds; what the log says is only the plan. The same gates and the same failure budget hold as before.
+    A lock of the dead run is taken over by itself if that ran on this machine; else it ends by itself, or --take-over breaks it.
+    """
+    from opskit.rollout.resume import plan_resume, resume
+
+    choice = Choice("resume", why, dry_run, yes, as_json)
+    with session.on_rollout(rollout, wait=wait) as (opened, service, record):
+        made = plan_resume(
+            record=record,
+            service=service,
+            fleet=opened.fleet,
+            changelog=opened.changelog,
+            gates=opened.gates(service),
+            why=session.reason(opened, choice),
+            revert=revert,
+            take_over=take_over,
+        )
+        return session.carry_out(opened, choice, made.plan, lambda run: resume(made, run))
