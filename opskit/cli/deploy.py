@@ -73,9 +73,8 @@ def deploy(
             fleet=opened.fleet,
             why=session.reason(opened, choice),
             irreversible=irreversible or "",
-            rollout=opened.new_rollout(choice),
             gates=opened.gates(what, auto_rollback=auto_rollback),
-            judge=opened.judge,
+            **opened.recorded(choice),
         )
         return session.carry_out(opened, choice, made.plan, lambda run: deploy(made, run))
 

@@ -42,8 +42,7 @@ def restart(
             hosts=opened.hosts,
             fleet=opened.fleet,
             why=reason,
-            rollout=opened.new_rollout(choice),
             gates=opened.gates(what),
-            judge=opened.judge,
+            **opened.recorded(choice),
         )
         return session.carry_out(opened, choice, made.plan, lambda run: restart(made, run))

@@ -76,9 +76,8 @@ def rollback(
             why=session.reason(opened, choice),
             each=hosts is not None,
             **_goal(opened, what, picking.chosen(opened, what, to, pick=pick), past_irreversible),
-            rollout=opened.new_rollout(choice),
             gates=opened.gates(what),
-            judge=opened.judge,
+            **opened.recorded(choice),
         )
         return _carry_out(opened, choice, made, lambda run: rollback(made, run))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from opskit.cli import freezing, options, retrying, sharing, waiting, wiring
 from opskit.cli.stopping import stoppable
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import Report
     from opskit.rollout.status import Judge
+
+
+class Recorded(TypedDict):
+    """What a plan is told of the changelog."""
+
+    rollout: str
+    judge: Judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +71,16 @@ class Session:
 
         return gates_of(service, self.lives_on, auto_rollback=auto_rollback)
 
+    def recorded(self, choice: Choice) -> Recorded:
+        """Give what a plan is told of the changelog: the id of the rollout, and what is known of the hosts."""
+        from opskit.rollout.status import Judge
+
+        judge = Judge(self.changelog, self.config.changelog)
+        return {"rollout": self.new_rollout(choice), "judge": judge}
+
     def new_rollout(self, choice: Choice) -> str:
         """Give the id of the rollout that is planned; a dry run, of which nothing is written, needs none."""
         return "" if choice.dry_run else self.changelog.new_rollout_id()
-
-    @property
-    def judge(self) -> Judge:
-        """Who tells a plan what it would go over that the changelog does not know."""
-        from opskit.rollout.status import Judge
-
-        return Judge(self.changelog, self.config.changelog)
 
     @property
     def tasks(self) -> Path:

@@ -37,7 +37,7 @@ def stage_commands(service: Service, *, rollout: str, release: str) -> tuple[tup
     """
     guard = layout.guard(service.path, rollout=rollout, seconds=LIFETIME)
     folders, files = service.shared_folders, service.shared_files
-    made = incoming.Expected(release, "{…}", rollout, manifest="{…}", folders=1, room=0)
+    made = incoming.Expected(release, "{…}", rollout, manifest="{…}", folders="{…}", room="{…}")
     text = incoming.stage(guard, made, folders=folders, files=files)
     built = (("build", service.build),) if service.build else ()
     return (*built, ("stage", text))

@@ -34,15 +34,15 @@ class Expected:
     """What a host is told to make, and by what it knows that it is right.
 
     `base` is the release on it that files are copied from, "" for none; `manifest` the SHA-256 of the whole list;
-    `room` the KiB that all of it takes.
+    `room` the KiB that all of it takes. Numbers that are not known yet are `{…}`.
     """
 
     release: str
     content: str
     rollout: str
     manifest: str
-    folders: int
-    room: int
+    folders: int | str
+    room: int | str
     base: str = ""
 
 
@@ -80,7 +80,7 @@ def _open(what: Expected) -> tuple[str, ...]:
 
     The tree moves to a folder of our own: what an earlier try still does there, asleep until now, happens elsewhere.
     """
-    content = shlex.quote(what.content)
+    content = what.content  # hexadecimal, of our own making
     return (
         f'w="$p/.opskit/incoming"; c="$w/"{content}; i="$c."{shlex.quote(what.rollout)}',
         '[ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w" "$p/releases" "$p/shared"',
@@ -93,8 +93,8 @@ def _open(what: Expected) -> tuple[str, ...]:
         'free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }',
         f"trap 'e=$?; [ $e = 0 ] || [ ! -d \"$i\" ] || [ \"$(free)\" -ge {FLOOR_KIB} ] || rm -rf \"$i\"; exit $e' EXIT",
         "trap 'exit 1' HUP INT TERM",
-        (f'f=$(free); k=$(du -sk "$i"); k=${{k%%[!0-9]*}}; [ "$((f+k))" -ge {what.room + FLOOR_KIB} ] || '
-        f'{{ echo "$(((f+k)/1024)) MiB free, {(what.room + FLOOR_KIB) // 1024} MiB needed" >&2; exit {NO_ROOM}; }}'),
+        (f'f=$(free); k=$(du -sk "$i"); k=${{k%%[!0-9]*}}; n=$(({what.room}+{FLOOR_KIB})); [ "$((f+k))" -ge "$n" ] || '
+        f'{{ echo "$(((f+k)/1024)) MiB free, $((n/1024)) MiB needed" >&2; exit {NO_ROOM}; }}'),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; mkdir -p "$i/tr
 free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }
 trap 'e=$?; [ $e = 0 ] || [ ! -d "$i" ] || [ "$(free)" -ge 10240 ] || rm -rf "$i"; exit $e' EXIT
 trap 'exit 1' HUP INT TERM
-f=$(free); k=$(du -sk "$i"); k=${k%%[!0-9]*}; [ "$((f+k))" -ge 10340 ] || { echo "$(((f+k)/1024)) MiB free, 10 MiB needed" >&2; exit 74; }
+f=$(free); k=$(du -sk "$i"); k=${k%%[!0-9]*}; n=$((100+10240)); [ "$((f+k))" -ge "$n" ] || { echo "$(((f+k)/1024)) MiB free, $((n/1024)) MiB needed" >&2; exit 74; }
 rm -f "$i/deleted" "$i/added"
 s=$({ { gzip -dc || echo "gzip $?" >&3; } | tar -xof - -C "$i" || echo tar >&3; } 3>&1 >&2)
 case $s in "") ;; *"gzip 1"*) echo "the transfer broke off" >&2; exit 69;;

@@ -51,6 +51,7 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "revision": "a" * 40,
         "label": "v1",
         "irreversible": "",
+        "manifest": "",
     }
     assert (hosts["web03"]["from"], hosts["web03"]["batch"]) == (None, 2)
     assert (hosts["db01"]["problem"], hosts["db01"]["batch"]) == ("no route", 0)
