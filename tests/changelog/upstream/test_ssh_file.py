@@ -229,7 +229,7 @@ def _through(found: Config, port: int, hosts: Hosts) -> Config:
     machine = hosts.host("web01")
     known = hosts.base / f"known_hosts.{port}"
     known.write_text(f"[127.0.0.1]:{port} {' '.join(machine.public_key.split()[:2])}\n")
-    entry = replace(found.hosts["web01"], port=port)
-    return replace(
-        found, hosts={**found.hosts, "web01": entry}, ssh=replace(found.ssh, known_hosts=(known,))
+    entry = found.hosts["web01"]._replace(port=port)
+    return found._replace(
+        hosts={**found.hosts, "web01": entry}, ssh=found.ssh._replace(known_hosts=(known,))
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+import cryptography.hazmat.primitives.asymmetric.ed25519  # noqa: F401 - before a test gives up its rights
+
 from opskit.changelog.event import Header, chained, genesis, sealed
 from opskit.changelog.packet import Packet
 from opskit.changelog.signing import WriterKey, writer_key

@@ -310,7 +310,7 @@ def test_hostile_texts_are_shown_as_text(web: Maker, changelog: Changelog, page:
     page.open(web(), f"#{name}")
     told = page.text("#detail")
     assert told.count("</script><script>window.hacked = 1</script><img src=x onerror") == 2
-    assert "\\u202eesrever\\u202c \\u200f 🚀 \\x1b[31m \\x00 {{script}} ${window" in told
+    assert "\\u202eesrever\\u202c \\u200f 🚀 \\x1b[31m � {{script}} ${window" in told
     assert "deploy <i>shop" in told
     assert "<b>web" in told
     page.click("#by-host")
