@@ -169,6 +169,7 @@ class LockLostError(HostError):
     """The host no longer knows the lock of this run, so it refused the command."""
 
     kind = "lock-lost"
+    words: ClassVar[str] = "the lock of this run is gone from the host"
 
 
 class BuildError(OpskitError):

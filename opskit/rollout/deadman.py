@@ -18,7 +18,7 @@ def arm(
     """Begin to wait, in a guarded script, just before `release` is made live; `before` is what the host goes back to.
 
     `receipt` is the line that is left when it does, `restart` the service's command, "" for none. The script's environment is that of
-    the command.
+    the command. What waits is told what to do on its standard input, so that no command stands in a process list.
     """
     relink = (
         f't="$p/.current."{shlex.quote(rollout)}.back; rm -f "$t"; ln -s {shlex.quote(f"releases/{before}")} "$t" && '
@@ -26,19 +26,22 @@ def arm(
     )
     waiting = "\n".join(
         (
-            f'p=$1; c=$2; sleep {max(1, round(seconds))}; mv "$c" "$c.back" 2>/dev/null || exit 0; rm -f "$c.back"',
+            f'p=$2; c=$3; sleep {max(1, round(seconds))} </dev/null; mv "$c" "$c.back" 2>/dev/null || exit 0; rm -f "$c.back"',
             f'[ "$(readlink "$p/current")" = {shlex.quote(f"releases/{release}")} ] || exit 0',
             f'printf "%s\\n" {shlex.quote(receipt)} >>"$p/.opskit/receipts"',
             f'printf "%s %s\\n" {shlex.quote(f"bad {release} {rollout}")} "$(date +%s)" >>"$p/.opskit/history"',
             relink,
-            *((f'cd "$p/current" && {{\n{restart}\n}}',) if restart else ()),
+            *((f'cd "$p/current" && {{\n{restart}\n}} </dev/null',) if restart else ()),
         )
     )
+    end = f"opskit-{rollout}-waits"
     return "\n".join(
         (
             'command -v setsid >/dev/null || { echo "setsid is missing, which confirm_within needs" >&2; exit 69; }',
             f'c="$p/.opskit/confirm."{shlex.quote(rollout)}; : >"$c"',
-            f'setsid sh -c {shlex.quote(waiting)} opskit-waits "$p" "$c" </dev/null >/dev/null 2>&1 &',
+            f'setsid sh -s opskit-waits "$p" "$c" >/dev/null 2>&1 <<\'{end}\' &',
+            waiting,
+            end,
             'echo $! >"$c"',
         )
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.errors import OpskitError
+from opskit.errors import LockLostError, OpskitError
 from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Stopped
 from opskit.rollout.probe import probe
 from opskit.rollout.report import HostResult, Report, outcome_of
-from opskit.rollout.steps import LOST, failed
+from opskit.rollout.steps import failed
 from opskit.rollout.stop import STOP_NOW
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Roll:
     @property
     def is_lost(self) -> bool:
         """Whether a host said that the lock of this run is gone."""
-        return any(LOST in result.error for result in self.results.values())
+        return any(LockLostError.words in result.error for result in self.results.values())
 
     def gate(self) -> bool:
         """Tell whether the run may go on; if not, `reason` says why."""

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from opskit.rollout.stop import Stop
 
 
-LOST = "the lock of this run is gone from the host"
-
-
 @dataclass(frozen=True, slots=True)
 class Work:
     """What the steps of one rollout share; `guard` opens every script that changes a host."""
@@ -222,7 +219,7 @@ def require(result: Result, what: str) -> Result:
     if result.exit == layout.LOCK_LOST and layout.LOST_WORDS.encode() in result.stderr:
         raise LockLostError(
             result.host,
-            LOST,
+            LockLostError.words,
             hint="this run slept through its lock, and another run may have come since: see `opskit log`",
         )
     return result.require(what)

@@ -29,6 +29,8 @@ HEAVY = {
     "ClusterShell",
     "psycopg",
 }
+LATE = {"opskit.rollout.steps", "opskit.rollout.report"}
+"""What only a rollout needs."""
 PROGRAM = """
 import atexit, os, pathlib, sys
 def note():
@@ -53,6 +55,13 @@ source = { folder = "." }
 
 
 def heavy_imports(folder: Path, *args: str, **environment: str) -> set[str]:
+    """Give what is heavy of what a run imports."""
+    names = imported(folder, *args, **environment)
+    return ({name.partition(".")[0] for name in names} & HEAVY) | (LATE & names)
+
+
+def imported(folder: Path, *args: str, **environment: str) -> set[str]:
+    """Run opskit and give the names of all modules that are there at its end."""
     seen = folder / "seen"
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, *args],
@@ -64,7 +73,7 @@ def heavy_imports(folder: Path, *args: str, **environment: str) -> set[str]:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    return {name.partition(".")[0] for name in seen.read_text().split()} & HEAVY
+    return set(seen.read_text().split())
 
 
 @pytest.fixture
@@ -86,6 +95,12 @@ def warm_cache(c): "Warm."
 )
 def test_help_imports_nothing_heavy(project: Path, line: str) -> None:
     assert heavy_imports(project, *line.split()) == set()
+
+
+@pytest.mark.parametrize("line", ["--help", "--version"])
+def test_help_reads_neither_configuration_nor_changelog(project: Path, line: str) -> None:
+    packages = {f"opskit.{name}" for name in ("config", "fleet", "changelog")}
+    assert imported(project, line) & packages == set()
 
 
 @pytest.mark.parametrize("line", ["log", "log --json"])

@@ -24,7 +24,7 @@ def test_the_scripts_are_these() -> None:
         release="r2", before="r1", rollout="k3x", seconds=60, receipt="{}", restart="make it so"
     )
     assert said.splitlines()[0].startswith("command -v setsid >/dev/null || {")
-    assert 'sleep 60; mv "$c" "$c.back" 2>/dev/null || exit 0' in said
+    assert 'sleep 60 </dev/null; mv "$c" "$c.back" 2>/dev/null || exit 0' in said
     assert deadman.disarm(rollout="k3x").startswith(
         'c="$p/.opskit/confirm."k3x; [ ! -e "$c" ] || {'
     )
@@ -84,6 +84,16 @@ def test_a_host_that_hears_that_all_is_well_stays_and_waits_no_more(
     until(lambda: not waits(host), within=20, what="nobody waits any more")
     assert (host / "current").readlink().name == "r2"
     assert not list((host / ".opskit").iterdir())
+
+
+def test_no_command_stands_in_the_process_list_while_it_waits(host: Path) -> None:
+    sh(host, armed(seconds=3600, restart="echo hidden"))
+    assert waits(host)
+    shown = subprocess.run(
+        ["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
+    )
+    assert "echo hidden" not in shown.stdout
+    sh(host, deadman.disarm(rollout="k3x"))
 
 
 def test_a_host_that_runs_something_else_by_then_is_left_alone(host: Path) -> None:

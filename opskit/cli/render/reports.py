@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import envelope, plans, text
-from opskit.rollout.steps import LOST
+from opskit.errors import LockLostError
 
 if TYPE_CHECKING:
     from opskit.rollout.plan import Plan
@@ -43,7 +43,7 @@ def is_resumable(report: Report) -> bool:
 def _is_lost(host: HostResult) -> bool:
     """Tell whether a host may have been changed, and nobody knows what runs there, or another run has come."""
     away = host.outcome in ("unknown", "unreachable", "failed") and host.after and not host.live
-    return bool(away) or LOST in host.error
+    return bool(away) or LockLostError.words in host.error
 
 
 def mention(report: Report, plan: Plan, *, spoken: bool = False, retry: str = "") -> int:
