@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     callback=options.reasoned,
     help="This cannot simply be taken back: a rollback over it will ask for a reason.",
 )
+@options.no_drain
 @options.offline
 @options.as_json
 def deploy(
@@ -50,6 +51,7 @@ def deploy(
     auto_rollback: bool | None,
     override_freeze: str | None,
     irreversible: str | None,
+    no_drain: bool,
     as_json: bool,
 ) -> int:
     """Deploy a revision of a service, in health-checked batches.
@@ -64,7 +66,7 @@ def deploy(
     """
     from opskit.rollout.deploy import deploy, plan_deploy
 
-    choice = Choice("deploy", why, dry_run, yes, as_json, override_freeze)
+    choice = Choice("deploy", why, dry_run, yes, as_json, override_freeze, no_drain)
     with session.on_service(service, environment, hosts, wait=wait) as (opened, what):
         made = plan_deploy(
             service=what,

@@ -73,6 +73,11 @@ override_freeze = click.option(
     callback=reasoned,
     help="Go ahead though nothing is to be changed now; the changelog keeps the reason.",
 )
+no_drain = click.option(
+    "--no-drain",
+    is_flag=True,
+    help="Change hosts without taking them out of load balancers: where one of those is gone, say.",
+)
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document, made for programs."
 )

@@ -17,6 +17,7 @@ from opskit.cli.session import Choice
 @options.dry_run
 @options.yes
 @options.override_freeze
+@options.no_drain
 @options.offline
 @options.as_json
 def restart(
@@ -29,12 +30,13 @@ def restart(
     dry_run: bool,
     yes: bool,
     override_freeze: str | None,
+    no_drain: bool,
     as_json: bool,
 ) -> int:
     """Restart a service in batches, each healthy before the next."""
     from opskit.rollout.restart import plan_restart, restart
 
-    choice = Choice("restart", why, dry_run, yes, as_json, override_freeze)
+    choice = Choice("restart", why, dry_run, yes, as_json, override_freeze, no_drain)
     with session.on_service(service, environment, hosts, wait=wait) as (opened, what):
         reason = session.reason(opened, choice)
         made = plan_restart(

@@ -20,6 +20,7 @@ from opskit.cli.session import Choice
 @options.wait
 @options.dry_run
 @options.yes
+@options.no_drain
 @options.offline
 @options.as_json
 def resume(
@@ -31,6 +32,7 @@ def resume(
     wait: str | None,
     dry_run: bool,
     yes: bool,
+    no_drain: bool,
     as_json: bool,
 ) -> int:
     """Finish a rollout that was interrupted, or take it back.
@@ -42,6 +44,7 @@ def resume(
     from opskit.rollout.resume import plan_resume, resume
 
     choice = Choice("resume", why, dry_run, yes, as_json)
+    how = {"revert": revert, "take_over": take_over, "drain": not no_drain}
     with session.on_rollout(rollout, wait=wait) as (opened, service, record):
         made = plan_resume(
             record=record,
@@ -50,7 +53,6 @@ def resume(
             changelog=opened.changelog,
             gates=opened.gates(service),
             why=session.reason(opened, choice),
-            revert=revert,
-            take_over=take_over,
+            **how,
         )
         return session.carry_out(opened, choice, made.plan, lambda run: resume(made, run))

@@ -45,6 +45,7 @@ class _Goal(TypedDict):
     callback=options.reasoned,
     help="Go back over what cannot be taken back; the changelog keeps the reason.",
 )
+@options.no_drain
 @options.offline
 @options.as_json
 def rollback(
@@ -59,6 +60,7 @@ def rollback(
     dry_run: bool,
     yes: bool,
     past_irreversible: str | None,
+    no_drain: bool,
     as_json: bool,
 ) -> int:
     """Put hosts back to the release that was last good on each.
@@ -67,7 +69,7 @@ def rollback(
     """
     from opskit.rollout.rollback import plan_rollback, rollback
 
-    choice = Choice("rollback", why, dry_run, yes, as_json)
+    choice = Choice("rollback", why, dry_run, yes, as_json, no_drain=no_drain)
     with session.on_service(service, environment, hosts, wait=wait) as (opened, what):
         made = plan_rollback(
             service=what,

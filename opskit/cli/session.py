@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 
 class Recorded(TypedDict):
-    """What a plan is told of the changelog."""
+    """What a plan is told beside its service, its hosts and its gates."""
 
     rollout: str
     judge: Judge
+    drain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Choice:
     yes: bool
     as_json: bool
     override_freeze: str | None = None
+    no_drain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,12 @@ class Session:
         return gates_of(service, self.lives_on, auto_rollback=auto_rollback)
 
     def recorded(self, choice: Choice) -> Recorded:
-        """Give what a plan is told of the changelog: the id of the rollout, and what is known of the hosts."""
+        """Give what a plan is told: the id of the rollout, what the changelog knows of the hosts, whether they are drained."""
         from opskit.rollout.status import Judge
 
         judge = Judge(self.changelog, self.config.changelog)
-        return {"rollout": self.new_rollout(choice), "judge": judge}
+        rollout = self.new_rollout(choice)
+        return {"rollout": rollout, "judge": judge, "drain": not choice.no_drain}
 
     def new_rollout(self, choice: Choice) -> str:
         """Give the id of the rollout that is planned; a dry run, of which nothing is written, needs none."""

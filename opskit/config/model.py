@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from opskit.config.balancers import LoadBalancer
     from opskit.config.service import Service
     from opskit.config.windows import Window
 
@@ -61,6 +62,7 @@ class Environment(NamedTuple):
     inventory: str | None = None
     require_why: bool = False
     freeze: tuple[Window, ...] = ()
+    load_balancers: Mapping[str, LoadBalancer] = NOTHING
 
 
 class Ssh(NamedTuple):

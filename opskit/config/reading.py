@@ -19,6 +19,7 @@ from opskit.config.table import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from opskit.config.balancers import LoadBalancer
     from opskit.config.service import Service
 
 TOP = ("default_environment", "changelog", "ssh", "environments", "hosts", "services")
@@ -94,7 +95,7 @@ def _environments(root: Table) -> dict[str, Environment]:
 
 
 def _environment(name: str, table: Table) -> Environment:
-    table.only((*ENVIRONMENT, "groups"))
+    table.only((*ENVIRONMENT, "groups", "load_balancers"))
     given = table.read(ENVIRONMENT)
     if not given.get("hosts") and "inventory" not in given:
         raise table.error(
@@ -103,10 +104,21 @@ def _environment(name: str, table: Table) -> Environment:
             hint='say hosts = ["web01", "web02"] or inventory = "a command"',
         )
     groups = table.mapping("groups", checks.name, checks.selector)
+    if "load_balancers" in table.values:
+        given["load_balancers"] = _load_balancers(table)
     environment = Environment(name=name, groups=MappingProxyType(groups), **given)
     for group, selector in groups.items():
         check_groups(table.table("groups"), group, selector, environment)
+    for balancer in environment.load_balancers.values():
+        where = table.table("load_balancers").table(balancer.name)
+        check_groups(where, "hosts", balancer.hosts, environment)
     return environment
+
+
+def _load_balancers(table: Table) -> Mapping[str, LoadBalancer]:
+    from opskit.config.balancers import read_balancers
+
+    return read_balancers(table)
 
 
 def _default_environment(root: Table, environments: Mapping[str, Environment]) -> str:

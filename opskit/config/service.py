@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from opskit.config.balancers import Behind
     from opskit.config.windows import Window
 
 
@@ -137,3 +138,4 @@ class Service:
     owner: str = ""
     depends_on: tuple[str, ...] = ()
     freeze: tuple[Window, ...] = ()
+    load_balancer: Behind | None = None

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opskit.config import checks
+from opskit.config.balancers import read_behind
 from opskit.config.groups import check_groups
 from opskit.config.lookup import did_you_mean
 from opskit.config.service import (
@@ -117,6 +118,8 @@ def _service(table: Table, name: str, environment: Environment, folder: Path) ->
             given[key] = _step(table, key)
     if "health" in table.values:
         given["health"] = _health(table.table("health"))
+    if "load_balancer" in table.values:
+        given["load_balancer"] = read_behind(table.table("load_balancer"), environment)
     if "env" in table.values:
         variables = table.mapping("env", checks.variable, checks.variable_value)
         given["env"] = MappingProxyType(variables)
@@ -218,11 +221,12 @@ def _check_dead_man(table: Table, service: Service) -> None:
     needs = (service.restart_timeout if service.restart else 0.0) + (
         health.within + health.settle if health else 0.0
     )
+    needs += service.load_balancer.restore if service.load_balancer else 0.0
     if service.confirm_within <= needs:
         raise table.error(
             "confirm_within",
-            f"restart and health check may take {needs:g} s, longer than that",
-            hint="make it longer, or restart_timeout and health.within shorter",
+            f"restart, health check and load balancers may take {needs:g} s, longer than that",
+            hint="make it longer, or restart_timeout, health.within and load_balancer.restore shorter",
         )
 
 

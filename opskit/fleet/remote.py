@@ -102,6 +102,14 @@ class Remote:
 
         tunnel.tcp_open(self.line(), self._running, address, port, timeout)
 
+    def ask_socket(self, path: str, data: bytes, *, timeout: float, most: int) -> bytes:
+        """Send `data` to a Unix socket of the host, through the SSH connection; gives the answer. Raises HostError."""
+        from opskit.fleet import tunnel
+
+        line = self.line()
+        answer = tunnel.ask_socket(line, self._running, path, data, timeout=timeout, most=most)
+        return self._redactor.data(answer)
+
     def run_task(
         self,
         tasks: Path,

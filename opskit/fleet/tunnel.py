@@ -53,6 +53,30 @@ def http_get(line: Line, running: Running, url: str, timeout: float) -> HttpAnsw
     raise HostError(line.host.name, f"{url}: {why}")
 
 
+def ask_socket(
+    line: Line, running: Running, path: str, data: bytes, *, timeout: float, most: int
+) -> bytes:
+    """Send `data` to a Unix socket of the host, and give what comes back until it ends; raises HostError.
+
+    More than `most` bytes, or no end within `timeout` seconds, is an error.
+    """
+    end = time.monotonic() + timeout
+    with _channel(line, running, path, 0, end) as channel:
+        pipe, answer = Pipe(channel, end), bytearray()
+        try:
+            pipe.sendall(data)
+            while len(answer) <= most and (chunk := pipe.recv(BODY)):
+                answer += chunk
+        except (TimeoutError, OSError, EOFError):
+            running.check(line.host.name)
+            why = f"{path} did not end its answer within {timeout:g} s"
+            raise HostError(line.host.name, why) from None
+    running.check(line.host.name)
+    if len(answer) > most:
+        raise HostError(line.host.name, f"the answer of {path} is longer than {most} bytes")
+    return bytes(answer)
+
+
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

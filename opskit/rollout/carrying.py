@@ -11,6 +11,7 @@ from opskit.errors import LockLostError, OpskitError, RefusedError, SourceError
 from opskit.rollout import source
 from opskit.rollout.activate import activation, put_back, taking_back
 from opskit.rollout.gates import ROLLBACK, asking
+from opskit.rollout.leftovers import at_rest, has_work
 from opskit.rollout.parcels import Parcels
 from opskit.rollout.prepare import prepare
 from opskit.rollout.prune import prune
@@ -73,7 +74,7 @@ def carried_on(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) ->
         if made.version and plan.after and roll.gate():
             artifact = _artifact(made, made.version, plan.after, run=run, scratch=Path(scratch))
         with run.locked(plan, roll, path=path, also=made.locked, taken_over=owners) as locks:
-            work = run.work(plan, made.service, locks.guard)
+            work = run.work(plan, made.service, locks.guard, roll)
             if artifact and plan.after:
                 parcels, states = Parcels(artifact, Path(scratch)), locks.states
                 missing = [h for h in roll.left() if not _is_staged(states[h], plan.after)]
@@ -90,10 +91,12 @@ def took_back(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) -> 
     """Take it back: every host that was switched returns to what it had before."""
     path = made.service.path
     with run.locked(made.plan, roll, path=path, also=made.locked, taken_over=owners) as locks:
-        work = run.work(made.plan, made.service, locks.guard)
+        work = run.work(made.plan, made.service, locks.guard, roll)
 
         def take_back(remote: Remote) -> HostResult:
             on = OnHost(work, remote, made.plan.targets_by_host[remote.name])
+            if not has_work(made.where[remote.name], revert=True):
+                return at_rest(on.target, made.where[remote.name], revert=True)
             return _taken_back(on, roll, judged=made.plan.action == "deploy")
 
         roll.run(take_back)
@@ -126,6 +129,8 @@ def _going_on(made: ResumePlan, work: Work, roll: Roll) -> Callable[[Remote], Ho
     def go_on(remote: Remote) -> HostResult:
         word = made.where[remote.name]
         on = OnHost(work, remote, plan.targets_by_host[remote.name])
+        if not has_work(word, revert=False):  # it is only to be put back behind its load balancers
+            return at_rest(on.target, word, revert=False)
         if word == HALF:
             waits = made.relics[remote.name].waits
             return _healed(on, roll, back=plan.action == "deploy", waits=waits)
@@ -153,6 +158,7 @@ def _healed(on: OnHost, roll: Roll, *, back: bool, waits: bool) -> HostResult:
         on.leave_receipt(roll.receipt(on.remote.name))
         on.restart(release)
         on.check(release)
+        on.restore()
         on.mark("good", release.id if release else "", must=back)
         if waits:
             on.confirm()

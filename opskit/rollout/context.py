@@ -205,7 +205,7 @@ class Run:
         finally:
             self.fleet.resume()
 
-    def work(self, plan: Plan, service: Service, guard: str) -> Work:
+    def work(self, plan: Plan, service: Service, guard: str, roll: Roll) -> Work:
         """Give what the steps on each host share."""
         return Work(
             rollout=plan.rollout,
@@ -215,6 +215,7 @@ class Run:
             secrets=self.secrets,
             tell=self.tell,
             stop=self.stop,
+            traffic=roll.traffic,
         )
 
 

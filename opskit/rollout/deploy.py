@@ -15,6 +15,7 @@ from opskit.rollout import edits, source
 from opskit.rollout.activate import activation, taking_back
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of, stage_commands
+from opskit.rollout.doors import drained
 from opskit.rollout.gates import ROLLBACK, STOP, Gates, asking, gates_of
 from opskit.rollout.irreversible import cleaned
 from opskit.rollout.parcels import Parcels
@@ -66,13 +67,13 @@ def plan_deploy(
     rollout: str = "",
     gates: Gates | None = None,
     judge: Judge | None = None,
+    drain: bool = True,
 ) -> DeployPlan:
     """Ask every host what it runs, and say what a deploy will do; changes nothing.
 
-    `irreversible` says why it cannot be taken back, beside what commits say. `rollout` is its id, as
-    `Changelog.new_rollout_id` gives it; without, it is bound to nobody. `gates` are those of all the
-    service's hosts, of which `hosts` may be a part; without, they are of these hosts alone. `judge` tells
-    what the deploy would go over that the changelog does not know.
+    `irreversible` says why it cannot be taken back, beside what commits say. `rollout` is its id, as `Changelog.new_rollout_id` gives it; without, it is bound to nobody. `gates` are those of all the
+    service's hosts, of which `hosts` may be a part; without, they are of these hosts alone. `judge` tells what the deploy would go over
+    that the changelog does not know. Unless they are to `drain`, hosts stay behind their load balancer.
     """
     gates = gates or gates_of(service, len(hosts))
     found = survey(fleet, hosts, path=service.path, ask=edits.probe if judge else probe)
@@ -101,7 +102,9 @@ def plan_deploy(
         notes=_notes(version, found, judge.notes(service, found) if judge else ()) + said,
         commands=(*stage_commands(service, **named), *commands_of(service, **named)),
     )
-    return DeployPlan(plan, service, version, release, found.states)
+    return DeployPlan(
+        drained(plan, service, fleet, judge, drain=drain), service, version, release, found.states
+    )
 
 
 def _notes(version: source.Version, found: Survey, judged: Sequence[str]) -> tuple[str, ...]:
@@ -133,7 +136,7 @@ def deploy(made: DeployPlan, run: Run) -> Report:
                 scratch=Path(scratch),
             )
             with run.locked(made.plan, roll, path=path) as locks:
-                work = run.work(made.plan, made.service, locks.guard)
+                work = run.work(made.plan, made.service, locks.guard, roll)
                 parcels = Parcels(artifact, Path(scratch))
                 stage(made.plan, parcels, states=locks.states, work=work, run=run, roll=roll)
                 ask = asking(made.plan, made.service, run)

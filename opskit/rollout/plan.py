@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from opskit.rollout.git import Commit
     from opskit.rollout.probe import Release
+    from opskit.rollout.seats import Drains
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Plan:
 
     `run` is there if it goes on with a rollout that was interrupted: the name of this run, see `changelog.resuming`. `was`
     is then the outcome that it has had, "" for none, `goal` what is wanted of each host, done or reverted, and `found` what each runs now.
+    `drains` says how hosts are taken out of load balancers while they are changed, None if they stand behind none.
     """
 
     rollout: str
@@ -76,6 +78,7 @@ class Plan:
     was: str = ""
     goal: str = "done"
     found: Mapping[str, str] = NOTHING
+    drains: Drains | None = None
     targets_by_host: Mapping[str, Target] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """The record of one rollout: started before anything is touched, batches as they begin, hosts as they end, finished at last.
 
 `rollout.hosts` holds `results` (see `HostResult.body`), or `begun`: the hosts that are touched from now on. A host that is in
-neither was not reached. That `rollout.started` has `begun` (it is empty) says that this is so: older opskits did not tell.
+neither was not reached. `drains` beside it are the seats that they are taken from, until a result of theirs says `drained` no more. That `rollout.started` has `begun` (it is empty) says that this is so: older opskits did not tell.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from opskit.rollout.facts import Teller
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import HostResult
+    from opskit.rollout.seats import Seat
 
 MOST_RESULTS = 256
 SECONDS_BETWEEN = 2.0
@@ -101,9 +102,10 @@ class Recorder:
                 self._timer.daemon = True
                 self._timer.start()
 
-    def begin(self, hosts: Sequence[str]) -> None:
-        """Write that these hosts are touched from now on: should this die, nobody knows what they run."""
-        self._append("rollout.hosts", {"results": [], "begun": list(hosts), **self._run})
+    def begin(self, hosts: Sequence[str], seats: Sequence[Seat] = ()) -> None:
+        """Write that these hosts are touched from now on, and which seats they are taken from: should this die, nobody knows what they run."""
+        drains = {"drains": [seat.body() for seat in seats]} if seats else {}
+        self._append("rollout.hosts", {"results": [], "begun": list(hosts), **drains, **self._run})
 
     def flush(self) -> None:
         """Write the results taken so far."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from opskit.errors import OpskitError
     from opskit.fleet.command import Result
+    from opskit.rollout.seats import Seat
 
 MOST_ERROR = 1000  # characters of an error, and of output, that an event keeps for each host
 MOST_OUTPUT = 4000
@@ -61,6 +62,8 @@ class HostResult:
     error: str = ""
     hint: str = ""
     output: str = ""
+    drained: tuple[Seat, ...] = ()
+    """Where it is left out of load balancers, by this run."""
 
     def body(self) -> dict[str, object]:
         """Give it as it stands in a `rollout.hosts` event: what hosts say is bounded there."""
@@ -68,6 +71,7 @@ class HostResult:
             "host": self.host, "outcome": self.outcome, "from": self.before, "to": self.after,
             "live": self.live, "ms": self.ms, "at": self.at, "error": self.error[:MOST_ERROR], "output": self.output[-MOST_OUTPUT:],
             "steps": [{"step": step.step, "ms": step.ms} for step in self.steps],
+            **({"drained": [seat.body() for seat in self.drained]} if self.drained else {}),
             **({"sent": {"files": self.sent.files, "bytes": self.sent.bytes}} if self.sent else {}),
         }  # fmt: skip
 

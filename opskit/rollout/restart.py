@@ -9,6 +9,7 @@ from opskit.changelog import new_rollout_id
 from opskit.errors import ConfigError, OpskitError
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of
+from opskit.rollout.doors import drained
 from opskit.rollout.gates import Gates, asking, gates_of
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.steps import OnHost
@@ -44,11 +45,12 @@ def plan_restart(
     rollout: str = "",
     gates: Gates | None = None,
     judge: Judge | None = None,
+    drain: bool = True,
 ) -> RestartPlan:
     """Ask every host what it runs, and say what a restart will do; changes nothing. Raises ConfigError.
 
     `gates` are those of all the service's hosts; without, they are of these hosts alone. `judge` tells what there is on
-    hosts that the changelog does not know.
+    hosts that the changelog does not know. Unless they are to `drain`, hosts stay behind their load balancer.
     """
     if service.restart is None:
         raise ConfigError(
@@ -78,7 +80,7 @@ def plan_restart(
         ),
         commands=commands_of(service, rollout=rollout),
     )
-    return RestartPlan(plan, service)
+    return RestartPlan(drained(plan, service, fleet, judge, drain=drain), service)
 
 
 def restart(made: RestartPlan, run: Run) -> Report:
@@ -90,7 +92,7 @@ def restart(made: RestartPlan, run: Run) -> Report:
 
     def body(roll: Roll) -> None:
         with run.locked(made.plan, roll, path=path) as locks:
-            work = run.work(made.plan, made.service, locks.guard)
+            work = run.work(made.plan, made.service, locks.guard, roll)
             roll.run(restarting(made.plan, work, roll), ask=asking(made.plan, made.service, run))
 
     return run.record(made.plan, body, path=path)
@@ -115,6 +117,7 @@ def restarting(plan: Plan, work: Work, roll: Roll) -> Callable[[Remote], HostRes
             on.leave_receipt(roll.receipt(remote.name))
             on.restart(target.before)
             on.check(target.before)
+            on.restore()
             on.mark("good", live)
         except OpskitError as error:
             return on.result("failed", live=live, error=error)

@@ -14,6 +14,7 @@ from opskit.changelog.resuming import is_allowed
 from opskit.errors import RefusedError, UsageError
 from opskit.rollout import breaking
 from opskit.rollout.carrying import carried_on, needed_version, took_back
+from opskit.rollout.doors import drained
 from opskit.rollout.gates import ROLLBACK
 from opskit.rollout.leftovers import REVERTED, SAID, SAID_BACK, at_rest, has_work, target_now
 from opskit.rollout.locks import held_by
@@ -21,6 +22,7 @@ from opskit.rollout.owners import is_dead
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.relics import DONE, asking, where
 from opskit.rollout.remembered import demand_open, remember
+from opskit.rollout.seats import taken_out
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -72,6 +74,7 @@ def plan_resume(
     why: str,
     revert: bool = False,
     take_over: bool = False,
+    drain: bool = True,
 ) -> ResumePlan:
     """Ask every host of a rollout where it was left, and say what is done from there; changes nothing.
 
@@ -87,14 +90,17 @@ def plan_resume(
     found = {host: _where(relic, memory, host) for host, relic in relics.items()}
     targets = tuple(target_now(t, relics, found, errors, revert=revert) for t in memory.targets)
     ready = [target for target in targets if not target.problem]
-    busy = [t.host for t in ready if has_work(found[t.host], revert=revert)]
+    ours = taken_out(record.events)
+    out = {seat.host for seat in ours} if service.load_balancer else set()
+    busy = [t.host for t in ready if t.host in out or has_work(found[t.host], revert=revert)]
     rest = [at_rest(t, found[t.host], revert=revert) for t in ready if t.host not in busy]
     release = memory.after if memory.action == "deploy" and not revert else None
     plan = _plan(record, memory, targets, busy, relics=relics, found=found, revert=revert)
     gates = replace(gates, on_failure=memory.on_failure)
     gated = bool(service.health or service.restart)
+    plan = replace(plan, why=why, gates=gates, gated=gated)
     return ResumePlan(
-        replace(plan, why=why, gates=gates, gated=gated),
+        drained(plan, service, fleet, None, ours=ours, drain=drain),
         service,
         found,
         relics,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.errors import LockLostError, OpskitError
+from opskit.errors import LockLostError, OpskitError, RefusedError
+from opskit.rollout.drain import Traffic
 from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Stopped
 from opskit.rollout.probe import probe
 from opskit.rollout.report import HostResult, Report, outcome_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from opskit.rollout.gates import Ask
     from opskit.rollout.plan import Plan
     from opskit.rollout.recorder import Recorder
+    from opskit.rollout.seats import Seat
     from opskit.rollout.stop import Stop
 
 
@@ -41,6 +43,7 @@ class Roll:
         self._recorder = recorder
         self._tell = tell
         self._stop = stop
+        self.traffic = Traffic(plan.drains, fleet=fleet, tell=tell, stop=stop, owner=plan.owner)
 
     def note_problems(self) -> None:
         """Count the hosts that the plan found unable to take part."""
@@ -141,9 +144,12 @@ class Roll:
             self._tell(Doing(f"puts back {', '.join(there)}: {self.reason}"))
         size = max(map(len, self._plan.batches), default=1)
         while there:
-            self._run_batch(work, there[-size:])
+            part = self.traffic.admit(there[-size:], self._begin_again, must=False)
+            if not part:
+                return
+            self._run_batch(work, part)
             self._recorder.flush()
-            del there[-size:]
+            there = [host for host in there if host not in part]
 
     def close(self) -> None:
         """Give every host without an end the end `skipped`, and say why the run stopped."""
@@ -154,7 +160,8 @@ class Roll:
             target = self._plan.targets_by_host[host]
             live = target.before.id if target.before else ""
             after = target.after.id if target.after else ""
-            self.end(HostResult(host=host, outcome="skipped", before=live, after=after, live=live))
+            end = HostResult(host=host, outcome="skipped", before=live, after=after, live=live)
+            self.end(self.traffic.settled(end))
 
     def report(self) -> Report:
         """Give the report of the run as it stands."""
@@ -178,9 +185,10 @@ class Roll:
         """Do a batch, as many hosts of it at a time as may be missing."""
         rest = list(hosts)
         while rest and self.gate():
-            part = rest[: self._room()]
+            part = self.traffic.admit(rest[: self._room()], self._begin)
             del rest[: len(part)]
-            if not self._begin(part):
+            if not part:
+                self._heed_traffic()
                 return
             self._tell(BatchBegun(number, len(self._plan.batches), tuple(part)))
             self._run_batch(work, part)
@@ -202,10 +210,23 @@ class Roll:
             f"beside the one that is changed; not healthy: {', '.join(down)}"
         )
 
-    def _begin(self, hosts: Sequence[str]) -> bool:
+    def _begin(self, hosts: Sequence[str], seats: Sequence[Seat]) -> bool:
         """Write that hosts are touched from now on, and tell whether the run may still go on."""
-        self._recorder.begin(hosts)
+        self._recorder.begin(hosts, seats)
         return self.gate()
+
+    def _begin_again(self, hosts: Sequence[str], seats: Sequence[Seat]) -> bool:
+        """Write where hosts that are put back are taken out; nothing keeps them from being put back."""
+        if seats:
+            self._recorder.begin(hosts, seats)
+        return True
+
+    def _heed_traffic(self) -> None:
+        """Stop at what a load balancer says; raises RefusedError if no host has been changed yet."""
+        self._disagreed = self._disagreed or self.traffic.reason
+        if self.gate() or self.traffic.reason != self.reason or self.results:
+            return
+        raise RefusedError(self.reason, hint="see: opskit lb")
 
     def _is_excused(self, result: HostResult) -> bool:
         """Tell whether a host uses up no budget: none that is out of reach may stop a rollback of the others."""
@@ -220,16 +241,19 @@ class Roll:
 
     def _run_batch(self, work: Callable[[Remote], HostResult], hosts: Sequence[str]) -> None:
         ends: list[HostResult] = []
+        late: list[HostResult] = []
         with self._stop.during(self._fleet.cancel, least=STOP_NOW):
-            for outcome in self._fleet.each(work, hosts):
+            for outcome in self._fleet.each(self.traffic.around(work), hosts):
                 result = self._of(outcome)
-                if result.live and result.outcome != "unknown":
-                    self.end(result)
-                else:
+                if not result.live or result.outcome == "unknown":
                     ends.append(result)
+                elif self.traffic.is_out(result.host) and not result.drained:
+                    late.append(result)
+                else:
+                    self.end(result)
         self._fleet.resume()
-        for result in self._find_out(ends):
-            self.end(result)
+        for result in (*late, *self._find_out(ends)):
+            self.end(self.traffic.settled(result))
 
     def _of(self, outcome: Outcome[HostResult]) -> HostResult:
         if outcome.value:

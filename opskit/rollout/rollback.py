@@ -11,6 +11,7 @@ from opskit.errors import OpskitError
 from opskit.rollout import goals, irreversible
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of
+from opskit.rollout.doors import drained
 from opskit.rollout.gates import Gates, gates_of
 from opskit.rollout.plan import Override, Plan
 from opskit.rollout.steps import OnHost
@@ -59,11 +60,11 @@ def plan_rollback(
     rollout: str = "",
     gates: Gates | None = None,
     judge: Judge | None = None,
+    drain: bool = True,
 ) -> RollbackPlan:
     """Ask every host for its last good release, or for the one named `to`, and say what a rollback will do; changes nothing.
 
-    A rollback takes back one revision, the newest that is live on any host: a host that does not run it
-    stays as it is, and so does one that runs what is older than `to`, unless all do. With `each`, all of `hosts` go, whatever they run.
+    A rollback takes back one revision, the newest that is live on any host: a host that does not run it stays as it is, and so does one that runs what is older than `to`, unless all do. With `each`, all of `hosts` go, whatever they run.
     `past` says why to go over what cannot be taken back; `known` is that, see `irreversible.recorded`. `gates` and `judge` as for a
     deploy; too few healthy hosts make a rollback slower, they do not stop it. Raises UnknownNameError and UsageError for a `to` that means nothing, or more than one version.
     """
@@ -94,7 +95,7 @@ def plan_rollback(
         + (() if past else tuple(jump.line for jump in jumps)),
         overrides=tuple(Override(irreversible.RULE, jump.line, past) for jump in jumps if past),
     )
-    return RollbackPlan(plan, service, jumps)
+    return RollbackPlan(drained(plan, service, fleet, judge, drain=drain), service, jumps)
 
 
 def _notes(
@@ -123,7 +124,7 @@ def rollback(made: RollbackPlan, run: Run) -> Report:
 
     def body(roll: Roll) -> None:
         with run.locked(made.plan, roll, path=path) as locks:
-            work = run.work(made.plan, made.service, locks.guard)
+            work = run.work(made.plan, made.service, locks.guard, roll)
             roll.run(returning(made.plan, work, roll))
 
     return run.record(made.plan, body, path=path, must=False)

@@ -10,6 +10,7 @@ from opskit.changelog import Filter
 from opskit.errors import ChangelogError
 from opskit.fleet.selectors import fold
 from opskit.rollout import edits
+from opskit.rollout.doors import ours_of
 from opskit.rollout.freeze import NOT_FROZEN, Frozen
 from opskit.rollout.memory import Memory, changed_by_hand, last_change
 from opskit.rollout.targets import survey
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from opskit.rollout.edits import Edits
     from opskit.rollout.plan import Target
     from opskit.rollout.probe import HeldLock, HostState, Release
+    from opskit.rollout.seats import Seat
     from opskit.rollout.targets import Survey
 
 AGREES, RUNNING = "ok", "running"
@@ -103,6 +105,10 @@ class Judge:
 
     changelog: Changelog
     settings: ChangelogSettings
+
+    def left_out(self, service: Service) -> tuple[Seat, ...]:
+        """Give where rollouts that are over left hosts of a service out of load balancers."""
+        return ours_of(self.changelog, service)
 
     def notes(self, service: Service, found: Survey) -> tuple[str, ...]:
         """Say of hosts what `opskit status` would find unrecorded or drifted, equal words once; never raises for a changelog."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.config.service import CommandStep, TaskStep
-from opskit.errors import HostError, LockLostError
+from opskit.errors import HostError, LockLostError, UnhealthyError
 from opskit.fleet.command import Command
 from opskit.rollout import deadman, layout
 from opskit.rollout.environ import commands_environment
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from opskit.errors import OpskitError
     from opskit.fleet.command import Result
     from opskit.fleet.remote import Remote
+    from opskit.rollout.drain import Traffic
     from opskit.rollout.facts import Teller
     from opskit.rollout.plan import Target
     from opskit.rollout.probe import Release
@@ -42,6 +43,7 @@ class Work:
     secrets: Mapping[str, Secret]
     tell: Teller
     stop: Stop
+    traffic: Traffic | None = None
     sent: dict[str, Sent] = field(default_factory=dict)
 
 
@@ -82,7 +84,7 @@ class OnHost:
     def go_live(
         self, release: Release, receipt: str, *, must: bool = True, back: str = ""
     ) -> None:
-        """Make a release live and the service run it: switch, restart, check, mark it good.
+        """Make a release live and the service run it: switch, restart, check, back behind load balancers, mark it good.
 
         On the way back (not `must`) what cannot be written down on the host stops nothing. `back` is the receipt of a host that goes
         back by itself unless all this comes to its end in time, where the service wants that.
@@ -91,6 +93,7 @@ class OnHost:
         self.switch(release.id, receipt, must=must, back=back if waits else "")
         self.restart(release)
         self.check(release)
+        self.restore()
         self.mark("good", release.id, must=must)
         if waits:
             self.confirm()
@@ -171,6 +174,21 @@ class OnHost:
                     env=self.environment(release),
                     stop=self.work.stop,
                 )
+
+    def restore(self) -> None:
+        """Let load balancers send work again; raises UnhealthyError if one does not find the host up.
+
+        One that cannot be asked now says nothing against the host: it is asked again when the work is done.
+        """
+        traffic = self.work.traffic
+        if traffic and traffic.is_out(self.remote.name):
+            with self.step("restore"):
+                try:
+                    traffic.restore(self.remote.name)
+                except UnhealthyError:
+                    raise
+                except HostError as error:
+                    self.work.tell(Warned(f"{self.remote.name} is not put back yet: {error}"))
 
     def mark(self, word: str, release: str, *, must: bool = True) -> None:
         """Mark a release good or bad in the host's history; without `must`, only warn if that fails."""

@@ -42,7 +42,7 @@ class Record:
     def host(self, result: HostResult) -> None:
         self.hosts.append(result.host)
 
-    def begin(self, hosts: Sequence[str]) -> None:
+    def begin(self, hosts: Sequence[str], _seats: Sequence[object]) -> None:
         self.begun.append("".join(hosts))
         self.error = self.error or self.refuses.get(hosts[0])
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from opskit.cli.render.text import Status
     from opskit.rollout.plan import Plan, Target
     from opskit.rollout.probe import Release
+    from opskit.rollout.seats import Drains
 
 
 def show(plan: Plan, *, command: str, as_json: bool) -> int:
@@ -91,13 +92,16 @@ def host_minutes(seconds: float) -> float:
 
 def _gates(plan: Plan) -> list[str]:
     """Say what else must hold, and what becomes of hosts that have the change when the run is stopped."""
-    gates = plan.gates
+    gates, drains = plan.gates, plan.drains
     said = [
         f"{gates.floor} of {gates.hosts} hosts stay healthy" if gates.floor else "",
         f"a pause of {gates.pause:g} s" if gates.pause else "",
         "a gate of its own" if gates.check else "",
     ]
     lines = ["between batches: " + ", ".join(filter(None, said))] if any(said) else []
+    if drains:
+        doors = ", ".join(drains.sockets)
+        lines.append(f"drained before, put back after on {doors}; {drains.drain:g} s for sessions")
     if gates.on_failure == "rollback" and plan.action == "deploy":
         lines.append("if the run is stopped, all hosts go back")
     return lines
@@ -132,10 +136,18 @@ def data(plan: Plan) -> dict[str, object]:
             "pause": plan.gates.pause,
             "on_failure": plan.gates.on_failure,
         },
+        "drains": _drains(plan.drains),
         "commits": list(plan.commits),
         "notes": list(plan.notes),
         "commands": [{"step": step, "script": script} for step, script in plan.commands],
     }
+
+
+def _drains(drains: Drains | None) -> dict[str, object] | None:
+    if drains is None:
+        return None
+    times = {"drain": drains.drain, "restore": drains.restore}
+    return {**times, "seats": [seat.body() for seat in drains.seats]}
 
 
 def title(release: Release | None) -> str:

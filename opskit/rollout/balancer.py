@@ -1,0 +1,142 @@
+"""HAProxy on one host, as a run speaks to it: what it says, who may take servers out of it now, and how it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from opskit.errors import (
+    CommandFailedError,
+    ConnectionLostError,
+    HostError,
+    HostKeyError,
+    HostUnfitError,
+    LockedError,
+    LoginError,
+    UnreachableError,
+)
+from opskit.fleet.command import Command
+from opskit.rollout import haproxy, turn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.remote import Remote
+    from opskit.rollout.haproxy import Backend
+    from opskit.rollout.seats import Drains
+    from opskit.rollout.stop import Stop
+
+TIMEOUT = 15.0  # seconds that an answer may take
+PATIENCE = 2.0 * turn.SECONDS
+GONE = (UnreachableError, ConnectionLostError, HostKeyError, LoginError)
+
+
+class Balancer:
+    """One HAProxy. Threads may share it: one of them speaks at a time, and all who waited meanwhile take what it was told."""
+
+    def __init__(self, remote: Remote, socket: str, backends: Sequence[str]) -> None:
+        self.name = remote.name
+        self._remote = remote
+        self._socket = socket
+        self._backends = tuple(dict.fromkeys(backends))
+        self._lock = threading.Lock()
+        self._by_command = False
+        self._asked_at = -1.0
+        self._seen: Mapping[str, Backend] = {}
+
+    def look(self) -> Mapping[str, Backend]:
+        """Give what it says now of its backends; raises HostError, HostUnfitError for a backend that it has not."""
+        wanted = time.monotonic()
+        with self._lock:
+            if self._asked_at < wanted:
+                asked_at = time.monotonic()
+                self._seen = self._read(self._say(haproxy.look(self._backends)))
+                self._asked_at = asked_at
+            return self._seen
+
+    def put(self, backend: str, servers: Sequence[str], state: str) -> None:
+        """Put servers into a state, drain or ready; raises HostError."""
+        with self._lock:
+            self._asked_at = -1.0
+            for line in haproxy.set_state(backend, servers, state):
+                if said := haproxy.complaint(self._say(line)):
+                    what = (
+                        f"HAProxy does not set {backend}/{', '.join(servers)} to {state}: {said}"
+                    )
+                    raise HostError(self.name, what, hint="is the socket of `level admin`?")
+
+    @contextlib.contextmanager
+    def turn(self, owner: str, stop: Stop) -> Iterator[None]:
+        """Be the only one for the block who takes servers out; raises LockedError when that takes too long, or `stop` is wished for."""
+        until = time.monotonic() + PATIENCE
+        try:
+            while said := self._held_by(owner):
+                if time.monotonic() > until or stop.rest(random.uniform(0.1, 0.5)):  # noqa: S311 - so that two do not step in time
+                    raise LockedError(f"{self.name}: {said} takes servers out there", hint="try again")  # fmt: skip
+            yield
+        finally:
+            with contextlib.suppress(HostError):  # it ends by itself
+                self._remote.execute(
+                    Command(turn.give(self._socket, owner=owner), timeout=TIMEOUT)
+                )
+
+    def _held_by(self, owner: str) -> str:
+        script = Command(turn.take(self._socket, owner=owner), timeout=TIMEOUT)
+        said = self._remote.execute(script).require("taking turns at the load balancer").text
+        return said.removeprefix("held ").strip()[:100] if said.startswith("held ") else ""
+
+    def _say(self, text: str) -> str:
+        """Say something on the socket, through the SSH connection; where sshd does not let us, by a tool of the host's."""
+        if not self._by_command:
+            try:
+                return self._through(text)
+            except GONE:
+                raise
+            except HostError:
+                self._remote.running.check(self.name)
+        answer = self._with_a_tool(text)
+        self._by_command = True
+        return answer
+
+    def _through(self, text: str) -> str:
+        data = text.encode()
+        answer = self._remote.ask_socket(self._socket, data, timeout=TIMEOUT, most=haproxy.MOST)
+        return answer.decode("utf-8", "replace")
+
+    def _with_a_tool(self, text: str) -> str:
+        script = haproxy.by_command(self._socket)
+        result = self._remote.execute(Command(script, input=text.encode(), timeout=TIMEOUT * 2))
+        if result.ok:
+            return result.text
+        said = result.stderr.decode("utf-8", "replace").strip()[:300]
+        hints = {
+            haproxy.NO_SOCKET: "look at `socket` of the load balancer in opskit.toml, and at `stats socket` in haproxy.cfg",
+            haproxy.NO_RIGHT: "give the login user a group that may: `stats socket … mode 660 group deploy level admin`",
+            haproxy.NO_TOOL: "or allow AllowStreamLocalForwarding in sshd_config there",
+        }
+        if result.exit in hints:
+            raise HostUnfitError(self.name, said, hint=hints[result.exit])
+        what = f"HAProxy does not answer on {self._socket}"
+        raise CommandFailedError(self.name, what, hint="does it run there?", output=said)
+
+    def _read(self, answer: str) -> Mapping[str, Backend]:
+        found = haproxy.read(answer)
+        for backend in self._backends:
+            if backend not in found:
+                hint = "look at `load_balancer.backends` in opskit.toml"
+                raise HostUnfitError(self.name, f"HAProxy has no backend {backend}", hint=hint)
+        return found
+
+
+def balancers_of(drains: Drains, fleet: Fleet) -> dict[str, Balancer]:
+    """Give the load balancers by their hosts, in the order in which turns are taken."""
+    backends: dict[str, list[str]] = {}
+    for seat in drains.seats:
+        backends.setdefault(seat.at, []).append(seat.backend)
+    return {
+        at: Balancer(fleet.remote(at), drains.sockets[at], backends[at]) for at in sorted(backends)
+    }

@@ -1,0 +1,151 @@
+"""What load balancers say before anything is touched: that they can be told to drain, and whom they cannot do without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from opskit.changelog import Filter
+from opskit.errors import ChangelogError, OpskitError, RefusedError
+from opskit.rollout import haproxy
+from opskit.rollout.balancer import balancers_of
+from opskit.rollout.seats import drains_of, taken_out
+from opskit.rollout.spare import alone, bearable, server_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from opskit.changelog import Changelog, RolloutRecord
+    from opskit.config.balancers import Behind
+    from opskit.config.service import Service
+    from opskit.fleet.fanout import Fleet
+    from opskit.rollout.haproxy import Backend
+    from opskit.rollout.plan import Plan
+    from opskit.rollout.seats import Drains, Seat
+    from opskit.rollout.spare import States
+    from opskit.rollout.status import Judge
+
+MOST_ROLLOUTS = 50  # of a service, in which is looked for who took a server out
+BY_HAND = ("drain", "restore")
+NO_DRAIN = "to change hosts without taking them out of it: --no-drain"
+
+
+def drained(
+    plan: Plan,
+    service: Service,
+    fleet: Fleet,
+    judge: Judge | None,
+    *,
+    ours: Iterable[Seat] = (),
+    drain: bool = True,
+) -> Plan:
+    """Give a plan with how its hosts are taken out of load balancers; asks those, changes nothing.
+
+    `ours` were taken out before by the rollout that this goes on with, and `judge` knows which others were; they are put back. `drain` says whether hosts are taken out at all. Raises RefusedError if a load
+    balancer does not answer, knows a server not, or cannot do without it; a plan that must go on then is told so in its notes.
+    """
+    behind = service.load_balancer
+    if behind is None:
+        return plan
+    if not drain:
+        said = f"hosts stay behind {behind.balancer.name} while they are changed"
+        return replace(plan, notes=(*plan.notes, said))
+    ours = (*ours, *(judge.left_out(service) if judge else ()))
+    drains = drains_of(service, plan.ready, fleet.inventory, ours=ours, must=plan.problems_count)
+    if drains is None:
+        return plan
+    states, errors = ask(drains, fleet)
+    known, problems = _known(drains, states)
+    problems = [*(f"{error}" for error in errors.values()), *problems]
+    if problems and plan.problems_count:
+        first = next(iter(errors.values()), None)
+        hint = f"{first.hint}; {NO_DRAIN}" if first and first.hint else NO_DRAIN
+        raise RefusedError(f"the load balancer: {problems[0]}", hint=hint)
+    lonely = [t.host for t in plan.targets if not bearable([t.host], known.seats, states)]
+    if lonely and plan.problems_count and plan.batches:
+        seats = known.of(lonely[:1])
+        raise RefusedError(alone(lonely[0], seats, states), hint=NO_DRAIN)
+    plan = replace(plan, commands=_commands(plan.commands, behind))
+    notes = (*plan.notes, *(f"not drained: {said}" for said in problems), *_out(known, states))
+    return replace(plan, drains=known, notes=notes)
+
+
+def ask(
+    drains: Drains, fleet: Fleet
+) -> tuple[dict[str, Mapping[str, Backend]], dict[str, OpskitError]]:
+    """Ask all load balancers at once what they say of their backends; gives that, and the errors, by their hosts."""
+    balancers = balancers_of(drains, fleet)
+    states: dict[str, Mapping[str, Backend]] = {}
+    errors: dict[str, OpskitError] = {}
+    for outcome in fleet.each(lambda remote: balancers[remote.name].look(), balancers):
+        if outcome.value is not None:
+            states[outcome.host] = outcome.value
+        elif outcome.error:
+            errors[outcome.host] = outcome.error
+    return states, errors
+
+
+def left_out(changelog: Changelog, service: Service) -> dict[Seat, RolloutRecord]:
+    """Give the seats that rollouts of a service took out and never put back, by the changelog, each with the one that did so last."""
+    wanted = Filter(service=service.name, environment=service.environment, limit=MOST_ROLLOUTS)
+    seen: set[str] = set()
+    found: dict[Seat, RolloutRecord] = {}
+    try:
+        rollouts = changelog.rollouts(wanted)
+    except ChangelogError:
+        return {}
+    for rollout in rollouts:
+        touched = {host.name for host in rollout.hosts if host.outcome not in ("not reached", "skipped")}  # fmt: skip
+        for seat in taken_out(rollout.events):
+            if seat.host not in seen:
+                found[seat] = rollout
+        seen |= touched
+    return found
+
+
+def ours_of(changelog: Changelog, service: Service) -> tuple[Seat, ...]:
+    """Give the seats that a dead or failed rollout left out, and that whoever makes the host well may put back."""
+    if service.load_balancer is None:
+        return ()
+    return tuple(
+        seat
+        for seat, rollout in left_out(changelog, service).items()
+        if rollout.action not in BY_HAND and rollout.outcome != "running"
+    )
+
+
+def _known(drains: Drains, states: States) -> tuple[Drains, list[str]]:
+    """Give the seats that load balancers know, and what is wrong with the others."""
+    known, problems = [], []
+    for seat in drains.seats:
+        if seat.at not in states:
+            continue
+        if server_at(seat, states):
+            known.append(seat)
+        else:
+            there = ", ".join(list(states[seat.at][seat.backend].servers)[:5])
+            problems.append(f"{seat.backend} on {seat.at} has no server {seat.server}: {there}")
+    return replace(drains, seats=tuple(known)), problems
+
+
+def _commands(
+    commands: tuple[tuple[str, str], ...], behind: Behind
+) -> tuple[tuple[str, str], ...]:
+    """Give the commands of a plan, among them what load balancers are told before and after."""
+
+    def told(step: str, state: str) -> tuple[str, str]:
+        lines = (f"set server {name}/{behind.server} state {state}" for name in behind.backends)
+        return f"{step}, to HAProxy on {behind.balancer.hosts}", "\n".join(lines)
+
+    return (told("drain", haproxy.DRAIN), *commands, told("restore", haproxy.READY))
+
+
+def _out(drains: Drains, states: States) -> list[str]:
+    """Say which servers somebody took out before."""
+    said = []
+    for seat in drains.seats:
+        server = server_at(seat, states)
+        if server and server.is_out:
+            then = "put back" if seat in drains.ours else "left so"
+            said.append(f"{seat} is in {server.word} already: it is {then}")
+    return said

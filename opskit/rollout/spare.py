@@ -1,0 +1,50 @@
+"""How many hosts a load balancer can do without: the last server of a backend is never taken out. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from opskit.rollout.haproxy import Backend, Server
+    from opskit.rollout.seats import Seat
+
+    States = Mapping[str, Mapping[str, Backend]]
+    """What each load balancer said, by its host, of its backends, by their names."""
+
+
+def bearable(hosts: Sequence[str], seats: Sequence[Seat], states: States) -> int:
+    """Give how many of `hosts`, from the first, may be taken out so that every backend that serves still does.
+
+    A host that serves nowhere can always be spared.
+    """
+    count = 0
+    while count < len(hosts) and _is_bearable(hosts[: count + 1], seats, states):
+        count += 1
+    return count
+
+
+def alone(host: str, seats: Sequence[Seat], states: States) -> str:
+    """Say why a host cannot be taken out."""
+    alone = next(s for s in seats if not _is_bearable([host], [s], states))
+    return (
+        f"{host} is the only server that is up in {alone.backend} on {alone.at}: it is not drained"
+    )
+
+
+def server_at(seat: Seat, states: States) -> Server | None:
+    """Give what is known of a seat's server, None if the load balancer has none of that name."""
+    return states[seat.at][seat.backend].servers.get(seat.server)
+
+
+def _is_bearable(hosts: Sequence[str], seats: Iterable[Seat], states: States) -> bool:
+    out: dict[tuple[str, str], set[str]] = {}
+    for seat in seats:
+        if seat.host in hosts:
+            out.setdefault((seat.at, seat.backend), set()).add(seat.server)
+    for (at, backend), names in out.items():
+        serving = {s.name for s in states[at][backend].servers.values() if s.serves}
+        if serving & names and not serving - names:
+            return False
+    return True
