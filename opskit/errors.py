@@ -17,6 +17,7 @@ The tree (exit code in brackets; 0 is done, 3 is a report that is partly done, s
     │   ├── CommandTimeoutError  a command outlived its time limit and was ended
     │   ├── CommandFailedError   a command ended with another status than 0
     │   ├── HostUnfitError       the host lacks something that the work needs
+    │   ├── SudoError            sudo on the host lets nobody in, or not with this password
     │   ├── UnhealthyError       the service did not pass its health check in time
     │   └── LockLostError        the host no longer knows the lock of this run
     ├── BuildError [1]           the build command failed on this machine
@@ -157,6 +158,18 @@ class HostUnfitError(HostError):
     """The host lacks something that the work needs."""
 
     kind = "host-unfit"
+
+
+class SudoError(HostError):
+    """sudo on the host lets nobody in; `trouble` is "wanted" or "wrong" if that is about a password."""
+
+    kind = "sudo"
+
+    def __init__(
+        self, host: str, what: str, *, hint: str = "", output: str = "", trouble: str = ""
+    ) -> None:
+        super().__init__(host, what, hint=hint, output=output)
+        self.trouble = trouble
 
 
 class UnhealthyError(HostError):

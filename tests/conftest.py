@@ -12,6 +12,7 @@ from tests.support.cli import Opskit, isolated_environment
 from tests.support.hosts import Hosts, demo_argv, openssh_argv, sshd
 from tests.support.network import only_loopback
 from tests.support.project import Project
+from tests.support.sudoers import SudoHosts, is_possible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,22 @@ def _demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     fleet = Hosts(tmp_path_factory.mktemp("demo"), demo_argv)
     yield fleet
     fleet.close()
+
+
+@pytest.fixture(scope="session")
+def _sudo_hosts() -> Iterator[SudoHosts]:
+    if not is_possible():
+        pytest.skip("hosts with a sudo of their own take root, sudo, and `unshare -m`")
+    fleet = SudoHosts()
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def sudo_hosts(_sudo_hosts: SudoHosts) -> Iterator[SudoHosts]:
+    """Hosts on which sudo, the real one, asks for a password."""
+    yield _sudo_hosts.fresh()
+    _sudo_hosts.clean()
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.cli import options, session
+from opskit.cli import options, session, sudo
 from opskit.cli.session import Choice
+from opskit.cli.sudo import user as sudo_of
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class OptionsFirst(click.Command):
 @options.yes
 @options.override_freeze
 @options.timeout
+@sudo.option
+@sudo.user_option
 @options.offline
 @options.as_json
 def exec_(
@@ -64,6 +67,8 @@ def exec_(
     yes: bool,
     override_freeze: str | None,
     timeout: float | None,
+    sudo: bool,
+    sudo_user: str | None,
     as_json: bool,
 ) -> int:
     """Run a command on hosts; equal output is shown once.
@@ -74,15 +79,16 @@ def exec_(
     """
     from opskit.rollout.once import plan_command
 
-    choice = Choice("exec", why, dry_run, yes, as_json, override_freeze)
-    script = _script(words)
+    by = sudo_of(wanted=sudo, name=sudo_user)
+    choice = Choice("exec", why, dry_run, yes, as_json, override_freeze, sudo=by)
     with session.on_hosts(environment=environment, hosts=hosts) as opened:
         made = plan_command(
-            script=script,
+            script=_script(words),
             hosts=opened.hosts,
             environment=opened.environment.name,
             why=session.reason(opened, choice, how=_how_to_say_why(words)),
             timeout=timeout,
+            sudo=by,
             rollout=opened.new_rollout(choice),
         )
         return session.at_once(opened, choice, made.plan, _doing(made))

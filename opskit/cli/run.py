@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import click.shell_completion
 
-from opskit.cli import complete, options, session, wiring
+from opskit.cli import complete, options, session, sudo, wiring
 from opskit.cli.session import Choice
 from opskit.errors import ConfigError, OpskitError
 
@@ -23,11 +23,12 @@ SHARED = (
     options.dry_run,
     options.yes,
     options.override_freeze,
+    sudo.option,
     options.offline,
     options.as_json,
 )
 
-NAMES = ("environment", "hosts", "why", "dry_run", "yes", "override_freeze", "as_json")
+NAMES = ("environment", "hosts", "why", "dry_run", "yes", "override_freeze", "sudo", "as_json")
 
 
 class Tasks(click.Group):
@@ -162,11 +163,13 @@ def _run(
     dry_run: bool,
     yes: bool,
     override_freeze: str | None,
+    sudo: bool,
     as_json: bool,
 ) -> int:
     from opskit.rollout.once import once, plan_task
 
-    choice = Choice("run", why, dry_run, yes, as_json, override_freeze)
+    by = "root" if sudo else ""
+    choice = Choice("run", why, dry_run, yes, as_json, override_freeze, sudo=by)
     with session.on_hosts(environment=environment, hosts=hosts) as opened:
         made = plan_task(
             task=name,

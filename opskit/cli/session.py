@@ -6,9 +6,8 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
-from opskit.cli import freezing, options, retrying, sharing, waiting, wiring
-from opskit.cli.stopping import stoppable
-from opskit.errors import InterruptedRunError, SelectorError, UsageError
+from opskit.cli import doing, freezing, options, retrying, sharing, waiting, wiring
+from opskit.errors import SelectorError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +47,8 @@ class Choice:
     as_json: bool
     override_freeze: str | None = None
     no_drain: bool = False
+    sudo: str = ""
+    """As whom what was typed runs by sudo, "" for not by sudo; a service says that itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def carry_out(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], 
     if changed and not plan.hopeless:
         what = choice.command if plan.run else plan.action
         options.ask(f"{what} on {changed} of {len(plan.hosts)} hosts?", yes=choice.yes)
-    report = watched(session, choice, plan, do)
+    report = doing.watched(session, choice, plan, do)
     retry = "" if plan.run else retrying.command_of(session, plan, report)
     return reports.show(report, plan, command=choice.command, as_json=choice.as_json, retry=retry)
 
@@ -220,48 +221,6 @@ def _noted(session: Session, choice: Choice, plan: Plan) -> Plan:
     """Give a plan as it is shown: with what is to be said of a freeze, and of an earlier rollout."""
     noted = freezing.noted(plan, freezing.frozen(session), choice)
     return replace(noted, notes=(*noted.notes, *retrying.remarks(session, plan)))
-
-
-def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Report]) -> Report:
-    """Do what was planned, shown as it goes, stoppable by signals."""
-    from opskit.changelog.machine import actor_here
-    from opskit.cli import vouching
-    from opskit.cli.render import progress
-    from opskit.rollout.context import Run
-    from opskit.rollout.facts import Teller
-    from opskit.rollout.patience import Patience
-    from opskit.rollout.stop import Stop
-
-    frozen = freezing.frozen(session)
-    freezing.demand_thawed(frozen, choice)  # somebody may have thought long about the question
-    vouching.keep_enrolled(session.changelog, session.config.changelog)
-    with progress.shown(plan, as_json=choice.as_json) as listener:
-        tell, stop = Teller(listener), Stop()
-        run = Run(
-            fleet=session.fleet,
-            changelog=session.changelog,
-            actor=actor_here(),
-            tasks=session.tasks,
-            secrets=session.secrets,
-            tell=tell,
-            stop=stop,
-            refuse_unshared=session.config.changelog.offline == "refuse",
-            remarks=(*freezing.remarks(frozen, choice), *retrying.remarks(session, plan)),
-            overrides=freezing.overrides(frozen, choice),
-            retries=tuple(record.id for record in session.retried),
-            patience=session.patience or Patience(),
-        )
-        resumable = plan.rollout if plan.service else ""
-        try:
-            with stoppable(stop, tell, resumable=resumable):
-                report = do(run)
-        except InterruptedRunError as error:
-            if resumable:
-                error.hint = error.hint or f"to go on: opskit resume {resumable}"
-            raise
-    if tell.error and not isinstance(tell.error, OSError):
-        raise tell.error
-    return report
 
 
 def _narrowed(
@@ -291,7 +250,7 @@ def at_once(
     if choice.dry_run:
         return _shown(session, choice, plan)
     watch = outputs.live() if len(plan.hosts) == 1 and not choice.as_json else None
-    report = watched(session, choice, plan, lambda run: do(run, watch))
+    report = doing.watched(session, choice, plan, lambda run: do(run, watch))
     retry = retrying.command_of(session, plan, report)
     if choice.as_json:
         return reports.show(report, plan, command=choice.command, as_json=True, retry=retry)

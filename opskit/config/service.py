@@ -43,16 +43,18 @@ Source = GitSource | FolderSource | ArtifactSource
 
 @dataclass(frozen=True, slots=True)
 class CommandStep:
-    """A step that is a shell command, run on the host in the current release."""
+    """A step that is a shell command, run on the host in the current release; as the user `sudo` by sudo, if one is named."""
 
     command: str
+    sudo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStep:
-    """A step that is a Fabric task of `tasks.py`."""
+    """A step that is a Fabric task of `tasks.py`; `sudo` says that its `c.sudo` may need a password."""
 
     task: str
+    sudo: bool = False
 
 
 Step = CommandStep | TaskStep
@@ -80,9 +82,10 @@ class TcpCheck:
 
 @dataclass(frozen=True, slots=True)
 class CommandCheck:
-    """Healthy when the command ends with 0 on the host."""
+    """Healthy when the command ends with 0 on the host; it runs as the user `sudo` by sudo, if one is named."""
 
     command: str
+    sudo: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,16 @@ from opskit.config.lookup import did_you_mean
 from opskit.config.service import (
     ArtifactSource,
     CommandCheck,
-    CommandStep,
     FolderSource,
     GitSource,
     Health,
     HttpCheck,
     Service,
     Source,
-    Step,
     TaskStep,
     TcpCheck,
 )
+from opskit.config.steps import read_step, sudo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,7 +114,7 @@ def _service(table: Table, name: str, environment: Environment, folder: Path) ->
     given["source"] = _source(table.table("source"), folder)
     for key in ("restart", "gate"):
         if key in table.values:
-            given[key] = _step(table, key)
+            given[key] = read_step(table, key)
     if "health" in table.values:
         given["health"] = _health(table.table("health"))
     if "load_balancer" in table.values:
@@ -150,23 +149,17 @@ def _source(table: Table, folder: Path) -> Source:
     return ArtifactSource(table.checked("artifact", checks.artifact(folder)))
 
 
-def _step(table: Table, key: str) -> Step:
-    if not isinstance(table.values[key], dict):
-        return CommandStep(table.checked(key, checks.command))
-    inner = table.table(key)
-    inner.only(("task",))
-    return TaskStep(inner.read({"task": checks.name}, required=("task",))["task"])
-
-
 def _health(table: Table) -> Health:
     kinds: dict[str, Callable[[Table], Check]] = {"http": _http, "tcp": _tcp, "command": _command}
-    table.only((*kinds, "status", "contains", *TIMES))
+    table.only((*kinds, "status", "contains", "sudo", *TIMES))
     chosen = [kind for kind in kinds if kind in table.values]
     if len(chosen) != 1:
         raise table.error(None, "expected exactly one of `http`, `tcp` and `command`")
     for key in ("status", "contains"):
         if key in table.values and chosen != ["http"]:
             raise table.error(key, "stands only beside `http`")
+    if "sudo" in table.values and chosen != ["command"]:
+        raise table.error("sudo", "stands only beside `command`")
     return Health(kinds[chosen[0]](table), **table.read(TIMES))
 
 
@@ -180,7 +173,7 @@ def _tcp(table: Table) -> TcpCheck:
 
 
 def _command(table: Table) -> CommandCheck:
-    return CommandCheck(table.checked("command", checks.command))
+    return CommandCheck(**table.read({"command": checks.command, "sudo": sudo}))
 
 
 def _url(value: Any) -> str:

@@ -34,6 +34,8 @@ The line may be sent once READY has come.
 NOISE = 256 * 1024
 """Bytes of a talkative profile that are skipped before the marker is given up."""
 
+OTHERS = b"others"
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PLAIN = frozenset(range(0x20, 0x7F)) - {ord("\\")}
 _CODES = [chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in range(256)]
@@ -107,14 +109,14 @@ class Preamble:
 def ending(pid: int, *, grace: float) -> str:
     """Give the script that ends the process group of shell `pid`: TERM, `grace` seconds, KILL.
 
-    Says `gone` when no process is left. If the shell leads no group of its own, its group is
+    Says `gone` when no process is left, and `others` if those that are left belong to another user (what runs by sudo). If the shell leads no group of its own, its group is
     looked up; if that is ours as well (a server that gives its commands no group), only the
     shell and its children are ended.
     """
     return f"""\
 p={pid:d}
 group() {{ ps -o pgid= -p "$1" 2>/dev/null | tr -d ' '; }}
-if kill -0 -- -$p 2>/dev/null; then t=-$p
+if kill -s 0 -- -$p 2>/dev/null; then t=-$p
 else
   t=-$(group $p)
   if [ "$t" = - ] || [ "$t" = "-$(group $$)" ]; then
@@ -138,5 +140,8 @@ while kill -s 0 -- $t 2>/dev/null; do
   sleep 0.1 2>/dev/null || {{ sleep 1; n=$((n+9)); }}
   n=$((n+1))
 done
+case $t in -*) ps -A -o pgid= -o stat= 2>/dev/null | awk -v g=${{t#-}} '$1 == g && $2 !~ /^Z/ {{ alive = 1 }} END {{ exit alive }}' || {{
+  echo others; exit 1; }}
+esac
 echo gone
 """

@@ -22,9 +22,9 @@ class Mask:
     """Replaces secrets in a stream of chunks; a secret cut by a chunk's end waits for its rest."""
 
     def __init__(self, redactor: Redactor) -> None:
-        values = {secret.reveal() for secret in redactor.secrets}
-        lines = {line.strip() for value in values for line in value.splitlines()}
-        self._needles = tuple(text.encode() for text in values | lines if text)
+        self._needles = tuple(
+            needle.encode("utf-8", "surrogateescape") for needle in redactor.needles
+        )
         self._redactor = redactor
         self._held = b""
 

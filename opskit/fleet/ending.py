@@ -6,7 +6,6 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from opskit.config.secret import Redactor
 from opskit.errors import HostError
 from opskit.fleet import bootstrap
 from opskit.fleet.command import Command
@@ -15,36 +14,46 @@ from opskit.fleet.session import Line, Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opskit.fleet.vault import Vault
+
 GRACE = 3.0
 """Seconds between TERM and KILL."""
 
 
-def end_group(line: Line | None, pid: int, dial: Callable[[], Line]) -> bool:
+def end_group(line: Line | None, pid: int, dial: Callable[[], Line], vault: Vault) -> bool:
     """End the group of shell `pid` on the host of `line`; tells whether no process of it is left.
 
-    Where that connection gives no second channel (MaxSessions 1, or it ends meanwhile), `dial` gives another one.
+    Where that connection gives no second channel (MaxSessions 1, or it ends meanwhile), `dial` gives another one. What
+    runs as somebody else is ended by sudo, with the password of the `vault` if there is one.
     """
     with contextlib.suppress(HostError):
         if line is not None and line.transport.alive:
-            return _ask(line, pid)
+            return _end(line, pid, vault)
     try:
         fresh = dial()
     except HostError:
         return False
     try:
-        return _ask(fresh, pid)
+        return _end(fresh, pid, vault)
     except HostError:
         return False
     finally:
         fresh.transport.close()
 
 
-def _ask(line: Line, pid: int) -> bool:
-    command = Command(bootstrap.ending(pid, grace=GRACE))
-    session = Session(line, command, Redactor(), None)
+def _end(line: Line, pid: int, vault: Vault) -> bool:
+    said = _ask(line, Command(bootstrap.ending(pid, grace=GRACE)), vault)
+    if bootstrap.OTHERS in said:
+        said = _ask(line, Command(bootstrap.ending(pid, grace=GRACE), sudo="root"), vault)
+    return b"gone" in said
+
+
+def _ask(line: Line, command: Command, vault: Vault) -> bytes:
+    """Give what a command said that ended in time, b"" for another."""
+    session = Session(line, command, vault.redactor, None, vault.password)
     try:
         session.start()
         done = session.follow(time.monotonic() + GRACE + line.channel_timeout)
-        return done and b"gone" in session.result().stdout
+        return session.result().stdout if done else b""
     finally:
         session.close()

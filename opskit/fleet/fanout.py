@@ -17,6 +17,7 @@ from opskit.fleet.guard import Guard
 from opskit.fleet.quickstart import import_paramiko
 from opskit.fleet.remote import Remote
 from opskit.fleet.running import Running
+from opskit.fleet.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,7 +39,7 @@ class Fleet:
         import_paramiko()
         self.inventory = inventory
         self.ssh = ssh
-        self._redactor = redactor
+        self.vault = Vault(redactor)
         self._guard = Guard()
         self._running = Running()
         self._dialer = Dialer(ssh, self._guard, self._running)
@@ -78,7 +79,7 @@ class Fleet:
         """Give one host of the fleet; it connects when it is used. Raises UnknownNameError."""
         if name not in self._remotes:
             host = named("host", name, self.inventory.hosts)
-            self._remotes[name] = Remote(host, self._dialer, self._running, self._redactor)
+            self._remotes[name] = Remote(host, self._dialer, self._running, self.vault)
         return self._remotes[name]
 
     @property
@@ -100,6 +101,7 @@ class Fleet:
 
     def close(self) -> None:
         """End all connections at once; waits for nobody."""
+        self.vault.forget()
         self._dialer.close()
         self._guard.close()
 

@@ -54,6 +54,7 @@ class Work:
     env: Mapping[str, str | Secret]
     out: Tap
     err: Tap
+    password: Secret | None = None
 
     def check(self, *, ended: bool = True) -> None:
         """Raise HostError if the fleet is cancelled; `ended` tells whether what ran is certainly gone."""

@@ -8,37 +8,37 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from opskit.config.model import NOTHING
-from opskit.config.secret import Redactor
 from opskit.errors import (
     CommandTimeoutError,
     ConnectionLostError,
     HostError,
     HostUnfitError,
 )
-from opskit.fleet import ending
+from opskit.fleet import ending, sudo
 from opskit.fleet.session import MEETING, Line, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from opskit.config.secret import Secret
+    from opskit.config.secret import Redactor, Secret
     from opskit.fleet.capture import Watch
     from opskit.fleet.command import Command, HttpAnswer, Result
     from opskit.fleet.dial import Dialer
     from opskit.fleet.inventory import Host
     from opskit.fleet.running import Running
+    from opskit.fleet.vault import Vault
 
 
 class Remote:
     """One host of an open fleet. Its work runs in one thread at a time."""
 
-    def __init__(self, host: Host, dialer: Dialer, running: Running, redactor: Redactor) -> None:
+    def __init__(self, host: Host, dialer: Dialer, running: Running, vault: Vault) -> None:
         self.host = host
         self.name = host.name
         self._dialer = dialer
         self._running = running
-        self._redactor = redactor
+        self._vault = vault
         self._lock = threading.Lock()
         self._line: Line | None = None
 
@@ -48,9 +48,11 @@ class Remote:
         `watch` gets ("stdout" or "stderr", bytes) as they come, without secrets. The time limit
         counts from when the connection stands; then the command's whole process group is ended.
         Raises UnreachableError, HostKeyError, LoginError, ConnectionLostError,
-        CommandTimeoutError, HostUnfitError, and HostError if the fleet is cancelled.
+        CommandTimeoutError, HostUnfitError, SudoError, and HostError if the fleet is cancelled.
         """
-        redactor = Redactor((*self._redactor.secrets, *Redactor.of(command.env.values()).secrets))
+        if command.sudo:
+            self._vault.demand_not_refused(self.name)
+        redactor = self._redactor.also(command.env.values())
         session = self._begin(command, redactor, watch)
         try:
             with self._running.register(session.interrupt):
@@ -65,13 +67,21 @@ class Remote:
 
     def _begin(self, command: Command, redactor: Redactor, watch: Watch | None) -> Session:
         """Give a started session; a kept connection that has died meanwhile is made anew, once."""
-        session = Session(self.line(), command, redactor, watch)
+        session = Session(
+            self.line(), command, redactor, watch, self._vault.password_for(self.name)
+        )
         try:
             session.start()
         except ConnectionLostError:
-            session = Session(self.line(), command, redactor, watch)
+            session = Session(
+                self.line(), command, redactor, watch, self._vault.password_for(self.name)
+            )
             session.start()
         return session
+
+    @property
+    def _redactor(self) -> Redactor:
+        return self._vault.redactor
 
     def line(self) -> Line:
         """Give the open connection; makes one first, or anew if it has died. Raises HostError."""
@@ -134,7 +144,7 @@ class Remote:
             arguments,
             running=self._running,
             env=env,
-            redactor=self._redactor,
+            vault=self._vault,
             watch=watch,
         )
 
@@ -143,7 +153,7 @@ class Remote:
         """A new fabric.Connection over the open connection; what it runs is shown nowhere."""
         from opskit.fleet import runner
 
-        return runner.quiet_connection(self, self._running, self._redactor)
+        return runner.quiet_connection(self, self._running, self._vault)
 
     @property
     def command_timeout(self) -> float:
@@ -156,9 +166,12 @@ class Remote:
         return self._running
 
     def end_group(self, pid: int) -> bool:
-        """End the process group of shell `pid`; tells whether it is certainly gone."""
+        """End the process group of shell `pid`, by sudo what of it runs by sudo; tells whether it is certainly gone."""
         return ending.end_group(
-            self._line, pid, lambda: self._new_line(self._dialer.call(self.host, to_end=True))
+            self._line,
+            pid,
+            lambda: self._new_line(self._dialer.call(self.host, to_end=True)),
+            self._vault,
         )
 
     def _new_line(self, transport: Any, quiet: float = 0.3) -> Line:
@@ -180,6 +193,8 @@ class Remote:
         result = session.result()
         preamble, _ = session.out
         if preamble.found:
+            names = {"user": self.host.user, "target": session.command.sudo}
+            sudo.demand_let_in(result, **names, marker=session.marker)
             return result
         said = self._redactor.data(preamble.noise + session.err[0].noise).decode(
             "utf-8", "replace"

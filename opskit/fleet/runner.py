@@ -23,10 +23,10 @@ from opskit.fleet.shown import BLOCK, POLL, LocalRunner, Shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opskit.config.secret import Redactor
     from opskit.fleet.remote import Remote
     from opskit.fleet.running import Running
     from opskit.fleet.session import Line
+    from opskit.fleet.vault import Vault
 
 
 class Connection(fabric.Connection):
@@ -61,6 +61,17 @@ class Connection(fabric.Connection):
         finally:
             self.command_cwds.extend(places)
             self.command_prefixes.extend(prefixes)
+
+    def _sudo(self, runner: Any, command: str, **kwargs: Any) -> Any:
+        """Run it as invoke does; where no password is known, try none: each failure counts against the account."""
+        if kwargs.get("password", self.config.sudo.password) is not None:
+            return super()._sudo(runner, command, **kwargs)
+        kwargs.pop("password", None)
+        user = kwargs.pop("user", self.config.sudo.user)
+        env = kwargs.get("env") or {}
+        words = ["sudo", "-n", f"--preserve-env={shlex.quote(','.join(env))}"] if env else ["sudo", "-n"]  # fmt: skip
+        words += ["-H", "-u", str(user)] if user is not None else []
+        return runner.run(" ".join([*words, self._prefix_commands(command)]), **kwargs)
 
 
 class Runner(Shown, fabric.runners.Remote):
@@ -232,7 +243,10 @@ def make_connection(
     config.load_project()
     config.load_collection(dict(settings))
     runners = {"remote": Runner, "local": LocalRunner}
-    config.load_overrides({"runners": runners, "timeouts": {"command": command_timeout}})
+    ours: dict[str, Any] = {"runners": runners, "timeouts": {"command": command_timeout}}
+    if work.password:
+        ours["sudo"] = {"password": work.password.reveal()}
+    config.load_overrides(ours)
     host = work.remote.host
     connection = Connection(  # type: ignore[no-untyped-call]  # as above
         host.address, user=host.user, port=host.port, config=config
@@ -242,7 +256,8 @@ def make_connection(
     return connection
 
 
-def quiet_connection(remote: Remote, running: Running, redactor: Redactor) -> Connection:
+def quiet_connection(remote: Remote, running: Running, vault: Vault) -> Connection:
     """Give a fabric.Connection that shows nothing, for work that looks at results."""
-    out, err = (Tap(Stream(name, redactor, None)) for name in ("stdout", "stderr"))
-    return make_connection(Work(remote, running, {}, out, err), {}, "", remote.command_timeout)
+    out, err = (Tap(Stream(name, vault.redactor, None)) for name in ("stdout", "stderr"))
+    work = Work(remote, running, {}, out, err, vault.password_for(remote.name))
+    return make_connection(work, {}, "", remote.command_timeout)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opskit.errors import HostError, HostUnfitError, UnreachableError, UsageError
-from opskit.fleet import bootstrap, problems
+from opskit.fleet import bootstrap, problems, sudo
 from opskit.fleet.capture import Stream
 from opskit.fleet.command import Result
 from opskit.fleet.feeder import Feeder
@@ -62,10 +62,16 @@ class Session:
     """A running command. `interrupt()` may be called from any thread."""
 
     def __init__(
-        self, line: Line, command: Command, redactor: Redactor, watch: Watch | None
+        self,
+        line: Line,
+        command: Command,
+        redactor: Redactor,
+        watch: Watch | None,
+        password: Secret | None = None,
     ) -> None:
         self.line = line
         self.command = command
+        self._password = password
         self.marker = bootstrap.new_marker()
         self.out, self.err = (
             (bootstrap.Preamble(self.marker), Stream(name, redactor, watch))
@@ -103,7 +109,8 @@ class Session:
 
     def start(self) -> None:
         """Open a channel and ask for the shell; raises HostError."""
-        script = first_line(self.command.script, self.command.env, self.marker)
+        command = sudo.prepared(self.command, self.marker, self._password)
+        script = first_line(command.script, command.env, self.marker)
         line = self.line
         self.channel = open_session(line)
         self.channel.in_buffer.set_event(self.bell)

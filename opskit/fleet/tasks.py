@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opskit.config.lookup import did_you_mean
-from opskit.config.secret import Redactor
 from opskit.errors import (
     CommandFailedError,
     CommandTimeoutError,
     HostError,
     OpskitError,
+    SudoError,
     UsageError,
 )
-from opskit.fleet import taskfile
+from opskit.fleet import sudo, taskfile
 from opskit.fleet.capture import Stream
 from opskit.fleet.command import Result
 
@@ -23,11 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from opskit.config.secret import Secret
+    from opskit.config.secret import Redactor, Secret
     from opskit.fleet.capture import Watch
     from opskit.fleet.command import Parameter, TaskInfo
     from opskit.fleet.remote import Remote
     from opskit.fleet.running import Running
+    from opskit.fleet.vault import Vault
+
+
+ASK = (
+    "say --sudo: opskit asks for it once; for a service's task, say `sudo = true` beside its name"
+)
 
 
 def list_tasks(path: Path) -> tuple[TaskInfo, ...]:
@@ -43,7 +49,7 @@ def run(
     *,
     running: Running,
     env: Mapping[str, str | Secret],
-    redactor: Redactor,
+    vault: Vault,
     watch: Watch | None,
 ) -> Result:
     """Run a task, with its pre and post tasks, on one host; what it shows is the result's output.
@@ -56,9 +62,11 @@ def run(
     tasks = taskfile.load(path)
     task, settings = tasks.find(name)
     values = fitted(name, taskfile.info(name, task).parameters, arguments)
-    hidden = Redactor((*redactor.secrets, *Redactor.of([*env.values(), *values.values()]).secrets))
+    hidden = vault.redactor.also([*env.values(), *values.values()])
     out, err = Stream("stdout", hidden, watch), Stream("stderr", hidden, watch)
-    work = prints.Work(remote, running, env, prints.Tap(out), prints.Tap(err))
+    work = prints.Work(
+        remote, running, env, prints.Tap(out), prints.Tap(err), vault.password_for(remote.name)
+    )
     began = time.monotonic()
     folder = str(path.parent)
     connection = runner.make_connection(work, settings, folder, remote.command_timeout)
@@ -147,14 +155,18 @@ class Failed:
             return error
         where, tail = f"task {self.task}", self._tail(getattr(error, "result", None))
         if isinstance(error, AuthFailure):
-            hint = (
-                "sudo there wants a password: set sudo.password in fabric.yaml, or NOPASSWD there"
-            )
-            return HostError(self.host, f"{where}: sudo refused us", hint=hint, output=tail)
+            what = f"{where}: sudo there does not take the password"
+            return SudoError(self.host, what, trouble="wrong", output=tail)
         if isinstance(error, CommandTimedOut):
             command = self._short(error.result.command)
             what = f"{where}: {command} did not end within {error.timeout:g} s"
             return CommandTimeoutError(self.host, f"{what}; its processes were ended", output=tail)
+        if (
+            isinstance(error, Failure)
+            and sudo.WANTED in f"{error.result.stdout}{error.result.stderr}"
+        ):
+            what = f"{where}: sudo there wants a password"
+            return SudoError(self.host, what, hint=ASK, trouble="wanted", output=tail)
         if isinstance(error, Failure):
             command = self._short(error.result.command)
             what = f"{where}: {command} ended with status {error.result.exited}"

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from opskit.config.service import CommandStep
 from opskit.rollout import deadman, incoming, layout
-from opskit.rollout.health import describe
+from opskit.rollout.health import describe, in_current
 from opskit.rollout.locks import LIFETIME
 
 if TYPE_CHECKING:
     from opskit.config.service import Service
+    from opskit.fleet.command import Command
 
 RECEIPT = "{…}"
 
@@ -27,6 +28,13 @@ def commands_of(
     waits = release and service.confirm_within
     confirmed = (("confirm", deadman.confirm(guard, rollout=rollout)),) if waits else ()
     return (*live, *_after(service, guard), *confirmed)
+
+
+def shown(command: Command) -> str:
+    """Give a command as a host gets it; what runs by sudo is handed over on standard input, behind the password if there is one."""
+    if not command.sudo:
+        return command.script
+    return f"{command.before}\n# by sudo as {command.sudo}:\n{command.script}"
 
 
 def stage_commands(service: Service, *, rollout: str, release: str) -> tuple[tuple[str, str], ...]:
@@ -65,7 +73,8 @@ def _live(
 def _after(service: Service, guard: str) -> tuple[tuple[str, str], ...]:
     restart = "none"
     if isinstance(service.restart, CommandStep):
-        restart = layout.run_in_current(service.path, service.restart.command, guarded=guard)
+        command = in_current(service.path, service.restart, guarded=guard)
+        restart = shown(command)
     elif service.restart:
         restart = f"task {service.restart.task} of tasks.py"
     return (("restart", restart), ("check", describe(service.health)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.config.service import CommandCheck, HttpCheck, TcpCheck
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opskit.config.secret import Secret
-    from opskit.config.service import Health
+    from opskit.config.service import CommandStep, Health
     from opskit.fleet.inventory import Host
     from opskit.fleet.remote import Remote
     from opskit.rollout.stop import Stop
@@ -82,10 +83,18 @@ def check_once(
         case TcpCheck(address=written):
             address, port = _endpoint(filled(written, remote.host), remote)
             remote.tcp_open(address, port, timeout=health.timeout)
-        case CommandCheck(command=command):
-            script = layout.run_in_current(path, command)
-            result = remote.execute(Command(script, env=env, timeout=health.timeout))
+        case CommandCheck() as asked:
+            command = in_current(path, asked)
+            result = remote.execute(replace(command, env=env, timeout=health.timeout))
             result.require("the health command")
+
+
+def in_current(path: str, step: CommandStep | CommandCheck, *, guarded: str = "") -> Command:
+    """Give a service's own command, in its live release; `guarded` refuses it when the lock is lost."""
+    if not step.sudo:
+        return Command(layout.run_in_current(path, step.command, guarded=guarded))
+    before = layout.enter_current(path, guarded=guarded)
+    return Command(step.command, sudo=step.sudo, before=before)
 
 
 def describe(health: Health | None) -> str:
@@ -99,7 +108,8 @@ def describe(health: Health | None) -> str:
     elif isinstance(check, TcpCheck):
         what = f"{check.address} accepts a connection"
     else:
-        what = f"`{check.command}` ends with 0"
+        by = f" by sudo as {check.sudo}" if check.sudo else ""
+        what = f"`{check.command}`{by} ends with 0"
     settled = f", and for {health.settle:g} s from then on" if health.settle else ""
     return f"{what}, within {health.within:g} s{settled}"
 

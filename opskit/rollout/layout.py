@@ -146,10 +146,15 @@ def _append(file: str, words: str, *, must: bool = True) -> str:
     return f"{whole}; {write}" if must else f"{{ {whole}; {write}; }} || :"
 
 
-def run_in_current(path: str, command: str, *, guarded: str = "") -> str:
-    """Run the service's own command in its live release; `guarded` refuses it when the lock is lost."""
+def enter_current(path: str, *, guarded: str = "") -> str:
+    """Go to a service's live release; `guarded` refuses that when the lock is lost."""
     first = f"(\n{guarded}\n) || exit $?\n" if guarded else ""
-    return f'{first}p={path_word(path)}; cd "$p/current" || exit 66\n{command}'
+    return f'{first}p={path_word(path)}; cd "$p/current" || exit 66'
+
+
+def run_in_current(path: str, command: str, *, guarded: str = "") -> str:
+    """Run the service's own command in its live release; see `enter_current`."""
+    return f"{enter_current(path, guarded=guarded)}\n{command}"
 
 
 def prune(guarded: str, releases: Iterable[str]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opskit.changelog import new_rollout_id
 from opskit.errors import CommandFailedError
 from opskit.fleet.command import Command
+from opskit.rollout.commands import shown
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.report import HostResult, word_for
 
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OncePlan:
-    """A plan, and what is done: a task of tasks.py with its arguments, or a command with its time limit."""
+    """A plan, and what is done: a task of tasks.py with its arguments, or a command with its time limit, by `sudo` as a user."""
 
     plan: Plan
     arguments: Mapping[str, object]
     timeout: float | None = None
+    sudo: str = ""
 
 
 def plan_command(
@@ -39,19 +41,24 @@ def plan_command(
     environment: str,
     why: str,
     timeout: float | None = None,
+    sudo: str = "",
     rollout: str = "",
 ) -> OncePlan:
-    """Say what running `script` on `hosts` means; asks no host."""
+    """Say what running `script` on `hosts` means, by `sudo` as that user unless it is ""; asks no host."""
     plan = _plan(
         "exec",
         hosts,
         environment,
         why,
-        commands=(("run", script),),
+        commands=(("run", shown(Command(script, sudo=sudo))),),
         script=script,
         rollout=rollout,
     )
-    return OncePlan(plan, {}, timeout)
+    return OncePlan(replace(plan, notes=_by_sudo(sudo)), {}, timeout, sudo)
+
+
+def _by_sudo(user: str) -> tuple[str, ...]:
+    return (f"by sudo as {user}",) if user else ()
 
 
 def plan_task(
@@ -84,8 +91,6 @@ def once(
 
     `watch` gets (host, "stdout" or "stderr", bytes) as they come. Raises ChangelogError with nothing touched.
     """
-    from dataclasses import replace
-
     outputs: dict[str, Result] = {}
 
     def body(roll: Roll) -> None:
@@ -136,7 +141,7 @@ def _work(
         if made.plan.task:
             task, given = made.plan.task, made.arguments
             return remote.run_task(run.tasks, task, given, env=run.secrets, watch=seen)
-        script = Command(made.plan.script, env=run.secrets, timeout=made.timeout)
+        script = Command(made.plan.script, env=run.secrets, timeout=made.timeout, sudo=made.sudo)
         return remote.execute(script, watch=seen)
 
     return work

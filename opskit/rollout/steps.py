@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from opskit.config.service import CommandStep, TaskStep
@@ -13,7 +13,7 @@ from opskit.fleet.command import Command
 from opskit.rollout import deadman, layout
 from opskit.rollout.environ import commands_environment
 from opskit.rollout.facts import StepBegun, Warned
-from opskit.rollout.health import wait_healthy
+from opskit.rollout.health import in_current, wait_healthy
 from opskit.rollout.report import HostResult, Sent, StepTime, word_for
 
 if TYPE_CHECKING:
@@ -143,12 +143,11 @@ class OnHost:
         service = self.work.service
         env = self.environment(release)
         match service.restart:
-            case CommandStep(command=command):
+            case CommandStep() as step:
                 with self.step("restart"):
-                    guard = self.work.guard
-                    script = layout.run_in_current(service.path, command, guarded=guard)
+                    command = in_current(service.path, step, guarded=self.work.guard)
                     limit = service.restart_timeout
-                    result = self.remote.execute(Command(script, env=env, timeout=limit))
+                    result = self.remote.execute(replace(command, env=env, timeout=limit))
                     require(result, "the restart")
             case TaskStep(task=task):
                 with self.step("restart"):

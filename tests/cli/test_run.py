@@ -147,7 +147,7 @@ def test_the_shared_options_are_there_for_every_task(ask: Any) -> None:
     _, shared = ask("fail", "-e", "production", "-m", "because", "-n", "-y", "--json")
     assert shared == {
         "environment": "production", "hosts": "web01", "why": "because", "dry_run": True, "yes": True, "as_json": True,
-        "override_freeze": None,
+        "override_freeze": None, "sudo": False,
     }  # fmt: skip
 
 

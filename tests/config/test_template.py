@@ -83,7 +83,14 @@ def test_every_key_of_a_service_stands_in_it():
 
 def test_every_key_of_health_stands_in_it():
     said = {key for table in _all("health") for key in table}
-    assert said == (names(Health) - {"check"}) | {"http", "tcp", "command", "status", "contains"}
+    assert said == (names(Health) - {"check"}) | {
+        "http",
+        "tcp",
+        "command",
+        "sudo",
+        "status",
+        "contains",
+    }
 
 
 def test_every_kind_of_source_restart_and_health_stands_in_it(config: Config):

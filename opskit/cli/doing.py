@@ -1,0 +1,64 @@
+"""A rollout while it is done: shown as it goes, stoppable by signals, with a password for sudo at hand if hosts want one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opskit.cli import freezing, retrying, sudo
+from opskit.cli.stopping import stoppable
+from opskit.errors import InterruptedRunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opskit.cli.session import Choice, Session
+    from opskit.rollout.context import Run
+    from opskit.rollout.plan import Plan
+    from opskit.rollout.report import Report
+
+
+def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Report]) -> Report:
+    """Do what was planned, shown as it goes, stoppable by signals."""
+    from opskit.changelog.machine import actor_here
+    from opskit.cli import vouching
+    from opskit.cli.render import progress
+    from opskit.rollout.context import Run
+    from opskit.rollout.facts import Teller
+    from opskit.rollout.patience import Patience
+    from opskit.rollout.stop import Stop
+    from opskit.rollout.sudo import users_of
+
+    frozen = freezing.frozen(session)
+    freezing.demand_thawed(frozen, choice)  # somebody may have thought long about the question
+    vouching.keep_enrolled(session.changelog, session.config.changelog)
+    users = (choice.sudo,) if choice.sudo else users_of(session.service)
+    with (
+        sudo.ready(session, plan, users),
+        progress.shown(plan, as_json=choice.as_json) as listener,
+    ):
+        tell, stop = Teller(listener), Stop()
+        run = Run(
+            fleet=session.fleet,
+            changelog=session.changelog,
+            actor=actor_here(),
+            tasks=session.tasks,
+            secrets=session.secrets,
+            tell=tell,
+            stop=stop,
+            refuse_unshared=session.config.changelog.offline == "refuse",
+            remarks=(*freezing.remarks(frozen, choice), *retrying.remarks(session, plan)),
+            overrides=freezing.overrides(frozen, choice),
+            retries=tuple(record.id for record in session.retried),
+            patience=session.patience or Patience(),
+        )
+        resumable = plan.rollout if plan.service else ""
+        try:
+            with stoppable(stop, tell, resumable=resumable):
+                report = do(run)
+        except InterruptedRunError as error:
+            if resumable:
+                error.hint = error.hint or f"to go on: opskit resume {resumable}"
+            raise
+    if tell.error and not isinstance(tell.error, OSError):
+        raise tell.error
+    return report

@@ -1,0 +1,96 @@
+"""The password for sudo: asked for once, on the terminal, when some host wants it; the only place that asks for one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from opskit.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from opskit.cli.session import Session
+    from opskit.config.secret import Secret
+    from opskit.rollout.plan import Plan
+
+HINT = "run it on a terminal, where it can be asked for, or say NOPASSWD for this in a file of /etc/sudoers.d there"
+
+option = click.option(
+    "--sudo",
+    is_flag=True,
+    help="Run it by sudo; a password is asked for once, where a host wants one.",
+)
+user_option = click.option(
+    "--sudo-user", metavar="USER", help="As whom it runs by sudo, root if left out."
+)
+
+
+def user(*, wanted: bool, name: str | None) -> str:
+    """Give as whom a command is to run by sudo, "" for not by sudo; raises UsageError."""
+    from opskit.config.steps import sudo
+    from opskit.errors import ConfigError, UsageError
+
+    try:
+        return sudo(name if name is not None else wanted)
+    except ConfigError as error:
+        raise UsageError(f"--sudo-user: {error.what}") from None
+
+
+@contextlib.contextmanager
+def ready(session: Session, plan: Plan, users: Sequence[str]) -> Iterator[None]:
+    """Let the commands of the plan run by sudo for the block; the password, if one is wanted, is asked for and forgotten.
+
+    Raises SudoError with nothing touched if a host does not let us in, unless hosts have nothing to do with each other, or must
+    not stop each other (a rollback): what comes of that host tells it then.
+    """
+    from opskit.rollout.sudo import let_in
+
+    if users and plan.ready:
+        lenient = bool(plan.service) and not plan.problems_count
+        refused = let_in(session.fleet, plan.ready, users, ask=_asking(session), lenient=lenient)
+        if refused and plan.service and not lenient:
+            raise refused[0]
+    try:
+        yield
+    finally:
+        session.fleet.vault.forget()
+
+
+def _asking(session: Session) -> Callable[[str, Sequence[str]], Secret]:
+    asked: list[str] = []
+
+    def ask(login: str, hosts: Sequence[str]) -> Secret:
+        from opskit.cli.render import terminal, text
+        from opskit.config.secret import Secret
+        from opskit.fleet.selectors import fold
+        from opskit.rollout.sudo import demand_none
+
+        demand_none(session.service, hosts)
+        if asked:
+            text.mention("sudo did not take that password; one more try")
+        asked.append(login)
+        where = terminal.visible(f"{login} on {fold(hosts)}", one_line=True)
+        return Secret(_typed(f"password for sudo of {where}: ", where))
+
+    return ask
+
+
+def _typed(prompt: str, where: str) -> str:
+    """Let somebody type on the terminal, without echo; raises RefusedError if there is none, or nothing is typed."""
+    import getpass
+
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        raise RefusedError(f"sudo wants the password of {where}", hint=HINT) from None
+    try:
+        typed = getpass.getpass(prompt)
+    except EOFError:
+        typed = ""
+    if not typed:
+        raise RefusedError("no password was typed; nothing was changed")
+    return typed

@@ -1,0 +1,48 @@
+"""What a secret looks like after other programs have written it: escaped, quoted, encoded."""
+
+from __future__ import annotations
+
+from base64 import b64encode, urlsafe_b64encode
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHORTEST_LINE = 8
+"""Characters from which on a line of a secret, or an encoded part of it, is told from other text."""
+
+
+def disguises(value: str) -> set[str]:
+    """Give the texts in which `value` would be readable: itself, its longer lines, and each of these as it is usually written.
+
+    These are JSON, Python, shell, HTML and URLs, and Base64 wherever in the encoded text it stands.
+    """
+    lines = {line.strip() for line in value.splitlines()}
+    plain = {value, value.strip()} | {line for line in lines if len(line) >= SHORTEST_LINE}
+    found = {text for part in plain if part for text in (part, *_escaped(part))}
+    return found | set(_base64(value))
+
+
+def _escaped(text: str) -> Iterator[str]:
+    import json
+    from html import escape
+    from urllib.parse import quote, quote_plus
+
+    yield from (json.dumps(text, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
+    yield repr(text)[1:-1]
+    yield text.replace("'", "'\"'\"'")
+    yield text.replace("'", "'\\''")
+    yield escape(text)
+    raw = text.encode("utf-8", "surrogateescape")
+    yield from (quote(raw, safe="/"), quote(raw, safe=""), quote_plus(raw))
+
+
+def _base64(text: str) -> Iterator[str]:
+    """Give the part of its Base64 that does not depend on its neighbours, for each place in a group of three bytes."""
+    raw = text.encode("utf-8", "surrogateescape")
+    for before in range(3):
+        last = (before + len(raw)) * 8 // 6
+        for encode in (b64encode, urlsafe_b64encode):
+            part = encode(b"\0" * before + raw).decode()[(before * 8 + 5) // 6 : last]
+            if len(part) >= SHORTEST_LINE:
+                yield part

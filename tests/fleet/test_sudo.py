@@ -1,0 +1,160 @@
+"""Commands by sudo: as exact text, and through the real sudo of hosts that ask for a password or do not."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.config.secret import Secret
+from opskit.errors import CommandTimeoutError, SudoError
+from opskit.fleet import sudo
+from opskit.fleet.command import Command
+from tests.fleet.opening import fleet_of, host_of
+from tests.support.processes import at_home
+from tests.support.sudoers import ASKS, OPEN, PASSWORD, USER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opskit.fleet.fanout import Fleet
+    from tests.support.sudoers import SudoHosts
+
+TEXT = r"""w='pass '"'"'word'; if [ "$(id -u)" = 0 ]; then become() { "$@"; }; elif command -v sudo >/dev/null; then become() { sudo -S -p '' -H -u root -- "$@"; }; else become() { echo sudo is missing >&2; return 1; }; fi
+if ! e=$(printf '%s\n' "$w" | LC_ALL=C become /bin/sh -c : 2>&1); then
+  printf '%s\n' "$e" 'm4rk sudo let nobody in' >&2; exit 77
+fi
+printf '%s\n' "$w" m4rk 'unset s\0012export A='"'"'b c'"'"'\0012id -u\0012' | become /bin/sh -c 'while IFS= read -r s && [ "$s" != m4rk ]; do :; done; IFS= read -r s && exec </dev/null && eval "$(printf %b "$s")"'"""
+
+
+@pytest.fixture
+def fleet(sudo_hosts: SudoHosts) -> Iterator[Fleet]:
+    with fleet_of(*(host_of(sudo_hosts, name) for name in sudo_hosts.names)) as opened:
+        yield opened
+
+
+def test_the_text_is_exactly_this() -> None:
+    made = sudo.wrapped(
+        "id -u", {"A": Secret("b c")}, user="root", marker="m4rk", password=Secret("pass 'word")
+    )
+    assert made == TEXT
+
+
+def test_without_a_password_sudo_asks_for_none() -> None:
+    made = sudo.wrapped("true", {}, user="shop", marker="m4rk", password=None)
+    first = made.splitlines()[0]
+    assert first == (
+        "w=''; if command -v sudo >/dev/null; then become() { sudo -n -H -u shop -- \"$@\"; }; "
+        "else become() { echo sudo is missing >&2; return 1; }; fi"
+    )
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "busybox sh", "zsh"])
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_password_that_is_not_asked_for_is_not_run(
+    shell: str, tmp_path: object, *, reads: bool
+) -> None:
+    if not shutil.which(shell.split(maxsplit=1)[0]):
+        pytest.skip(f"no {shell} here")
+    asks = "IFS= read -r p; [ \"$p\" = 'touch oops' ] || exit 1; " if reads else ""
+    fake = f"sudo() {{ {asks}while [ \"$1\" != -- ]; do shift; done; shift; \"$@\"; }}\nid() {{ echo 7; }}\n"  # fmt: skip
+    made = sudo.wrapped(
+        'printf "%s\\n" "$A"; cat; exit 3',
+        {"A": "it's\n\\0101"},
+        user="root",
+        marker="m4rk",
+        password=Secret("touch oops"),
+    )
+    ran = subprocess.run(
+        [*shell.split(), "-c", fake + made], cwd=str(tmp_path), input="more", text=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("it's\n\\0101\n", "", 3)
+    assert not list(tmp_path.iterdir())  # type: ignore[attr-defined]  # a Path
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "trouble"),
+    [
+        ("sudo: a password is required", "wants the password of ana", "wanted"),
+        ("Sorry, try again.\n\nsudo: no password was provided\nsudo: 1 incorrect password attempt", "does not take this password of ana", "wrong"),
+        ("ana is not in the sudoers file.", "lets ana run nothing there", ""),
+        ("Sorry, user ana is not allowed to execute '/bin/sh -c :' as root on web01.", "does not let ana run all commands as root", ""),
+        ("sudo: sorry, you must have a tty to run sudo", "wants a terminal there", ""),
+        ("sudo is missing", "is not installed there", ""),
+        ("sudo: Account or password is expired, reset your password and try again", "has expired there", ""),
+        ("sudo: unknown user shop", "knows no user root", ""),
+        ("sudo: effective uid is not 0, is sudo installed setuid root?", "cannot become root", ""),
+        ("/etc/sudoers:3:1: syntax error", "cannot read its rules", ""),
+        ("", "does not run anything: it said nothing", ""),
+    ],
+)  # fmt: skip
+def test_what_sudo_says_is_told_in_plain_words(said: str, what: str, trouble: str) -> None:
+    error = sudo.refused(said, "web01", user="ana")
+    assert what in error.what
+    assert (error.trouble, error.output) == (trouble, said)
+
+
+def test_a_command_runs_as_root_in_the_folder_where_it_was_left_with_its_variables(
+    fleet: Fleet, sudo_hosts: SudoHosts
+) -> None:
+    command = Command(
+        'id -u; pwd; echo "$HOME $T"; cat; exit 4', {"T": Secret("t0ken 'x'")}, sudo="root", before="id -u; cd /usr"
+    )  # fmt: skip
+    sudo_hosts.rule("web01", OPEN)
+    for name in ("web01", "web02"):
+        fleet.vault.entrust(Secret(PASSWORD))
+        result = fleet.remote(name).execute(command)
+        assert result.text.splitlines() == [str(60123), "0", "/usr", "/root [redacted]"]
+        assert result.exit == 4
+
+
+def test_a_password_is_tried_once_and_none_not_at_all(fleet: Fleet, sudo_hosts: SudoHosts) -> None:
+    remote = fleet.remote("web01")
+    with pytest.raises(SudoError, match=f"wants the password of {USER}"):
+        remote.execute(Command("touch /oops", sudo="root"))
+    assert sudo_hosts.failures("web01") == 0
+    fleet.vault.entrust(Secret("wrong-one"))
+    with pytest.raises(SudoError, match="does not take this password") as told:
+        remote.execute(Command("touch /oops", sudo="root"))
+    assert (told.value.trouble, sudo_hosts.failures("web01")) == ("wrong", 1)
+
+
+@pytest.mark.parametrize(
+    ("rules", "what"),
+    [
+        ((), "lets deploy run nothing"),
+        ((f"{USER} ALL=(ALL) NOPASSWD: /bin/true",), "does not let deploy run all commands"),
+        ((ASKS, "Defaults requiretty"), "wants a terminal"),
+    ],
+)
+def test_what_the_real_sudo_refuses_is_told(
+    fleet: Fleet, sudo_hosts: SudoHosts, rules: tuple[str, ...], what: str
+) -> None:
+    sudo_hosts.rule("web01", *rules)
+    fleet.vault.entrust(Secret(PASSWORD))
+    with pytest.raises(SudoError, match=what):
+        fleet.remote("web01").execute(Command("true", sudo="root"))
+
+
+def test_sudo_that_remembers_nobody_is_given_the_password_for_each_of_its_questions(
+    fleet: Fleet, sudo_hosts: SudoHosts
+) -> None:
+    sudo_hosts.rule("web01", ASKS, "Defaults timestamp_timeout=0, lecture=always")
+    fleet.vault.entrust(Secret(PASSWORD))
+    result = fleet.remote("web01").execute(Command("id -u; exit 0", sudo="root"))
+    assert (result.text, sudo_hosts.failures("web01")) == ("0\n", 0)
+
+
+@pytest.mark.parametrize("rule", [ASKS, f"{ASKS}\nDefaults use_pty"])
+def test_what_runs_by_sudo_is_ended_by_sudo(
+    fleet: Fleet, sudo_hosts: SudoHosts, rule: str
+) -> None:
+    sudo_hosts.rule("web01", rule)
+    fleet.vault.entrust(Secret(PASSWORD))
+    script = f"HOME={sudo_hosts.folder('web01')}; export HOME; sleep 300; :"
+    with pytest.raises(CommandTimeoutError, match="its processes were ended"):
+        fleet.remote("web01").execute(Command(script, sudo="root", timeout=1))
+    assert not at_home([sudo_hosts.folder("web01")])
