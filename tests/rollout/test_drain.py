@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tests.support.light import Light
 
 BEHIND = '{ name = "edge", backends = ["shop"], drain = "5s", restore = "5s" }'
+ROUNDS = 20 if os.environ.get("OPSKIT_HEAVY") else 2
 ALL_UP = dict.fromkeys(("web01", "web02", "web03", "web04"), "UP")
 
 
@@ -213,3 +215,56 @@ def test_a_load_balancer_that_does_not_answer_stops_a_deploy_before_it_begins_an
     assert light.restarts("web01") == ["v1", "v2"]
     light.rollback()
     assert light.live() == light.on_all("v1")
+
+
+def test_two_engineers_never_leave_a_backend_with_none(light: Light, edge: HAProxy) -> None:
+    for name in ("web03", "web04"):
+        edge.say(f"set server shop/{name} state maint")
+    for _ in range(ROUNDS):
+        both = [light.start("restart", "shop", "-H", name, "--yes") for name in ("web01", "web02")]
+        least = 2
+        while any(process.poll() is None for process in both):
+            least = min(least, list(edge.words().values()).count("UP"))
+        codes = sorted(finish(process)[0] for process in both)
+        assert least >= 1
+        assert codes in ([0, 0], [0, 5])
+        assert edge.words() == ALL_UP | {"web03": "MAINT", "web04": "MAINT"}
+
+
+def test_a_host_that_forwards_no_socket_is_spoken_to_by_a_tool_of_its_own(
+    light: Light, edge: HAProxy
+) -> None:
+    light.hosts.odd("lb02", AllowStreamLocalForwarding="no")
+    light.configure(extra=edge.toml("lb02"), load_balancer=BEHIND)
+    light.restart()
+    assert [light.restarts(name) for name in light.hosts.names[:4]] == [["v1", "v1"]] * 4
+    assert edge.words() == ALL_UP
+
+
+def test_a_mistake_is_said_before_anything_is_touched(light: Light, edge: HAProxy) -> None:
+    for old, new, said in (
+        ('["shop"]', '["shpo"]', "HAProxy has no backend shpo"),
+        ('["shop"]', '["shop"], server = "app-{host}"', "shop on lb01 has no server app-web01: web01, web02"),
+    ):  # fmt: skip
+        configure(light, edge, load_balancer=BEHIND.replace(old, new))
+        assert said in light.restart(expect=5).stderr
+    edge.socket.rename(edge.folder / "t")
+    configure(light, edge)
+    assert "there is no socket" in light.restart(expect=5).stderr
+    edge.socket.write_text("")
+    assert "there is no socket" in light.restart(expect=5).stderr
+    assert light.restarts("web01") == ["v1"]
+
+
+def test_the_plan_and_the_log_tell_of_it(light: Light, edge: HAProxy) -> None:
+    plan = light.restart("--dry-run")
+    assert "drained before, put back after on lb01; 5 s for sessions" in plan.stdout
+    assert "# drain, to HAProxy on lb01\n    set server shop/{host} state drain" in plan.stdout
+    data = light.restart("--dry-run", "--json").json["data"]["plan"]["drains"]
+    seat = {"host": "web01", "at": "lb01", "backend": "shop", "server": "web01"}
+    assert (data["drain"], data["restore"], data["seats"][0]) == (5.0, 5.0, seat)
+    assert edge.words() == ALL_UP
+    light.restart()
+    page = light.opskit("log", light.last()["id"]).stdout
+    assert "drain" in page
+    assert "restore" in page
