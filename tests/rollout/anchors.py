@@ -73,7 +73,15 @@ Shipit#670, #285, #300 | "rollback this" or "rollback to this"? | rollout/test_r
 magento2#111 | nobody sees whether a rollback would be of code alone | rollout/test_rollback_to.py::test_a_rollback_over_what_cannot_be_taken_back_is_refused_without_a_reason
 Deployer#3172, #3671, #3827 | one bad host of 15 ends an hour's run | rollout/test_deploy.py::test_a_budget_of_one_failure_lets_one_host_fail
 Capistrano#1498 | a host that does not answer cannot be left out | rollout/test_faults.py::test_a_host_that_is_down_may_be_within_the_budget
-Capistrano#1529 | out of rotation, deploy, smoke test, in | elsewhere: load balancers
+Capistrano#1529 | out of rotation, deploy, smoke test, in | rollout/test_drain.py::test_a_host_is_out_while_it_is_changed_and_back_before_the_next rollout/test_load.py::test_a_rolling_deploy_fails_no_request
+HAProxy | to drain the last server is 503 for everybody at once | rollout/test_drain.py::test_the_last_server_is_never_drained rollout/test_spare.py::test_as_many_as_can_be_spared_and_no_more
+HAProxy | two who look before they drain leave none | rollout/test_drain.py::test_two_engineers_never_leave_a_backend_with_none rollout/test_turn.py::test_of_many_at_the_same_moment_never_two_have_it
+HAProxy | requests that run are cut off by a restart | rollout/test_drain.py::test_it_waits_until_the_last_session_is_over rollout/test_load.py::test_a_rolling_restart_fails_no_request
+HAProxy | a run that dies leaves its server in drain for ever | rollout/test_drain.py::test_after_a_kill_another_run_resumes_and_puts_all_back rollout/test_drain.py::test_stopped_at_once_while_it_waits_a_host_that_was_not_touched_is_put_back
+HAProxy | an error has no exit code, success is an empty line | rollout/test_haproxy.py::test_a_real_one_answers_so
+HAProxy | a drained server that is down is shown as DOWN, and its drain is forgotten | rollout/test_haproxy.py::test_how_a_server_is rollout/test_drain.py::test_what_somebody_took_out_before_is_left_so
+HAProxy | its status varies (DRAIN 1/3, MAINT (via x), no check) | rollout/test_haproxy.py::test_how_a_server_is
+HAProxy | a weight of 0 is up and serves nobody | rollout/test_haproxy.py::test_a_weight_of_0_serves_nobody
 Ansible#82267, #6781, proposals#133, #33672 | no absolute budget for the whole run | rollout/test_deploy.py::test_a_budget_of_one_failure_lets_one_host_fail rollout/test_roll.py::test_the_gate
 Centurion#180 | which hosts did and which did not? | rollout/test_retry.py::test_the_printed_command_does_the_rest_and_the_log_shows_the_tie rollout/test_deploy.py::test_a_failure_in_a_later_batch_leaves_a_part_done
 deploy-rs#80 | those that succeeded are not taken back when a later one fails | elsewhere: gates (--auto-rollback)
