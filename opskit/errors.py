@@ -19,6 +19,7 @@ The tree (exit code in brackets; 0 is done, 3 is a report that is partly done, s
     │   ├── HostUnfitError       the host lacks something that the work needs
     │   ├── SudoError            sudo on the host lets nobody in, or not with this password
     │   ├── UnhealthyError       the service did not pass its health check in time
+    │   ├── NotBackError         the host did not come back from a reboot in time
     │   └── LockLostError        the host no longer knows the lock of this run
     ├── BuildError [1]           the build command failed on this machine
     ├── ChangelogError [1]       the record cannot be read or written
@@ -176,6 +177,12 @@ class UnhealthyError(HostError):
     """The service did not pass its health check in time."""
 
     kind = "unhealthy"
+
+
+class NotBackError(HostError):
+    """The host did not come back in time, or was never away."""
+
+    kind = "not-back"
 
 
 class LockLostError(HostError):

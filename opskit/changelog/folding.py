@@ -9,6 +9,7 @@ from opskit.changelog.body import number, part, parts, text, texts
 from opskit.changelog.claims import abandoned_for
 from opskit.changelog.event import ABANDONED, FINISHED, HOSTS, NOTE, RECOVERED, STARTED
 from opskit.changelog.records import (
+    AT_ONCE,
     NOT_REACHED,
     RUNNING,
     UNFINISHED,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     Alive = Callable[[Mapping[str, object], int], bool]
 
 NOTHING: Mapping[str, object] = {}
-AT_ONCE = ("task", "exec")  # are on all hosts from the beginning
 LAST_MS = 253_402_300_799_000  # the end of the year 9999, beyond which datetime does not go
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 NOT_REACHED, UNKNOWN = "not reached", "unknown"
 RUNNING, UNFINISHED = "running", "unfinished"
 BAD = ("failed", "reverted", "unknown")
+AT_ONCE = ("task", "exec")
+"""Actions that are on all hosts from the beginning."""
 WHILE_BAD = ("switch", "restart", "check", "put back")
 
 
@@ -107,7 +109,7 @@ class Resumption(NamedTuple):
 class RolloutRecord(NamedTuple):
     """One rollout as its events tell it.
 
-    `action` is deploy, rollback, restart, task or exec. `outcome` is done, failed, partial,
+    `action` is deploy, rollback, restart, reboot, replace, task or exec. `outcome` is done, failed, partial,
     refused, interrupted, or reverted by who resumed it; abandoned when a later run found it dead; "running" while its process lives on this machine, else "unfinished".
     `output` is the end of what a failed build said. `ms` is the duration, None until finished. `events` are all events of the rollout, `notes` what
     people wrote about it since, `remarks` what opskit remarked at its start. `retries` are the ids of rollouts of which it does
@@ -178,6 +180,11 @@ class RolloutRecord(NamedTuple):
         if self.to or self.action == "restart":
             return (self.to,) if self.to else ()
         return tuple(dict.fromkeys(host.goal for host in self.hosts if host.goal))
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether it went from batch to batch, so that somebody can go on with it."""
+        return bool(self.action) and self.action not in AT_ONCE
 
     @property
     def runs_on(self) -> str:

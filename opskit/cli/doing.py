@@ -26,14 +26,12 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
     from opskit.rollout.facts import Teller
     from opskit.rollout.patience import Patience
     from opskit.rollout.stop import Stop
-    from opskit.rollout.sudo import users_of
 
     frozen = freezing.frozen(session)
     freezing.demand_thawed(frozen, choice)  # somebody may have thought long about the question
     vouching.keep_enrolled(session.changelog, session.config.changelog)
-    users = (choice.sudo,) if choice.sudo else users_of(session.service)
     with (
-        sudo.ready(session, plan, users),
+        sudo.ready(session, plan, _users(session, choice, plan)),
         progress.shown(plan, as_json=choice.as_json) as listener,
     ):
         tell, stop = Teller(listener), Stop()
@@ -51,7 +49,7 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
             retries=tuple(record.id for record in session.retried),
             patience=session.patience or Patience(),
         )
-        resumable = plan.rollout if plan.service else ""
+        resumable = plan.rollout if plan.is_rolling else ""
         try:
             with stoppable(stop, tell, resumable=resumable):
                 report = do(run)
@@ -62,3 +60,14 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
     if tell.error and not isinstance(tell.error, OSError):
         raise tell.error
     return report
+
+
+def _users(session: Session, choice: Choice, plan: Plan) -> tuple[str, ...]:
+    """Give as whom commands of the run go by sudo: its own, and those of the services that it is about."""
+    from opskit.rollout.sudo import users_of
+
+    if choice.sudo:
+        return (choice.sudo,)
+    services = (session.service, *(tenant.service for tenant in session.tenants))
+    theirs = (user for service in services for user in users_of(service))
+    return tuple(dict.fromkeys((*plan.users, *theirs)))

@@ -19,11 +19,14 @@ GOES = "a rollback is always allowed; to go ahead, add --override-freeze REASON"
 
 def frozen(session: Session) -> Frozen:
     """Give what is frozen just now, of that which the command is about."""
-    from opskit.rollout.freeze import in_force
+    from opskit.rollout.freeze import Frozen, in_force
 
-    return in_force(
-        session.changelog, session.config.changelog, session.environment, session.service
-    )
+    where = (session.changelog, session.config.changelog, session.environment)
+    if not session.tenants:
+        return in_force(*where, session.service)
+    every = [in_force(*where, tenant.service) for tenant in session.tenants]
+    freezes = dict.fromkeys(freeze for found in every for freeze in found.freezes)
+    return Frozen(tuple(freezes), every[0].clock)
 
 
 def demand_thawed(found: Frozen, choice: Choice) -> None:

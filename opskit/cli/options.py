@@ -63,6 +63,16 @@ wait = click.option(
     metavar="[DURATION]",
     help="If another run holds the hosts, wait for it; 15m without a DURATION.",
 )
+batches = click.option(
+    "--batches",
+    metavar="SIZES",
+    help="How many hosts at a time, as 1,25%; the last repeats. One by one if left out.",
+)
+within = click.option(
+    "--within",
+    metavar="DURATION",
+    help="How long a host may be away before it counts as failed; 10m if left out.",
+)
 dry_run = click.option(
     "-n", "--dry-run", is_flag=True, help="Show what would be done, and change nothing."
 )
@@ -92,8 +102,8 @@ offline = click.option(
 service = click.argument("service", shell_complete=complete.services)
 
 
-def seconds(duration: str | None) -> float:
-    """Give a DURATION in seconds, 0 for none; raises UsageError."""
+def seconds(duration: str | None, option: str = "--wait") -> float:
+    """Give the DURATION of an option in seconds, 0 for none; raises UsageError."""
     if duration is None:
         return 0.0
     from opskit.config.checks import duration as checked
@@ -102,9 +112,22 @@ def seconds(duration: str | None) -> float:
     try:
         return checked(duration)
     except ConfigError as error:
-        raise UsageError(
-            f"--wait {duration}: {error.what}", hint="write it last, or as --wait=10m"
-        ) from None
+        hint = "write it last, or as --wait=10m" if option == "--wait" else ""
+        raise UsageError(f"{option} {duration}: {error.what}", hint=hint) from None
+
+
+def sizes(batches: str | None) -> tuple[int | str, ...]:
+    """Give the sizes of --batches, as `batches` in opskit.toml has them; raises UsageError."""
+    from opskit.config.checks import batch
+    from opskit.errors import ConfigError
+
+    words = [word.strip() for word in (batches or "").split(",") if batches is not None]
+    try:
+        return tuple(
+            batch(int(word) if word.isdecimal() and len(word) < 10 else word) for word in words
+        )
+    except ConfigError as error:
+        raise UsageError(f"--batches {batches}: {error.what}") from None
 
 
 def ask(question: str, *, yes: bool) -> None:

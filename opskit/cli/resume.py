@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from opskit.cli import complete, options, session
+from opskit.cli import complete, options, resuming, session
 from opskit.cli.session import Choice
 
 
@@ -41,18 +41,8 @@ def resume(
     them runs, has and holds; what the log says is only the plan. The same gates and the same failure budget hold as before.
     A lock of the dead run is taken over by itself if that ran on this machine; else it ends by itself, or --take-over breaks it.
     """
-    from opskit.rollout.resume import plan_resume, resume
-
     choice = Choice("resume", why, dry_run, yes, as_json)
     how = {"revert": revert, "take_over": take_over, "drain": not no_drain}
-    with session.on_rollout(rollout, wait=wait) as (opened, service, record):
-        made = plan_resume(
-            record=record,
-            service=service,
-            fleet=opened.fleet,
-            changelog=opened.changelog,
-            gates=opened.gates(service),
-            why=session.reason(opened, choice),
-            **how,
-        )
-        return session.carry_out(opened, choice, made.plan, lambda run: resume(made, run))
+    with resuming.on_rollout(rollout, wait=wait) as (opened, record):
+        plan, do = resuming.planned(opened, record, choice, **how)
+        return session.carry_out(opened, choice, plan, do)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import Report
     from opskit.rollout.status import Judge
+    from opskit.rollout.tenants import Tenant
 
 
 class Recorded(TypedDict):
@@ -67,6 +68,8 @@ class Session:
     """On how many hosts the service lives, whether they are chosen or not."""
     patience: Patience | None = None
     """How long to wait for hosts that another run holds, if at all."""
+    tenants: tuple[Tenant, ...] = ()
+    """The services that live on the hosts, for what is about whole hosts."""
 
     def gates(self, service: Service, *, auto_rollback: bool | None = None) -> Gates:
         """Give the gates of a run on a service, of all its hosts; raises ConfigError."""
@@ -76,11 +79,15 @@ class Session:
 
     def recorded(self, choice: Choice) -> Recorded:
         """Give what a plan is told: the id of the rollout, what the changelog knows of the hosts, whether they are drained."""
+        rollout = self.new_rollout(choice)
+        return {"rollout": rollout, "judge": self.judge, "drain": not choice.no_drain}
+
+    @property
+    def judge(self) -> Judge:
+        """What the changelog knows of hosts."""
         from opskit.rollout.status import Judge
 
-        judge = Judge(self.changelog, self.config.changelog)
-        rollout = self.new_rollout(choice)
-        return {"rollout": rollout, "judge": judge, "drain": not choice.no_drain}
+        return Judge(self.changelog, self.config.changelog)
 
     def new_rollout(self, choice: Choice) -> str:
         """Give the id of the rollout that is planned; a dry run, of which nothing is written, needs none."""
@@ -121,38 +128,6 @@ def on_service(
             found = (config, where, fleet, changelog, chosen, secrets, service, retried, lives_on)
             waiting.until_free(patience, fleet, changelog, service, chosen)
             yield Session(*found, patience=patience), service
-
-
-@contextlib.contextmanager
-def on_rollout(
-    prefix: str, *, wait: str | None
-) -> Iterator[tuple[Session, Service, RolloutRecord]]:
-    """Open what it takes to go on with a rollout: its service, with all hosts of its environment at hand. Raises UsageError."""
-    from opskit.config.secret import Redactor
-    from opskit.rollout.environ import read_secrets
-    from opskit.rollout.patience import Patience
-    from opskit.rollout.remembered import demand_open, remember
-
-    patience = Patience(options.seconds(wait))
-    config = wiring.read_config()
-    with sharing.open_changelog(config) as changelog:
-        record = changelog.rollout(prefix)
-        demand_open(record)
-        service = config.service(record.service, record.environment)
-        inventory = wiring.open_inventory(config, record.environment)
-        planned = [target.host for target in remember(record).targets]
-        hosts = tuple(host for host in planned if host in inventory.hosts)
-        secrets = read_secrets(service)
-        with wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet:
-            where = config.environment(record.environment)
-            waiting.until_free(patience, fleet, changelog, service, hosts)
-            lives_on = len(inventory.select(service.hosts))
-            found = (config, where, fleet, changelog, hosts, secrets, service, (), lives_on)
-            yield (
-                Session(*found, patience=patience),
-                service,
-                changelog.rollout(record.id),
-            )
 
 
 @contextlib.contextmanager

@@ -50,9 +50,9 @@ def ready(session: Session, plan: Plan, users: Sequence[str]) -> Iterator[None]:
     from opskit.rollout.sudo import let_in
 
     if users and plan.ready:
-        lenient = bool(plan.service) and not plan.problems_count
+        lenient = plan.is_rolling and not plan.problems_count
         refused = let_in(session.fleet, plan.ready, users, ask=_asking(session), lenient=lenient)
-        if refused and plan.service and not lenient:
+        if refused and plan.is_rolling and not lenient:
             raise refused[0]
     try:
         yield

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.config.balancers import LoadBalancer
-    from opskit.config.service import Service
+    from opskit.config.service import CommandStep, Service
     from opskit.config.windows import Window
 
 
@@ -38,7 +38,8 @@ NOTHING: Mapping[str, Any] = _Nothing()
 class HostEntry(NamedTuple):
     """What opskit.toml says of one host, beyond its name; None leaves it to `~/.ssh/config`.
 
-    `vars` fill `{name}` in a health check's address and reach commands as `OPSKIT_VAR_<name>`.
+    `vars` fill `{name}` in a health check's address and reach commands as `OPSKIT_VAR_<name>`. `reboot` is how it is
+    rebooted, None for what its environment says.
     """
 
     name: str
@@ -48,12 +49,13 @@ class HostEntry(NamedTuple):
     key: Path | None = None
     jump: str | None = None
     vars: Mapping[str, str] = NOTHING
+    reboot: CommandStep | None = None
 
 
 class Environment(NamedTuple):
     """A named fleet: `hosts` are ranges, `inventory` a command that prints Ansible's inventory JSON.
 
-    `freeze` are windows of time in which nothing is changed but by a rollback.
+    `freeze` are windows of time in which nothing is changed but by a rollback. `reboot` is the command that reboots a host, None for the usual one.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Environment(NamedTuple):
     require_why: bool = False
     freeze: tuple[Window, ...] = ()
     load_balancers: Mapping[str, LoadBalancer] = NOTHING
+    reboot: CommandStep | None = None
 
 
 class Ssh(NamedTuple):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.config.balancers import LoadBalancer
-    from opskit.config.service import Service
+    from opskit.config.service import CommandStep, Service
 
 TOP = ("default_environment", "changelog", "ssh", "environments", "hosts", "services")
 ENVIRONMENT: Mapping[str, Any] = {
@@ -95,8 +95,8 @@ def _environments(root: Table) -> dict[str, Environment]:
 
 
 def _environment(name: str, table: Table) -> Environment:
-    table.only((*ENVIRONMENT, "groups", "load_balancers"))
-    given = table.read(ENVIRONMENT)
+    table.only((*ENVIRONMENT, "groups", "load_balancers", "reboot"))
+    given = {**table.read(ENVIRONMENT), **_reboot(table)}
     if not given.get("hosts") and "inventory" not in given:
         raise table.error(
             None,
@@ -113,6 +113,15 @@ def _environment(name: str, table: Table) -> Environment:
         where = table.table("load_balancers").table(balancer.name)
         check_groups(where, "hosts", balancer.hosts, environment)
     return environment
+
+
+def _reboot(table: Table) -> dict[str, CommandStep]:
+    """Give how a host is rebooted, if that is said: a command as a text, or a table that also says by whom."""
+    if "reboot" not in table.values:
+        return {}
+    from opskit.config.steps import read_command
+
+    return {"reboot": read_command(table, "reboot")}
 
 
 def _load_balancers(table: Table) -> Mapping[str, LoadBalancer]:
@@ -146,9 +155,10 @@ def _host(name: str, table: Table, folder: Path) -> HostEntry:
         "key": checks.local_path(folder),
         "jump": checks.address,
     }
-    table.only((*plain, "vars"))
+    table.only((*plain, "vars", "reboot"))
     variables = table.mapping("vars", checks.variable, checks.variable_value)
-    return HostEntry(name=name, vars=MappingProxyType(variables), **table.read(plain))
+    given = {**table.read(plain), **_reboot(table)}
+    return HostEntry(name=name, vars=MappingProxyType(variables), **given)
 
 
 def _ssh(table: Table, folder: Path) -> Ssh:

@@ -29,6 +29,14 @@ def read_step(table: Table, key: str) -> Step:
     return CommandStep(**inner.read({"command": checks.command, "sudo": sudo}))
 
 
+def read_command(table: Table, key: str) -> CommandStep:
+    """Give the command at `key`, as a text or with `sudo`, and no task. Raises ConfigError."""
+    step = read_step(table, key)
+    if isinstance(step, TaskStep):
+        raise table.error(key, "expected a command, and no task")
+    return step
+
+
 def sudo(value: Any) -> str:
     """Check as whom a command runs: true is root, false whoever logs in (""), a text a user of the host."""
     if isinstance(value, bool):

@@ -128,7 +128,7 @@ class Dialer:
             with self.guard.limit(self.ssh.channel_timeout, wire.expire):
                 login.log_in(host, transport, self._ring.offer(host))
         except BaseException:
-            self._drop(wire)
+            self.drop(wire)
             raise
         wire.opening = False
         # Between commands: no firewall on the way forgets us, and a dead peer is noticed.
@@ -140,6 +140,11 @@ class Dialer:
             if host.known_hosts not in self._trust:
                 self._trust[host.known_hosts] = KnownHosts.read(host.known_hosts)
             return self._trust[host.known_hosts]
+
+    def forget_known(self) -> None:
+        """Read the known host keys anew for the connections to come."""
+        with self._lock:
+            self._trust.clear()
 
     def _gate(self, hops: tuple[Host, ...]) -> Gate:
         with self._lock:
@@ -173,7 +178,8 @@ class Dialer:
         if closed:
             wire.close()
 
-    def _drop(self, wire: Wire) -> None:
+    def drop(self, wire: Wire) -> None:
+        """End one connection."""
         with self._lock:
             self._open.discard(wire)
         wire.close()

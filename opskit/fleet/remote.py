@@ -95,6 +95,23 @@ class Remote:
         self._running.check(self.name)
         return self._line
 
+    def hang_up(self, *, keys: bool = False) -> None:
+        """End the connection, so that whatever comes next makes a new one; `keys` reads known_hosts anew for it."""
+        with self._lock:
+            line, self._line = self._line, None
+        if line is not None:
+            self._dialer.drop(line.transport.wire)
+        if keys:
+            self._dialer.forget_known()
+
+    def trust(self, given: str) -> tuple[str, ...]:
+        """Let only the host keys count that are `given`, if any are; gives them for people. Raises HostKeyError."""
+        from opskit.fleet import trust
+
+        told = trust.replace_keys(self.host, given)
+        self.hang_up(keys=True)
+        return told
+
     def http_get(self, url: str, *, timeout: float) -> HttpAnswer:
         """Fetch `url` as the host sees it; raises HostError if there is no HTTP answer in time."""
         from opskit.fleet import tunnel

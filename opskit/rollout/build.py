@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from opskit.config.secret import Secret
 from opskit.errors import BuildError, InterruptedRunError
+from opskit.rollout.stop import FINISH_BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,10 +35,12 @@ def build(
     timeout: float,
     redactor: Redactor,
     stop: Stop,
+    least: int = FINISH_BATCH,
 ) -> None:
     """Run `command` with sh in `folder`, its environment ours plus `env`, what it says into `log`; raises BuildError.
 
-    Its process group ends with the time limit (seconds) or with an interruption (InterruptedRunError).
+    Its process group ends with the time limit (seconds) or with an interruption (InterruptedRunError), which is the wish to stop
+    that is `least` enough.
     """
     plain = {name: v.reveal() if isinstance(v, Secret) else v for name, v in env.items()}
     with log.open("wb") as output:
@@ -45,10 +48,10 @@ def build(
             ["/bin/sh", "-c", command], cwd=folder, env={**os.environ, **plain},
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-        with stop.during(lambda: _end(process)):
+        with stop.during(lambda: _end(process), least=least):
             ended = _wait(process, timeout)
     said = redactor.text(_tail(log))
-    if stop.level:
+    if stop.level >= least:
         raise InterruptedRunError(f"{what} was interrupted")
     if not ended:
         raise BuildError(f"{what} took longer than {timeout:g} s and was ended", output=said)

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opskit.config.service import ArtifactSource, GitSource
 from opskit.errors import LockLostError, OpskitError, RefusedError, SourceError
 from opskit.rollout import source
 from opskit.rollout.activate import activation, put_back, taking_back
@@ -51,19 +50,11 @@ def needed_version(
     """Find again what some of `hosts` have yet to get, None if all have it; raises SourceError if it is not to be had."""
     if release is None or all(_is_staged(relics[host].state, release) for host in hosts):
         return None
-    origin, named = service.source, None
-    if isinstance(origin, GitSource):
-        named = release.revision
-    elif isinstance(origin, ArtifactSource) and "{revision}" in origin.path:
-        named = release.label
     back = f"to take it back instead: opskit resume {rollout} --revert"
     try:
-        version = source.find_version(origin, named)
+        return source.find_same(service.source, revision=release.revision, label=release.label)
     except SourceError as error:
         raise SourceError(error.what, hint=f"{error.hint}; {back}".removeprefix("; ")) from None
-    if version.revision != release.revision:
-        raise SourceError(f"{release.title} is not what the source gives now", hint=back)
-    return version
 
 
 def carried_on(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) -> None:

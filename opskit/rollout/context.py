@@ -157,16 +157,7 @@ class Run:
         `taken_over` are owners of locks that somebody has said to be dead. Raises LockedError, and RefusedError when a
         host has been changed since the plan was made.
         """
-        locks = Locks(
-            self.fleet,
-            path=path,
-            owner=plan.owner,
-            action=plan.action,
-            actor=self.actor,
-            why=Redactor.of(self.secrets.values()).text(plan.why),
-            key=key_for(self.changelog, plan.rollout),
-            is_dead=lambda lock: lock.owner in taken_over or is_dead(self.changelog, lock),
-        )
+        locks = self.locks(plan, path=path, taken_over=taken_over)
         keys = "" if plan.run else "own"
         try:
             with self.breakable():
@@ -186,6 +177,19 @@ class Run:
         finally:
             self.fleet.resume()
             locks.release(self.tell, keys="all" if roll.is_all_done else keys)
+
+    def locks(self, plan: Plan, *, path: str, taken_over: Collection[str] = ()) -> Locks:
+        """Give the locks of this run at one service's path, none of them taken yet."""
+        return Locks(
+            self.fleet,
+            path=path,
+            owner=plan.owner,
+            action=plan.action,
+            actor=self.actor,
+            why=Redactor.of(self.secrets.values()).text(plan.why),
+            key=key_for(self.changelog, plan.rollout),
+            is_dead=lambda lock: lock.owner in taken_over or is_dead(self.changelog, lock),
+        )
 
     def _take(self, locks: Locks, hosts: Sequence[str], keys: str) -> Mapping[str, OpskitError]:
         """Take the locks, all or none; while another run holds any, wait as long as there is patience."""

@@ -125,10 +125,15 @@ class Traffic:
             raise
         self._out.pop(host, None)
 
-    def settled(self, result: HostResult) -> HostResult:
-        """Put a host back that was not touched, or is well; of one that is left out, give a result that says so."""
+    def settled(self, result: HostResult, *, last: bool = False) -> HostResult:
+        """Put a host back that was not touched, or is well; of one that is left out, give a result that says so.
+
+        What became of a host may yet be found out, unless this is the `last` that is heard of it.
+        """
         host = result.host
-        if host not in self._out or result.drained or result.outcome == "unknown":
+        if host not in self._out or result.drained:
+            return result
+        if result.outcome == "unknown" and not last:
             return result
         if host in self._untouched or result.outcome in ("done", "reverted"):
             try:

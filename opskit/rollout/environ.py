@@ -44,14 +44,21 @@ def commands_environment(
     """Give `OPSKIT_*`, the host's vars as `OPSKIT_VAR_*`, the service's env, its secrets; the last win."""
     facts = {
         "OPSKIT_SERVICE": service.name,
-        "OPSKIT_ENVIRONMENT": service.environment,
         "OPSKIT_RELEASE": release.id if release else "",
         "OPSKIT_REVISION": release.revision if release else "",
-        "OPSKIT_ROLLOUT": rollout,
-        "OPSKIT_HOST": host,
     }
-    named = {f"OPSKIT_VAR_{_word(name)}": value for name, value in variables.items()}
-    return {**facts, **named, **service.env, **secrets}
+    place = host_environment(
+        environment=service.environment, rollout=rollout, host=host, variables=variables
+    )
+    return {**facts, **place, **service.env, **secrets}
+
+
+def host_environment(
+    *, environment: str, rollout: str, host: str, variables: Mapping[str, str]
+) -> dict[str, str]:
+    """Give what a command that is about a host, and not about a service, gets of `OPSKIT_*`, the host's vars among it."""
+    facts = {"OPSKIT_ENVIRONMENT": environment, "OPSKIT_ROLLOUT": rollout, "OPSKIT_HOST": host}
+    return {**facts, **{f"OPSKIT_VAR_{_word(name)}": value for name, value in variables.items()}}
 
 
 def _word(name: str) -> str:

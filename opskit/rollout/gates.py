@@ -17,7 +17,7 @@ from opskit.rollout.environ import commands_environment
 from opskit.rollout.facts import Doing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from opskit.config.service import Service, Step
     from opskit.fleet.remote import Remote
@@ -31,12 +31,25 @@ STOP, ROLLBACK = "stop", "rollback"
 
 
 @dataclass(frozen=True, slots=True)
+class Floor:
+    """What one of several services asks for: of its `hosts`, `least` stay healthy while others are changed."""
+
+    service: str
+    hosts: frozenset[str]
+    least: int
+
+    def room(self, down: Collection[str]) -> int:
+        """Give how many more of its hosts may be changed while these are `down`."""
+        return len(self.hosts) - self.least - len(self.hosts.intersection(down))
+
+
+@dataclass(frozen=True, slots=True)
 class Gates:
     """The gates of one run.
 
     Of the service's `hosts`, `floor` must stay healthy while others are changed, 0 if nobody asks for that. `pause` in seconds,
     `check` a step, `on_failure` "stop" or "rollback". `detect` are the seconds from a host's change until it is known at the latest that
-    it is bad, 0 if nothing tells.
+    it is bad, 0 if nothing tells. `floors` are of a run that is about hosts with all that lives on them.
     """
 
     hosts: int = 0
@@ -45,6 +58,7 @@ class Gates:
     check: Step | None = None
     on_failure: str = STOP
     detect: float = 0.0
+    floors: tuple[Floor, ...] = ()
 
     @property
     def room(self) -> int | None:
@@ -55,12 +69,43 @@ class Gates:
 NO_GATES = Gates()
 
 
+def fitting_in(gates: Gates, hosts: Sequence[str], down: Sequence[str]) -> list[str]:
+    """Give so many of `hosts`, from the first on, as the floors of all services on them allow while others are `down`; one at least."""
+    part: list[str] = []
+    for host in hosts:
+        floors = [floor for floor in gates.floors if host in floor.hosts]
+        if part and any(floor.room([*down, *part]) < 1 for floor in floors):
+            break
+        part.append(host)
+    return part
+
+
+def full_floor(gates: Gates, left: Sequence[str], down: Sequence[str]) -> Floor | None:
+    """Give a floor that keeps hosts which are `left` from being changed, if there is one."""
+    floors = (floor for floor in gates.floors if floor.hosts.intersection(left))
+    return next((floor for floor in floors if floor.room(down) < 1), None)
+
+
+def below(wants: Gates | Floor, down: Sequence[str]) -> str:
+    """Say that too few hosts would be left healthy, since others are `down`."""
+    if isinstance(wants, Gates):
+        healthy, hosts, floor, whose = wants.hosts - len(down), wants.hosts, wants.floor, ""
+    else:
+        down = [host for host in down if host in wants.hosts]
+        healthy, hosts, floor = len(wants.hosts) - len(down), len(wants.hosts), wants.least
+        whose = f" of {wants.service}"
+    return (
+        f"{healthy} of {hosts} hosts{whose} are healthy, and min_healthy wants {floor} "
+        f"beside the one that is changed; not healthy: {', '.join(down)}"
+    )
+
+
 def gates_of(service: Service, hosts: int, *, auto_rollback: bool | None = None) -> Gates:
     """Give the gates of a run on a service that lives on so many hosts; `auto_rollback` overrules its `on_failure`.
 
     Raises ConfigError if so many must stay healthy that none may be changed.
     """
-    floor = _floor(service.min_healthy, hosts)
+    floor = floor_of(service, hosts)
     if floor and floor >= hosts:
         raise ConfigError(
             f"min_healthy of service {service.name} is {floor} of {hosts} hosts: none may ever be changed",
@@ -76,19 +121,24 @@ def asking(plan: Plan, service: Service, run: Run) -> Ask:
     """Give what asks the pause and the service's own gate between two batches."""
 
     def ask(number: int, hosts: Sequence[str]) -> str:
-        gates = plan.gates
-        if gates.pause:
-            run.tell(Doing(f"waits {gates.pause:g} s before batch {number + 1}"))
-            run.stop.rest(gates.pause)
-        if gates.check is None or run.stop.level:
+        check = plan.gates.check
+        pause(plan.gates, run, number)
+        if check is None or run.stop.level:
             return ""
         try:
-            _check(gates.check, plan, service, run, hosts)
+            _check(check, plan, service, run, hosts)
         except OpskitError as error:
             return f"the gate after batch {number}: {error.what}"
         return ""
 
     return ask
+
+
+def pause(gates: Gates, run: Run, number: int) -> None:
+    """Wait after batch `number` as long as the gates want it, but not longer than until the first wish to stop."""
+    if gates.pause:
+        run.tell(Doing(f"waits {gates.pause:g} s before batch {number + 1}"))
+        run.stop.rest(gates.pause)
 
 
 def _check(step: Step, plan: Plan, service: Service, run: Run, hosts: Sequence[str]) -> None:
@@ -152,8 +202,9 @@ def _task(task: str, plan: Plan, service: Service, run: Run) -> Callable[[Remote
     return check_one
 
 
-def _floor(wanted: int | str | None, hosts: int) -> int:
-    """Give how many hosts must stay healthy; a share is rounded up."""
+def floor_of(service: Service, hosts: int) -> int:
+    """Give how many of so many hosts of a service must stay healthy, 0 if nobody asks for that; a share is rounded up."""
+    wanted = service.min_healthy
     if wanted is None:
         return 0
     if isinstance(wanted, str):

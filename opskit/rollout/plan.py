@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opskit.changelog.records import AT_ONCE
 from opskit.config.model import NOTHING
 from opskit.rollout.batches import exposure
 from opskit.rollout.gates import NO_GATES, Gates
@@ -30,7 +31,7 @@ class Override:
 class Target:
     """One host of a plan: what it runs, what it will run, and what stands in the way, if anything.
 
-    `outcome` is what that problem makes of the host: unreachable or failed.
+    `outcome` is what that problem makes of the host: unreachable or failed. `boot` names the boot that it runs since, where that matters.
     """
 
     host: str
@@ -39,6 +40,7 @@ class Target:
     problem: str = ""
     hint: str = ""
     outcome: str = ""
+    boot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Plan:
     """What will be done, to which hosts, in which order.
 
     `after` is the one release of a deploy. `commands` are (step, exact text) as a host will get them.
-    `service` is "" for a task or a command. `problems_count` says whether hosts that cannot take part use up
+    `service` is "" for a task, a command, and for what is about whole hosts; `within` are then the seconds that a host may be away. `problems_count` says whether hosts that cannot take part use up
     the failure budget: a dead host stops a deploy, and must not stop a rollback of the others. `retries` are
     earlier rollouts of which this does what was left undone. `gated` says whether a health check can stop the run.
 
@@ -72,6 +74,9 @@ class Plan:
     commands: tuple[tuple[str, str], ...] = ()
     task: str = ""
     script: str = ""
+    within: float = 0.0
+    users: tuple[str, ...] = ()
+    """As whom its own commands run by sudo; those of services say that themselves."""
     overrides: tuple[Override, ...] = ()
     retries: tuple[str, ...] = ()
     run: str = ""
@@ -83,6 +88,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets_by_host", {t.host: t for t in self.targets})
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether it goes from batch to batch behind gates, and can be resumed; a task or a command is on all hosts at once."""
+        return self.action not in AT_ONCE
 
     @property
     def owner(self) -> str:
@@ -129,12 +139,13 @@ class Plan:
         return next((n for n, batch in enumerate(self.batches, 1) if host in batch), 0)
 
     def body(self) -> dict[str, object]:
-        """Give it as it stands in a `rollout.started` event, or in a `rollout.resumed` one; `overrides` and `retries` only where there are any."""
+        """Give it as it stands in a `rollout.started` event, or in a `rollout.resumed` one; `overrides`, `retries` and `within_ms` only where there are any."""
         if self.run:
             return {"run": self.run, "revert": self.goal == "reverted", "why": self.why}
         more: dict[str, object] = {
             "overrides": [{"rule": o.rule, "what": o.what[:500], "why": o.why} for o in self.overrides],
             "retries": list(self.retries),
+            "within_ms": round(self.within * 1000),
         }  # fmt: skip
         return {name: value for name, value in more.items() if value} | {
             "why": self.why,
@@ -154,8 +165,10 @@ class Plan:
         }  # fmt: skip
 
     def _host(self, target: Target) -> dict[str, object]:
-        """Give a host as a `rollout.started` event has it; `to` is there if it is not that of all."""
+        """Give a host as a `rollout.started` event has it; `to` is there if it is not that of all, `boot` if it matters."""
         told = {"name": target.host, "batch": self.batch_of(target.host), "from": _release(target.before)}  # fmt: skip
+        if target.boot:
+            told["boot"] = target.boot
         own = target.after if target.after != self.after else None
         return {**told, "to": _release(own)} if own else told
 

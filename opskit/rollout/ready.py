@@ -10,7 +10,7 @@ from opskit.errors import ConfigError
 from opskit.rollout.health import filled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from opskit.config.service import Service
@@ -25,7 +25,7 @@ def demand_ready(service: Service, hosts: Iterable[Host], *, tasks: Path) -> Non
     for host in hosts:
         _demand_vars(service, host)
     if isinstance(service.restart, TaskStep):
-        _demand_task(service.restart.task, tasks)
+        demand_task(service.restart.task, tasks, given=GIVEN, by="a restart")
 
 
 def _demand_vars(service: Service, host: Host) -> None:
@@ -36,14 +36,15 @@ def _demand_vars(service: Service, host: Host) -> None:
             pass
 
 
-def _demand_task(task: str, tasks: Path) -> None:
+def demand_task(task: str, tasks: Path, *, given: Sequence[str], by: str) -> None:
+    """Raise UnknownNameError if there is no such task, ConfigError if it wants more than it is `given`."""
     from opskit.fleet.tasks import list_tasks
 
     known = {info.name: info for info in list_tasks(tasks)}
     parameters = named("task", task, known).parameters
-    missing = [p.name for p in parameters if p.required and p.name not in GIVEN]
+    missing = [p.name for p in parameters if p.required and p.name not in given]
     if missing:
         raise ConfigError(
-            f"task {task} wants {', '.join(missing)}, which a restart does not give",
+            f"task {task} wants {', '.join(missing)}, which {by} does not give",
             hint="give its parameters defaults in tasks.py",
         )

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 OPEN = ("unfinished", "abandoned", "interrupted", "failed", "partial", "refused", "unknown")
 """Outcomes of rollouts that somebody may go on with."""
-ACTIONS = ("deploy", "rollback", "restart")
+UPKEEP = ("reboot", "replace")
+"""Actions that are about whole hosts."""
+ACTIONS = ("deploy", "rollback", "restart", *UPKEEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Remembered:
     after: Release | None
     max_failures: int
     on_failure: str = STOP
+    within: float = 0.0
 
 
 def demand_open(record: RolloutRecord) -> None:
@@ -81,6 +84,7 @@ def remember(record: RolloutRecord) -> Remembered:
         after=after,
         max_failures=max(0, number(body, "max_failures")),
         on_failure=ROLLBACK if text(body, "on_failure") == ROLLBACK else STOP,
+        within=max(0, number(body, "within_ms")) / 1000,
     )
 
 
@@ -91,7 +95,8 @@ def _verb(record: RolloutRecord) -> str:
 def _target(host: Mapping[str, object], after: Release | None, action: str) -> Target:
     before = _release(part(host, "from"))
     own = _release(part(host, "to")) or after
-    return Target(text(host, "name"), before, before if action == "restart" else own)
+    after = before if action == "restart" else own
+    return Target(text(host, "name"), before, after, boot=text(host, "boot"))
 
 
 def _release(fields: Mapping[str, object]) -> Release | None:

@@ -48,6 +48,7 @@ class HostResult:
 
     `outcome`: done; failed; reverted (it failed and was put back); unreachable; skipped (its turn never
     came); unknown. `before`, `after` and `live` are release ids; `live` is what runs there now, "" if not known.
+    `boot` names the boot that it runs since, where that matters.
     """
 
     host: str
@@ -64,6 +65,7 @@ class HostResult:
     output: str = ""
     drained: tuple[Seat, ...] = ()
     """Where it is left out of load balancers, by this run."""
+    boot: str = ""
 
     def body(self) -> dict[str, object]:
         """Give it as it stands in a `rollout.hosts` event: what hosts say is bounded there."""
@@ -72,6 +74,7 @@ class HostResult:
             "live": self.live, "ms": self.ms, "at": self.at, "error": self.error[:MOST_ERROR], "output": self.output[-MOST_OUTPUT:],
             "steps": [{"step": step.step, "ms": step.ms} for step in self.steps],
             **({"drained": [seat.body() for seat in self.drained]} if self.drained else {}),
+            **({"boot": self.boot} if self.boot else {}),
             **({"sent": {"files": self.sent.files, "bytes": self.sent.bytes}} if self.sent else {}),
         }  # fmt: skip
 

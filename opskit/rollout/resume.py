@@ -86,7 +86,8 @@ def plan_resume(
     memory = remember(record)
     _demand_the_same(memory, service, record, revert=revert)
     relics, errors = _ask(fleet, memory, service)
-    _demand_right(changelog, record, relics, errors)
+    keys = [relic.key for relic in relics.values() if relic.key]
+    demand_right(changelog, record, keys, errors)
     found = {host: _where(relic, memory, host) for host, relic in relics.items()}
     targets = tuple(target_now(t, relics, found, errors, revert=revert) for t in memory.targets)
     ready = [target for target in targets if not target.problem]
@@ -208,18 +209,18 @@ def _ask(
     return {host: relics[host] for host in known if host in relics}, errors
 
 
-def _demand_right(
-    changelog: Changelog,
-    record: RolloutRecord,
-    relics: Mapping[str, Relic],
-    errors: Mapping[str, OpskitError],
+def demand_right(
+    changelog: Changelog, record: RolloutRecord, keys: Sequence[str], away: Collection[str]
 ) -> None:
-    """Raise RefusedError if what we write into this rollout would not count: its hosts have the key that makes it so."""
-    if is_allowed(changelog, record, [relic.key for relic in relics.values() if relic.key]):
+    """Raise RefusedError if what we write into this rollout would not count: its hosts have the `keys` that make it so.
+
+    `away` are hosts that do not answer.
+    """
+    if is_allowed(changelog, record, keys):
         return
     what = f"{record.action} {record.id} is {record.actor}'s"
-    if errors:
-        hint = f"is the key on a host that does not answer: {', '.join(errors)}?"
+    if away:
+        hint = f"is the key on a host that does not answer: {', '.join(away)}?"
         raise RefusedError(f"{what}, and no host that answers has its key", hint=hint)
     raise RefusedError(
         f"{what}, and no host has its key: it came to its hosts never, or they are past it",

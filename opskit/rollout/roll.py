@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.errors import LockLostError, OpskitError, RefusedError
 from opskit.rollout.drain import Traffic
 from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Stopped
+from opskit.rollout.gates import below, fitting_in, full_floor
 from opskit.rollout.probe import probe
 from opskit.rollout.report import HostResult, Report, outcome_of
 from opskit.rollout.steps import failed
@@ -113,7 +115,9 @@ class Roll:
         elif len(bad) > self._plan.max_failures:
             self.reason = _said(bad)
         elif self._room() < 1:
-            self.reason = self._too_few()
+            self.reason = below(self._plan.gates, self._down())
+        elif full := full_floor(self._plan.gates, self.left(), self._down()):
+            self.reason = below(full, self._down())
         else:
             self.reason = self._disagreed
         return not self.reason
@@ -185,7 +189,8 @@ class Roll:
         """Do a batch, as many hosts of it at a time as may be missing."""
         rest = list(hosts)
         while rest and self.gate():
-            part = self.traffic.admit(rest[: self._room()], self._begin)
+            fitting = fitting_in(self._plan.gates, rest[: self._room()], self._down())
+            part = self.traffic.admit(fitting, self._begin)
             del rest[: len(part)]
             if not part:
                 self._heed_traffic()
@@ -199,16 +204,11 @@ class Roll:
         gates = self._plan.gates
         if gates.room is None:
             return len(self._plan.hosts) or 1
-        room = gates.room - sum(map(_is_down, self.results.values()))
+        room = gates.room - len(self._down())
         return room if self._plan.problems_count else max(room, 1)
 
-    def _too_few(self) -> str:
-        gates = self._plan.gates
-        down = [host for host, result in self.results.items() if _is_down(result)]
-        return (
-            f"{gates.hosts - len(down)} of {gates.hosts} hosts are healthy, and min_healthy wants {gates.floor} "
-            f"beside the one that is changed; not healthy: {', '.join(down)}"
-        )
+    def _down(self) -> list[str]:
+        return [host for host, result in self.results.items() if _is_down(result)]
 
     def _begin(self, hosts: Sequence[str], seats: Sequence[Seat]) -> bool:
         """Write that hosts are touched from now on, and tell whether the run may still go on."""
@@ -245,7 +245,7 @@ class Roll:
         with self._stop.during(self._fleet.cancel, least=STOP_NOW):
             for outcome in self._fleet.each(self.traffic.around(work), hosts):
                 result = self._of(outcome)
-                if not result.live or result.outcome == "unknown":
+                if self._path and (not result.live or result.outcome == "unknown"):
                     ends.append(result)
                 elif self.traffic.is_out(result.host) and not result.drained:
                     late.append(result)
@@ -253,7 +253,7 @@ class Roll:
                     self.end(result)
         self._fleet.resume()
         for result in (*late, *self._find_out(ends)):
-            self.end(self.traffic.settled(result))
+            self.end(self.traffic.settled(result, last=True))
 
     def _of(self, outcome: Outcome[HostResult]) -> HostResult:
         if outcome.value:
@@ -262,7 +262,7 @@ class Roll:
         before, after = (r.id if r else "" for r in (target.before, target.after))
         error = outcome.error or OpskitError("nothing came back")
         made = failed(outcome.host, error, before=before, after=after)
-        return _with(made, outcome="unknown", live="")
+        return replace(made, outcome="unknown", live="")
 
     def _find_out(self, ends: Sequence[HostResult]) -> list[HostResult]:
         """Ask hosts what they run, where the work ended without knowing."""
@@ -271,7 +271,7 @@ class Roll:
             end = known[outcome.host]
             if outcome.value:
                 live = outcome.value.live
-                known[outcome.host] = _with(
+                known[outcome.host] = replace(
                     end, outcome="failed" if end.outcome == "unknown" else end.outcome, live=live
                 )
         return list(known.values())
@@ -288,9 +288,3 @@ def _is_down(result: HostResult) -> bool:
 def _said(bad: Sequence[HostResult]) -> str:
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
     return f"{bad[0].host}{more}: {bad[0].error}" if bad else ""
-
-
-def _with(result: HostResult, *, outcome: str, live: str) -> HostResult:
-    from dataclasses import replace
-
-    return replace(result, outcome=outcome, live=live)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from opskit.changelog.records import title_of
 from opskit.config.model import NOTHING
 from opskit.config.service import ArtifactSource, FolderSource, GitSource
 from opskit.errors import SourceError
@@ -46,6 +47,19 @@ def find_version(source: Source, revision: str | None) -> Version:
             return _artifact(source, revision)
         case _:
             assert_never(source)
+
+
+def find_same(source: Source, *, revision: str, label: str) -> Version:
+    """Find again what once had that `revision` and `label`; raises SourceError if the source gives it no more."""
+    named = None
+    if isinstance(source, GitSource):
+        named = revision
+    elif isinstance(source, ArtifactSource) and "{revision}" in source.path:
+        named = label
+    version = find_version(source, named)
+    if version.revision != revision:
+        raise SourceError(f"{title_of(label, revision, '')} is not what the source gives now")
+    return version
 
 
 def export(version: Version, *, to: Path) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WORKERS = 16
+PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 _given: set[int] = set()
 NAMES = ("web01", "web02", "web03", "web04")
 Options = dict[str, "str | list[str] | None"]
@@ -247,7 +248,7 @@ def _sshd_config(machine: Machine, options: Options) -> str:
         "KbdInteractiveAuthentication": "no",
         "MaxStartups": "1000",
         "LogLevel": "VERBOSE",
-        "SetEnv": f'"HOME={machine.folder}"',
+        "SetEnv": f'"HOME={machine.folder}" "PATH={machine.folder}/bin:{PATH}"',
         "Subsystem": "sftp internal-sftp",
     }
     return "".join(

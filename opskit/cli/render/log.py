@@ -90,10 +90,15 @@ class Lines:
         return text.cut(line, terminal.screen_width()) if terminal.is_terminal() else line
 
 
+def is_open(record: RolloutRecord) -> bool:
+    """Tell whether it never ended, and somebody can go on with it."""
+    return record.outcome == "unfinished" and record.is_rolling
+
+
 def mention_unfinished(entries: Sequence[Entry]) -> None:
     """Say on standard error how to go on with rollouts that never ended."""
     for entry in entries:
-        if isinstance(entry, RolloutRecord) and entry.service and entry.outcome == "unfinished":
+        if isinstance(entry, RolloutRecord) and is_open(entry):
             said = f"{entry.action} {entry.id} never ended: opskit resume {entry.id}"
             text.mention(said, colour="yellow")
 

@@ -57,16 +57,14 @@ def _why_hopeless(plan: Plan) -> str:
 
 def headline(plan: Plan) -> str:
     """Say what a plan is about, in one line."""
-    what = plan.service or plan.task or plan.script
+    what = " ".join(filter(None, (plan.action, plan.service or plan.task or plan.script)))
     to = f" to {plan.after.title}" if plan.after and plan.action != "restart" else ""
-    return (
-        f"{plan.action} {what}{to} in {plan.environment}, {text.plural(len(plan.hosts), 'host')}"
-    )
+    return f"{what}{to} in {plan.environment}, {text.plural(len(plan.hosts), 'host')}"
 
 
 def arithmetic(plan: Plan) -> list[str]:
     """Say the batches, and the most hosts that can be bad before a gate stops the run."""
-    if not plan.service:
+    if not plan.is_rolling:
         return []
     sizes = " + ".join(str(len(batch)) for batch in plan.batches) or "0"
     gate = (

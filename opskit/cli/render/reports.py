@@ -30,7 +30,8 @@ def show(report: Report, plan: Plan, *, command: str, as_json: bool, retry: str 
     if retry:
         text.say_on(f"  {REST}: {retry}")
     if is_resumable(report):
-        text.say_on(f"  to go on: opskit resume {report.rollout} (with --revert to take it back)")
+        back = " (with --revert to take it back)" if report.service else ""
+        text.say_on(f"  to go on: opskit resume {report.rollout}{back}")
     return report.exit_code
 
 

@@ -26,6 +26,7 @@ KNOWN_KINDS = {
     "rollout.resumed",
     "note",
 }
+OPEN = ("unfinished", "interrupted", "abandoned")
 OUTPUT_LINES = 20
 SHOWN_EVENTS = 8
 MENTIONED_CLOCK_S = 60
@@ -70,8 +71,9 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
         yield "reverted" if resumed.revert else "resumed", _resumption(resumed)
     yield "reason", record.reason
     yield "planned", _plan_and_fact(record)
-    if record.service and record.outcome in ("unfinished", "interrupted", "abandoned"):
-        yield "next", f"opskit resume {record.id}, or with --revert"
+    if record.is_rolling and record.outcome in OPEN:
+        back = ", or with --revert" if record.service else ""
+        yield "next", f"opskit resume {record.id}{back}"
     yield "command", " ".join(_quoted(word) for word in record.command)
     yield "script", record.script
     for remark in record.remarks:

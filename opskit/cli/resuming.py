@@ -1,0 +1,134 @@
+"""What `opskit resume` opens: the hosts of a rollout that was interrupted, with what lives there and is part of it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from opskit.cli import maintaining, options, session, sharing, waiting, wiring
+from opskit.cli.session import Session
+from opskit.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from opskit.changelog import Changelog, RolloutRecord
+    from opskit.cli.session import Choice
+    from opskit.config.model import Config
+    from opskit.rollout.context import Run
+    from opskit.rollout.labour import Labour
+    from opskit.rollout.patience import Patience
+    from opskit.rollout.plan import Plan
+    from opskit.rollout.report import Report
+
+    Planned = tuple[Plan, Callable[[Run], Report]]
+
+
+@contextlib.contextmanager
+def on_rollout(prefix: str, *, wait: str | None) -> Iterator[tuple[Session, RolloutRecord]]:
+    """Open what it takes to go on with a rollout, with all hosts of its environment at hand. Raises UsageError."""
+    from opskit.rollout.patience import Patience
+    from opskit.rollout.remembered import UPKEEP, demand_open
+
+    patience = Patience(options.seconds(wait))
+    config = wiring.read_config()
+    with sharing.open_changelog(config) as changelog:
+        record = changelog.rollout(prefix)
+        demand_open(record)
+        opened = _on_machines if record.action in UPKEEP else _on_service
+        with opened(config, changelog, record, patience) as found:
+            yield found, changelog.rollout(record.id)
+
+
+@contextlib.contextmanager
+def _on_service(
+    config: Config, changelog: Changelog, record: RolloutRecord, patience: Patience
+) -> Iterator[Session]:
+    from opskit.config.secret import Redactor
+    from opskit.rollout.environ import read_secrets
+    from opskit.rollout.remembered import remember
+
+    service = config.service(record.service, record.environment)
+    inventory = wiring.open_inventory(config, record.environment)
+    planned = [target.host for target in remember(record).targets]
+    hosts = tuple(host for host in planned if host in inventory.hosts)
+    secrets = read_secrets(service)
+    with wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet:
+        where = config.environment(record.environment)
+        waiting.until_free(patience, fleet, changelog, service, hosts)
+        lives_on = len(inventory.select(service.hosts))
+        found = (config, where, fleet, changelog, hosts, secrets, service, (), lives_on)
+        yield Session(*found, patience=patience)
+
+
+@contextlib.contextmanager
+def _on_machines(
+    config: Config, changelog: Changelog, record: RolloutRecord, patience: Patience
+) -> Iterator[Session]:
+    inventory = wiring.open_inventory(config, record.environment)
+    hosts = tuple(host.name for host in record.hosts if host.name in inventory.hosts)
+    with maintaining.opened(config, inventory, changelog, hosts, patience=patience) as found:
+        yield found
+
+
+def planned(
+    opened: Session,
+    record: RolloutRecord,
+    choice: Choice,
+    *,
+    revert: bool,
+    take_over: bool,
+    drain: bool,
+) -> Planned:
+    """Ask the hosts, and give the plan and what carries it out; raises UsageError, RefusedError."""
+    why = session.reason(opened, choice)
+    if opened.service is None:
+        _demand_forward(record, revert=revert)
+        return _of_machines(opened, record, why=why, take_over=take_over, drain=drain)
+    from opskit.rollout.resume import plan_resume, resume
+
+    made = plan_resume(
+        record=record,
+        service=opened.service,
+        fleet=opened.fleet,
+        changelog=opened.changelog,
+        gates=opened.gates(opened.service),
+        why=why,
+        revert=revert,
+        take_over=take_over,
+        drain=drain,
+    )
+    return made.plan, lambda run: resume(made, run)
+
+
+def _demand_forward(record: RolloutRecord, *, revert: bool) -> None:
+    if revert:
+        raise RefusedError(
+            f"{record.action} {record.id} cannot be taken back",
+            hint=f"opskit resume {record.id} finishes it",
+        )
+
+
+def _of_machines(
+    opened: Session, record: RolloutRecord, *, why: str, take_over: bool, drain: bool
+) -> Planned:
+    from opskit.rollout.reopen import plan_reopen
+    from opskit.rollout.upkeep import upkeep
+
+    made = plan_reopen(
+        record=record,
+        labour=_labour(opened),
+        tenants_there=opened.tenants,
+        fleet=opened.fleet,
+        changelog=opened.changelog,
+        why=why,
+        take_over=take_over,
+        drain=drain,
+    )
+    return made.plan, lambda run: upkeep(made, run)
+
+
+def _labour(opened: Session) -> Labour:
+    from opskit.rollout.labour import Reboot
+
+    return Reboot(maintaining.reboots(opened))
