@@ -19,6 +19,7 @@ from opskit.cli.init import init
 from opskit.cli.log import log
 from opskit.cli.note import note
 from opskit.cli.reboot import reboot
+from opskit.cli.replace import replace
 from opskit.cli.restart import restart
 from opskit.cli.resume import resume
 from opskit.cli.rollback import rollback
@@ -33,7 +34,20 @@ if TYPE_CHECKING:
 SECTIONS: Mapping[str, Sequence[click.Command]] = {
     "Set up": (init, doctor, demo),
     "Look": (hosts, status, log, changelog),
-    "Change": (deploy, rollback, restart, reboot, resume, run, exec_, unlock, freeze, thaw, note),
+    "Change": (
+        deploy,
+        rollback,
+        restart,
+        reboot,
+        replace,
+        resume,
+        run,
+        exec_,
+        unlock,
+        freeze,
+        thaw,
+        note,
+    ),
 }
 
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from opskit.changelog.showing import Shown
     from opskit.config.model import Config
 
-Kind = Literal["deploy", "rollback", "restart", "reboot", "task", "exec", "note", "freeze", "thaw"]
+Kind = Literal[
+    "deploy", "rollback", "restart", "reboot", "replace", "task", "exec", "note", "freeze", "thaw"
+]
 Outcome = Literal[
     "done",
     "failed",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opskit.fleet.inventory import Inventory
     from opskit.rollout.patience import Patience
     from opskit.rollout.tenants import Tenant
-    from opskit.rollout.upkeep import Wish
+    from opskit.rollout.upkeep import UpkeepPlan, Wish
 
 
 @contextlib.contextmanager
@@ -108,4 +108,17 @@ def wish(session: Session, choice: Choice, *, batches: str | None, within: str |
         within=options.seconds(within, "--within") or WITHIN,
         rollout=session.new_rollout(choice),
         drain=not choice.no_drain,
+    )
+
+
+def replacement(session: Session, wish: Wish, *, command: str, task: str) -> UpkeepPlan:
+    """Plan a replacement of the hosts that were chosen; raises UsageError."""
+    from opskit.rollout.replace import labour_of, plan_replace
+
+    return plan_replace(
+        wish,
+        labour=labour_of(command, task, within=wish.within, tasks=session.tasks),
+        tenants=session.tenants,
+        fleet=session.fleet,
+        judge=session.judge,
     )

@@ -117,7 +117,7 @@ def _of_machines(
 
     made = plan_reopen(
         record=record,
-        labour=_labour(opened),
+        labour=_labour(opened, record),
         tenants_there=opened.tenants,
         fleet=opened.fleet,
         changelog=opened.changelog,
@@ -128,7 +128,13 @@ def _of_machines(
     return made.plan, lambda run: upkeep(made, run)
 
 
-def _labour(opened: Session) -> Labour:
+def _labour(opened: Session, record: RolloutRecord) -> Labour:
+    """Give what was done to each host; raises UsageError."""
     from opskit.rollout.labour import Reboot
+    from opskit.rollout.remembered import remember
+    from opskit.rollout.replace import labour_of
 
-    return Reboot(maintaining.reboots(opened))
+    if record.action == "reboot":
+        return Reboot(maintaining.reboots(opened))
+    within = remember(record).within
+    return labour_of(record.script, record.task, within=within, tasks=opened.tasks)

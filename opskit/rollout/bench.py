@@ -8,12 +8,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.errors import HostError, OpskitError, UnreachableError
+from opskit.fleet.command import Command
 from opskit.rollout import boots
 from opskit.rollout.facts import StepBegun
+from opskit.rollout.labour import ASKING
 from opskit.rollout.plan import Target
 from opskit.rollout.probe import probe
+from opskit.rollout.regain import regain
 from opskit.rollout.report import HostResult, StepTime, word_for
-from opskit.rollout.steps import OnHost
+from opskit.rollout.steps import OnHost, require
 from opskit.rollout.stop import STOP_NOW
 
 if TYPE_CHECKING:
@@ -70,11 +73,12 @@ class Bench:
     def _do(self) -> bool:
         """Do the work; tells whether the host must then come back as another boot."""
         labour = self._made.labour
+        guards = self._guards()
+        if guards and not labour.untouched:
+            require(self._remote.execute(Command(guards, timeout=ASKING)), "the lock")
         self._asked, self._touched = True, not labour.untouched
         try:
-            gone = labour.do(
-                self._remote, plan=self._made.plan, run=self._run, guards=self._guards()
-            )
+            gone = labour.do(self._remote, plan=self._made.plan, run=self._run, guards=guards)
         except UnreachableError:
             # One that was begun before may be on its way down just now.
             if not labour.again or self._remote.name not in self._made.may_be_away:
@@ -96,25 +100,33 @@ class Bench:
     def _heal(self) -> None:
         """See that all that lives there is well, under the locks, which the host may have lost."""
         for tenant in self._tenants:
-            name = tenant.service.name
-            before = self._made.live.get(name, {}).get(self._remote.name)
+            before = self._made.live.get(tenant.service.name, {}).get(self._remote.name)
             now = probe(self._remote, path=tenant.service.path).current
-            if before and not now:
-                self._bring_back(tenant, before)
-                continue
-            for error in self._locks[name].take([self._remote.name]).values():
+            if before and not self._has(before, now):
+                self._regain(tenant, before)
+                now = None
+            for error in self._locks[tenant.service.name].take([self._remote.name]).values():
                 raise error
             if now:
                 self._on(tenant, now).check(now)
 
-    def _bring_back(self, tenant: Tenant, release: Release) -> None:
-        """Deploy again what the host had, and has no more."""
-        name = tenant.service.name
-        raise HostError(
-            self._remote.name,
-            f"{release.title} of {name} is gone from it",
-            hint=f"deploy again: opskit deploy {name} -H {self._remote.name}",
+    def _has(self, before: Release, now: Release | None) -> bool:
+        """Tell whether the host has what it had: a new machine may come up with something older that it was made with."""
+        return now is not None and (
+            now.revision == before.revision or not self._made.labour.new_machine
         )
+
+    def _regain(self, tenant: Tenant, release: Release) -> None:
+        """Deploy again what the host had, and has no more; it is found healthy by that."""
+        name, host = tenant.service.name, self._remote.name
+        if not self._made.labour.regains:
+            raise HostError(
+                host,
+                f"{release.title} of {name} is gone from it",
+                hint=f"deploy it again: opskit deploy {name} {release.label} -H {host}",
+            )
+        with self._step(f"deploy {name}"):
+            regain(tenant, release, host, plan=self._made.plan, run=self._run)
 
     def _on(self, tenant: Tenant, release: Release | None) -> OnHost:
         run = replace(self._run, secrets=tenant.secrets)
@@ -125,8 +137,9 @@ class Bench:
 
     def _guards(self) -> str:
         """Give the opening of a script that the host refuses if a lock of this run is gone there."""
-        locks = (self._locks[tenant.service.name].guard for tenant in self._tenants)
-        return "\n".join(f"(\n{guard}\n) || exit $?" for guard in locks)
+        locks = (self._locks[tenant.service.name] for tenant in self._tenants)
+        guards = (each.guard for each in locks if self._remote.name in each.taken)
+        return "\n".join(f"(\n{guard}\n) || exit $?" for guard in guards)
 
     @contextlib.contextmanager
     def _step(self, name: str) -> Iterator[None]:

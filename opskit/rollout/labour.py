@@ -39,13 +39,19 @@ GOING_DOWN = (
 class Labour(Protocol):
     """What is done; `step` is what it is called. May it be done `again`, where nobody knows whether it was done?
 
-    A host that has only refused it is `untouched` by that.
+    A host that has only refused it is `untouched` by that, and it refuses it by itself if the lock is gone. After it, the host may be a `new_machine`, and what it has lost is
+    brought back to it (`regains`).
     """
 
     step: ClassVar[str]
     again: ClassVar[bool]
     untouched: ClassVar[bool]
     new_machine: ClassVar[bool]
+    regains: ClassVar[bool]
+
+    @property
+    def recorded(self) -> tuple[str, str]:
+        """The task and the command as the changelog keeps them."""
 
     @property
     def users(self) -> tuple[str, ...]:
@@ -67,6 +73,8 @@ class Reboot:
     again: ClassVar[bool] = True
     untouched: ClassVar[bool] = True
     new_machine: ClassVar[bool] = False
+    regains: ClassVar[bool] = False
+    recorded: ClassVar[tuple[str, str]] = ("", "")
 
     def do(self, remote: Remote, *, plan: Plan, run: Run, guards: str) -> bool:
         """Ask the host to reboot. That the connection ends is what is wanted; a command that fails has done nothing."""
@@ -102,6 +110,12 @@ class Replacement:
     again: ClassVar[bool] = False
     untouched: ClassVar[bool] = False
     new_machine: ClassVar[bool] = True
+    regains: ClassVar[bool] = True
+
+    @property
+    def recorded(self) -> tuple[str, str]:
+        """The command."""
+        return "", self.command
 
     def do(self, remote: Remote, *, plan: Plan, run: Run, guards: str) -> bool:
         """Run the command, and take over the host keys that it gives; raises BuildError, InterruptedRunError, HostError."""
@@ -143,11 +157,16 @@ class Task:
     again: ClassVar[bool] = False
     untouched: ClassVar[bool] = False
     new_machine: ClassVar[bool] = False
+    regains: ClassVar[bool] = True
+
+    @property
+    def recorded(self) -> tuple[str, str]:
+        """The task."""
+        return self.name, ""
 
     def do(self, remote: Remote, *, plan: Plan, run: Run, guards: str) -> bool:
         """Run the task; one that takes the host's connection away has had it reboot. Raises OpskitError."""
-        if guards:
-            require(remote.execute(Command(guards, timeout=ASKING)), "the lock")
+        del guards
         arguments = accepted(run.tasks, self.name, {"host": remote.name})
         env: dict[str, str | Secret] = {**_environment(plan, remote), **run.secrets}
         try:

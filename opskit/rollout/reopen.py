@@ -79,12 +79,7 @@ def plan_reopen(
     memory = remember(record)
     relics = _relics(fleet, memory, tenants_there)
     left = _left(record, memory, fleet, again=labour.again)
-    demand_right(
-        changelog,
-        record,
-        [relic.key for told in relics.values() for relic in told.values() if relic.key],
-        left.those(AWAY),
-    )
+    demand_right(changelog, record, _keys(relics), left.those(AWAY))
     gates = tenants.gates_of(tenants_there, within=memory.within)
     ours = taken_out(record.events)
     plan = tenants.drained_all(
@@ -100,7 +95,12 @@ def plan_reopen(
         plan,
         tuple(tenants_there),
         labour,
-        live_on(tenants_there, _states(relics), changelog),
+        live_on(
+            tenants_there,
+            _states(relics),
+            changelog if labour.regains else None,
+            lost=left.those(AWAY, BACK),
+        ),
         may_be_away=frozenset(left.those(AWAY, AGAIN)),
         broken=frozenset(left.those(AWAY, BACK)),
         rest=_rest(record, left, labour, ours),
@@ -122,6 +122,10 @@ def _relics(
         told = fleet.each(ask, tenant.on(hosts))
         found[tenant.service.name] = {each.host: each.value for each in told if each.value}
     return found
+
+
+def _keys(relics: Mapping[str, Mapping[str, Relic]]) -> list[str]:
+    return [relic.key for told in relics.values() for relic in told.values() if relic.key]
 
 
 def _states(relics: Mapping[str, Mapping[str, Relic]]) -> Mapping[str, Mapping[str, HostState]]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.changelog import new_rollout_id
@@ -15,10 +15,11 @@ from opskit.rollout.batches import split
 from opskit.rollout.bench import Bench
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.probe import Release
+from opskit.rollout.status import by_words
 from opskit.rollout.targets import out_of_reach, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from opskit.changelog import Changelog
     from opskit.fleet.fanout import Fleet
@@ -83,7 +84,7 @@ def plan_upkeep(
 ) -> UpkeepPlan:
     """Ask every host since when it runs, and what; say what will be done. Changes nothing. Raises ConfigError."""
     hosts = wish.hosts
-    targets = ask_boots(fleet, hosts)
+    targets, said = _admitted(ask_boots(fleet, hosts), labour)
     found = {
         t.service.name: survey(fleet, t.on(hosts), path=t.service.path) for t in tenants_there
     }
@@ -100,13 +101,15 @@ def plan_upkeep(
         gated=True,
         within=wish.within,
         users=labour.users,
-        notes=tenants.notes(tenants_there, hosts, found),
+        task=labour.recorded[0],
+        script=labour.recorded[1],
+        notes=(*tenants.notes(tenants_there, hosts, found), *by_words(said.items())),
         commands=_commands(labour, hosts),
     )
     states = {service: survey.states for service, survey in found.items()}
     plan = tenants.drained_all(plan, tenants_there, fleet, judge, drain=wish.drain)
-    live = live_on(tenants_there, states, judge.changelog)
-    return UpkeepPlan(plan, tuple(tenants_there), labour, live)
+    live = live_on(tenants_there, states, judge.changelog if labour.regains else None)
+    return UpkeepPlan(plan, tuple(tenants_there), labour, live, may_be_away=frozenset(said))
 
 
 def ask_boots(fleet: Fleet, hosts: Sequence[str]) -> tuple[Target, ...]:
@@ -120,23 +123,40 @@ def ask_boots(fleet: Fleet, hosts: Sequence[str]) -> tuple[Target, ...]:
     )
 
 
+def _admitted(
+    targets: Sequence[Target], labour: Labour
+) -> tuple[tuple[Target, ...], Mapping[str, str]]:
+    """Give the hosts that take part, and what is said of those that do so though they do not answer: they are replaced."""
+    if not labour.new_machine:
+        return tuple(targets), NOTHING
+    said = {
+        t.host: f"is replaced though it is out of reach: {t.problem}" for t in targets if t.problem
+    }
+    return tuple(Target(t.host) if t.host in said else t for t in targets), said
+
+
 def live_on(
     tenants_there: Sequence[Tenant],
     states: Mapping[str, Mapping[str, HostState]],
-    changelog: Changelog,
+    changelog: Changelog | None,
+    *,
+    lost: Collection[str] = (),
 ) -> Mapping[str, Mapping[str, Release]]:
-    """Give what each host runs of each service: as it says itself in `states`, else as the changelog says."""
+    """Give what each host runs of each service: as it says itself in `states`, else as the changelog says, if that is asked.
+
+    Of hosts that may have `lost` it already, the changelog has the first word.
+    """
     found: dict[str, Mapping[str, Release]] = {}
     for service in (tenant.service for tenant in tenants_there):
-        told = states.get(service.name, {})
-        recorded = changelog.live(service.name, service.environment)
+        recorded = changelog.live(service.name, service.environment) if changelog else {}
         known = {
             host: Release(live.release, live.revision, live.label)
             for host, live in recorded.items()
-            if host not in told
         }
+        told = states.get(service.name, {})
         said = {host: state.current for host, state in told.items() if state.current}
-        found[service.name] = {**known, **said}
+        sure = {host: release for host, release in said.items() if host not in lost}
+        found[service.name] = {**said, **known, **sure}
     return found
 
 
@@ -177,13 +197,3 @@ def _commands(labour: Labour, hosts: Sequence[str]) -> tuple[tuple[str, str], ..
     if len(by_words) == 1:
         return ((labour.step, next(iter(by_words))),)
     return tuple((f"{labour.step} {','.join(names)}", said) for said, names in by_words.items())
-
-
-def without_problems(made: UpkeepPlan, away: Mapping[str, Target]) -> UpkeepPlan:
-    """Give a plan in which hosts that are `away` take part all the same."""
-    targets = tuple(away.get(target.host, target) for target in made.plan.targets)
-    return replace(
-        made,
-        plan=replace(made.plan, targets=targets),
-        may_be_away=made.may_be_away | away.keys(),
-    )

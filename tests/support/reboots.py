@@ -6,12 +6,14 @@ A host tells its boot id as the real script asks for it: its `cat` says it inste
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opskit.demo.keys import make_key
 from opskit.rollout.boots import BOOT_ID
 
 if TYPE_CHECKING:
@@ -70,17 +72,32 @@ class Rebooting:
     def stop(self) -> None:
         self._over.set()
 
+    def furnish(self, name: str) -> None:
+        """Give a host a boot of its own, and a `cat` that says it."""
+        folder = self.home(name) / "bin"
+        folder.mkdir()
+        (folder / "cat").write_text(CAT)
+        (folder / "cat").chmod(0o755)
+        self.new_boot(name)
+
+    def new_machine(self, name: str) -> bool:
+        """Put a new machine in the place of a host that is down: an empty home, and a host key of its own."""
+        machine = self.light.hosts.host(name)
+        machine.host_key.with_suffix(".key.pub").unlink()
+        machine.host_key.unlink()
+        make_key(machine.host_key, comment="new")
+        shutil.rmtree(machine.folder)
+        machine.folder.mkdir(mode=0o700)
+        self.furnish(name)
+        return True
+
 
 @contextmanager
 def rebooting(light: Light, *names: str) -> Iterator[Rebooting]:
     """Give these hosts (else all) a boot of their own and a way to reboot, for the block."""
     odd = Rebooting(light, names or light.hosts.names)
     for name in odd.names:
-        folder = odd.home(name) / "bin"
-        folder.mkdir()
-        (folder / "cat").write_text(CAT)
-        (folder / "cat").chmod(0o755)
-        odd.new_boot(name)
+        odd.furnish(name)
     watcher = threading.Thread(target=odd.watch, daemon=True)
     watcher.start()
     try:
