@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 NOT_REACHED, UNKNOWN = "not reached", "unknown"
 RUNNING, UNFINISHED = "running", "unfinished"
 BAD = ("failed", "reverted", "unknown")
-AT_ONCE = ("task", "exec")
+AT_ONCE = ("task", "exec", "drain", "restore")
 """Actions that are on all hosts from the beginning."""
 WHILE_BAD = ("switch", "restart", "check", "put back")
 

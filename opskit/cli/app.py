@@ -16,6 +16,7 @@ from opskit.cli.exits import EXITS
 from opskit.cli.freeze import freeze
 from opskit.cli.hosts import hosts
 from opskit.cli.init import init
+from opskit.cli.lb import lb
 from opskit.cli.log import log
 from opskit.cli.note import note
 from opskit.cli.reboot import reboot
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 SECTIONS: Mapping[str, Sequence[click.Command]] = {
     "Set up": (init, doctor, demo),
-    "Look": (hosts, status, log, changelog),
+    "Look": (hosts, status, lb, log, changelog),
     "Change": (
         deploy,
         rollback,

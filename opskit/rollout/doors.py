@@ -9,7 +9,7 @@ from opskit.changelog import Filter
 from opskit.errors import ChangelogError, OpskitError, RefusedError
 from opskit.rollout import haproxy
 from opskit.rollout.balancer import balancers_of
-from opskit.rollout.remembered import UPKEEP
+from opskit.rollout.remembered import BY_HAND, UPKEEP
 from opskit.rollout.seats import drains_of, taken_out
 from opskit.rollout.spare import alone, bearable, server_at
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from opskit.rollout.status import Judge
 
 MOST_ROLLOUTS = 50  # of a service, in which is looked for who took a server out
-BY_HAND = ("drain", "restore")
 NO_DRAIN = "to change hosts without taking them out of it: --no-drain"
 
 
@@ -56,19 +55,19 @@ def drained(
     if drains is None:
         return plan
     states, errors = ask(drains, fleet)
-    known, problems = _known(drains, states)
+    drains, problems = known(drains, states)
     problems = [*(f"{error}" for error in errors.values()), *problems]
     if problems and plan.problems_count:
         first = next(iter(errors.values()), None)
         hint = f"{first.hint}; {NO_DRAIN}" if first and first.hint else NO_DRAIN
         raise RefusedError(f"the load balancer: {problems[0]}", hint=hint)
-    lonely = [t.host for t in plan.targets if not bearable([t.host], known.seats, states)]
+    lonely = [t.host for t in plan.targets if not bearable([t.host], drains.seats, states)]
     if lonely and plan.problems_count and plan.batches:
-        seats = known.of(lonely[:1])
-        raise RefusedError(alone(lonely[0], seats, states), hint=NO_DRAIN)
-    plan = replace(plan, commands=_commands(plan.commands, behind))
-    notes = (*plan.notes, *(f"not drained: {said}" for said in problems), *_out(known, states))
-    return replace(plan, drains=known, notes=notes)
+        raise RefusedError(alone(lonely[:1], drains.of(lonely[:1]), states), hint=NO_DRAIN)
+    before, after = commands(behind)
+    plan = replace(plan, commands=(before, *plan.commands, after))
+    notes = (*plan.notes, *(f"not drained: {said}" for said in problems), *_out(drains, states))
+    return replace(plan, drains=drains, notes=notes)
 
 
 def ask(
@@ -116,7 +115,7 @@ def ours_of(changelog: Changelog, service: Service) -> tuple[Seat, ...]:
     )
 
 
-def _known(drains: Drains, states: States) -> tuple[Drains, list[str]]:
+def known(drains: Drains, states: States) -> tuple[Drains, list[str]]:
     """Give the seats that load balancers know, and what is wrong with the others."""
     known, problems = [], []
     for seat in drains.seats:
@@ -130,16 +129,14 @@ def _known(drains: Drains, states: States) -> tuple[Drains, list[str]]:
     return replace(drains, seats=tuple(known)), problems
 
 
-def _commands(
-    commands: tuple[tuple[str, str], ...], behind: Behind
-) -> tuple[tuple[str, str], ...]:
-    """Give the commands of a plan, among them what load balancers are told before and after."""
+def commands(behind: Behind) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Give what load balancers are told before and after, as a plan shows it."""
 
     def told(step: str, state: str) -> tuple[str, str]:
         lines = (f"set server {name}/{behind.server} state {state}" for name in behind.backends)
         return f"{step}, to HAProxy on {behind.balancer.hosts}", "\n".join(lines)
 
-    return (told("drain", haproxy.DRAIN), *commands, told("restore", haproxy.READY))
+    return told("drain", haproxy.DRAIN), told("restore", haproxy.READY)
 
 
 def _out(drains: Drains, states: States) -> list[str]:

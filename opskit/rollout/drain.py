@@ -107,6 +107,16 @@ class Traffic:
 
         return turn
 
+    def adopt(self, hosts: Sequence[str]) -> list[Seat]:
+        """Take over what others took out, to put it back; gives all seats of these hosts."""
+        for host in hosts:
+            self._out[host] = self._need.of([host])
+        return self._need.of(hosts)
+
+    def seats(self, host: str) -> tuple[Seat, ...]:
+        """Give the seats that this run took a host from and has not put it back to."""
+        return tuple(self._out.get(host, ()))
+
     def is_out(self, host: str) -> bool:
         """Tell whether this run took a host out and has not put it back."""
         return host in self._out
@@ -152,7 +162,7 @@ class Traffic:
             self._tell(Warned(f"{hosts[0]} is changed without a drain: no other server is up"))
             return (hosts[0],) if begin(hosts[:1], ()) else ()
         if not count:
-            self.reason = alone(hosts[0], drains.of(hosts[:1]), states)
+            self.reason = alone(hosts[:1], drains.of(hosts[:1]), states)
             return ()
         part, out = tuple(hosts[:count]), self._to_take_out(hosts[:count], states)
         if not begin(part, out):

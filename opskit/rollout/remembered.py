@@ -22,6 +22,7 @@ OPEN = ("unfinished", "abandoned", "interrupted", "failed", "partial", "refused"
 UPKEEP = ("reboot", "replace")
 """Actions that are about whole hosts."""
 ACTIONS = ("deploy", "rollback", "restart", *UPKEEP)
+BY_HAND = ("drain", "restore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Remembered:
 def demand_open(record: RolloutRecord) -> None:
     """Raise RefusedError, with what can be done instead, for a rollout that nobody can go on with."""
     what = f"{record.action} {record.id}"
+    if record.action in BY_HAND:
+        hint = f"how it is now, and how to go on: opskit lb {record.service}"
+        raise RefusedError(f"{what} cannot be resumed", hint=hint)
     if record.action not in ACTIONS:
         again = (
             f"run it again where it was not done: opskit {_verb(record)} -H @failed:{record.id} …"

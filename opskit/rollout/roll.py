@@ -190,7 +190,7 @@ class Roll:
         rest = list(hosts)
         while rest and self.gate():
             fitting = fitting_in(self._plan.gates, rest[: self._room()], self._down())
-            part = self.traffic.admit(fitting, self._begin)
+            part = self.traffic.admit(fitting, self.begin)
             del rest[: len(part)]
             if not part:
                 self._heed_traffic()
@@ -210,7 +210,7 @@ class Roll:
     def _down(self) -> list[str]:
         return [host for host, result in self.results.items() if _is_down(result)]
 
-    def _begin(self, hosts: Sequence[str], seats: Sequence[Seat]) -> bool:
+    def begin(self, hosts: Sequence[str], seats: Sequence[Seat]) -> bool:
         """Write that hosts are touched from now on, and tell whether the run may still go on."""
         self._recorder.begin(hosts, seats)
         return self.gate()

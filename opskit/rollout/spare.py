@@ -25,12 +25,15 @@ def bearable(hosts: Sequence[str], seats: Sequence[Seat], states: States) -> int
     return count
 
 
-def alone(host: str, seats: Sequence[Seat], states: States) -> str:
-    """Say why a host cannot be taken out."""
-    alone = next(s for s in seats if not _is_bearable([host], [s], states))
-    return (
-        f"{host} is the only server that is up in {alone.backend} on {alone.at}: it is not drained"
-    )
+def alone(hosts: Sequence[str], seats: Sequence[Seat], states: States) -> str:
+    """Say why hosts cannot be taken out, which are all that serves somewhere."""
+    where = next(s for s in seats if not _is_bearable(hosts, _like(s, seats), states))
+    who = f"{hosts[0]} is" if len(hosts) == 1 else f"among {', '.join(hosts)} is"
+    return f"{who} the only server that is up in {where.backend} on {where.at}: it is not drained"
+
+
+def _like(one: Seat, seats: Sequence[Seat]) -> list[Seat]:
+    return [seat for seat in seats if (seat.at, seat.backend) == (one.at, one.backend)]
 
 
 def server_at(seat: Seat, states: States) -> Server | None:

@@ -10,7 +10,7 @@ from opskit.changelog import Filter
 from opskit.errors import ChangelogError
 from opskit.fleet.selectors import fold
 from opskit.rollout import edits
-from opskit.rollout.doors import ours_of
+from opskit.rollout.doors import left_out, ours_of
 from opskit.rollout.freeze import NOT_FROZEN, Frozen
 from opskit.rollout.memory import Memory, changed_by_hand, last_change
 from opskit.rollout.targets import survey
@@ -64,6 +64,8 @@ class ServiceStatus:
     unfinished: tuple[RolloutRecord, ...]
     frozen: Frozen = NOT_FROZEN
     remark: str = ""
+    left_out: tuple[tuple[Seat, RolloutRecord], ...] = ()
+    """Where hosts are out of load balancers by the changelog, and the rollout that took them out."""
 
     @property
     def well(self) -> bool:
@@ -96,7 +98,15 @@ def status(
         for row in _compared(service, found, changelog, memory, unfinished)
     ]
     remark = _mixed(rows, next(iter(memory.known.values()), None))
-    return ServiceStatus(service.name, service.environment, tuple(rows), unfinished, remark=remark)
+    left = left_out(changelog, service) if changelog and service.load_balancer else {}
+    return ServiceStatus(
+        service.name,
+        service.environment,
+        tuple(rows),
+        unfinished,
+        remark=remark,
+        left_out=tuple((seat, by) for seat, by in left.items() if by.outcome != RUNNING),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def test_the_last_one_is_named() -> None:
     up, down = ("UP", 0), ("DOWN", 0)
     states = states_of({"lb1": dict.fromkeys(HOSTS, up), "lb2": dict.fromkeys(HOSTS, down) | {"b": up}})  # fmt: skip
     assert bearable(["b"], seats(), states) == 0
-    said = alone("b", [seat for seat in seats() if seat.host == "b"], states)
+    said = alone(["b"], [seat for seat in seats() if seat.host == "b"], states)
     assert said == "b is the only server that is up in shop on lb2: it is not drained"
     assert bearable(["a", "c", "d", "b"], seats(), states) == 3
 

@@ -40,6 +40,12 @@ def _show(service: ServiceStatus) -> None:
     for host in service.hosts:
         for lock in host.locks:
             text.say(f"{host.host} is held by {_lock(lock)}", colour="yellow")
+    for seat, by in service.left_out:
+        who = f"{by.action} {by.id} by {by.actor}"
+        text.say(
+            f"{seat.host} is out of {seat} since {who}: opskit lb {service.service}",
+            colour="yellow",
+        )
     if service.remark:
         text.say(service.remark, colour="yellow")
     for rollout in service.unfinished:
@@ -73,6 +79,7 @@ def _data(service: ServiceStatus) -> dict[str, object]:
         "remark": service.remark,
         "hosts": [asdict(host) for host in service.hosts],
         "freezes": [asdict(freeze) for freeze in service.frozen.freezes],
+        "left_out": [{**s.body(), "rollout": by.id} for s, by in service.left_out],
         "unfinished": [
             {
                 "rollout": r.id,

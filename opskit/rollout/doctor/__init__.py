@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from opskit.errors import OpskitError
 from opskit.rollout.doctor.access import check_agent, check_keys, check_known_hosts
+from opskit.rollout.doctor.balancers import check_balancers
 from opskit.rollout.doctor.configuration import (
     check_configuration,
     check_tasks,
@@ -50,6 +51,7 @@ def examine(
     yield from check_changelog(changelog)
     yield from check_signing(config.changelog, changelog)
     yield from check_hosts(fleet, _services_by_host(config, inventory, hosts))
+    yield from check_balancers(fleet, services_of(config, inventory.environment))
 
 
 def _tasks(config: Config, services: Sequence[Service]) -> Iterator[Finding]:

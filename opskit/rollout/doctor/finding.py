@@ -15,7 +15,7 @@ Level = Literal["ok", "warn", "bad"]
 class Finding:
     """One thing that was looked at.
 
-    `area` is what it belongs to (configuration, keys, agent, known hosts, hosts, clock, changelog), `hosts` the
+    `area` is what it belongs to (configuration, keys, agent, known hosts, hosts, clock, changelog, load balancers), `hosts` the
     inventory names that it is about, none for this machine. `hint` says what to do unless `level` is "ok".
     """
 

@@ -1,0 +1,118 @@
+"""`opskit lb`: how a real HAProxy sees the hosts, who took one out, the queue; and hosts taken out by hand and put back."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+from typing import TYPE_CHECKING
+
+from tests.rollout.test_drain import ALL_UP, answers, configure, edge
+from tests.rollout.test_interrupt import WAIT, let_go
+from tests.support.light import finish, wait_for_file
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from tests.support.haproxy import Answers, HAProxy
+    from tests.support.light import Light
+
+__all__ = ["answers", "edge"]
+
+
+def servers(light: Light, *, expect: int = 0) -> dict[str, dict[str, object]]:
+    data = light.opskit("lb", "shop", "--json", expect=expect).json["data"]["services"][0]
+    return {server["server"]: server for server in data["backends"][0]["servers"]}
+
+
+def test_it_shows_each_server_and_the_queue_of_the_backend(light: Light, edge: HAProxy) -> None:
+    said = light.opskit("lb").stdout
+    assert "shop on lb01, shop in production" in said
+    assert "SERVER  STATE  CHECK  SESSIONS  WEIGHT  FOR" in said
+    assert "UP, 0 sessions; queue: 0, at most 0" in said
+    assert servers(light)["web01"].items() >= {"host": "web01", "state": "UP", "check": "L4OK", "sessions": 0, "weight": 1, "by": None}.items()  # fmt: skip
+
+
+def test_the_queue_is_that_of_the_backend(light: Light, answers: Answers, edge: HAProxy) -> None:
+    for name in ALL_UP:
+        edge.say(f"set maxconn server shop/{name} 1")
+    with contextlib.ExitStack() as asked:
+        for _ in range(6):
+            each = http.client.HTTPConnection("127.0.0.1", edge.port, timeout=30)
+            asked.enter_context(contextlib.closing(each)).request("GET", "/slow")
+        until(lambda: edge.backend().queue == 2, what="two to wait")
+        assert "UP, 6 sessions; queue: 2, at most 2" in light.opskit("lb", "shop").stdout
+        answers.release.set()
+
+
+def test_who_took_a_host_out_is_said_and_a_failed_run_is_not_well(
+    light: Light, edge: HAProxy
+) -> None:
+    edge.say("set server shop/web04 state maint")
+    light.make_sick("web01")
+    light.restart(expect=1)
+    rollout = light.last()
+    done = light.opskit("lb", "shop", expect=1)
+    assert f"restart {rollout['id']} by " in done.stdout
+    assert "taken out by hand" in done.stdout
+    assert "to put back: opskit lb shop --restore -H web01 -e production -m WHY" in done.stdout
+    assert servers(light, expect=1)["web01"]["by"]["rollout"] == rollout["id"]  # type: ignore[index]
+    status = light.opskit("status", "shop", expect=None).stdout
+    assert f"web01 is out of shop/web01 on lb01 since restart {rollout['id']}" in status
+    doctor = light.opskit("doctor", expect=None).stdout
+    assert "shop: shop has 2 of 4 servers up" in doctor
+    light.opskit("lb", "shop", "--restore", "-H", "web01", "-m", "it is well now", "-y")
+    assert edge.words() == ALL_UP | {"web04": "MAINT"}
+    assert (light.last()["action"], light.last()["why"]) == ("restore", "it is well now")
+    light.opskit("lb", "shop")
+
+
+def test_a_host_that_runs_a_change_is_out_and_that_is_well(light: Light, edge: HAProxy) -> None:
+    configure(light, edge, restart=json.dumps(WAIT))
+    process = light.start("restart", "shop", "-H", "web01", "--yes")
+    wait_for_file(light.hosts.folder("web01") / "waits")
+    assert servers(light)["web01"]["state"] == "DRAIN"
+    refused = light.opskit("lb", "shop", "--restore", "-H", "web01", "-m", "x", "-y", expect=4)
+    assert "is held by" in refused.stderr
+    let_go(light)
+    assert finish(process)[0] == 0
+    assert edge.words() == ALL_UP
+
+
+def test_a_drain_by_hand_stays_until_it_is_put_back_by_hand(light: Light, edge: HAProxy) -> None:
+    asked = light.opskit("lb", "shop", "--drain", "-H", "web02", "-y", expect=2)
+    assert "to drain by hand asks for a reason" in asked.stderr
+    light.opskit("lb", "shop", "--drain", "-H", "web02", "-m", "odd noise", "-n")
+    assert edge.words() == ALL_UP
+    light.opskit("lb", "shop", "--drain", "-H", "web02", "-m", "odd noise", "-y")
+    assert edge.words() == ALL_UP | {"web02": "DRAIN"}
+    assert servers(light)["web02"]["by"]["action"] == "drain"  # type: ignore[index]
+    assert (light.last()["action"], light.outcomes()) == ("drain", {"web02": "done"})
+    light.restart()
+    assert edge.words() == ALL_UP | {"web02": "DRAIN"}, "nobody but who drained it puts it back"
+    assert light.opskit("status", "shop").stdout.count(" ok ") == 4
+    light.opskit("lb", "shop", "--restore", "-H", "web02", "-m", "quiet now", "-y")
+    assert edge.words() == ALL_UP
+
+
+def test_all_at_once_are_not_drained_by_hand(light: Light, edge: HAProxy) -> None:
+    done = light.opskit("lb", "shop", "--drain", "-H", "@web", "-m", "x", "-y", expect=5)
+    assert (
+        "among web01, web02, web03, web04 is the only server that is up in shop on lb01"
+        in done.stderr
+    )
+    assert edge.words() == ALL_UP
+
+
+def test_a_load_balancer_that_does_not_answer_is_said(light: Light, edge: HAProxy) -> None:
+    assert "web01" not in light.opskit("lb", "-H", "web02").stdout
+    edge.stop()
+    done = light.opskit("lb", expect=1)
+    assert "lb01: HAProxy does not answer" in done.stdout
+    assert "HAProxy does not answer" in light.opskit("doctor", expect=1).stdout
+
+
+def test_a_service_behind_none_is_said(light: Light, edge: HAProxy) -> None:
+    assert "say which hosts" in light.opskit("lb", "shop", "--drain", "-m", "x", expect=2).stderr
+    light.configure()
+    assert "no service stands behind a load balancer" in light.opskit("lb").stdout
+    assert "stands behind no load balancer" in light.opskit("lb", "shop", expect=2).stderr
