@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opskit.config import checks
 from opskit.config.lookup import did_you_mean
+from opskit.config.steps import sudo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +22,12 @@ _SERVER = r"([A-Za-z0-9_.:-]|\{\w+\}){1,100}"
 
 
 class LoadBalancer(NamedTuple):
-    """HAProxy on every host of the selector `hosts`; `socket` is its runtime socket there."""
+    """HAProxy on every host of the selector `hosts`; `socket` is its runtime socket there, spoken to as the user `sudo`, if one is named."""
 
     name: str
     hosts: str
     socket: str
+    sudo: str = ""
 
 
 class Behind(NamedTuple):
@@ -43,11 +45,11 @@ class Behind(NamedTuple):
 
 def read_balancers(table: Table) -> Mapping[str, LoadBalancer]:
     """Give the load balancers of an environment by their names; raises ConfigError."""
-    given = {"hosts": checks.selector, "socket": socket}
+    given: Mapping[str, Any] = {"hosts": checks.selector, "socket": socket, "sudo": sudo}
     found: dict[str, LoadBalancer] = {}
     for name, inner in table.tables("load_balancers", checks.name).items():
         inner.only(given)
-        found[name] = LoadBalancer(name, **inner.read(given, required=tuple(given)))
+        found[name] = LoadBalancer(name, **inner.read(given, required=("hosts", "socket")))
     return MappingProxyType(found)
 
 

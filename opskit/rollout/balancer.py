@@ -20,14 +20,16 @@ from opskit.errors import (
 )
 from opskit.fleet.command import Command
 from opskit.rollout import haproxy, turn
+from opskit.rollout.facts import Doing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
+    from opskit.rollout.facts import Teller
     from opskit.rollout.haproxy import Backend
-    from opskit.rollout.seats import Drains
+    from opskit.rollout.seats import Drains, Socket
     from opskit.rollout.stop import Stop
 
 TIMEOUT = 15.0  # seconds that an answer may take
@@ -38,13 +40,13 @@ GONE = (UnreachableError, ConnectionLostError, HostKeyError, LoginError)
 class Balancer:
     """One HAProxy. Threads may share it: one of them speaks at a time, and all who waited meanwhile take what it was told."""
 
-    def __init__(self, remote: Remote, socket: str, backends: Sequence[str]) -> None:
+    def __init__(self, remote: Remote, socket: Socket, backends: Sequence[str]) -> None:
         self.name = remote.name
         self._remote = remote
-        self._socket = socket
+        self._socket, self._sudo = socket
         self._backends = tuple(dict.fromkeys(backends))
         self._lock = threading.Lock()
-        self._by_command = False
+        self._by_command = bool(self._sudo)
         self._asked_at = -1.0
         self._seen: Mapping[str, Backend] = {}
 
@@ -70,11 +72,14 @@ class Balancer:
                     raise HostError(self.name, what, hint="is the socket of `level admin`?")
 
     @contextlib.contextmanager
-    def turn(self, owner: str, stop: Stop) -> Iterator[None]:
+    def turn(self, owner: str, stop: Stop, tell: Teller) -> Iterator[None]:
         """Be the only one for the block who takes servers out; raises LockedError when that takes too long, or `stop` is wished for."""
-        until = time.monotonic() + PATIENCE
+        until, told = time.monotonic() + PATIENCE, False
         try:
             while said := self._held_by(owner):
+                if not told:
+                    tell(Doing(f"waits for its turn at {self.name}: {said} takes servers out"))
+                told = True
                 if time.monotonic() > until or stop.rest(random.uniform(0.1, 0.5)):  # noqa: S311 - so that two do not step in time
                     raise LockedError(f"{self.name}: {said} takes servers out there", hint="try again")  # fmt: skip
             yield
@@ -108,14 +113,14 @@ class Balancer:
         return answer.decode("utf-8", "replace")
 
     def _with_a_tool(self, text: str) -> str:
-        script = haproxy.by_command(self._socket)
-        result = self._remote.execute(Command(script, input=text.encode(), timeout=TIMEOUT * 2))
+        script = haproxy.by_command(self._socket, text)
+        result = self._remote.execute(Command(script, timeout=TIMEOUT * 2, sudo=self._sudo))
         if result.ok:
             return result.text
         said = result.stderr.decode("utf-8", "replace").strip()[:300]
         hints = {
             haproxy.NO_SOCKET: "look at `socket` of the load balancer in opskit.toml, and at `stats socket` in haproxy.cfg",
-            haproxy.NO_RIGHT: "give the login user a group that may: `stats socket … mode 660 group deploy level admin`",
+            haproxy.NO_RIGHT: "give the login user a group that may (`stats socket … mode 660 group deploy level admin`), or say sudo = true",
             haproxy.NO_TOOL: "or allow AllowStreamLocalForwarding in sshd_config there",
         }
         if result.exit in hints:

@@ -66,7 +66,7 @@ class Traffic:
         try:
             with contextlib.ExitStack() as turns:
                 for balancer in self._balancers.values():
-                    turns.enter_context(balancer.turn(self._owner, self._stop))
+                    turns.enter_context(balancer.turn(self._owner, self._stop, self._tell))
                 return self._admit(hosts, begin, self._look(), must=must and self._drains.must)
         except (HostError, LockedError) as error:
             self._give_back(hosts)
@@ -199,7 +199,8 @@ class Traffic:
         said = f"left out of {', '.join(map(str, seats))}"
         if error is None:
             self._tell(Warned(f"{result.host} is {said}: nobody knows that it is well"))
-            return replace(result, drained=seats)
+            why = f"{result.error}; it is {said}" if result.error else f"it is {said}"
+            return replace(result, drained=seats, error=why)
         outcome = "failed" if result.outcome in ("done", "reverted") else result.outcome
         what = f"{result.error}; {error}" if result.error else str(error)
         self._tell(Warned(f"{result.host} is {said}: {error}"))

@@ -165,8 +165,8 @@ def number(text: str) -> int:
     return int(text)
 
 
-def by_command(socket: str) -> str:
-    """Give the sh script that carries standard input to a socket and prints the answer, with whatever tool the host has."""
+def by_command(socket: str, said: str) -> str:
+    """Give the sh script that says something to a socket and prints the answer, with whatever tool the host has."""
     path = shlex.quote(socket)
     python = (
         "import socket,sys;s=socket.socket(socket.AF_UNIX);s.settimeout(15);s.connect(sys.argv[1]);"
@@ -175,7 +175,7 @@ def by_command(socket: str) -> str:
     perl = 'my $s=IO::Socket::UNIX->new(Peer=>shift) or die "$!\\n"; print $s <STDIN>; print while <$s>'
     return "\n".join(
         (
-            f"s={path}",
+            f"s={path}; printf %s {shlex.quote(said)} | {{",
             f'[ -S "$s" ] || {{ echo "there is no socket $s" >&2; exit {NO_SOCKET}; }}',
             f'[ -w "$s" ] || {{ echo "$(id -un) may not open $s" >&2; exit {NO_RIGHT}; }}',
             "has() { command -v \"$1\" >/dev/null 2>&1; }",
@@ -183,6 +183,6 @@ def by_command(socket: str) -> str:
             f'if has python3; then exec python3 -c {shlex.quote(python)} "$s"; fi',
             f'if has perl && perl -MIO::Socket::UNIX -e 1 2>/dev/null; then exec perl -MIO::Socket::UNIX -e {shlex.quote(perl)} "$s"; fi',
             "if has nc && nc -h 2>&1 | grep -q -e ' -U\\b' -e '-[A-Za-z0-9]*U'; then exec nc -U \"$s\"; fi",
-            f'echo "none of socat, python3, perl and nc with -U is here" >&2; exit {NO_TOOL}',
+            f'echo "none of socat, python3, perl and nc with -U is here" >&2; exit {NO_TOOL}; }}',
         )
     )  # fmt: skip

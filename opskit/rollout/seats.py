@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog.body import parts, text
 from opskit.changelog.event import HOSTS
@@ -38,6 +38,13 @@ class Seat:
         return {"host": self.host, "at": self.at, "backend": self.backend, "server": self.server}
 
 
+class Socket(NamedTuple):
+    """The runtime socket of a load balancer, spoken to as the user `sudo`, if one is named."""
+
+    path: str
+    sudo: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Drains:
     """How the hosts of a plan are taken out of load balancers, and put back.
@@ -47,7 +54,7 @@ class Drains:
     """
 
     seats: tuple[Seat, ...]
-    sockets: Mapping[str, str]
+    sockets: Mapping[str, Socket]
     drain: float
     restore: float
     ours: frozenset[Seat] = frozenset()
@@ -81,7 +88,7 @@ def drains_of(
         for at in doors
         for backend in behind.backends
     )
-    sockets = dict.fromkeys(doors, behind.balancer.socket)
+    sockets = dict.fromkeys(doors, Socket(behind.balancer.socket, behind.balancer.sudo))
     return Drains(seats, sockets, behind.drain, behind.restore, frozenset(ours), must)
 
 

@@ -13,7 +13,7 @@ from opskit.errors import ConfigError, LockedError
 from opskit.fleet.selectors import fold
 from opskit.rollout.doors import NO_DRAIN, drained
 from opskit.rollout.gates import Floor, Gates, asking, floor_of, pause
-from opskit.rollout.seats import Drains
+from opskit.rollout.seats import Drains, Socket
 from opskit.rollout.targets import held_notes
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from opskit.rollout.locks import Locks
     from opskit.rollout.plan import Plan
     from opskit.rollout.roll import Roll
-    from opskit.rollout.seats import Seat
+    from opskit.rollout.seats import Seat, Socket
     from opskit.rollout.status import Judge
     from opskit.rollout.targets import Survey
 
@@ -107,11 +107,12 @@ def drained_all(
     found = [each.drains for each in made if each.drains]
     if not found:
         return plan
-    sockets: dict[str, str] = {}
+    sockets: dict[str, Socket] = {}
     for host, socket in (each for drains in found for each in drains.sockets.items()):
         if sockets.setdefault(host, socket) != socket:
             raise ConfigError(
-                f"two load balancers on {host}: {sockets[host]} and {socket}", hint=NO_DRAIN
+                f"two load balancers on {host}: {sockets[host].path} and {socket.path}",
+                hint=NO_DRAIN,
             )
     before, after = ([each.commands[n] for each in made if each.commands] for n in (0, -1))
     return replace(

@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import shlex
 
-SECONDS = 60
+SECONDS = 30
 
 
 def take(socket: str, *, owner: str, seconds: int = SECONDS) -> str:
     """Announce `owner`, then look: prints `taken`, or `held <owner>` and takes nothing; see `lockfile.lock`.
 
-    One that has ended, or claims to last longer than anybody's may, does not count, whether or not it can be removed.
+    One that has ended, or claims to last longer than anybody's may, does not count, whether or not it can be removed; nor does that of an
+    earlier run of the same rollout, with which `owner` goes on.
     """
+    rollout = shlex.quote(owner.partition("~")[0])
     return "\n".join(
         (
             "set -eu; umask 022",
@@ -23,6 +25,7 @@ def take(socket: str, *, owner: str, seconds: int = SECONDS) -> str:
             'ln -s "v1:$((now+' + str(seconds) + '))" "$mine"',
             'for o in "$l".*; do',
             '  [ "$o" != "$mine" ] && [ -L "$o" ] || continue',
+            f'  case ${{o#"$l".}} in {rollout}|{rollout}~*) rm -f "$o" 2>/dev/null || :; continue;; esac',
             '  d=$(readlink "$o") || continue',
             "  until=${d#v1:}; case $until in ''|*[!0-9]*|???????????*) until=0;; esac",
             f'  if [ "$until" -gt "$now" ] && [ "$until" -le "$((now+{SECONDS}))" ]; then',

@@ -67,6 +67,15 @@ def test_a_mistake_is_said(line: str, said: str) -> None:
     assert said in complaint(line)
 
 
+def test_its_socket_may_be_spoken_to_by_sudo() -> None:
+    line = 'load_balancer = { name = "edge", backends = ["shop"] }'
+    for said, user in (("true", "root"), ('"haproxy"', "haproxy"), ("false", "")):
+        text = TOML.replace('admin.sock"', f'admin.sock"\nsudo = {said}')
+        behind = read(line, text=text)
+        assert behind
+        assert behind.balancer.sudo == user
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -77,7 +77,7 @@ Capistrano#1529 | out of rotation, deploy, smoke test, in | rollout/test_drain.p
 HAProxy | to drain the last server is 503 for everybody at once | rollout/test_drain.py::test_the_last_server_is_never_drained rollout/test_spare.py::test_as_many_as_can_be_spared_and_no_more
 HAProxy | two who look before they drain leave none | rollout/test_drain.py::test_two_engineers_never_leave_a_backend_with_none rollout/test_turn.py::test_of_many_at_the_same_moment_never_two_have_it
 HAProxy | requests that run are cut off by a restart | rollout/test_drain.py::test_it_waits_until_the_last_session_is_over rollout/test_load.py::test_a_rolling_restart_fails_no_request
-HAProxy | a run that dies leaves its server in drain for ever | rollout/test_drain.py::test_after_a_kill_another_run_resumes_and_puts_all_back rollout/test_drain.py::test_stopped_at_once_while_it_waits_a_host_that_was_not_touched_is_put_back
+HAProxy | a run that dies leaves its server in drain for ever | rollout/test_drain_killed.py::test_killed_at_any_step_and_resumed_no_host_stays_out rollout/test_drain.py::test_after_a_kill_another_run_resumes_and_puts_all_back rollout/test_drain.py::test_stopped_at_once_while_it_waits_a_host_that_was_not_touched_is_put_back
 HAProxy | an error has no exit code, success is an empty line | rollout/test_haproxy.py::test_a_real_one_answers_so
 HAProxy | a drained server that is down is shown as DOWN, and its drain is forgotten | rollout/test_haproxy.py::test_how_a_server_is rollout/test_drain.py::test_what_somebody_took_out_before_is_left_so
 HAProxy | its status varies (DRAIN 1/3, MAINT (via x), no check) | rollout/test_haproxy.py::test_how_a_server_is

@@ -7,11 +7,12 @@ import http.client
 import json
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rollout.test_interrupt import WAIT
+from tests.rollout.test_interrupt import WAIT, let_go
 from tests.support.haproxy import Answers, HAProxy
 from tests.support.light import finish, interrupt, wait_for_file
 from tests.support.waiting import until
@@ -62,9 +63,15 @@ def busy_host(edge: HAProxy, answers: Answers) -> Iterator[str]:
         asked.getresponse().read()
 
 
+def tell(edge: HAProxy, words: str) -> str:
+    """Give a command of a host that says something to the load balancer and prints the answer."""
+    python = "import socket,sys;s=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1]);s.sendall(sys.argv[2].encode()+b'\\n');print(s.makefile().read())"
+    return f'{sys.executable} -c "{python}" {edge.socket} "{words}"'
+
+
 def seen_in_restart(edge: HAProxy) -> str:
     """Give a restart command that writes down how the load balancer sees the hosts meanwhile."""
-    ask = f"python3 -c \"import socket;s=socket.socket(socket.AF_UNIX);s.connect('{edge.socket}');s.sendall(b'show stat shop 4 -1\\n');print(s.makefile().read())\""
+    ask = tell(edge, "show stat shop 4 -1")
     return json.dumps(f'{ask} | cut -d, -f2,18 | grep , >>"$HOME/seen"; cat version >>"$HOME/restarts"')  # fmt: skip
 
 
@@ -268,3 +275,39 @@ def test_the_plan_and_the_log_tell_of_it(light: Light, edge: HAProxy) -> None:
     page = light.opskit("log", light.last()["id"]).stdout
     assert "drain" in page
     assert "restore" in page
+
+
+def test_a_host_that_its_load_balancer_does_not_find_up_goes_back(
+    light: Light, edge: HAProxy, answers: Answers
+) -> None:
+    light.commit("v2")
+    port = f"$(grep -q v1 version && echo {answers.port} || echo 9)"
+    moved = tell(edge, f"set server shop/web01 addr 127.0.0.1 port {port}")
+    behind = BEHIND.replace('restore = "5s"', 'restore = "1s"')
+    configure(light, edge, restart=json.dumps(moved), load_balancer=behind)
+    done = light.deploy("v2", expect=5)
+    assert "shop/web01 is DOWN (L4CON) 1 s after it was put back" in done.stdout
+    assert light.live() == light.on_all("v1")
+    edge.wait_for(**ALL_UP)
+    assert light.outcomes()["web01"] == "reverted"
+
+
+def test_a_load_balancer_that_dies_in_the_middle_stops_the_run_and_the_host_keeps_what_it_has(
+    light: Light, edge: HAProxy
+) -> None:
+    light.commit("v2")
+    configure(light, edge, restart=json.dumps(WAIT), batches="[1]")
+    process = light.start("deploy", "shop", "v2", "--yes")
+    wait_for_file(light.hosts.folder("web01") / "waits")
+    edge.stop()
+    let_go(light)
+    code, said, _ = finish(process)
+    assert code == 1, said
+    assert "web01 is left out of shop/web01 on lb01: lb01: HAProxy does not answer" in said
+    assert light.live() == light.on_all("v1") | {"web01": "v2"}
+    edge.start()
+    edge.wait_for(**ALL_UP)
+    configure(light, edge)
+    light.opskit("resume", light.last()["id"], "--yes")
+    assert light.live() == light.on_all("v2")
+    assert edge.words() == ALL_UP

@@ -141,7 +141,7 @@ def _by_command(socket: str, *, only: str, folder: str) -> subprocess.CompletedP
     for tool, where in links.items():
         subprocess.run(["ln", "-sf", str(where), f"{folder}/{tool}"], check=True)
     return subprocess.run(
-        ["/bin/sh", "-c", haproxy.by_command(socket)], input=haproxy.look(["shop"]), text=True,
+        ["/bin/sh", "-c", haproxy.by_command(socket, haproxy.look(["shop"]))], text=True,
         env={"PATH": folder}, capture_output=True, check=False, timeout=30,
     )  # fmt: skip
 

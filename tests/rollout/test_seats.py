@@ -40,7 +40,7 @@ def test_a_host_has_a_seat_in_every_backend_of_every_load_balancer() -> None:
         ("lb1", "shop", "web1"), ("lb1", "api", "web1"), ("lb2", "shop", "web1"), ("lb2", "api", "web1"),
     ]  # fmt: skip
     assert str(drains.seats[0]) == "shop/web1 on lb1"
-    assert drains.sockets == {"lb1": "/run/s", "lb2": "/run/s"}
+    assert drains.sockets == {"lb1": ("/run/s", ""), "lb2": ("/run/s", "")}
 
 
 def test_a_server_is_named_by_a_var_which_must_be_a_name() -> None:

@@ -66,3 +66,10 @@ def test_of_many_at_the_same_moment_never_two_have_it(socket: str) -> None:
             assert said.count("taken") <= 1
             for number in range(8):
                 run(turn.give(socket, owner=f"run{number}"))
+
+
+def test_who_goes_on_with_a_rollout_waits_for_no_dead_run_of_it(socket: str) -> None:
+    for owner in ("abc", "abc~f00"):
+        assert run(turn.take(socket, owner=owner)) == "taken"
+    assert run(turn.take(socket, owner="abc~b42")) == "taken"
+    assert run(turn.take(socket, owner="abcd")) == "held abc~b42"

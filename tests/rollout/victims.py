@@ -136,6 +136,7 @@ def child(wanted: Mapping[str, Any]) -> int:
     sys.argv = ["opskit", *wanted["arguments"]]
     hook = Hook(wanted["folder"], Point(*wanted["point"]))
     Remote.execute = hook.around(Remote.execute, lambda _: "")  # type: ignore[method-assign]
+    Remote.ask_socket = hook.around(Remote.ask_socket, lambda _: "")  # type: ignore[method-assign]
     Changelog.append = hook.around(Changelog.append, lambda event: event.hash.hex())  # type: ignore[method-assign]
     return boundary.run(wanted["arguments"])
 
