@@ -131,7 +131,9 @@ def _crash(error: BaseException, args: Sequence[str]) -> OpskitError:
 def _show_traceback(error: BaseException) -> None:
     import traceback
 
-    text.mention("".join(traceback.format_exception(error)).rstrip())
+    from opskit.cli.hiding import hider_of
+
+    text.mention(hider_of(error)("".join(traceback.format_exception(error))).rstrip())
 
 
 def wants_json(args: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import opskit
+from opskit.cli.hiding import hider_of
 from opskit.errors import OpskitError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class CrashError(OpskitError):
 
 def describe(error: BaseException, args: Sequence[str], environment: Mapping[str, str]) -> str:
     """Give the report as Markdown; whatever stands in the environment is replaced by its name."""
-    said = "".join(traceback.format_exception(error))
+    said = hider_of(error)("".join(traceback.format_exception(error)))
     lines = [
         f"# opskit crashed: {type(error).__name__}",
         "",

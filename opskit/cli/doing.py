@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.cli import freezing, retrying, sudo
+from opskit.cli.hiding import hidden
 from opskit.cli.stopping import stoppable
 from opskit.errors import InterruptedRunError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from opskit.rollout.context import Run
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import Report
+    from opskit.rollout.secrets import Reader
 
 
 def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Report]) -> Report:
@@ -30,8 +32,10 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
     frozen = freezing.frozen(session)
     freezing.demand_thawed(frozen, choice)  # somebody may have thought long about the question
     vouching.keep_enrolled(session.changelog, session.config.changelog)
+    reader = _read(session)
     with (
-        sudo.ready(session, plan, _users(session, choice, plan)),
+        hidden(session.fleet.vault),
+        sudo.ready(session, plan, _users(session, choice, plan), reader),
         progress.shown(plan, as_json=choice.as_json) as listener,
     ):
         tell, stop = Teller(listener), Stop()
@@ -40,9 +44,10 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
             changelog=session.changelog,
             actor=actor_here(),
             tasks=session.tasks,
-            secrets=session.secrets,
+            secrets=reader.all(session.secrets),
             tell=tell,
             stop=stop,
+            reader=reader,
             refuse_unshared=session.config.changelog.offline == "refuse",
             remarks=(*freezing.remarks(frozen, choice), *retrying.remarks(session, plan)),
             overrides=freezing.overrides(frozen, choice),
@@ -60,6 +65,18 @@ def watched(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Re
     if tell.error and not isinstance(tell.error, OSError):
         raise tell.error
     return report
+
+
+def _read(session: Session) -> Reader:
+    """Read all secrets that commands of the run get, and show none from now on; raises ConfigError with nothing touched."""
+    from opskit.rollout.secrets import Reader
+
+    reader = Reader(session.config.root)
+    services = [tenant.service.secrets for tenant in session.tenants]
+    for sources in (session.secrets, *services):
+        reader.all(sources)
+    session.fleet.vault.hide(reader.known)
+    return reader
 
 
 def _users(session: Session, choice: Choice, plan: Plan) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from opskit.changelog import Changelog
     from opskit.cli.session import Choice
     from opskit.config.model import Config
-    from opskit.config.secret import Secret
     from opskit.config.service import CommandStep
+    from opskit.config.sources import SecretSource
     from opskit.fleet.inventory import Inventory
     from opskit.rollout.patience import Patience
     from opskit.rollout.tenants import Tenant
@@ -52,22 +52,20 @@ def opened(
     patience: Patience,
 ) -> Iterator[Session]:
     """Open the fleet for work on the `chosen` hosts, once nobody holds them; raises ConfigError, LockedError."""
-    from opskit.config.secret import Redactor
-
     tenants = tenants_of(config, inventory, chosen)
     secrets = secrets_of(tenants)
     where = config.environment(inventory.environment)
-    with wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet:
+    with wiring.open_fleet(config, inventory) as fleet:
         for tenant in tenants:
             waiting.until_free(patience, fleet, changelog, tenant.service, tenant.on(chosen))
-        found = (config, where, fleet, changelog, chosen, secrets)
-        yield Session(*found, patience=patience, tenants=tenants)
+        found = (config, where, fleet, changelog, chosen)
+        yield Session(*found, secrets, patience=patience, tenants=tenants)
 
 
 def tenants_of(config: Config, inventory: Inventory, chosen: Sequence[str]) -> tuple[Tenant, ...]:
     """Give the services of the environment that live on any of the `chosen` hosts; raises ConfigError, SelectorError."""
-    from opskit.rollout.environ import read_secrets
     from opskit.rollout.ready import demand_ready
+    from opskit.rollout.secrets import demand_at_hand
     from opskit.rollout.tenants import Tenant
 
     found = []
@@ -77,13 +75,14 @@ def tenants_of(config: Config, inventory: Inventory, chosen: Sequence[str]) -> t
         lives_on = frozenset(host.name for host in inventory.select(service.hosts))
         if here := lives_on.intersection(chosen):
             demand_ready(service, [inventory.hosts[host] for host in here], tasks=config.tasks)
-            found.append(Tenant(service, lives_on, read_secrets(service)))
+            demand_at_hand(service.secrets, f"service {service.name}")
+            found.append(Tenant(service, lives_on))
     return tuple(found)
 
 
-def secrets_of(tenants: Sequence[Tenant]) -> Mapping[str, Secret]:
-    """Give the secrets of all of them, to be redacted wherever they show."""
-    return {name: secret for tenant in tenants for name, secret in tenant.secrets.items()}
+def secrets_of(tenants: Sequence[Tenant]) -> Mapping[str, SecretSource]:
+    """Give where the secrets of all of them are."""
+    return {name: at for tenant in tenants for name, at in tenant.service.secrets.items()}
 
 
 def reboots(session: Session) -> Mapping[str, CommandStep]:

@@ -44,21 +44,20 @@ def on_rollout(prefix: str, *, wait: str | None) -> Iterator[tuple[Session, Roll
 def _on_service(
     config: Config, changelog: Changelog, record: RolloutRecord, patience: Patience
 ) -> Iterator[Session]:
-    from opskit.config.secret import Redactor
-    from opskit.rollout.environ import read_secrets
     from opskit.rollout.remembered import remember
+    from opskit.rollout.secrets import demand_at_hand
 
     service = config.service(record.service, record.environment)
     inventory = wiring.open_inventory(config, record.environment)
     planned = [target.host for target in remember(record).targets]
     hosts = tuple(host for host in planned if host in inventory.hosts)
-    secrets = read_secrets(service)
-    with wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet:
+    demand_at_hand(service.secrets, f"service {service.name}")
+    with wiring.open_fleet(config, inventory) as fleet:
         where = config.environment(record.environment)
         waiting.until_free(patience, fleet, changelog, service, hosts)
         lives_on = len(inventory.select(service.hosts))
-        found = (config, where, fleet, changelog, hosts, secrets, service, (), lives_on)
-        yield Session(*found, patience=patience)
+        asked = (hosts, service.secrets, service, (), lives_on)
+        yield Session(config, where, fleet, changelog, *asked, patience=patience)
 
 
 @contextlib.contextmanager

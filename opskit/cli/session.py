@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
-from opskit.cli import doing, freezing, options, retrying, sharing, waiting, wiring
+from opskit.cli import doing, freezing, hiding, options, retrying, sharing, waiting, wiring
 from opskit.errors import SelectorError, UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from opskit.changelog import Changelog, RolloutRecord
     from opskit.cli.render.outputs import Watch
     from opskit.config.model import Config, Environment
-    from opskit.config.secret import Secret
     from opskit.config.service import Service
+    from opskit.config.sources import SecretSource
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.inventory import Inventory
     from opskit.rollout.context import Run
@@ -61,7 +61,8 @@ class Session:
     fleet: Fleet
     changelog: Changelog
     hosts: tuple[str, ...]
-    secrets: Mapping[str, Secret]
+    secrets: Mapping[str, SecretSource]
+    """Where the secrets are that commands get."""
     service: Service | None = None
     retried: tuple[RolloutRecord, ...] = ()
     lives_on: int = 0
@@ -107,16 +108,15 @@ def on_service(
 
     With `wait`, hosts that another run holds are waited for; raises LockedError when that takes too long.
     """
-    from opskit.config.secret import Redactor
-    from opskit.rollout.environ import read_secrets
     from opskit.rollout.patience import Patience
     from opskit.rollout.ready import demand_ready
+    from opskit.rollout.secrets import demand_at_hand
 
     patience = Patience(options.seconds(wait))
     config = wiring.read_config()
     service = config.service(name, environment)
     inventory = wiring.open_inventory(config, environment)
-    secrets = read_secrets(service)
+    demand_at_hand(service.secrets, f"service {service.name}")
     with sharing.open_changelog(config) as changelog:
         retried = retrying.earlier(changelog, hosts)
         retrying.demand_some(hosts, retried, inventory.hosts)
@@ -124,30 +124,30 @@ def on_service(
         demand_ready(service, [inventory.hosts[host] for host in chosen], tasks=config.tasks)
         where = config.environment(environment)
         lives_on = len(inventory.select(service.hosts))
-        with wiring.open_fleet(config, inventory, Redactor.of(secrets.values())) as fleet:
-            found = (config, where, fleet, changelog, chosen, secrets, service, retried, lives_on)
+        with wiring.open_fleet(config, inventory) as fleet:
+            asked = (chosen, service.secrets, service, retried, lives_on)
             waiting.until_free(patience, fleet, changelog, service, chosen)
-            yield Session(*found, patience=patience), service
+            yield Session(config, where, fleet, changelog, *asked, patience=patience), service
 
 
 @contextlib.contextmanager
-def on_hosts(*, environment: str | None, hosts: str) -> Iterator[Session]:
-    """Open what a command on some hosts needs; no service's secret is shown. Raises UsageError."""
-    from opskit.config.secret import Redactor
-    from opskit.rollout.environ import known_secrets
+def on_hosts(*, environment: str | None, hosts: str, secrets: bool = False) -> Iterator[Session]:
+    """Open what a command on some hosts needs; what it runs gets the environment's `secrets`, or none. Raises UsageError."""
+    from opskit.rollout.secrets import demand_at_hand
 
     config = wiring.read_config()
     inventory = wiring.open_inventory(config, environment)
-    services = (service for places in config.services.values() for service in places.values())
+    where = config.environment(environment)
+    given = where.secrets if secrets else {}
+    demand_at_hand(given, f"environment {where.name}")
     with (
         sharing.open_changelog(config) as changelog,
-        wiring.open_fleet(config, inventory, Redactor.of(known_secrets(services))) as fleet,
+        wiring.open_fleet(config, inventory) as fleet,
     ):
         retried = retrying.earlier(changelog, hosts)
         retrying.demand_some(hosts, retried, inventory.hosts)
         chosen = wiring.select(inventory, changelog, hosts)
-        where = config.environment(environment)
-        yield Session(config, where, fleet, changelog, chosen, {}, retried=retried)
+        yield Session(config, where, fleet, changelog, chosen, given, retried=retried)
 
 
 def reason(session: Session, choice: Choice, *, how: str = "add -m/--why TEXT") -> str:
@@ -189,6 +189,7 @@ def _shown(session: Session, choice: Choice, plan: Plan) -> int:
     from opskit.cli.render import plans
 
     noted = _noted(session, choice, plan)
+    noted = replace(noted, notes=(*noted.notes, *hiding.notes(session.secrets)))
     return plans.show(noted, command=choice.command, as_json=choice.as_json)
 
 

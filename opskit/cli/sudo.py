@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from opskit.cli.session import Session
     from opskit.config.secret import Secret
     from opskit.rollout.plan import Plan
+    from opskit.rollout.secrets import Reader
 
-HINT = "run it on a terminal, where it can be asked for, or say NOPASSWD for this in a file of /etc/sudoers.d there"
+HINT = "run it on a terminal, where it can be asked for; or say sudo_password in the environment, or NOPASSWD in a file of /etc/sudoers.d there"
 
 option = click.option(
     "--sudo",
@@ -41,8 +42,10 @@ def user(*, wanted: bool, name: str | None) -> str:
 
 
 @contextlib.contextmanager
-def ready(session: Session, plan: Plan, users: Sequence[str]) -> Iterator[None]:
+def ready(session: Session, plan: Plan, users: Sequence[str], reader: Reader) -> Iterator[None]:
     """Let the commands of the plan run by sudo for the block; the password, if one is wanted, is asked for and forgotten.
+
+    It comes from where the environment says, by the `reader`, else from whoever sits at the terminal.
 
     Raises SudoError with nothing touched if a host does not let us in, unless hosts have nothing to do with each other, or must
     not stop each other (a rollback): what comes of that host tells it then.
@@ -51,7 +54,8 @@ def ready(session: Session, plan: Plan, users: Sequence[str]) -> Iterator[None]:
 
     if users and plan.ready:
         lenient = plan.is_rolling and not plan.problems_count
-        refused = let_in(session.fleet, plan.ready, users, ask=_asking(session), lenient=lenient)
+        ask, again = _asking(session, reader), session.environment.sudo_password is None
+        refused = let_in(session.fleet, plan.ready, users, ask=ask, again=again, lenient=lenient)
         if refused and plan.is_rolling and not lenient:
             raise refused[0]
     try:
@@ -60,8 +64,8 @@ def ready(session: Session, plan: Plan, users: Sequence[str]) -> Iterator[None]:
         session.fleet.vault.forget()
 
 
-def _asking(session: Session) -> Callable[[str, Sequence[str]], Secret]:
-    asked: list[str] = []
+def _asking(session: Session, reader: Reader) -> Callable[[str, Sequence[str]], Secret]:
+    source, asked = session.environment.sudo_password, list[str]()
 
     def ask(login: str, hosts: Sequence[str]) -> Secret:
         from opskit.cli.render import terminal, text
@@ -70,6 +74,8 @@ def _asking(session: Session) -> Callable[[str, Sequence[str]], Secret]:
         from opskit.rollout.sudo import demand_none
 
         demand_none(session.service, hosts)
+        if source:
+            return reader.one("sudo_password", source)
         if asked:
             text.mention("sudo did not take that password; one more try")
         asked.append(login)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from opskit.errors import ConfigError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from opskit.changelog import Changelog
     from opskit.config.model import Config
-    from opskit.config.secret import Redactor
+    from opskit.config.sources import SecretSource
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.inventory import Inventory
 
@@ -26,12 +31,27 @@ def open_inventory(config: Config, environment: str | None) -> Inventory:
     return load_inventory(config, environment)
 
 
-def open_fleet(config: Config, inventory: Inventory, redactor: Redactor | None = None) -> Fleet:
-    """Give the fleet as a context manager; hosts are connected to when first needed."""
+def open_fleet(config: Config, inventory: Inventory) -> Fleet:
+    """Give the fleet as a context manager; hosts are connected to when first needed.
+
+    Nothing that it hears shows a secret of opskit.toml that can be had without asking anybody.
+    """
     from opskit.config.secret import Redactor
     from opskit.fleet import open_fleet
+    from opskit.rollout.secrets import at_hand
 
-    return open_fleet(inventory, config.ssh, redactor=redactor or Redactor())
+    return open_fleet(inventory, config.ssh, redactor=Redactor(at_hand(_sources(config))))
+
+
+def _sources(config: Config) -> Iterator[SecretSource]:
+    """Give the sources of all secrets; a service that is written wrong keeps nobody from looking at hosts."""
+    for environment in config.environments.values():
+        yield from environment.secrets.values()
+        yield from [environment.sudo_password] if environment.sudo_password else []
+    with contextlib.suppress(ConfigError):
+        for places in config.services.values():
+            for service in places.values():
+                yield from service.secrets.values()
 
 
 def open_changelog(config: Config, *, quiet: bool = False) -> Changelog:

@@ -17,6 +17,8 @@ def disguises(value: str) -> set[str]:
 
     These are JSON, Python, shell, HTML and URLs, and Base64 wherever in the encoded text it stands.
     """
+    if not value.strip():
+        return set()
     lines = {line.strip() for line in value.splitlines()}
     plain = {value, value.strip()} | {line for line in lines if len(line) >= SHORTEST_LINE}
     found = {text for part in plain if part for text in (part, *_escaped(part))}

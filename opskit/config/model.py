@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from opskit.config.balancers import LoadBalancer
     from opskit.config.service import CommandStep, Service
+    from opskit.config.sources import SecretSource
     from opskit.config.windows import Window
 
 
@@ -66,6 +67,8 @@ class Environment(NamedTuple):
     freeze: tuple[Window, ...] = ()
     load_balancers: Mapping[str, LoadBalancer] = NOTHING
     reboot: CommandStep | None = None
+    secrets: Mapping[str, SecretSource] = NOTHING
+    sudo_password: SecretSource | None = None
 
 
 class Ssh(NamedTuple):

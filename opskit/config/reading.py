@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opskit.config.service import CommandStep, Service
 
 TOP = ("default_environment", "changelog", "ssh", "environments", "hosts", "services")
+SECRETS = ("secrets", "sudo_password")
 ENVIRONMENT: Mapping[str, Any] = {
     "hosts": checks.list_of(checks.hosts),
     "inventory": checks.command,
@@ -91,12 +92,13 @@ def _environments(root: Table) -> dict[str, Environment]:
             "no environment is there",
             hint='add [environments.production] with hosts = ["web01"]',
         )
-    return {name: _environment(name, table) for name, table in tables.items()}
+    folder = root.document.file.parent
+    return {name: _environment(name, table, folder) for name, table in tables.items()}
 
 
-def _environment(name: str, table: Table) -> Environment:
-    table.only((*ENVIRONMENT, "groups", "load_balancers", "reboot"))
-    given = {**table.read(ENVIRONMENT), **_reboot(table)}
+def _environment(name: str, table: Table, folder: Path) -> Environment:
+    table.only((*ENVIRONMENT, "groups", "load_balancers", "reboot", *SECRETS))
+    given = {**table.read(ENVIRONMENT), **_reboot(table), **_secrets(table, folder)}
     if not given.get("hosts") and "inventory" not in given:
         raise table.error(
             None,
@@ -122,6 +124,16 @@ def _reboot(table: Table) -> dict[str, CommandStep]:
     from opskit.config.steps import read_command
 
     return {"reboot": read_command(table, "reboot")}
+
+
+def _secrets(table: Table, folder: Path) -> dict[str, Any]:
+    if not any(key in table.values for key in SECRETS):
+        return {}
+    from opskit.config.sources import read_secrets, read_source
+
+    known = "sudo_password" in table.values
+    password = read_source(table, "sudo_password", folder) if known else None
+    return {"secrets": read_secrets(table, folder), "sudo_password": password}
 
 
 def _load_balancers(table: Table) -> Mapping[str, LoadBalancer]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from opskit.config.disguises import disguises
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from opskit.errors import OpskitError
+
+E = TypeVar("E", bound="OpskitError")
 REDACTED = "[redacted]"
 
 
@@ -62,6 +65,11 @@ class Redactor:
         for needle in self.needles:
             text = text.replace(needle, REDACTED)
         return text
+
+    def error(self, error: E) -> E:
+        """Give an error of ours that tells no secret any more."""
+        error.what, error.hint, error.output = map(self.text, (error.what, error.hint, error.output))  # fmt: skip
+        return error
 
     def data(self, data: bytes) -> bytes:
         """Give `data` without secrets."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.config.balancers import Behind
+    from opskit.config.sources import SecretSource
     from opskit.config.windows import Window
 
 
@@ -111,8 +112,8 @@ class Service:
     the run waits for `pause` seconds, and `gate` must agree: a command on this machine, or a task on the hosts of the batch before.
     `on_failure` says what is done with the hosts that have the change already when the run is stopped: "stop" leaves them, "rollback" puts
     them back. A host that does not hear within `confirm_within` seconds that it is well goes back by itself.
-    `path` is absolute or starts with `~/`, the login user's home on the host. `env` is given to build, restart, check and tasks; `secrets` names variables of this machine's
-    environment that are given likewise and shown nowhere. `freeze` are windows beside those of the environment.
+    `path` is absolute or starts with `~/`, the login user's home on the host. `env` is given to build, restart, check and tasks; `secrets` says where more
+    variables come from that are given likewise and shown nowhere, also those of the environment. `freeze` are windows beside those of the environment.
     """
 
     name: str
@@ -137,7 +138,7 @@ class Service:
     shared_folders: tuple[str, ...] = ()
     shared_files: tuple[str, ...] = ()
     env: Mapping[str, str] = NOTHING
-    secrets: tuple[str, ...] = ()
+    secrets: Mapping[str, SecretSource] = NOTHING
     owner: str = ""
     depends_on: tuple[str, ...] = ()
     freeze: tuple[Window, ...] = ()

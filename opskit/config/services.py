@@ -25,6 +25,7 @@ from opskit.config.service import (
     TaskStep,
     TcpCheck,
 )
+from opskit.config.sources import read_secrets
 from opskit.config.steps import read_step, sudo
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ PLAIN: Mapping[str, Any] = {
     "keep": checks.whole(1, 1000),
     "shared_folders": checks.list_of(checks.release_path),
     "shared_files": checks.list_of(checks.release_path),
-    "secrets": checks.list_of(checks.variable),
     "owner": checks.text,
     "depends_on": checks.list_of(checks.name),
     "freeze": checks.freeze,
@@ -122,6 +122,8 @@ def _service(table: Table, name: str, environment: Environment, folder: Path) ->
     if "env" in table.values:
         variables = table.mapping("env", checks.variable, checks.variable_value)
         given["env"] = MappingProxyType(variables)
+    own = read_secrets(table, folder)
+    given["secrets"] = MappingProxyType({**environment.secrets, **own})
     service = Service(name=name, environment=environment.name, **given)
     check_groups(table, "hosts", service.hosts, environment)
     _check_dead_man(table, service)

@@ -54,7 +54,7 @@ class Fleet:
         work raises is its outcome's error and stops nobody else. The work begins at once. Raises UnknownNameError for an unknown host.
         """
         remotes = [self.remote(name) for name in dict.fromkeys(hosts)]
-        outcomes = Outcomes(work, remotes)
+        outcomes = Outcomes(work, remotes, self.vault)
         for number in range(min(parallel or self.ssh.parallel, self.ssh.parallel, len(remotes))):
             threading.Thread(target=outcomes.work_on, daemon=True, name=f"fleet-{number}").start()
         return outcomes
@@ -124,14 +124,14 @@ class Outcomes(Generic[T]):
     that have not begun are left alone.
     """
 
-    def __init__(self, work: Callable[[Remote], T], remotes: list[Remote]) -> None:
+    def __init__(self, work: Callable[[Remote], T], remotes: list[Remote], vault: Vault) -> None:
         self._left = len(remotes)
         self._ready = queue.SimpleQueue[Outcome[T]]()
         self._waiting = queue.SimpleQueue[Remote]()
         for remote in remotes:
             self._waiting.put(remote)
         # The threads hold these, not this object: so that it is dropped when its reader drops it.
-        self.work_on = functools.partial(_work_on, work, self._waiting, self._ready)
+        self.work_on = functools.partial(_work_on, work, self._waiting, self._ready, vault)
 
     def __iter__(self) -> Self:
         return self
@@ -156,21 +156,26 @@ def _work_on(
     work: Callable[[Remote], T],
     waiting: queue.SimpleQueue[Remote],
     ready: queue.SimpleQueue[Outcome[T]],
+    vault: Vault,
 ) -> None:
     with contextlib.suppress(queue.Empty):
         while True:
-            ready.put(_outcome(work, waiting.get_nowait()))
+            ready.put(_outcome(work, waiting.get_nowait(), vault))
 
 
-def _outcome(work: Callable[[Remote], T], remote: Remote) -> Outcome[T]:
-    """Do the work on one host; its error, even a bug's, is the outcome."""
+def _outcome(work: Callable[[Remote], T], remote: Remote, vault: Vault) -> Outcome[T]:
+    """Do the work on one host; its error, even a bug's, is the outcome, without secrets."""
     began = time.monotonic()
     try:
         value = work(remote)
     except OpskitError as error:
-        return Outcome(remote.name, time.monotonic() - began, error=error)
+        return Outcome(remote.name, time.monotonic() - began, error=vault.redactor.error(error))
     except BaseException as error:  # noqa: BLE001 - a host's error must reach the consumer, not stop the pool
-        return Outcome(remote.name, time.monotonic() - began, error=_bug(remote.name, error))
+        return Outcome(
+            remote.name,
+            time.monotonic() - began,
+            error=vault.redactor.error(_bug(remote.name, error)),
+        )
     return Outcome(remote.name, time.monotonic() - began, value)
 
 

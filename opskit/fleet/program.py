@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
+from opskit.config.secret import Redactor, Secret
 from opskit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,12 +19,21 @@ if TYPE_CHECKING:
 BLOCK = 256 * 1024
 
 
-def output(command: str, *, what: str, folder: Path, timeout: float, limit: int) -> bytes:
+def output(
+    command: str,
+    *,
+    what: str,
+    folder: Path,
+    timeout: float,
+    limit: int,
+    in_session: bool = False,
+) -> bytes:
     """Give the standard output of a shell command that ends with 0.
 
     `what` begins every error, `folder` is where it runs, `timeout` is in seconds and `limit` in
     bytes. The command is the user's own line, so `/bin/sh -c` reads it, as for `build`. Raises
-    ConfigError with the end of standard error as its hint. Its whole process group ends with an error.
+    ConfigError with the end of standard error as its hint, without what stood on standard output. Its whole process group ends
+    with an error; a command `in_session` stays in ours, so that it can ask somebody something on the terminal.
     """
     deadline = time.monotonic() + timeout
     with subprocess.Popen(
@@ -32,7 +42,7 @@ def output(command: str, *, what: str, folder: Path, timeout: float, limit: int)
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,
+        start_new_session=not in_session,
     ) as process:
         try:
             told, complaints = _read(process, deadline, limit)
@@ -47,7 +57,7 @@ def output(command: str, *, what: str, folder: Path, timeout: float, limit: int)
             _end(process)
             raise
     if status:
-        raise ConfigError(f"{what} ended with status {status}", hint=_tail(complaints))
+        raise ConfigError(f"{what} ended with status {status}", hint=_tail(complaints, told))
     return told
 
 
@@ -78,11 +88,14 @@ def _number(stream: IO[bytes] | None) -> int:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill() if os.getpgid(process.pid) == os.getpgrp() else os.killpg(
+            process.pid, signal.SIGKILL
+        )
 
 
-def _tail(complaints: bytes) -> str:
-    """Give the last line that a program complained in, without control characters."""
-    lines = complaints.decode("utf-8", "replace").strip().splitlines()
+def _tail(complaints: bytes, told: bytes) -> str:
+    """Give the last line that a program complained in, without what it `told`, and without control characters."""
+    hidden = Redactor((Secret(told.decode("utf-8", "replace").strip()),))
+    lines = hidden.text(complaints.decode("utf-8", "replace")).strip().splitlines()
     last = lines[-1].strip() if lines else ""
     return "".join(sign if sign.isprintable() else " " for sign in last)[-500:]

@@ -119,8 +119,7 @@ class Remote:
         try:
             answer = tunnel.http_get(self.line(), self._running, url, timeout)
         except HostError as error:
-            error.what, error.output = map(self._redactor.text, (error.what, error.output))
-            raise
+            raise self._redactor.error(error) from None
         return replace(answer, body=self._redactor.data(answer.body))
 
     def tcp_open(self, address: str, port: int, *, timeout: float) -> None:

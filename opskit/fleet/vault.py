@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from opskit.config.secret import Redactor, Secret
     from opskit.errors import SudoError
 
@@ -31,8 +33,12 @@ class Vault:
 
     def entrust(self, password: Secret) -> None:
         """Let commands have the password for sudo from now on; it is shown nowhere, also after it is taken away."""
-        self.redactor = self.redactor.also([password])
+        self.hide([password])
         self.password = password
+
+    def hide(self, secrets: Iterable[Secret]) -> None:
+        """Show more secrets nowhere from now on."""
+        self.redactor = self.redactor.also(secrets)
 
     def forget(self) -> None:
         """Take the password away from all further commands."""

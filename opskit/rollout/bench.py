@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.errors import HostError, OpskitError, UnreachableError
@@ -129,7 +128,7 @@ class Bench:
             regain(tenant, release, host, plan=self._made.plan, run=self._run)
 
     def _on(self, tenant: Tenant, release: Release | None) -> OnHost:
-        run = replace(self._run, secrets=tenant.secrets)
+        run = self._run.of(tenant.service)
         guard = self._locks[tenant.service.name].guard
         work = run.work(self._made.plan, tenant.service, guard, self._roll)
         target = Target(self._remote.name, before=release, after=release)

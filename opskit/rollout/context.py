@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from opskit.changelog import Filter, this_machine
 from opskit.changelog.claims import may_end
 from opskit.changelog.resuming import key_for
-from opskit.config.secret import Redactor
 from opskit.errors import (
     ChangelogError,
     InterruptedRunError,
@@ -31,13 +30,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog import Changelog, RolloutRecord
-    from opskit.config.secret import Secret
+    from opskit.config.secret import Redactor, Secret
     from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.facts import Teller
     from opskit.rollout.plan import Override, Plan
     from opskit.rollout.probe import HostState
     from opskit.rollout.report import HostResult, Report
+    from opskit.rollout.secrets import Reader
     from opskit.rollout.stop import Stop
 
 ALONE = (
@@ -57,6 +57,7 @@ class Run:
     secrets: Mapping[str, Secret]
     tell: Teller
     stop: Stop
+    reader: Reader
     refuse_unshared: bool = False
     """Whether no change but a rollback may begin before the upstream of the changelog has it."""
     remarks: tuple[str, ...] = ()
@@ -65,6 +66,15 @@ class Run:
     """What is remarked in the record of whatever is done, the rules that do not count for it, what it does the rest of."""
     patience: Patience = field(default_factory=Patience)
     """How long to wait for hosts that another run holds."""
+
+    def of(self, service: Service) -> Run:
+        """Give the same run as it is for the commands of another service: with its secrets."""
+        return replace(self, secrets=self.reader.all(service.secrets))
+
+    @property
+    def redactor(self) -> Redactor:
+        """What hides all secrets that this run knows."""
+        return self.fleet.vault.redactor.also(self.secrets.values())
 
     def record(
         self,
@@ -119,7 +129,7 @@ class Run:
             self.changelog,
             plan,
             actor=self.actor,
-            redactor=Redactor.of(self.secrets.values()),
+            redactor=self.redactor,
             tell=self.tell,
             must=must,
         )
@@ -186,7 +196,7 @@ class Run:
             owner=plan.owner,
             action=plan.action,
             actor=self.actor,
-            why=Redactor.of(self.secrets.values()).text(plan.why),
+            why=self.redactor.text(plan.why),
             key=key_for(self.changelog, plan.rollout),
             is_dead=lambda lock: lock.owner in taken_over or is_dead(self.changelog, lock),
         )

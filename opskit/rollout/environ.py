@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from opskit.config.secret import Secret
-from opskit.errors import ConfigError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from opskit.config.secret import Secret
     from opskit.config.service import Service
     from opskit.rollout.probe import Release
-
-
-def read_secrets(service: Service) -> dict[str, Secret]:
-    """Read the service's secrets from this machine's environment; raises ConfigError for a missing one."""
-    missing = [name for name in service.secrets if not os.environ.get(name)]
-    if missing:
-        raise ConfigError(
-            f"service {service.name} needs {', '.join(missing)} in the environment",
-            hint=f"read -rs {missing[0]}; export {missing[0]}",
-        )
-    return {name: Secret(os.environ[name]) for name in service.secrets}
-
-
-def known_secrets(services: Iterable[Service]) -> tuple[Secret, ...]:
-    """Give all secrets of `services` that this machine's environment holds, to be redacted wherever they show."""
-    names = dict.fromkeys(name for service in services for name in service.secrets)
-    return tuple(Secret(os.environ[name]) for name in names if os.environ.get(name))
 
 
 def commands_environment(

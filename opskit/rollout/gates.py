@@ -9,7 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opskit.config.secret import Redactor
 from opskit.config.service import CommandStep, TaskStep
 from opskit.errors import ConfigError, OpskitError
 from opskit.rollout.build import build
@@ -173,7 +172,7 @@ def _check_here(
             log=Path(scratch) / "log",
             env={**env, "OPSKIT_HOSTS": " ".join(hosts)},
             timeout=service.gate_timeout,
-            redactor=Redactor.of(run.secrets.values()),
+            redactor=run.redactor,
             stop=run.stop,
         )
 

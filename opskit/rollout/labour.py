@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from opskit.config.secret import Redactor
 from opskit.config.service import CommandStep
 from opskit.errors import CommandTimeoutError, ConnectionLostError
 from opskit.fleet.command import Command
@@ -130,7 +129,7 @@ class Replacement:
                 log=Path(scratch) / "log",
                 env={**_environment(plan, remote), "OPSKIT_HOST_KEYS": str(keys)},
                 timeout=self.timeout,
-                redactor=Redactor.of(run.secrets.values()),
+                redactor=run.redactor,
                 stop=run.stop,
                 least=STOP_NOW,
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.config.secret import Redactor
 from opskit.config.service import FolderSource
 from opskit.errors import InterruptedRunError, SourceError
 from opskit.rollout import source
@@ -81,6 +80,6 @@ def _build(
         log=tree.with_suffix(".log"),
         env=env,
         timeout=service.build_timeout,
-        redactor=Redactor.of(run.secrets.values()),
+        redactor=run.redactor,
         stop=run.stop,
     )

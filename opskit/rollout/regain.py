@@ -60,8 +60,7 @@ def regain(tenant: Tenant, release: Release, host: str, *, plan: Plan, run: Run)
     )
     remark = f"a part of {plan.action} {plan.rollout}"
     own = replace(
-        run,
-        secrets=tenant.secrets,
+        run.of(tenant.service),
         tell=Teller(lambda fact: _passed_on(fact, run)),
         remarks=(*run.remarks, remark),
         retries=(),

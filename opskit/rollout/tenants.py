@@ -19,7 +19,6 @@ from opskit.rollout.targets import held_notes
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from opskit.config.secret import Secret
     from opskit.config.service import Service
     from opskit.errors import OpskitError
     from opskit.fleet.fanout import Fleet
@@ -39,7 +38,6 @@ class Tenant:
 
     service: Service
     hosts: frozenset[str]
-    secrets: Mapping[str, Secret]
 
     def on(self, hosts: Sequence[str]) -> list[str]:
         """Give those of `hosts` that it lives on."""
@@ -149,7 +147,7 @@ def asking_all(plan: Plan, tenants: Sequence[Tenant], run: Run) -> Ask:
         for tenant in tenants:
             if tenant.service.gate and tenant.on(hosts):
                 own = replace(plan, gates=Gates(check=tenant.service.gate))
-                ask_one = asking(own, tenant.service, replace(run, secrets=tenant.secrets))
+                ask_one = asking(own, tenant.service, run.of(tenant.service))
                 if why := ask_one(number, tenant.on(hosts)):
                     return f"{tenant.service.name}: {why}"
         return ""

@@ -29,6 +29,7 @@ FRAME = {
     "doing",
     "exits",
     "freezing",
+    "hiding",
     "maintaining",
     "options",
     "picking",

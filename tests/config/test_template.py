@@ -50,7 +50,7 @@ def test_it_loads_as_it_is_written():
 
 def test_a_comment_explains_or_is_an_example_never_both():
     for line in TEMPLATE.splitlines():
-        assert not line.startswith("#") or re.match(r"#( |$|[a-z_.]+ = |\[)", line), line
+        assert not line.startswith("#") or re.match(r"#( |$|[A-Za-z_.]+ = |\[)", line), line
         assert len(line) < 100
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from opskit.config.secret import Redactor
 from opskit.errors import HostError, OpskitError, UnreachableError
 from opskit.fleet.command import Outcome, Result
+from opskit.fleet.vault import Vault
 from opskit.rollout import layout
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class FakeFleet:
 
     def __init__(self, *names: str) -> None:
         self.cancelled = False
+        self.vault = Vault(Redactor())
         self.remotes = {name: FakeRemote(name, self) for name in names}
 
     def each(self, work: Callable[[Any], Any], hosts: Iterable[str]) -> Iterator[Outcome[Any]]:

@@ -67,9 +67,9 @@ def said(findings, level: str) -> str:
 
 
 class TestConfiguration:
-    def found(self, text: str, folder: Path, environ=os.environ) -> list[Finding]:
+    def found(self, text: str, folder: Path) -> list[Finding]:
         inventory = inventory_of("web01", "web02", "web03")
-        return list(check_configuration(config_of(fleet_toml(text), folder), inventory, environ))
+        return list(check_configuration(config_of(fleet_toml(text), folder), inventory))
 
     def test_a_well_one_is_counted(self, tmp_path):
         (found,) = self.found(SERVICES, tmp_path)
@@ -98,8 +98,11 @@ class TestConfiguration:
         text = SERVICES.replace('{ folder = "." }', '{ git = "part" }')
         assert levels(self.found(text, tmp_path), "bad") == []
 
-    def test_a_secret_that_is_not_set_is_a_warning_that_shows_no_value(self, tmp_path):
-        found = self.found(SERVICES + 'secrets = ["TOKEN", "SET"]\n', tmp_path, {"SET": "hunter2"})
+    def test_a_secret_that_is_not_set_is_a_warning_that_shows_no_value(
+        self, tmp_path, monkeypatch
+    ):
+        monkeypatch.setenv("SET", "hunter2")
+        found = self.found(SERVICES + 'secrets = ["TOKEN", "SET"]\n', tmp_path)
         assert "TOKEN not set" in said(found, "warn")
         assert "hunter2" not in str(found)
 

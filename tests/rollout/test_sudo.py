@@ -211,3 +211,18 @@ def test_a_services_task_gets_the_password(light: Light) -> None:
     screen = typed(light, "deploy", "shop", "v1", "--yes")
     assert screen.end() == 0, screen.said
     assert light.live() == light.on_all("v1")
+
+
+def test_the_password_may_come_from_where_secrets_come_from(light: Light, tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    vault.write_text(f"{PASSWORD}\n")
+    vault.chmod(0o600)
+    file = light.folder / "opskit.toml"
+    where = f"require_why = false\nsudo_password = {{ file = {json.dumps(str(vault))} }}\n"
+    file.write_text(file.read_text().replace("require_why = false\n", where))
+    light.deploy("v1", env={"API_TOKEN": "t0ken-of-api"})
+    assert failures(light) == [0] * 4
+    vault.write_text("outdated")
+    done = light.restart(env={"API_TOKEN": "t0ken-of-api"}, expect=1)
+    assert "web01: sudo there does not take this password of deploy" in done.stderr
+    assert failures(light) == [1, 0, 0, 0]

@@ -43,7 +43,7 @@ def examine(
     Raises SelectorError for a selector that makes no sense; everything else is a finding.
     """
     hosts = inventory.select(selector) if selector else tuple(inventory.hosts.values())
-    yield from check_configuration(config, inventory, os.environ)
+    yield from check_configuration(config, inventory)
     yield from _tasks(config, services_of(config, inventory.environment))
     yield check_agent(os.environ)
     yield from check_keys(hosts)

@@ -19,12 +19,14 @@ from opskit.config.service import (
 from opskit.errors import SelectorError
 from opskit.rollout.doctor.finding import Finding
 from opskit.rollout.ready import GIVEN
+from opskit.rollout.secrets import hint_for, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from opskit.config.model import Config
     from opskit.config.service import Service
+    from opskit.config.sources import SecretSource
     from opskit.fleet.command import TaskInfo
     from opskit.fleet.inventory import Host, Inventory
 
@@ -44,16 +46,15 @@ def hosts_of(service: Service, inventory: Inventory) -> tuple[Host, ...]:
         return ()
 
 
-def check_configuration(
-    config: Config, inventory: Inventory, environ: Mapping[str, str]
-) -> Iterator[Finding]:
+def check_configuration(config: Config, inventory: Inventory) -> Iterator[Finding]:
     """Say what opskit.toml holds for the environment, and what in it leads nowhere."""
     services = services_of(config, inventory.environment)
     has = f"environment {inventory.environment} has {_count(inventory.hosts, 'host')} and {_count(services, 'service')}"
     yield Finding(AREA, "ok", f"{config.file.name}: {has}")
+    yield from _check_secrets(inventory.environment, _own_secrets(config, inventory.environment))
     for service in services:
         yield from _check_source(service)
-        yield from _check_secrets(service, environ)
+        yield from _check_secrets(service.name, service.secrets)
         yield from _check_hosts(service, inventory)
     yield from _check_paths(services, inventory)
     if len(config.environments) == 1:
@@ -86,11 +87,24 @@ def _missing_source(service: Service) -> str:
             assert_never(service.source)
 
 
-def _check_secrets(service: Service, environ: Mapping[str, str]) -> Iterator[Finding]:
-    missing = [name for name in service.secrets if name not in environ]
-    if missing:
-        what = f"{service.name}: {', '.join(missing)} not set on this machine"
-        yield Finding(AREA, "warn", what, f"before a deploy: export {missing[0]}=...")
+def _check_secrets(whose: str, sources: Mapping[str, SecretSource]) -> Iterator[Finding]:
+    """Say which secrets could not be read, as far as that is known without reading any."""
+    for name, source in sources.items():
+        if why := missing(source):
+            place = "" if source.kind == "environment" and source.place == name else f" ({source})"
+            yield Finding(AREA, "warn", f"{whose}: {name}{place} {why}", hint_for(source))
+
+
+def _own_secrets(config: Config, environment: str) -> Mapping[str, SecretSource]:
+    """Give the sources that belong to no service: of tasks, and of the password for sudo."""
+    own = config.environments[environment]
+    services = services_of(config, environment)
+    found = {
+        name: at
+        for name, at in own.secrets.items()
+        if not any(name in s.secrets for s in services)
+    }
+    return {**found, "sudo_password": own.sudo_password} if own.sudo_password else found
 
 
 def _check_hosts(service: Service, inventory: Inventory) -> Iterator[Finding]:

@@ -1,0 +1,54 @@
+"""Secrets are found however other programs write them."""
+
+from __future__ import annotations
+
+import html
+import json
+import shlex
+from base64 import b64encode, urlsafe_b64encode
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opskit.config.secret import REDACTED, Redactor, Secret
+
+WRITERS = [str, json.dumps, lambda s: json.dumps(s, ensure_ascii=False), repr, shlex.quote, html.escape, quote, quote_plus, lambda s: quote(s, safe="")]  # fmt: skip
+VALUE = "p'ä\"ss w\\rd&<+/?=%\tΩ"
+
+
+@pytest.mark.parametrize("writer", WRITERS, ids=map(str, range(len(WRITERS))))
+def test_it_is_hidden_as_it_is_usually_written(writer: object) -> None:
+    shown = Redactor((Secret(VALUE),)).text(f"a {writer(VALUE)} b")  # type: ignore[operator]  # a function
+    assert REDACTED in shown
+    for part in ("ss w", "rd&", "ss%20", "ss+w"):
+        assert part not in shown
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@given(value=st.text(min_size=8, max_size=40).filter(str.strip), before=st.binary(max_size=4), after=st.binary(max_size=4))  # fmt: skip
+def test_base64_hides_nothing_wherever_it_begins(
+    encode: object, value: str, before: bytes, after: bytes
+) -> None:
+    try:
+        raw = value.encode()
+    except UnicodeEncodeError:
+        return
+    written = encode(before + raw + after).decode()  # type: ignore[operator]  # a function
+    assert REDACTED in Redactor((Secret(value),)).text(written)
+
+
+def test_long_lines_of_a_secret_are_hidden_alone_and_short_ones_are_not() -> None:
+    redactor = Redactor((Secret("-----BEGIN\nabcdefgh\n  ab\n"),))
+    assert redactor.text("x abcdefgh y ab z") == f"x {REDACTED} y ab z"
+
+
+def test_the_longest_goes_first_so_that_none_hides_in_another() -> None:
+    redactor = Redactor((Secret("abcd"), Secret("abcdefgh")))
+    assert redactor.text("abcdefgh") == REDACTED
+
+
+def test_nothing_is_hidden_where_nothing_is_secret() -> None:
+    assert Redactor((Secret(""), Secret("  \n"))).text("a b\n") == "a b\n"
+    assert "abcd" not in repr(Redactor((Secret("abcd"),)))
