@@ -31,6 +31,12 @@ EXEC_TTY = (
 The line may be sent once READY has come.
 """
 
+OURS = (
+    "case $({ tr '\\0' ' ' </proc/$p/cmdline || ps -o args= -p $p; } 2>/dev/null) in "
+    "*'IFS= read -r s && eval'*) ;; *) echo gone; exit 0;; esac"
+)
+"""Go on only if process `$p` is a shell that `EXEC` began."""
+
 NOISE = 256 * 1024
 """Bytes of a talkative profile that are skipped before the marker is given up."""
 
@@ -106,15 +112,18 @@ class Preamble:
         return rest
 
 
-def ending(pid: int, *, grace: float) -> str:
+def ending(pid: int, *, grace: float, ours: bool = False) -> str:
     """Give the script that ends the process group of shell `pid`: TERM, `grace` seconds, KILL.
 
     Says `gone` when no process is left, and `others` if those that are left belong to another user (what runs by sudo). If the shell leads no group of its own, its group is
     looked up; if that is ours as well (a server that gives its commands no group), only the
-    shell and its children are ended.
+    shell and its children are ended. With `ours`, nothing is done unless it is a shell that runs a script of ours:
+    the host may have been started anew, and somebody else have that number.
     """
+    check = f"{OURS}\n" if ours else ""
     return f"""\
 p={pid:d}
+{check}\
 group() {{ ps -o pgid= -p "$1" 2>/dev/null | tr -d ' '; }}
 if kill -s 0 -- -$p 2>/dev/null; then t=-$p
 else

@@ -23,7 +23,8 @@ class Command:
 
     `env` reaches the script without standing in any process list. `input` follows on the script's
     standard input: bytes, or a function that gives a fresh iterator of bytes for each host.
-    `timeout` in seconds; None is the configured `ssh.command_timeout`.
+    `timeout` in seconds; None is the configured `ssh.command_timeout`. One that does no harm `twice` is run again where the
+    connection was lost under it.
 
     With `sudo`, the name of a user, the script runs as that user, in the folder in which the script `before`, which still runs
     as whoever logged in, ends; the standard input of both is empty then.
@@ -33,6 +34,7 @@ class Command:
     env: Mapping[str, str | Secret] = NOTHING
     input: bytes | Callable[[], Iterable[bytes]] = b""
     timeout: float | None = None
+    twice: bool = False
     sudo: str = ""
     before: str = ""
 

@@ -54,17 +54,18 @@ class Dialer:
         self._open: set[Wire] = set()
         self._closed = False
 
-    def call(self, host: Host, *, to_end: bool = False) -> Transport:
+    def call(self, host: Host, *, to_end: bool = False, back: bool = False) -> Transport:
         """Give a transport that is logged in; raises UnreachableError, HostKeyError, LoginError.
 
         A server that hangs up before it says who it is (MaxStartups) is asked again within the
-        time limit for connecting. One that is made `to_end` processes is made by a cancelled fleet, too.
+        time limit for connecting; so is a host that is to come `back`, if it cannot be reached.
+        One that is made `to_end` processes is made by a cancelled fleet, too.
         """
         limit = host.connect_timeout or self.ssh.connect_timeout
         end = time.monotonic() + limit
-        for pause in _pauses():
+        for tries, pause in enumerate(_pauses(), 1):
             try:
-                return self._attempt(host, end, limit, to_end=to_end)
+                return self._attempt(host, end, limit, to_end=to_end, back=back)
             except HostError:
                 if not to_end:
                     self._running.check(host.name)
@@ -73,6 +74,7 @@ class Dialer:
                 if not to_end:
                     self._running.check(host.name)
                 if self._closed or time.monotonic() + pause >= end:
+                    hung_up.error.what += f" (tried {tries} times within {limit:g} s)"
                     raise hung_up.error from None
             time.sleep(pause)
         raise AssertionError
@@ -93,9 +95,11 @@ class Dialer:
         for wire in wires:
             wire.close()
 
-    def _attempt(self, host: Host, end: float, limit: float, *, to_end: bool) -> Transport:
+    def _attempt(
+        self, host: Host, end: float, limit: float, *, to_end: bool, back: bool
+    ) -> Transport:
         if not host.hops:
-            wire = self._first_wire(host, end, limit)
+            wire = self._first_wire(host, end, limit, back=back)
             wire.to_end = to_end
             return self._secure(host, wire, end, limit)
         gate = self._gate(host.hops)
@@ -106,11 +110,11 @@ class Dialer:
             wire.to_end = to_end
             return self._secure(host, wire, patience, limit)
 
-    def _first_wire(self, host: Host, end: float, limit: float) -> Wire:
+    def _first_wire(self, host: Host, end: float, limit: float, *, back: bool) -> Wire:
         if host.proxy_command:
             proxy = Proxy(host.proxy_command)
             return Wire(proxy.ours, proxy)
-        with problems.reaching(host, limit):
+        with problems.reaching(host, limit, again=back):
             link = connect(host.address, host.port, max(0.1, end - time.monotonic()))
         notice_dead_peer(link, 3 * self.ssh.keepalive)
         return Wire(link)

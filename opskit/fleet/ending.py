@@ -41,10 +41,17 @@ def end_group(line: Line | None, pid: int, dial: Callable[[], Line], vault: Vaul
         fresh.transport.close()
 
 
-def _end(line: Line, pid: int, vault: Vault) -> bool:
-    said = _ask(line, Command(bootstrap.ending(pid, grace=GRACE)), vault)
+def end_left(line: Line, pid: int, vault: Vault) -> None:
+    """End the group of shell `pid`, which another connection left behind, if it still is a shell of ours."""
+    with contextlib.suppress(HostError):
+        _end(line, pid, vault, ours=True)
+
+
+def _end(line: Line, pid: int, vault: Vault, *, ours: bool = False) -> bool:
+    script = bootstrap.ending(pid, grace=GRACE, ours=ours)
+    said = _ask(line, Command(script), vault)
     if bootstrap.OTHERS in said:
-        said = _ask(line, Command(bootstrap.ending(pid, grace=GRACE), sudo="root"), vault)
+        said = _ask(line, Command(script, sudo="root"), vault)
     return b"gone" in said
 
 

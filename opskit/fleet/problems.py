@@ -45,8 +45,8 @@ def address(host: Host) -> str:
 
 
 @contextlib.contextmanager
-def reaching(host: Host, limit: float) -> Iterator[None]:
-    """Turn what a TCP connect raises into UnreachableError."""
+def reaching(host: Host, limit: float, *, again: bool = False) -> Iterator[None]:
+    """Turn what a TCP connect raises into UnreachableError, or into HungUp where it is worth asking `again`."""
     try:
         yield
     except socket.gaierror as error:
@@ -55,20 +55,21 @@ def reaching(host: Host, limit: float) -> Iterator[None]:
             f"no address found for {host.address} ({error.strerror})",
             hint="is the name right, and does the name service answer?",
         ) from None
-    except ConnectionRefusedError:
-        raise UnreachableError(
-            host.name,
-            f"{place(host)} refused the connection",
-            hint="does sshd run there, and on that port?",
-        ) from None
     except TimeoutError:
         raise UnreachableError(
             host.name, f"{place(host)} did not answer within {limit:g} s", hint=UP
         ) from None
     except OSError as error:
-        raise UnreachableError(
-            host.name, f"{place(host)} cannot be reached: {error.strerror or error}", hint=UP
-        ) from None
+        unreachable = _unreachable(host, error)
+        raise HungUp(unreachable) if again else unreachable from None
+
+
+def _unreachable(host: Host, error: OSError) -> UnreachableError:
+    if isinstance(error, ConnectionRefusedError):
+        what = f"{place(host)} refused the connection"
+        return UnreachableError(host.name, what, hint="does sshd run there, and on that port?")
+    what = f"{place(host)} cannot be reached: {error.strerror or error}"
+    return UnreachableError(host.name, what, hint=UP)
 
 
 def in_handshake(host: Host, wire: Wire, limit: float, error: Exception) -> Exception:

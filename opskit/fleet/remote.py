@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import replace
@@ -41,6 +42,8 @@ class Remote:
         self._vault = vault
         self._lock = threading.Lock()
         self._line: Line | None = None
+        self._was_there = False
+        self._left = 0  # the shell that a lost connection left running
 
     def execute(self, command: Command, *, watch: Watch | None = None) -> Result:
         """Run `command` and give what came of it, whatever its exit status.
@@ -53,10 +56,19 @@ class Remote:
         if command.sudo:
             self._vault.demand_not_refused(self.name)
         redactor = self._redactor.also(command.env.values())
+        if command.twice:
+            with contextlib.suppress(ConnectionLostError):
+                return self._execute(command, redactor, watch)
+        return self._execute(command, redactor, watch)
+
+    def _execute(self, command: Command, redactor: Redactor, watch: Watch | None) -> Result:
         session = self._begin(command, redactor, watch)
         try:
             with self._running.register(session.interrupt):
                 return self._finish(session, self._limit(command))
+        except ConnectionLostError:
+            self._left = session.pid
+            raise
         except BaseException:
             # A watcher or a Ctrl-C broke in: nothing may run on there unseen.
             if session.runs and not session.meet(time.monotonic() + MEETING) and session.pid:
@@ -64,18 +76,29 @@ class Remote:
             raise
         finally:
             session.close()
+            if session.line is not self._line:
+                session.line.transport.close()
 
     def _begin(self, command: Command, redactor: Redactor, watch: Watch | None) -> Session:
-        """Give a started session; a kept connection that has died meanwhile is made anew, once."""
-        session = Session(
-            self.line(), command, redactor, watch, self._vault.password_for(self.name)
-        )
+        """Give a started session; a kept connection that has died meanwhile is made anew, once.
+
+        So is one that opens no other session (MaxSessions 1) while one of ours runs, or what it left behind: then there are two.
+        """
+
+        def make(line: Line) -> Session:
+            password = self._vault.password_for(self.name)
+            return Session(line, command, redactor, watch, password)
+
+        session = make(self.line())
         try:
             session.start()
         except ConnectionLostError:
-            session = Session(
-                self.line(), command, redactor, watch, self._vault.password_for(self.name)
-            )
+            session = make(self.line())
+            session.start()
+        except HostUnfitError:
+            if session.channel is not None:
+                raise
+            session = make(self._new_line(self._dialer.call(self.host)))
             session.start()
         return session
 
@@ -84,21 +107,27 @@ class Remote:
         return self._vault.redactor
 
     def line(self) -> Line:
-        """Give the open connection; makes one first, or anew if it has died. Raises HostError."""
+        """Give the open connection; makes one first, or anew if it has died. Raises HostError.
+
+        What a connection that was lost left running is ended first: nothing else may be done beside it.
+        """
         self._running.check(self.name)
         with self._lock:
             if self._line is None or not self._line.transport.alive:
-                began = time.monotonic()
-                transport = self._dialer.call(self.host)
-                quiet = 0.3 + 2 * min(1.0, time.monotonic() - began)
-                self._line = self._new_line(transport, quiet)
+                self._line = self._dial()
+                left, self._left = self._left, 0
+                if left:
+                    ending.end_left(self._line, left, self._vault)
         self._running.check(self.name)
         return self._line
 
     def hang_up(self, *, keys: bool = False) -> None:
-        """End the connection, so that whatever comes next makes a new one; `keys` reads known_hosts anew for it."""
+        """End the connection, so that whatever comes next makes a new one; `keys` reads known_hosts anew for it.
+
+        A host that cannot be reached then is not waited for: who hangs up knows why.
+        """
         with self._lock:
-            line, self._line = self._line, None
+            line, self._line, self._was_there = self._line, None, False
         if line is not None:
             self._dialer.drop(line.transport.wire)
         if keys:
@@ -111,6 +140,14 @@ class Remote:
         told = trust.replace_keys(self.host, given)
         self.hang_up(keys=True)
         return told
+
+    def _dial(self) -> Line:
+        """Connect. A host that was there a moment ago may be about to come back; that is waited for, but not twice in vain."""
+        began, back = time.monotonic(), self._was_there
+        self._was_there = False
+        transport = self._dialer.call(self.host, back=back)
+        self._was_there = True
+        return self._new_line(transport, 0.3 + 2 * min(1.0, time.monotonic() - began))
 
     def http_get(self, url: str, *, timeout: float) -> HttpAnswer:
         """Fetch `url` as the host sees it; raises HostError if there is no HTTP answer in time."""

@@ -111,7 +111,9 @@ def remove(fleet: Fleet, held: Iterable[Held], *, path: str) -> Mapping[str, Ops
 
     def work(remote: Remote) -> None:
         for owner in owners[remote.name]:
-            done = remote.execute(Command(lockfile.unlock(path, rollout=owner), timeout=60))
+            done = remote.execute(
+                Command(lockfile.unlock(path, rollout=owner), timeout=60, twice=True)
+            )
             done.require("taking the lock away")
 
     return {outcome.host: outcome.error for outcome in fleet.each(work, owners) if outcome.error}

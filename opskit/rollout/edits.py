@@ -165,6 +165,6 @@ def _touched(*, whole: bool) -> tuple[str, ...]:
 def probe(remote: Remote, *, path: str, whole: bool = False) -> HostState:
     """Ask one host about the service at `path`, and for edits of its live release, in one round trip; reads only."""
     script = "\n".join((layout.probe(path), look(whole=whole)))
-    result = remote.execute(Command(script, timeout=None if whole else TIMEOUT))
+    result = remote.execute(Command(script, timeout=None if whole else TIMEOUT, twice=True))
     said = result.require("the probe").text
     return replace(read_probe(remote.name, said), edits=read_edits(said))

@@ -63,7 +63,8 @@ class Locks:
             why=why,
             keyed=bool(key),
         )
-        self._command = Command(script, input=f"{key}\n".encode() if key else b"", timeout=60)
+        given = f"{key}\n".encode() if key else b""
+        self._command = Command(script, input=given, timeout=60, twice=True)
 
     def take(self, hosts: Sequence[str]) -> dict[str, OpskitError]:
         """Take the locks of `hosts`; gives the errors of those that could not be asked.
@@ -81,7 +82,8 @@ class Locks:
 
     def release(self, tell: Teller, *, keys: str = "") -> None:
         """Let go of all that was taken, and of `keys`; a host that cannot be told so lets go by itself later."""
-        script = Command(lockfile.unlock(self._path, rollout=self._owner, keys=keys), timeout=60)
+        text = lockfile.unlock(self._path, rollout=self._owner, keys=keys)
+        script = Command(text, timeout=60, twice=True)
         for outcome in self._fleet.run(script, sorted(self._asked)):
             if outcome.host in self.taken and not (outcome.value and outcome.value.ok):
                 tell(Warned(f"{outcome.host}: still locked, for at most {LIFETIME // 60} min"))
@@ -107,7 +109,9 @@ class Locks:
 
     def _keep(self, over: threading.Event) -> None:
         while not over.wait(LIFETIME / 3):
-            for _ in self._fleet.run(Command(self.guard, timeout=60), sorted(self.taken)):
+            for _ in self._fleet.run(
+                Command(self.guard, timeout=60, twice=True), sorted(self.taken)
+            ):
                 pass  # a host that cannot be asked now is asked again in a while
 
     def _take_one(self, remote: Remote) -> str:
@@ -118,7 +122,9 @@ class Locks:
             holder, _ = read_held(said)
             if holder is None or not self._is_dead(holder):
                 break
-            old = Command(lockfile.unlock(self._path, rollout=holder.owner), timeout=60)
+            old = Command(
+                lockfile.unlock(self._path, rollout=holder.owner), timeout=60, twice=True
+            )
             remote.execute(old).require("taking over the lock of a dead run")
         return said
 

@@ -53,7 +53,9 @@ def prune(
     def work(remote: Remote) -> None:
         old = removable(probe(remote, path=path), keep=keep)
         if old:
-            remote.execute(Command(layout.prune(guard, old))).require("removing old releases")
+            remote.execute(Command(layout.prune(guard, old), twice=True)).require(
+                "removing old releases"
+            )
 
     for outcome in fleet.each(work, hosts):
         if isinstance(outcome.error, OpskitError):

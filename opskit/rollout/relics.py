@@ -83,7 +83,8 @@ def asking(path: str, *, rollout: str, releases: Mapping[str, str]) -> Callable[
 
     def ask(remote: Remote) -> Relic:
         text = script(path, rollout=rollout, release=releases[remote.name])
-        done = remote.execute(Command(text, timeout=60)).require("asking what the rollout left")
+        done = remote.execute(Command(text, timeout=60, twice=True))
+        done.require("asking what the rollout left")
         return read(remote.name, done.text)
 
     return ask

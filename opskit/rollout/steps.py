@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from opskit.config.model import NOTHING
 from opskit.config.service import CommandStep, TaskStep
 from opskit.errors import HostError, LockLostError, UnhealthyError
 from opskit.fleet.command import Command
@@ -17,7 +18,7 @@ from opskit.rollout.health import in_current, wait_healthy
 from opskit.rollout.report import HostResult, Sent, StepTime, word_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from opskit.config.secret import Secret
@@ -72,14 +73,14 @@ class OnHost:
         script: str,
         what: str,
         *,
-        timeout: float | None = None,
-        data: Callable[[], Iterable[bytes]] | bytes = b"",
+        env: Mapping[str, str | Secret] = NOTHING,
+        twice: bool = True,
     ) -> Result:
-        """Run a guarded script, `data` on its standard input.
+        """Run a guarded script; it must do no harm `twice`, or say so.
 
         Raises LockLostError when the host refused it, and HostError otherwise.
         """
-        return require(self.remote.execute(Command(script, input=data, timeout=timeout)), what)
+        return require(self.remote.execute(Command(script, env=env, twice=twice)), what)
 
     def go_live(
         self, release: Release, receipt: str, *, must: bool = True, back: str = ""
@@ -102,7 +103,7 @@ class OnHost:
         """Tell a host that waits for it that all is well; raises HostError if it has gone back already."""
         with self.step("confirm"):
             script = deadman.confirm(self.work.guard, rollout=self.work.rollout)
-            self.change(script, "the confirmation")
+            self.change(script, "the confirmation", twice=False)
 
     def leave_receipt(self, receipt: str) -> None:
         """Leave the receipt of a change that switches nothing."""
@@ -110,7 +111,7 @@ class OnHost:
 
     def switch(self, release: str, receipt: str, *, must: bool = True, back: str = "") -> None:
         """Make a release live; with the receipt `back`, armed to go back."""
-        guarded, env = self.work.guard, {}
+        guarded, env = self.work.guard, NOTHING
         if back and self.target.before:
             guarded += f"\n{self._armed(release, self.target.before, back)}"
             env = self.environment(self.target.before)
@@ -124,7 +125,7 @@ class OnHost:
                 receipt=receipt,
                 must=must,
             )
-            require(self.remote.execute(Command(script, env=env)), "the switch")
+            self.change(script, "the switch", env=env, twice=not back)
 
     def _armed(self, release: str, before: Release, receipt: str) -> str:
         service = self.work.service

@@ -153,7 +153,7 @@ def read_receipts(host: str, text: str) -> tuple[Receipt, ...]:
 
 
 def _read(remote: Remote, path: str) -> tuple[Receipt, ...]:
-    done = remote.execute(Command(layout.receipts(path), timeout=60))
+    done = remote.execute(Command(layout.receipts(path), timeout=60, twice=True))
     return read_receipts(remote.name, done.require("reading receipts").text)
 
 
