@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from opskit.errors import CommandFailedError, HostUnfitError, InterruptedRunError
+from opskit.errors import (
+    CommandFailedError,
+    ConnectionLostError,
+    HostUnfitError,
+    InterruptedRunError,
+)
 from opskit.fleet.command import Command
 from opskit.rollout import incoming
 from opskit.rollout.bases import find_bases
@@ -120,8 +125,15 @@ class _Staging:
 
     def _bring(self, on: OnHost, wanted: Wanted) -> None:
         asked = wanted.kind == QUESTION
-        for _ in range(MOST_TRIES):
-            said = self._send(on, wanted)
+        for number in range(MOST_TRIES):
+            try:
+                said = self._send(on, wanted)
+            except ConnectionLostError:
+                if number == MOST_TRIES - 1:
+                    raise
+                # what has arrived is there: it goes on where it broke off
+                asked, wanted = True, self.parcels.question(self._base(on.remote.name))
+                continue
             word, _, rest = said.stdout.partition(b"\n")
             lines = tuple(line + b"\n" for line in rest.split(b"\n") if line)
             if word == incoming.PLACED.encode():
