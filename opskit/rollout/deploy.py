@@ -81,7 +81,8 @@ def plan_deploy(
     gates, said = _one_way_gates(gates, one_way)
     release_id = _release_id(version, found.states)
     release = Release(release_id, version.revision, version.label, one_way)
-    targets = tuple(_target(target, release, found.states) for target in found.targets)
+    waits = bool(service.confirm_within)
+    targets = tuple(_target(t, release, found.states, waits=waits) for t in found.targets)
     rollout = rollout or new_rollout_id()
     named = {"rollout": rollout, "release": release.id}
     plan = Plan(
@@ -175,9 +176,11 @@ def _made_at(release: str) -> datetime | None:
     return made if len(revision) == 8 and made.timestamp() < SANE[1] else None
 
 
-def _target(target: Target, release: Release, states: Mapping[str, HostState]) -> Target:
+def _target(
+    target: Target, release: Release, states: Mapping[str, HostState], *, waits: bool
+) -> Target:
     state = states.get(target.host)
-    problem = unfit(state, needed_kib=MARGIN_KIB) if state else ""
+    problem = unfit(state, needed_kib=MARGIN_KIB, waits=waits) if state else ""
     if problem:
         return replace(target, after=release, problem=problem, outcome="failed")
     return replace(target, after=release)

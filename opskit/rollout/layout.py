@@ -14,8 +14,7 @@
 <owner> of a lock is the rollout, `~` and the run behind it where somebody goes on with it: a run that wakes up finds its own gone.
 
 Everything here is pure: functions from plain values to text, tested as exact strings. POSIX sh, and of
-tools only what every small system has: tar, gzip, sha256sum or shasum, readlink, `mv -T` or `mv -h`, and what
-`incoming` names.
+tools only what every small system has: `TOOLS`, sha256sum or shasum, and `mv -T` or `mv -h`.
 """
 
 from __future__ import annotations
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 LOCK_LOST = 75
 MOST_RECEIPTS = 2000
 LOST_WORDS = "the lock of this run is gone"
+TOOLS = "cat chmod cmp cp date df dirname du find gzip head ln mkdir mv readlink rm sed sort tail tar uniq wc xargs"
+"""What a host must have to be deployed to."""
 NEARLY = 60  # seconds before its end from which on a lock may be cleared away while it is renewed
 
 
@@ -69,31 +70,44 @@ def guard(path: str, *, rollout: str, seconds: int) -> str:
     )
 
 
+def lacking() -> str:
+    """Print `lacks <tool>` for each that is missing; needs none itself."""
+    return "\n".join(
+        (
+            f"for t in {TOOLS}; do command -v $t >/dev/null || printf 'lacks %s\\n' $t; done",
+            "command -v sha256sum >/dev/null || command -v shasum >/dev/null || printf 'lacks sha256sum or shasum\\n'",
+        )
+    )
+
+
 def probe(path: str) -> str:
-    """Read all that a plan needs of a host, in one round trip; `probe.read_probe` reads the answer."""
+    """Read all that a plan needs of a host, in one round trip; `probe.read_probe` reads the answer.
+
+    It comes to its end whatever the host lacks, which it then names.
+    """
     return "\n".join(
         (
             opening(path),
             "printf 'now %s\\n' \"$(date +%s)\"",
-            'd=$p; while [ ! -d "$d" ] && [ "$d" != / ] && [ -n "$d" ]; do d=$(dirname "$d"); done',
-            "[ -w \"$d\" ] && printf 'writable\\n'",
-            'df -Pk "$d" | { read -r _; read -r _ _ _ free _; printf \'free %s\\n\' "$free"; }',
-            "for t in tar gzip readlink mv ln df du find sort uniq cmp sed xargs; do command -v $t >/dev/null || printf 'lacks %s\\n' $t; done",
-            "command -v sha256sum >/dev/null || command -v shasum >/dev/null || printf 'lacks sha256sum\\n'",
+            lacking(),
+            "! command -v setsid >/dev/null || printf 'detaches\\n'",
+            'd=$p; while [ ! -d "$d" ] && [ "$d" != "${d%/*}" ]; do d=${d%/*}; done; d=${d:-/}',
+            "[ ! -w \"$d\" ] || printf 'writable\\n'",
+            'df -Pk "$d" | { read -r _ && read -r _ _ _ free _ && printf \'free %s\\n\' "$free"; } || :',
             (
-                'if [ -L "$p/current" ]; then live=$(readlink "$p/current"); '
+                'if [ -L "$p/current" ]; then live=$(readlink "$p/current") || live=; '
                 'printf \'live %s\\n\' "${live#"$p/"}"; elif [ -e "$p/current" ]; then printf \'blocked\\n\'; fi'
             ),
             (
                 'for r in "$p"/releases/*/; do [ -d "$r" ] || continue; r=${r%/}; r=${r##*/}; '
-                'i="$p/.opskit/release/$r/info"; [ ! -f "$i" ] || i=$(head -n 1 "$i" 2>/dev/null); '
+                'i="$p/.opskit/release/$r/info"; [ ! -f "$i" ] || i=$(head -n 1 "$i" 2>/dev/null) || i=; '
                 'printf \'release %s %s\\n\' "$r" "$i"; done'
             ),
-            '[ ! -f "$p/.opskit/history" ] || tail -n 400 "$p/.opskit/history" | sed \'s/^/mark /\'; echo',
-            '[ ! -f "$p/.opskit/receipts" ] || tail -n 1 "$p/.opskit/receipts" | sed \'s/^/receipt /\'; echo',
+            '[ ! -f "$p/.opskit/history" ] || tail -n 400 "$p/.opskit/history" | sed \'s/^/mark /\' || :; echo',
+            '[ ! -f "$p/.opskit/receipts" ] || tail -n 1 "$p/.opskit/receipts" | sed \'s/^/receipt /\' || :; echo',
             'for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf \'lock %s\\n\' "$(readlink "$l")"; done',
             (
-                'for d in "$p"/.opskit/incoming/*/; do [ -d "$d" ] || continue; k=$(du -sk "$d"); d=${d%/}; '
+                'for d in "$p"/.opskit/incoming/*/; do [ -d "$d" ] || continue; k=$(du -sk "$d") || k=0; d=${d%/}; '
                 'printf \'incoming %s %s\\n\' "${k%%[!0-9]*}" "${d##*/}"; done'
             ),
             "printf 'end\\n'",

@@ -91,6 +91,8 @@ class HostState:
     writable: bool = False
     blocked: bool = False
     lacks: tuple[str, ...] = ()
+    detaches: bool = False
+    """Whether a process can live on there by itself, as `confirm_within` needs."""
     edits: Edits | None = None
     """What was changed by hand in the live release, if that was asked for."""
 
@@ -175,6 +177,7 @@ def read_probe(host: str, text: str) -> HostState:
         writable="writable" in values,
         blocked="blocked" in values,
         lacks=tuple(reading.lacks),
+        detaches="detaches" in values,
     )
 
 
@@ -193,14 +196,16 @@ def read_lock(data: str) -> HeldLock | None:
 
 def probe(remote: Remote, *, path: str) -> HostState:
     """Ask one host about the service at `path`; reads only."""
-    result = remote.execute(Command(layout.probe(path), timeout=60))
+    result = remote.execute(Command(layout.probe(path), timeout=60, twice=True))
     return read_probe(remote.name, result.require("the probe").text)
 
 
-def unfit(state: HostState, *, needed_kib: int = 0) -> str:
-    """Say why a host cannot take a release, or nothing if it can."""
+def unfit(state: HostState, *, needed_kib: int = 0, waits: bool = False) -> str:
+    """Say why a host cannot take a release, or nothing if it can; `waits` if it is to go back by itself."""
     if state.lacks:
         return f"lacks {', '.join(state.lacks)}"
+    if waits and not state.detaches:
+        return "lacks setsid, which confirm_within needs"
     if state.blocked:
         return "`current` is not a symbolic link: move it away first"
     if not state.writable:

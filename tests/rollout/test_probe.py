@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -137,6 +137,11 @@ def test_an_unfit_host_is_told_why(state: HostState, why: str) -> None:
     said = unfit(state, needed_kib=10 * 1024)
     assert why in said
     assert bool(said) == bool(why)
+
+
+def test_a_host_that_is_to_go_back_by_itself_must_be_able_to() -> None:
+    assert unfit(FIT, waits=True) == "lacks setsid, which confirm_within needs"
+    assert unfit(replace(FIT, detaches=True), waits=True) == ""
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from opskit.fleet.command import Command
+from opskit.rollout import layout
 from opskit.rollout.doctor.finding import Finding, failed
 from opskit.rollout.doctor.words import span
 from opskit.rollout.probe import probe, unfit
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 LEAST_FREE_KIB = 512 * 1024
 CLOCK_LIMIT = 5.0
 
-LOOK = r"""
+LOOK = rf"""
 printf 'now %s\n' "$(date +%s)"
-for t in tar gzip readlink ln mv df mktemp; do command -v $t >/dev/null || printf 'lacks %s\n' $t; done
-command -v sha256sum >/dev/null || command -v shasum >/dev/null || printf 'lacks sha256sum or shasum\n'
-if d=$(mktemp -d); then
+{layout.lacking()}
+if ! command -v mktemp >/dev/null; then :
+elif d=$(mktemp -d); then
   ln -s a "$d/a"; ln -s b "$d/b"
   mv -T "$d/a" "$d/b" 2>/dev/null || mv -h "$d/a" "$d/b" 2>/dev/null || printf 'lacks mv -T or mv -h\n'
   rm -rf "$d"
@@ -77,9 +78,9 @@ def _found(outcome: Outcome[Look]) -> Iterator[Finding]:
 
 def look(remote: Remote, services: Sequence[Service]) -> Look:
     """Look at one host; raises HostError."""
-    remote.execute(Command("true", timeout=60)).require("/bin/sh")
+    remote.execute(Command("true", timeout=60, twice=True)).require("/bin/sh")
     before = time.time()
-    result = remote.execute(Command(LOOK, timeout=60)).require("a look at the host")
+    result = remote.execute(Command(LOOK, timeout=60, twice=True)).require("a look at the host")
     middle = (before + time.time()) / 2
     lines = [line.partition(" ") for line in result.text.splitlines()]
     said = next((value for word, _, value in lines if word == "now"), "")
