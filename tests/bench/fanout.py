@@ -60,12 +60,16 @@ def main(counts: Sequence[int], rounds: int, only: set[str]) -> None:
 
 
 @contextmanager
-def serving(most: int, *, homes: bool = False) -> Iterator[Site]:
-    """Serve `most` addresses; with `homes`, each has a home of its own in the folder `homes`."""
+def serving(most: int, *, homes: bool = False, sshd_config: str = "") -> Iterator[Site]:
+    """Serve `most` addresses; with `homes`, each has a home of its own in the folder `homes`. `sshd_config` are lines that take the place of others."""
     memory = "/dev/shm" if homes and Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(dir=memory) as name:
         site = Site(Path(name), free_port(), pwd.getpwuid(os.getuid()).pw_name)
         prepare(site, most, homes=homes)
+        config = site.name("sshd_config")
+        words = {line.split()[0] for line in sshd_config.splitlines()}
+        kept = [line for line in config.read_text().splitlines() if line.split()[0] not in words]
+        config.write_text("\n".join((*sshd_config.splitlines(), *kept, "")))
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         argv = [str(sshd()), "-D", "-e", "-f", str(site.name("sshd_config"))]

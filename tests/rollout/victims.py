@@ -84,6 +84,12 @@ class Server:
         self._process.kill()
         self._process.communicate()
 
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 class Hook:
     """Counts calls, writes them down, and kills the process at one of them."""

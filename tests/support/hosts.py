@@ -92,13 +92,15 @@ class Hosts:
         """Give the host's home, empty at the start of each test."""
         return self._machines[name].folder
 
-    def odd(self, name: str, **sshd_options: str | list[str] | None) -> Machine:
-        """Add a host, for this test, with lines in its sshd_config (`None` leaves a line out).
+    def odd(
+        self, name: str, *, address: str = "127.0.0.1", **sshd_options: str | list[str] | None
+    ) -> Machine:
+        """Add a host at an address of loopback, for this test, with lines in its sshd_config (`None` leaves a line out).
 
         `hosts.odd("csh", ForceCommand=login_shell("/bin/tcsh"))`, `hosts.odd("bare", Subsystem=None)`,
         `hosts.odd("one", MaxSessions="1")`, `hosts.odd("shut", AllowTcpForwarding="no")`.
         """
-        machine = self._add(name, sshd_options)
+        machine = self._add(name, sshd_options, address)
         self._fresh_folder(machine)
         self.start(name)
         return machine
@@ -163,9 +165,9 @@ class Hosts:
         for name in list(self._servers):
             self.stop(name)
 
-    def _add(self, name: str, options: Options) -> Machine:
+    def _add(self, name: str, options: Options, address: str = "127.0.0.1") -> Machine:
         user = pwd.getpwuid(os.getuid()).pw_name
-        machine = Machine(name, self.base, free_port(), free_port(), user, "")
+        machine = Machine(name, self.base, free_port(), free_port(), user, "", address)
         machine.host_key.unlink(missing_ok=True)
         machine = replace(machine, public_key=make_key(machine.host_key, comment=name))
         with machine.known_hosts.open("a") as known:
@@ -214,7 +216,10 @@ def sshd() -> Path | None:
 
 def answers(machine: Machine) -> bool:
     """Whether an SSH server greets at the host's port."""
-    with suppress(OSError), closing(socket.create_connection(("127.0.0.1", machine.port), 2)) as s:
+    with (
+        suppress(OSError),
+        closing(socket.create_connection((machine.address, machine.port), 2)) as s,
+    ):
         return s.recv(4) == b"SSH-"
     return False
 
@@ -237,7 +242,7 @@ def free_port() -> int:
 def _sshd_config(machine: Machine, options: Options) -> str:
     ours: Options = {
         # sshd takes the first value of most keywords, so there is one line a keyword.
-        "ListenAddress": f"127.0.0.1:{machine.port}",
+        "ListenAddress": f"{machine.address}:{machine.port}",
         "HostKey": str(machine.host_key),
         "AuthorizedKeysFile": f"{machine.key}.pub",
         "PidFile": "none",

@@ -1,0 +1,51 @@
+"""A host dies, reboots, hangs, vanishes, is cut off or full at any step: the rest is right, its record is true, it can be mended."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.changelog.faults import HEAVY
+from tests.rollout.ordeals import POINTS, Ordeal
+from tests.rollout.victims import Server
+from tests.support.light import Light
+from tests.support.trap import KINDS, trapped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.hosts import Hosts
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if HEAVY else 300)]
+SEED = int(os.environ.get("OPSKIT_SEED", "0"))
+TRIES = 3  # points of each kind, when not all are tried
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_a_host_does_at_whatever_step(
+    openssh_hosts: Hosts, tmp_path: Path, kind: str
+) -> None:
+    seed = SEED or random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    points = [point for point in POINTS if point[3] == kind]
+    chance.shuffle(points)
+    began, took = time.monotonic(), []
+    server = Server(tmp_path, tmp_path / "project")
+    with trapped(openssh_hosts, chance.choice(["bad", "zzz"])) as bad:
+        light = Light.create(tmp_path / "project", openssh_hosts)
+        ordeal = Ordeal(light, server, bad, first=chance.random() < 0.5)
+        ordeal.begin()
+        ordeal.deploy_next()
+        for point in points[: None if HEAVY else TRIES]:
+            print(*point, flush=True)
+            took.append(ordeal.undergo(*point))
+    server.close()
+    print(
+        f"FIGURES {kind}: {len(took)} points, all records true, {time.monotonic() - began:.0f} s; the longest "
+        f"run {max(took):.1f} s"
+    )
