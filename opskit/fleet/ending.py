@@ -48,10 +48,9 @@ def end_left(line: Line, pid: int, vault: Vault) -> None:
 
 
 def _end(line: Line, pid: int, vault: Vault, *, ours: bool = False) -> bool:
-    script = bootstrap.ending(pid, grace=GRACE, ours=ours)
-    said = _ask(line, Command(script), vault)
+    said = _ask(line, Command(bootstrap.ending(pid, grace=GRACE, ours=ours)), vault)
     if bootstrap.OTHERS in said:
-        said = _ask(line, Command(script, sudo="root"), vault)
+        said = _ask(line, Command(bootstrap.ending(pid, grace=GRACE), sudo="root"), vault)
     return b"gone" in said
 
 

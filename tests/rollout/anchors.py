@@ -29,10 +29,17 @@ mina | a rollback picks by name and ignores what is live | rollout/test_rollback
 Ansible | the failure budget must be exceeded, is per batch, and counts no unreachable host | rollout/test_roll.py::test_the_gate rollout/test_faults.py::test_a_host_that_is_down_may_be_within_the_budget rollout/test_roll.py::test_every_host_has_one_end_and_a_bad_change_reaches_no_more_than_was_said
 pyinfra#1195 | batches are not fail-fast | rollout/test_deploy.py::test_a_bad_version_stops_at_the_canary_which_goes_back
 Deployinator | a failed deploy is announced as complete | rollout/test_report.py::test_0_means_that_all_is_done_and_nothing_else
+Ansible#82267 | a batch that fails as a whole ends the run, whatever the budget says | rollout/test_anchors.py::test_a_batch_that_fails_as_a_whole_counts_as_the_hosts_that_it_has
+Deployer | each run calls home | rollout/test_anchors.py::test_nobody_is_called_but_the_hosts
+Deployer | a release is logged before it exists | rollout/test_roll.py::test_no_host_is_touched_before_it_is_written_that_its_batch_begins rollout/test_scripts.py::test_the_switch_leaves_the_receipt_and_makes_the_release_live
+Deployer | only the last 300 lines of the log are read, and nobody says so | cli/test_log.py::test_a_limit_that_hides_something_says_so
+Deployer, Capistrano | who it was is what a variable says, and nobody signs it | changelog/test_claims.py::test_who_forges_events_of_a_rollout_changes_nothing_of_it changelog/test_attestation.py::test_the_key_in_the_home_folder_that_the_file_knows_enrols
+Deployer | the commit is unknown once its folder is gone | rollout/test_recorder.py::test_a_run_stands_in_the_changelog
+Deployinator | reasons and branches split the lines of its log | rollout/test_nasty_names.py::test_a_reason_is_kept_as_it_is_and_shown_harmless
 runbook | nothing is left of an execution | elsewhere: runbooks
 Fabric | a serial group goes on after a failure | rollout/test_deploy.py::test_a_bad_version_stops_at_the_canary_which_goes_back
 Fabric | Ctrl-C loses all results so far | fleet/test_fanout.py::test_a_ctrl_c_while_waiting_loses_no_outcome_and_leaves_nothing_running
-Fabric | 400 hosts are 400 logins at once | fleet/test_fanout.py::test_never_more_hosts_at_once_than_allowed
+Fabric | 400 hosts are 400 logins at once | rollout/test_max_startups.py::test_many_logins_at_once_are_made_in_the_end fleet/test_fanout.py::test_never_more_hosts_at_once_than_allowed
 Fabric | two hosts of one address are one result | fleet/test_connecting.py::test_two_names_of_one_address_stay_two_results
 Fabric#1804, #2071 | an unknown and even a changed host key is accepted | fleet/test_connecting.py::test_an_unknown_host_key_is_refused_with_the_command_that_accepts_it fleet/test_connecting.py::test_a_changed_or_revoked_host_key_is_refused
 Fabric | a connection has no time limit | fleet/test_connecting.py::test_a_server_that_accepts_and_says_nothing_is_given_up_in_time fleet/test_connecting.py::test_a_server_that_stops_in_the_handshake_is_given_up_in_time
@@ -41,20 +48,24 @@ Fabric#2268 | after Ctrl-C the remote command runs on | rollout/test_once.py::te
 Fabric#2002 | a time limit leaves the remote process alive | rollout/test_once.py::test_a_time_limit_ends_all_processes_of_the_command
 Fabric | env= is injected into a shell and shown by ps | fleet/test_execute.py::test_environment_and_script_stand_in_no_process_list
 invoke#459, Fabric#2091 | cd() and a prefix break commands | fleet/test_tasks.py::test_cd_prefix_local_and_hide_work
-Fabric | one dead host holds a group for ever | rollout/test_faults.py::test_a_host_that_hangs_is_given_up_in_time
+Fabric | one dead host holds a group for ever | rollout/test_faults.py::test_a_host_that_hangs_is_given_up_in_time rollout/test_bad_fleet.py::test_one_host_in_twenty_goes_bad
+Fabric#1469 | in parallel, the bad deploy reaches all before anything stops it | rollout/test_roll.py::test_every_host_has_one_end_and_a_bad_change_reaches_no_more_than_was_said
+Fabric (pool size), fabric#46 | no batches of so many with a question between them | rollout/test_gates.py::test_what_the_gate_says_stops_the_run_before_the_next_batch rollout/test_gates.py::test_a_pause_is_told_and_ctrl_c_ends_it
+Fabric#2340, OpenSSH | too many keys in the agent, and it is not said | fleet/test_connecting.py::test_too_many_keys_name_the_way_out
+invoke#503 | flags and environment of sudo | fleet/test_sudo.py::test_a_command_runs_as_root_in_the_folder_where_it_was_left_with_its_variables
 Fabric#1594, #1786 | no roles | fleet/test_selectors.py::test_a_selector_names_hosts_in_inventory_order
 Fabric#1992, #2010, #2262, #2203 | each host behind a bastion opens it anew, several hops fail | fleet/test_jump.py::test_all_targets_share_one_connection_to_the_jump_host fleet/test_jump.py::test_several_hops_are_gone_one_after_the_other
 Fabric#2340 | an agent with an encrypted key fails | fleet/test_connecting.py::test_a_locked_key_says_how_to_unlock_it_and_works_from_an_agent
-Fabric#2197, #1807, #2146 | a lost host hangs a command for an hour | fleet/test_execute.py::test_a_server_that_stands_still_is_given_up_after_three_keepalives
+Fabric#2197, #1475, #1384, #1807, #2160, #2146 | a lost host hangs a command for an hour | rollout/test_dropped_route.py::test_a_route_that_is_dropped_in_the_restart fleet/test_execute.py::test_a_server_that_stands_still_is_given_up_after_three_keepalives
 Fabric#1809, #1337 | bad hosts cannot be skipped, nor their list run again | rollout/test_retry.py::test_the_printed_command_does_the_rest_and_the_log_shows_the_tie
 invoke#15 | output of many hosts is mixed | rollout/test_once.py::test_equal_output_is_shown_once_under_its_hosts
-Kamal#1844 | nobody can wait for a lock | elsewhere: locks (--wait)
+Kamal#1844 | nobody can wait for a lock | rollout/test_together.py::test_who_waits_says_for_whom_and_gets_his_turn rollout/test_together.py::test_waiting_has_an_end
 Kamal#1930 | the lock ends before the last step | rollout/test_interrupt.py::test_killed_at_any_moment_hosts_run_the_old_or_the_new_whole
 Kamal#755 | the lock is held while building | rollout/test_deploy.py::test_a_failed_build_is_recorded_and_touches_no_host
 Kamal#689, Capistrano#1424 | two deploys at once break the application | rollout/test_locks.py::test_a_second_rollout_is_told_who_holds_the_hosts
-Deployer#1368, #3335 | Ctrl-C or a cancelled job leaves the lock | rollout/test_interrupt.py::test_twice_stops_now_and_says_what_runs_where
+Deployer#1368, #3335, laravel-deployer#10 | Ctrl-C or a cancelled job leaves the lock | rollout/test_interrupt.py::test_twice_stops_now_and_says_what_runs_where
 Shipit#254 | locks on each host deadlock: each run holds half of them | rollout/test_locks.py::test_two_at_the_same_moment_never_both_win rollout/test_locks.py::test_only_shared_hosts_are_in_the_way
-bosh-cli#237, hawk#888 | nobody says who holds the lock, for how long, and what clears it | rollout/test_locks.py::test_a_second_rollout_is_told_who_holds_the_hosts elsewhere: locks (opskit unlock)
+bosh-cli#237, hawk#888 | nobody says who holds the lock, for how long, and what clears it | rollout/test_locks.py::test_a_second_rollout_is_told_who_holds_the_hosts cli/test_unlock.py::test_a_lock_is_broken_with_a_reason_and_on_the_record
 subrouter#149 | a dead owner's lock stays | rollout/test_locks.py::test_a_lock_of_a_run_killed_elsewhere_ends_by_itself
 Kamal#1658, #1677, #1766 | in the "oh no" moment nobody knows the version to go back to | rollout/test_rollback_to.py::test_somebody_picks_by_number_on_a_narrow_screen_without_colour rollout/test_rollback_to.py::test_in_a_pipe_a_pick_is_refused_and_the_list_is_shown
 Capistrano#1885 | a failed deploy removes the good release before it | rollout/test_anchors.py::test_five_failed_deploys_evict_no_good_release
@@ -74,6 +85,7 @@ magento2#111 | nobody sees whether a rollback would be of code alone | rollout/t
 Deployer#3172, #3671, #3827 | one bad host of 15 ends an hour's run | rollout/test_deploy.py::test_a_budget_of_one_failure_lets_one_host_fail
 Capistrano#1498 | a host that does not answer cannot be left out | rollout/test_faults.py::test_a_host_that_is_down_may_be_within_the_budget
 Capistrano#1529 | out of rotation, deploy, smoke test, in | rollout/test_drain.py::test_a_host_is_out_while_it_is_changed_and_back_before_the_next rollout/test_load.py::test_a_rolling_deploy_fails_no_request
+capistrano_deploy_lock#9 | does the lock stand on the source or on the target? | rollout/test_locks.py::test_only_shared_hosts_are_in_the_way
 HAProxy | to drain the last server is 503 for everybody at once | rollout/test_drain.py::test_the_last_server_is_never_drained rollout/test_spare.py::test_as_many_as_can_be_spared_and_no_more
 HAProxy | two who look before they drain leave none | rollout/test_drain.py::test_two_engineers_never_leave_a_backend_with_none rollout/test_turn.py::test_of_many_at_the_same_moment_never_two_have_it
 HAProxy | requests that run are cut off by a restart | rollout/test_drain.py::test_it_waits_until_the_last_session_is_over rollout/test_load.py::test_a_rolling_restart_fails_no_request
@@ -84,19 +96,28 @@ HAProxy | its status varies (DRAIN 1/3, MAINT (via x), no check) | rollout/test_
 HAProxy | a weight of 0 is up and serves nobody | rollout/test_haproxy.py::test_a_weight_of_0_serves_nobody
 Ansible#82267, #6781, proposals#133, #33672 | no absolute budget for the whole run | rollout/test_deploy.py::test_a_budget_of_one_failure_lets_one_host_fail rollout/test_roll.py::test_the_gate
 Centurion#180 | which hosts did and which did not? | rollout/test_retry.py::test_the_printed_command_does_the_rest_and_the_log_shows_the_tie rollout/test_deploy.py::test_a_failure_in_a_later_batch_leaves_a_part_done
-deploy-rs#80 | those that succeeded are not taken back when a later one fails | elsewhere: gates (--auto-rollback)
+deploy-rs#80 | those that succeeded are not taken back when a later one fails | rollout/test_gates.py::test_auto_rollback_takes_the_good_hosts_back_with_the_bad_one
 Kamal#681, #707 | a percentage rounds to no host | rollout/test_batches.py::test_a_percentage_never_rounds_to_zero
 Kamal#399 | reconnection storms | fleet/test_fanout.py::test_connections_are_kept_between_commands
 Kamal#1587, #1553 | it hangs and does not say what it waits for | cli/test_terminal_session.py::test_the_table_says_what_each_host_does_and_for_how_long
-mina#679, Capistrano#1390 | what, who, when, which commit, where, and read it back | cli/test_log.py::test_a_line_tells_who_did_what_where_why_and_what_came_of_it
+mina#679, #653, #553, Capistrano#1390, lest#5 | what, who, when, which commit, where, and read it back | cli/test_log.py::test_a_line_tells_who_did_what_where_why_and_what_came_of_it
 shipitjs#134 | the commits of a deploy are not listed | rollout/test_deploy.py::test_a_first_version_and_a_second_reach_every_host rollout/test_git.py::test_the_commits_between_two_are_listed_newest_first
 Shipit#458 | "anonymous deploys" | rollout/test_status.py::test_what_another_changelog_knows_is_unrecorded_here rollout/test_status.py::test_a_change_by_hand_is_drift
 Samson#1892 | who cancelled? | rollout/test_interrupt.py::test_once_finishes_the_batch_and_stops
 ARA#556, #565, #26 | after Ctrl-C a run is running for ever | rollout/test_interrupt.py::test_thrice_leaves_at_once_and_the_log_shows_it_unfinished rollout/test_status.py::test_a_killed_rollout_is_shown_as_unfinished
-ARA#191 | a run cannot be resumed under its id | elsewhere: resume
+ARA#191 | a run cannot be resumed under its id | rollout/test_resume.py::test_the_same_engineer_finishes_what_a_killed_run_began rollout/test_killed.py::test_killed_at_any_step_a_rollout_is_completed_by_resume
 ARA#394 | tokens are recorded | rollout/test_secrets.py::test_a_command_that_says_it_and_fails_is_redacted rollout/test_recorder.py::test_no_secret_is_recorded
 ara-archive#124 | a recorder that fails breaks the deploy | rollout/test_rollback.py::test_a_full_disk_does_not_stop_a_rollback rollout/test_recorder.py::test_later_failures_are_kept_as_an_error_and_raise_nothing
-Kamal#51, hipchat-rb#22, deis#1209 | nobody is told when a deploy fails | changelog/test_hooks.py::test_slack_gets_one_line_of_text_that_calls_nobody
+Kamal#51, hipchat-rb#22, slack-notify#5, boss#124, deis#1209 | nobody is told when a deploy fails | changelog/test_hooks.py::test_slack_gets_one_line_of_text_that_calls_nobody
 pyinfra#1662 | no JSON | rollout/test_told.py::test_one_document_on_standard_output_and_progress_on_the_other
-Samson#3423 | when the monitor alarms, nobody can choose between rollback and failure | elsewhere: gates (policy)
+Samson#3423 | when the monitor alarms, nobody can choose between rollback and failure | rollout/test_gates.py::test_the_operator_can_overrule_the_configuration
+Kamal, Capistrano | the history of a host dies with it, and lines of one run cannot be joined | cli/test_log.py::test_one_rollout_is_opened_by_the_start_of_its_id rollout/test_witness.py::test_receipts_that_were_lost_are_told_until_a_rollout_leaves_one_again
+Kamal | anybody lets go of anybody's lock, and nothing is left of it | cli/test_unlock.py::test_who_was_robbed_is_refused_by_the_hosts rollout/test_together.py::test_two_at_the_same_moment_are_never_both_let_in
+Capistrano, Deployinator | only what went well is recorded | rollout/test_recorder.py::test_it_is_durable_before_start_returns rollout/test_report.py::test_the_outcome_of_a_run
+ARA | the version that was deployed is not in the record | rollout/test_recorder.py::test_a_run_stands_in_the_changelog
+ARA, everybody | what a laptop did offline stays there | cli/test_sharing.py::test_what_one_writes_is_in_the_next_command_of_the_other
+Shipit | no view of each host | cli/test_log.py::test_json_holds_all_of_a_rollout
+everybody | no id of the run on the host, no times of each step, no version before | rollout/test_scripts.py::test_the_switch_leaves_the_receipt_and_makes_the_release_live rollout/test_report.py::test_a_result_as_it_is_recorded
+everybody | what was altered afterwards is not seen | changelog/test_verify.py::test_any_flipped_bit_is_found
+everybody | two laptops' histories cannot be brought together | changelog/test_any_order.py::test_whatever_comes_first_people_are_told_the_same
 """

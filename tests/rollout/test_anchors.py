@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.rollout.anchors import ANCHORS
+from tests.support.cli import command
 
 if TYPE_CHECKING:
     from tests.support.light import Light
@@ -106,3 +110,28 @@ def test_who_and_why_are_never_commands_on_a_host(light: Light) -> None:
     receipts = light.place("web01", ".opskit", "receipts").read_text().splitlines()
     assert [json.loads(line)["actor"] for line in receipts] == [nasty] * 4
     assert light.last()["overrides"][0]["why"] == nasty
+
+
+def test_a_batch_that_fails_as_a_whole_counts_as_the_hosts_that_it_has(light: Light) -> None:
+    light.configure(batches="[1]", max_failures="1")
+    light.make_sick("web01")
+    light.deploy("v1", expect=3)
+    assert light.outcomes() == light.on_all("done") | {"web01": "failed"}
+
+
+def test_nobody_is_called_but_the_hosts(light: Light, tmp_path: Path) -> None:
+    strace = shutil.which("strace")
+    if strace is None:
+        assert os.environ.get("CI") != "true", "CI must have strace"
+        pytest.skip("strace is not installed")
+    light.configure(**ONE)
+    calls = tmp_path / "calls"
+    watched = [strace, "-f", "-qq", "-e", "trace=connect,sendto", "-o", calls]
+    for words in (["deploy", "shop", "v1", "-y"], ["log"], ["doctor"], ["--version"]):
+        argv = [*watched, "-A", *command(*words)]
+        subprocess.run(argv, cwd=light.folder, capture_output=True, check=False)
+    assert light.live_on("web01") == "v1"
+    called = re.findall(
+        r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"', calls.read_text()
+    )
+    assert {address for pair in called for address in pair if address} == {"127.0.0.1"}

@@ -58,7 +58,7 @@ class Fleet:
         server = stack.enter_context(Server(folder, light.folder))
         chance = random.Random(seed)
         light.configure(
-            hosts='"*"', batches='[1, "25%"]', max_failures=str(BAD), ssh=QUICK.replace("1s", "5s")
+            hosts='"*"', batches='[1, "25%"]', max_failures=str(BAD), ssh=QUICK.replace("3s", "5s")
         )
         for each in bad:
             through_proxies(light, each)

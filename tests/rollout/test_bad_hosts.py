@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if HEAVY else 300)]
 SEED = int(os.environ.get("OPSKIT_SEED", "0"))
-TRIES = 3  # points of each kind, when not all are tried
+TRIES = 2  # points of each kind, when not all are tried
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -35,8 +35,8 @@ def test_whatever_a_host_does_at_whatever_step(
     points = [point for point in POINTS if point[3] == kind]
     chance.shuffle(points)
     began, took = time.monotonic(), []
-    server = Server(tmp_path, tmp_path / "project")
-    with trapped(openssh_hosts, chance.choice(["bad", "zzz"])) as bad:
+    name = chance.choice(["bad", "zzz"])  # the first whose lock is asked for, or the last
+    with Server(tmp_path, tmp_path / "project") as server, trapped(openssh_hosts, name) as bad:
         light = Light.create(tmp_path / "project", openssh_hosts)
         ordeal = Ordeal(light, server, bad, first=chance.random() < 0.5)
         ordeal.begin()
@@ -44,7 +44,6 @@ def test_whatever_a_host_does_at_whatever_step(
         for point in points[: None if HEAVY else TRIES]:
             print(*point, flush=True)
             took.append(ordeal.undergo(*point))
-    server.close()
     print(
         f"FIGURES {kind}: {len(took)} points, all records true, {time.monotonic() - began:.0f} s; the longest "
         f"run {max(took):.1f} s"
