@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.rollout.test_interrupt import WAIT, let_go
+from tests.rollout.test_resume import send
 from tests.support.haproxy import Answers, HAProxy
 from tests.support.light import finish, interrupt, wait_for_file
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.light import Light
 
@@ -177,6 +179,39 @@ def test_after_a_kill_another_run_resumes_and_puts_all_back(light: Light, edge: 
     configure(light, edge)
     light.opskit("resume", light.last()["id"], "--yes")
     assert light.live() == light.on_all("v2")
+    assert edge.words() == ALL_UP
+
+
+def test_another_engineer_puts_back_what_a_dead_run_took_out(
+    light: Light, edge: HAProxy, tmp_path: Path
+) -> None:
+    light.commit("v2")
+    configure(light, edge, restart=json.dumps(WAIT))
+    process = light.start("deploy", "shop", "v2", "--yes", env={"OPSKIT_ACTOR": "ana"})
+    wait_for_file(light.hosts.folder("web01") / "waits")
+    interrupt(process, signal.SIGKILL)
+    finish(process)
+    ben = {"OPSKIT_STATE_DIR": str(tmp_path / "other laptop"), "OPSKIT_ACTOR": "ben"}
+    send(light, tmp_path / "ana's", to=ben)
+    configure(light, edge)
+    again = ("resume", light.last()["id"], "--take-over", "-m", "hers is gone", "--yes")
+    light.opskit(*again, env=ben)
+    assert light.live() == light.on_all("v2")
+    assert edge.words() == ALL_UP
+
+
+def test_after_a_kill_the_next_deploy_puts_back_what_the_dead_one_took_out(
+    light: Light, edge: HAProxy
+) -> None:
+    configure(light, edge, restart=json.dumps(WAIT))
+    process = light.start("restart", "shop", "--yes")
+    wait_for_file(light.hosts.folder("web01") / "waits")
+    interrupt(process, signal.SIGKILL)
+    finish(process)
+    assert edge.words() == ALL_UP | {"web01": "DRAIN"}
+    configure(light, edge)
+    light.commit("v2")
+    light.deploy("v2")
     assert edge.words() == ALL_UP
 
 
