@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
     from opskit.rollout.facts import Teller
+    from opskit.rollout.haproxy import Server
     from opskit.rollout.report import HostResult
     from opskit.rollout.seats import Drains, Seat
     from opskit.rollout.spare import States
@@ -122,15 +123,14 @@ class Traffic:
         return host in self._out
 
     def restore(self, host: str) -> None:
-        """Put a host back and wait until every load balancer says that it is up; raises HostError, UnhealthyError."""
+        """Put a host back: once every load balancer finds it answers, and until all say that it is up; raises HostError, UnhealthyError."""
         seats = self._out.get(host, [])
+        self._wait_for(seats, lambda server: server.answers)
         self._put(seats, haproxy.READY)
         try:
-            self._wait_up(seats)
+            self._wait_for(seats, lambda server: server.is_well)
         except UnhealthyError:
-            with contextlib.suppress(
-                HostError
-            ):  # it gets no work while it is down; nor when it comes up unseen
+            with contextlib.suppress(HostError):  # it must not come back later, with nobody there
                 self._put(seats, haproxy.DRAIN)
             raise
         self._out.pop(host, None)
@@ -234,18 +234,19 @@ class Traffic:
         for (at, backend), servers in groups.items():
             self._balancers[at].put(backend, servers, state)
 
-    def _wait_up(self, seats: Sequence[Seat]) -> None:
+    def _wait_for(self, seats: Sequence[Seat], holds: Callable[[Server], bool]) -> None:
+        """Wait until something holds for all seats, not longer than a return may take; raises UnhealthyError."""
         began, limit = time.monotonic(), self._drains.restore if self._drains else 0.0
         for pause in _pauses():
             states = {at: self._balancers[at].look() for at in {seat.at for seat in seats}}
             bad = [(seat, server_at(seat, states)) for seat in seats]
-            bad = [(seat, server) for seat, server in bad if not (server and server.is_well)]
+            bad = [(seat, server) for seat, server in bad if not (server and holds(server))]
             if not bad:
                 return
             if time.monotonic() - began > limit or self._stop.wait(pause):
                 seat, server = bad[0]
                 how = f"{server.word} ({server.check})" if server else "gone"
-                what = f"{seat.backend}/{seat.server} is {how} {limit:g} s after it was put back"
+                what = f"{seat.backend}/{seat.server} is {how} after {limit:g} s"
                 hint = "can HAProxy reach the service on this host?"
                 raise UnhealthyError(seat.at, what, hint=hint)
 

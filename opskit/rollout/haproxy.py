@@ -46,6 +46,11 @@ class Server:
         return bool(self.admin) or self.status.startswith((OUT, MAINT))
 
     @property
+    def answers(self) -> bool:
+        """Whether HAProxy's last check of it held, if it is checked; a drained one is checked, too."""
+        return not self.status.startswith(DOWN) and (not self.check or "OK" in self.check)
+
+    @property
     def is_well(self) -> bool:
         """Whether HAProxy sends it work, or would if its weight were not 0."""
         return not self.is_out and self.status.startswith((UP, UNCHECKED))

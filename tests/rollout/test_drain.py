@@ -321,7 +321,7 @@ def test_a_host_that_its_load_balancer_does_not_find_up_goes_back(
     behind = BEHIND.replace('restore = "5s"', 'restore = "1s"')
     configure(light, edge, restart=json.dumps(moved), load_balancer=behind)
     done = light.deploy("v2", expect=5)
-    assert "shop/web01 is DOWN (L4CON) 1 s after it was put back" in done.stdout
+    assert "shop/web01 is DRAIN, DOWN (L4CON) after 1 s" in done.stdout
     assert light.live() == light.on_all("v1")
     edge.wait_for(**ALL_UP)
     assert light.outcomes()["web01"] == "reverted"

@@ -87,6 +87,23 @@ def test_how_a_server_is(status: str, admin: int, word: str, *, out: bool, serve
     assert (server.word, server.is_out, server.serves) == (word, out, serves)
 
 
+@pytest.mark.parametrize(
+    ("status", "check", "answers"),
+    [
+        ("DRAIN", "L7OK", True),
+        ("DRAIN", "* L4OK", True),
+        ("DRAIN", "", True),
+        ("DRAIN 1/3", "L4CON", False),
+        ("DOWN", "L4OK", False),
+        ("DRAIN", "INI", False),
+    ],
+)
+def test_a_server_answers_when_its_last_check_held(
+    status: str, check: str, *, answers: bool
+) -> None:
+    assert Server("a", status, 8, check=check).answers == answers
+
+
 def test_a_weight_of_0_serves_nobody() -> None:
     assert not Server("a", "UP", weight=0).serves
 
