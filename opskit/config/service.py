@@ -44,10 +44,15 @@ Source = GitSource | FolderSource | ArtifactSource
 
 @dataclass(frozen=True, slots=True)
 class CommandStep:
-    """A step that is a shell command, run on the host in the current release; as the user `sudo` by sudo, if one is named."""
+    """A step that is a shell command, run on the host in the current release; as the user `sudo` by sudo, if one is named.
+
+    `unit` is the unit of systemd that it restarts, "" if it is the fleet's own command; `of_user` says that it is none of the system.
+    """
 
     command: str
     sudo: str = ""
+    unit: str = ""
+    of_user: bool = False
 
 
 @dataclass(frozen=True, slots=True)

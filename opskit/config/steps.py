@@ -19,14 +19,28 @@ def read_step(table: Table, key: str) -> Step:
     if not isinstance(table.values[key], dict):
         return CommandStep(table.checked(key, checks.command))
     inner = table.table(key)
-    inner.only(("task", "command", "sudo"))
-    if len({"task", "command"} & set(inner.values)) != 1:
-        raise inner.error(None, "expected exactly one of `command` and `task`")
+    kinds = ("command", "systemd", "task") if key == "restart" else ("command", "task")
+    inner.only((*kinds, "sudo", *(("user",) if "systemd" in inner.values else ())))
+    if len(set(kinds) & set(inner.values)) != 1:
+        words = " and ".join([", ".join(f"`{kind}`" for kind in kinds[:-1]), "`task`"])
+        raise inner.error(None, f"expected exactly one of {words}")
     if "task" in inner.values:
         return TaskStep(**inner.read({"task": checks.name, "sudo": checks.boolean}))
+    if "systemd" in inner.values:
+        return _unit(inner)
     if key == "gate" and "sudo" in inner.values:
         raise inner.error("sudo", "the command of a gate runs on this machine, as you")
     return CommandStep(**inner.read({"command": checks.command, "sudo": sudo}))
+
+
+def _unit(table: Table) -> CommandStep:
+    from opskit.config.systemd import restart, unit
+
+    given = table.read({"systemd": unit, "user": checks.boolean, "sudo": sudo})
+    name, of_user, by = given["systemd"], given.get("user", False), given.get("sudo", "")
+    if of_user and by == "root":
+        raise table.error("sudo", "a unit of a user is no unit of root", hint='leave sudo out, or name the user: sudo = "shop"')  # fmt: skip
+    return CommandStep(restart(name, user=of_user), sudo=by, unit=name, of_user=of_user)
 
 
 def read_command(table: Table, key: str) -> CommandStep:

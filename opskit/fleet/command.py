@@ -65,11 +65,11 @@ class Result:
         said = (self.stdout + self.stderr).decode("utf-8", "replace").splitlines()
         return "\n".join(said[-lines:])
 
-    def require(self, what: str) -> Result:
-        """Give itself if the command ended with 0; raises CommandFailedError that says `what` failed."""
+    def require(self, what: str, *, lines: int = 10) -> Result:
+        """Give itself if the command ended with 0; raises CommandFailedError that says `what` failed, with the last `lines`."""
         if not self.ok:
             raise CommandFailedError(
-                self.host, f"{what} ended with status {self.exit}", output=self.tail()
+                self.host, f"{what} ended with status {self.exit}", output=self.tail(lines)
             )
         return self
 

@@ -13,7 +13,7 @@ from opskit.errors import SudoError
 from opskit.fleet import bootstrap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from opskit.config.secret import Secret
     from opskit.fleet.command import Command, Result
@@ -69,6 +69,18 @@ def wrapped(
             f"printf '%s\\n' \"$w\" {marker} {shlex.quote(line)} | become /bin/sh -c {inside}",
         )
     )
+
+
+def unattended(script: str, names: Iterable[str], *, user: str) -> str:
+    """Give the sh text that runs `script` as `user` where nobody knows a password, with those variables of whoever runs it.
+
+    It holds no value of theirs: they go by standard input, as the script does.
+    """
+    words = " ".join(shlex.quote(name) for name in names)
+    each = "eval \"v=\\$$n\"; printf \"export $n='\"; printf '%s\\n' \"$v\" | sed \"s/'/'\\\\\\\\''/g; \\$s/\\$/'/\""
+    body = shlex.quote(f"{{\n{script}\n}} </dev/null")
+    given = f"{{ for n in {words}; do {each}; done; printf '%s\\n' {body}; }}"
+    return f"{_become(user, '-n')}\n{given} | become /bin/sh -s"
 
 
 def _become(user: str, options: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from opskit.config.service import CommandStep
 from opskit.rollout import deadman, incoming, layout
-from opskit.rollout.health import describe, in_current
+from opskit.rollout.health import describe, in_current, restart_alone
 from opskit.rollout.locks import LIFETIME
 
 if TYPE_CHECKING:
@@ -57,14 +57,13 @@ def _live(
     if not release:
         return (("receipt", layout.leave_receipt(guard, receipt=RECEIPT)),)
     if service.confirm_within:
-        command = service.restart.command if isinstance(service.restart, CommandStep) else ""
         armed = deadman.arm(
             release=release,
             before=RECEIPT,
             rollout=rollout,
             seconds=service.confirm_within,
             receipt=RECEIPT,
-            restart=command,
+            restart=restart_alone(service, {**service.env, **service.secrets}),
         )
         guard = f"{guard}\n{armed}"
     return (("switch", layout.switch(guard, release=release, rollout=rollout, receipt=RECEIPT)),)

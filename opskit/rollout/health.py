@@ -7,16 +7,17 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opskit.config.service import CommandCheck, HttpCheck, TcpCheck
+from opskit.config.service import CommandCheck, CommandStep, HttpCheck, TcpCheck
 from opskit.errors import CommandFailedError, ConfigError, HostError, UnhealthyError
+from opskit.fleet import sudo
 from opskit.fleet.command import Command
 from opskit.rollout import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from opskit.config.secret import Secret
-    from opskit.config.service import CommandStep, Health
+    from opskit.config.service import Health, Service
     from opskit.fleet.inventory import Host
     from opskit.fleet.remote import Remote
     from opskit.rollout.stop import Stop
@@ -95,6 +96,14 @@ def in_current(path: str, step: CommandStep | CommandCheck, *, guarded: str = ""
         return Command(layout.run_in_current(path, step.command, guarded=guarded))
     before = layout.enter_current(path, guarded=guarded)
     return Command(step.command, sudo=step.sudo, before=before)
+
+
+def restart_alone(service: Service, names: Iterable[str]) -> str:
+    """Give the text with which a host restarts a service by itself, "" if it has no command for that; `names` are variables of the service."""
+    step = service.restart
+    if not isinstance(step, CommandStep):
+        return ""
+    return sudo.unattended(step.command, names, user=step.sudo) if step.sudo else step.command
 
 
 def describe(health: Health | None) -> str:

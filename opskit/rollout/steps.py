@@ -14,7 +14,7 @@ from opskit.fleet.command import Command
 from opskit.rollout import deadman, layout
 from opskit.rollout.environ import commands_environment
 from opskit.rollout.facts import StepBegun, Warned
-from opskit.rollout.health import in_current, wait_healthy
+from opskit.rollout.health import in_current, restart_alone, wait_healthy
 from opskit.rollout.report import HostResult, Sent, StepTime, word_for
 
 if TYPE_CHECKING:
@@ -129,14 +129,13 @@ class OnHost:
 
     def _armed(self, release: str, before: Release, receipt: str) -> str:
         service = self.work.service
-        command = service.restart.command if isinstance(service.restart, CommandStep) else ""
         return deadman.arm(
             release=release,
             before=before.id,
             rollout=self.work.rollout,
             seconds=service.confirm_within or 0,
             receipt=receipt,
-            restart=command,
+            restart=restart_alone(service, self.environment(before)),
         )
 
     def restart(self, release: Release | None) -> None:
@@ -149,7 +148,7 @@ class OnHost:
                     command = in_current(service.path, step, guarded=self.work.guard)
                     limit = service.restart_timeout
                     result = self.remote.execute(replace(command, env=env, timeout=limit))
-                    require(result, "the restart")
+                    require(result, "the restart", lines=40 if step.unit else 10)
             case TaskStep(task=task):
                 with self.step("restart"):
                     known = {
@@ -232,7 +231,7 @@ class OnHost:
         )
 
 
-def require(result: Result, what: str) -> Result:
+def require(result: Result, what: str, *, lines: int = 10) -> Result:
     """Give the result of a guarded script that ended with 0; raises LockLostError, CommandFailedError."""
     if result.exit == layout.LOCK_LOST and layout.LOST_WORDS.encode() in result.stderr:
         raise LockLostError(
@@ -240,7 +239,7 @@ def require(result: Result, what: str) -> Result:
             LockLostError.words,
             hint="this run slept through its lock, and another run may have come since: see `opskit log`",
         )
-    return result.require(what)
+    return result.require(what, lines=lines)
 
 
 def accepted(tasks: Path, task: str, values: Mapping[str, object]) -> dict[str, object]:

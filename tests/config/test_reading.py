@@ -191,7 +191,7 @@ def test_a_source_is_one_of_three_kinds(source, meant):
         ('git = ".", ', 'artifact = "x", ', "exactly one of `git`, `folder` and", ""),
         ('source = { git = ".", folder = "dist", revision = "main" }', 'source = "."', "source: expected a table, not text", ""),
         ('revision = "main"', 'revision = "--output=x"', "expected a git revision", ""),
-        ('{ task = "restart-shop" }', "{ }", "expected exactly one of `command` and `task`", ""),
+        ('{ task = "restart-shop" }', "{ }", "expected exactly one of `command`, `systemd` and `task`", ""),
         ('{ task = "restart-shop" }', "[]", "restart: expected text in quotes", ""),
         ('batches = [1, "25%"]', "batches = []", "the list is empty", ""),
         ("RAILS_ENV", '"RAILS-ENV"', "services.shop.env.RAILS-ENV: expected a name of", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -158,3 +159,25 @@ def test_what_runs_by_sudo_is_ended_by_sudo(
     with pytest.raises(CommandTimeoutError, match="its processes were ended"):
         fleet.remote("web01").execute(Command(script, sudo="root", timeout=1))
     assert not at_home([sudo_hosts.folder("web01")])
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+def test_a_host_alone_passes_on_its_variables_and_no_text_holds_them(shell: str) -> None:
+    if not shutil.which(shell.split(maxsplit=1)[0]):
+        pytest.skip(f"no {shell} here")
+    fake = 'sudo() { while [ "$1" != -- ]; do shift; done; shift; env -i PATH="$PATH" "$@"; }\nid() { echo 7; }\n'
+    made = sudo.unattended('printf "%s|%s" "$A" "$B"; cat', ("A", "B"), user="root")
+    ran = subprocess.run(
+        [*shell.split(), "-c", fake + made], env={**os.environ, "A": "it's \\ $x `y`\nso", "B": ""},
+        input="more", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.stdout, ran.stderr) == ("it's \\ $x `y`\nso|", "")
+
+
+def test_a_host_alone_becomes_root_where_sudo_wants_no_password(
+    fleet: Fleet, sudo_hosts: SudoHosts
+) -> None:
+    sudo_hosts.rule("web01", OPEN)
+    script = sudo.unattended('id -u; echo "$T" | wc -c', ("T",), user="root")
+    result = fleet.remote("web01").execute(Command(f"cd /usr; {script}", {"T": Secret("s3cret")}))
+    assert result.text.split() == ["0", "7"]

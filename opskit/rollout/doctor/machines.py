@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from opskit.config.model import NOTHING
 from opskit.fleet.command import Command
 from opskit.rollout import layout
+from opskit.rollout.doctor import units
 from opskit.rollout.doctor.finding import Finding, failed
 from opskit.rollout.doctor.words import span
 from opskit.rollout.probe import probe, unfit
@@ -42,12 +44,13 @@ printf 'end\n'
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one host said: `ahead` is by how many seconds its clock is ahead of ours, `states` by service."""
+    """What one host said: `ahead` is by how many seconds its clock is ahead of ours, `states` by service, `units` those that it does not know by service."""
 
     host: str
     ahead: float
     lacks: tuple[str, ...]
     states: Mapping[str, HostState]
+    units: Mapping[str, str] = NOTHING
 
 
 def check_hosts(fleet: Fleet, services: Mapping[str, Sequence[Service]]) -> Iterator[Finding]:
@@ -88,7 +91,7 @@ def look(remote: Remote, services: Sequence[Service]) -> Look:
     ahead = int(said) + 0.5 - middle if said.isascii() and said.isdigit() else 0.0
     lacks = tuple(value for word, _, value in lines if word == "lacks")
     states = {service.name: probe(remote, path=service.path) for service in services}
-    return Look(remote.name, ahead, lacks, states)
+    return Look(remote.name, ahead, lacks, states, units.unknown(remote, services))
 
 
 def findings_of(seen: Look) -> Iterator[Finding]:
@@ -97,6 +100,7 @@ def findings_of(seen: Look) -> Iterator[Finding]:
         yield Finding("hosts", "bad", f"lacks {what}", "install it on the host", (seen.host,))
     for name, state in seen.states.items():
         yield from _state(name, state)
+    yield from units.findings_of(seen.host, seen.units)
 
 
 def _state(service: str, state: HostState) -> Iterator[Finding]:
