@@ -245,12 +245,12 @@ def _demand_as_planned(plan: Plan, found: Survey) -> None:
 
 
 def unended(changelog: Changelog, plan: Plan) -> tuple[RolloutRecord, ...]:
-    """Give earlier rollouts of this machine on the same service that died without an end."""
-    if not plan.service:
+    """Give earlier rollouts of this machine, of the same service or about the same hosts, that died without an end."""
+    if not plan.is_rolling:
         return ()
-    wanted = Filter(
-        service=plan.service, environment=plan.environment, outcome="unfinished", limit=20
-    )
+    wanted = Filter(environment=plan.environment, outcome="unfinished", limit=20)
+    whole = wanted._replace(action=plan.action, hosts=plan.hosts)
+    wanted = wanted._replace(service=plan.service) if plan.service else whole
     here = str(this_machine()["host"])
     try:
         found = [rollout for rollout in changelog.rollouts(wanted) if rollout.runs_on == here]

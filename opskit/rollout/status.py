@@ -13,6 +13,7 @@ from opskit.rollout import edits
 from opskit.rollout.doors import left_out, ours_of
 from opskit.rollout.freeze import NOT_FROZEN, Frozen
 from opskit.rollout.memory import Memory, changed_by_hand, last_change
+from opskit.rollout.remembered import UPKEEP
 from opskit.rollout.targets import survey
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def status(
     Without a changelog (it cannot be read), hosts are still asked. `settings` say who vouches for what the changelog says.
     Files of live releases are read if they were touched, all of them if the `whole` is asked for. Raises ChangelogError.
     """
-    unfinished = _unfinished(changelog, service) if changelog else ()
+    unfinished = _unfinished(changelog, service, hosts) if changelog else ()
     ask = functools.partial(edits.probe, whole=whole)
     found = survey(fleet, hosts, path=service.path, ask=ask)
     states = found.states.values()
@@ -124,7 +125,8 @@ class Judge:
         """Say of hosts what `opskit status` would find unrecorded or drifted, equal words once; never raises for a changelog."""
         try:
             memory = Memory.of(self.changelog, service, found.states.values(), self.settings)
-            unfinished = _unfinished(self.changelog, service)
+            hosts = [target.host for target in found.targets]
+            unfinished = _unfinished(self.changelog, service, hosts)
             rows = list(_compared(service, found, self.changelog, memory, unfinished))
         except ChangelogError as error:
             return (f"not compared with the changelog: {error.what}",)
@@ -232,14 +234,17 @@ def _compare(state: HostState, recorded: LiveRecord | None) -> tuple[str, str]:
     return AGREES, ""
 
 
-def _unfinished(changelog: Changelog, service: Service) -> tuple[RolloutRecord, ...]:
+def _unfinished(
+    changelog: Changelog, service: Service, hosts: Sequence[str]
+) -> tuple[RolloutRecord, ...]:
+    """Give the rollouts that have no end: of the service, and those of whole hosts that it lives on."""
+    of_service = Filter(service=service.name, environment=service.environment, limit=20)
+    of_hosts = of_service._replace(service="", hosts=tuple(hosts))
+    wanted = (of_service, *(of_hosts._replace(action=action) for action in UPKEEP))
     found = (
         record
         for outcome in ("running", "unfinished")
-        for record in changelog.rollouts(
-            Filter(
-                service=service.name, environment=service.environment, outcome=outcome, limit=20
-            )
-        )
+        for each in wanted
+        for record in changelog.rollouts(each._replace(outcome=outcome))
     )
     return tuple(found)
