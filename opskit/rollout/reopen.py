@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from opskit.changelog.records import NOT_REACHED
 from opskit.errors import UsageError
 from opskit.rollout import breaking, tenants
+from opskit.rollout.owners import is_dead
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.relics import asking
 from opskit.rollout.remembered import demand_open, remember
 from opskit.rollout.report import HostResult
-from opskit.rollout.resume import OUT, demand_right
+from opskit.rollout.resume import OUT, demand_right, in_the_way
 from opskit.rollout.seats import taken_out
 from opskit.rollout.status import by_words
 from opskit.rollout.targets import out_of_reach
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from opskit.changelog import Changelog, RolloutRecord
+    from opskit.errors import LockedError
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.breaking import Held
     from opskit.rollout.labour import Labour
@@ -106,6 +108,7 @@ def plan_reopen(
         rest=_rest(record, left, labour, ours),
         locked=_locked(memory, left, relics),
         taken_over=held,
+        in_the_way=_in_the_way(changelog, memory, relics, held),
     )
 
 
@@ -225,6 +228,25 @@ def _locked(
         if host not in busy and any(lock.rollout == memory.rollout for lock in relic.state.locks)
     }
     return tuple(held)
+
+
+def _in_the_way(
+    changelog: Changelog,
+    memory: Remembered,
+    relics: Mapping[str, Mapping[str, Relic]],
+    taken_over: Mapping[str, tuple[Held, ...]],
+) -> LockedError | None:
+    """Give the error for a lock of a run that may be alive, if there is one."""
+    owners = [held.lock.owner for each in taken_over.values() for held in each]
+    locks = (
+        (host, lock, relic.state.now)
+        for told in relics.values()
+        for host, relic in told.items()
+        for lock in relic.state.locks
+        if lock.owner not in owners and not is_dead(changelog, lock)
+    )
+    first = next(locks, None)
+    return in_the_way(*first, rollout=memory.rollout) if first else None
 
 
 def _held(

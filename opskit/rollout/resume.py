@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from opskit.changelog import Changelog, RolloutRecord
     from opskit.config.service import Service
-    from opskit.errors import OpskitError
+    from opskit.errors import LockedError, OpskitError
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.breaking import Held
     from opskit.rollout.context import Run
     from opskit.rollout.gates import Gates
-    from opskit.rollout.probe import HostState
+    from opskit.rollout.probe import HeldLock, HostState
     from opskit.rollout.relics import Relic
     from opskit.rollout.remembered import Remembered
     from opskit.rollout.report import HostResult, Report
@@ -268,10 +268,15 @@ def _demand_free(made: ResumePlan, run: Run, owners: Sequence[str]) -> None:
         state = made.relics[host].state
         for lock in state.locks:
             if lock.owner not in owners and not is_dead(run.changelog, lock):
-                error = held_by(host, lock, state.now)
-                if lock.rollout == made.plan.rollout:
-                    error.hint = (
-                        f"if {lock.actor}'s run is certainly dead: opskit resume {lock.rollout} --take-over -m WHY; "
-                        f"else --wait, or ask {lock.actor}"
-                    )
-                raise error
+                raise in_the_way(host, lock, state.now, rollout=made.plan.rollout)
+
+
+def in_the_way(host: str, lock: HeldLock, now: int, *, rollout: str) -> LockedError:
+    """Give the error for a lock that keeps somebody from going on with `rollout`; `now` is the time by the host's clock."""
+    error = held_by(host, lock, now)
+    if lock.rollout == rollout:
+        error.hint = (
+            f"if {lock.actor}'s run is certainly dead: opskit resume {lock.rollout} --take-over -m WHY; "
+            f"else --wait, or ask {lock.actor}"
+        )
+    return error

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from opskit.changelog import Changelog
+    from opskit.errors import LockedError
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
     from opskit.rollout.breaking import Held
@@ -45,7 +46,7 @@ class UpkeepPlan:
     `live` is what each host ran of each service, by the service's name. Hosts that `may_be_away` are worked on all the
     same. Of one that is resumed, `broken` are hosts on which the work is done, or was at least begun: they are waited for, not worked on; `rest` are
     results of hosts where nothing is left to do, and whether they are recorded, `locked` those that its dead run holds all the same; `taken_over` are locks, by service, that are broken
-    because somebody says so.
+    because somebody says so, `in_the_way` says of another one.
     """
 
     plan: Plan
@@ -57,6 +58,7 @@ class UpkeepPlan:
     rest: tuple[tuple[HostResult, bool], ...] | None = None
     locked: tuple[str, ...] = ()
     taken_over: Mapping[str, tuple[Held, ...]] = NOTHING
+    in_the_way: LockedError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ def upkeep(made: UpkeepPlan, run: Run) -> Report:
     Raises LockedError or ChangelogError with nothing changed; whatever comes of hosts is in the report.
     """
     plan = made.plan
+    if made.in_the_way and not run.patience:
+        raise made.in_the_way
     owners = [held.lock.owner for each in made.taken_over.values() for held in each]
     for tenant in made.tenants:
         if held := made.taken_over.get(tenant.service.name):

@@ -226,7 +226,7 @@ def test_killed_before_a_host_went_away_resume_reboots_it(light: Light, fleet: R
     set_up(light, command='touch "$HOME/asked"; sleep 30')
     run = light.start(*LINE)
     hear(run, "web01  reboot")
-    until((fleet.home("web01") / "asked").exists, what="the command")
+    until((fleet.home("web01") / "asked").exists, within=30, what="the command")
     run.kill()
     run.wait()
     set_up(light)

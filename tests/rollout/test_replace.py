@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.light import finish, hear
+from tests.support.light import finish, hear, interrupt
 from tests.support.reboots import Rebooting, rebooting
 from tests.support.waiting import until
 
@@ -118,7 +118,7 @@ def test_a_host_that_is_dead_is_replaced_all_the_same(light: Light, fleet: Reboo
     light.hosts.stop("vm02")
     command = shlex.quote(str(_prepared(light, fleet, "vm02")))
     process = light.start("replace", "-H", "vm02", "--command", f"sh {command}", "--yes")
-    until((light.hosts.base / "go").exists, what="the command")
+    until((light.hosts.base / "go").exists, within=30, what="the command")
     fleet.new_machine("vm02")
     light.hosts.start("vm02")
     (light.hosts.base / "gone").touch()
@@ -162,13 +162,33 @@ def test_a_command_that_fails_stops_the_run_and_is_not_taken_for_harmless(
     assert light.outcomes() == {"vm01": "failed", "vm02": "skipped"}
 
 
+def test_interrupted_once_it_lets_the_command_end_and_the_host_come_back(
+    light: Light, fleet: Rebooting
+) -> None:
+    command = f"echo >{light.folder}/ran; until [ -e {light.folder}/go ]; do sleep 0.02; done"
+    process = light.start(
+        *("replace", "-H", "vm[01-02]", "--yes"), "--command", f"{command}; {cloud(light)}"
+    )
+    until((light.folder / "ran").exists, within=30, what="the command")
+    interrupt(process)
+    hear(process, "stops as soon as no host is left half-way")
+    (light.folder / "go").touch()
+    code, said, _ = finish(process)
+    assert code == 130
+    record = next(each for each in light.log() if each["action"] == "replace")
+    assert [host["outcome"] for host in record["hosts"]] == ["done", "skipped"]
+    assert versions(light) == ["v1", "v1"]
+    assert fleet.happened == ["vm01"]
+    assert "to go on: opskit resume" in said
+
+
 def test_killed_amid_the_command_resume_runs_it_no_second_time(
     light: Light, fleet: Rebooting
 ) -> None:
     go = light.folder / "go"
     command = f"echo >>{light.folder}/ran; until [ -e {go} ]; do sleep 0.02; done"
     process = light.start("replace", "-H", "vm[01-02]", "--command", command, "--yes")
-    until((light.folder / "ran").exists, what="the command")
+    until((light.folder / "ran").exists, within=30, what="the command")
     process.kill()
     process.wait()
     go.touch()

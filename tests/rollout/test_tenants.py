@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.rollout.test_resume import send
 from tests.support.light import finish, hear
 from tests.support.reboots import Rebooting, configure, rebooting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.light import Light
 
@@ -111,3 +113,25 @@ def test_one_service_that_is_held_is_enough_to_hold_none(light: Light, fleet: Re
     assert "web04 is held by bob@laptop" in reboot(light, expect=4)
     assert fleet.happened == []
     assert light.locks() == []
+
+
+def test_another_engineer_finishes_from_another_laptop_what_died(
+    light: Light, fleet: Rebooting, tmp_path: Path
+) -> None:
+    ben = {"OPSKIT_STATE_DIR": str(tmp_path / "other laptop"), "OPSKIT_ACTOR": "ben"}
+    fleet.meanwhile = lambda _name: False
+    process = light.start("reboot", "-H", "web[02-03]", "--yes")
+    hear(process, "waits for it")
+    process.kill()
+    process.wait()
+    fleet.meanwhile = lambda _name: True
+    rollout = light.last()["id"]
+    send(light, tmp_path / "ana's", to=ben)
+    fleet.power("web02")
+    done = light.opskit("resume", rollout, "--yes", env=ben, expect=4)
+    assert f"opskit resume {rollout} --take-over -m WHY" in done.stderr
+    light.opskit("resume", rollout, "--take-over", "-m", "at sea", "--yes", env=ben)
+    assert fleet.happened == ["web02", "web03"]
+    send(light, tmp_path / "ben's", of=ben, to={})
+    record = light.opskit("log", rollout, "--json").json["data"]["rollout"]
+    assert (record["outcome"], [by["actor"] for by in record["resumed"]]) == ("done", ["ben"])

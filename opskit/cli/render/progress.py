@@ -32,7 +32,7 @@ def shown(plan: Plan, *, as_json: bool = False) -> Iterator[Callable[[Fact], Non
     With `as_json` it speaks on standard error. A task or command on hosts has output of its own, so
     of its progress only warnings are shown.
     """
-    if plan.task or plan.script:
+    if not plan.is_rolling and (plan.task or plan.script):
         yield lambda fact: _print(fact, plan, text.mention) if isinstance(fact, Warned) else None
     elif as_json or not terminal.is_terminal():
         say = text.mention if as_json else text.say_on
