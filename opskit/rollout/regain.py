@@ -10,6 +10,7 @@ from opskit.rollout.deploy import deploy, plan_deploy
 from opskit.rollout.facts import StepBegun, Teller, Warned
 from opskit.rollout.gates import gates_of
 from opskit.rollout.source import find_same
+from opskit.rollout.stop import STOP_NOW, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,7 +44,7 @@ def demand_regainable(
 def regain(tenant: Tenant, release: Release, host: str, *, plan: Plan, run: Run) -> None:
     """Deploy to one host the version that `release` was, outside of its load balancers; raises OpskitError if that does not go well.
 
-    `plan` is that of the replacement that this is for.
+    `plan` is that of the replacement that this is for: at the first wish to stop, it comes to its end as the host does.
     """
     service = replace(
         tenant.service, load_balancer=None, min_healthy=None, gate=None, on_failure="stop"
@@ -59,13 +60,16 @@ def regain(tenant: Tenant, release: Release, host: str, *, plan: Plan, run: Run)
         gates=gates_of(service, 1),
     )
     remark = f"a part of {plan.action} {plan.rollout}"
+    stop = Stop()
     own = replace(
         run.of(tenant.service),
+        stop=stop,
         tell=Teller(lambda fact: _passed_on(fact, run)),
         remarks=(*run.remarks, remark),
         retries=(),
     )
-    report = deploy(made, own)
+    with run.stop.during(stop.at_once, least=STOP_NOW):
+        report = deploy(made, own)
     if report.outcome != "done":
         end = report.hosts[0] if report.hosts else None
         raise HostError(

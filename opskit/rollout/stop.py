@@ -41,6 +41,11 @@ class Stop:
                     thread.start()
             return self.level
 
+    def at_once(self) -> None:
+        """Wish to stop now."""
+        while self.level < STOP_NOW:
+            self.request()
+
     @contextlib.contextmanager
     def during(self, cancel: Callable[[], None], *, least: int = FINISH_BATCH) -> Iterator[None]:
         """Call `cancel` when the wish reaches `least` while the block runs, or at once if it has.
