@@ -33,9 +33,9 @@ The line may be sent once READY has come.
 
 OURS = (
     "case $({ tr '\\0' ' ' </proc/$p/cmdline || ps -o args= -p $p; } 2>/dev/null) in "
-    "*'IFS= read -r s && eval'*) ;; *) echo gone; exit 0;; esac"
+    "*'IFS= read -r s '*) ;; *) kill -s 0 $p 2>/dev/null || echo gone; exit;; esac"
 )
-"""Go on only if process `$p` is a shell that `EXEC` began."""
+"""Go on only if process `$p` is a shell that `EXEC` or `EXEC_TTY` began."""
 
 NOISE = 256 * 1024
 """Bytes of a talkative profile that are skipped before the marker is given up."""
@@ -117,8 +117,7 @@ def ending(pid: int, *, grace: float, ours: bool = False) -> str:
 
     Says `gone` when no process is left, and `others` if those that are left belong to another user (what runs by sudo). If the shell leads no group of its own, its group is
     looked up; if that is ours as well (a server that gives its commands no group), only the
-    shell and its children are ended. With `ours`, nothing is done unless it is a shell that runs a script of ours:
-    the host may have been started anew, and somebody else have that number.
+    shell and its children are ended. With `ours`, nothing is done unless it is a shell that runs a script of ours.
     """
     check = f"{OURS}\n" if ours else ""
     return f"""\

@@ -23,8 +23,8 @@ GRACE = 3.0
 def end_group(line: Line | None, pid: int, dial: Callable[[], Line], vault: Vault) -> bool:
     """End the group of shell `pid` on the host of `line`; tells whether no process of it is left.
 
-    Where that connection gives no second channel (MaxSessions 1, or it ends meanwhile), `dial` gives another one. What
-    runs as somebody else is ended by sudo, with the password of the `vault` if there is one.
+    Where that connection gives no second channel (MaxSessions 1, or it ends meanwhile), `dial` gives another one; if it was lost, only
+    a shell of ours is ended, as in `end_left`. What runs as somebody else is ended by sudo, with the password of the `vault` if there is one.
     """
     with contextlib.suppress(HostError):
         if line is not None and line.transport.alive:
@@ -34,7 +34,8 @@ def end_group(line: Line | None, pid: int, dial: Callable[[], Line], vault: Vaul
     except HostError:
         return False
     try:
-        return _end(fresh, pid, vault)
+        lost = line is None or not line.transport.alive
+        return _end(fresh, pid, vault, ours=lost)
     except HostError:
         return False
     finally:
@@ -42,7 +43,10 @@ def end_group(line: Line | None, pid: int, dial: Callable[[], Line], vault: Vaul
 
 
 def end_left(line: Line, pid: int, vault: Vault) -> None:
-    """End the group of shell `pid`, which another connection left behind, if it still is a shell of ours."""
+    """End the group of shell `pid`, which a connection that was lost left behind, if it still is a shell of ours.
+
+    The host may have been started anew since, and somebody else have that number.
+    """
     with contextlib.suppress(HostError):
         _end(line, pid, vault, ours=True)
 

@@ -67,7 +67,7 @@ class Remote:
             with self._running.register(session.interrupt):
                 return self._finish(session, self._limit(command))
         except ConnectionLostError:
-            self._left = session.pid
+            self.leave_behind(session.pid)
             raise
         except BaseException:
             # A watcher or a Ctrl-C broke in: nothing may run on there unseen.
@@ -120,6 +120,10 @@ class Remote:
                     ending.end_left(self._line, left, self._vault)
         self._running.check(self.name)
         return self._line
+
+    def leave_behind(self, pid: int) -> None:
+        """Remember the shell `pid` of a connection that was lost: it is ended when there is another one."""
+        self._left = pid
 
     def hang_up(self, *, keys: bool = False) -> None:
         """End the connection, so that whatever comes next makes a new one; `keys` reads known_hosts anew for it.

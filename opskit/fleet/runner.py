@@ -165,11 +165,13 @@ class Runner(Shown, fabric.runners.Remote):
         return any(thread.is_alive() for thread in getattr(self, "threads", {}).values())
 
     def stop(self) -> None:
-        """Leave the channel; a command that still runs (this side gave up) is ended."""
+        """Leave the channel; a command that still runs (this side gave up) is ended, now or when there is a connection again."""
         invoke.runners.Runner.stop(self)
         if self.channel is None:
             return
-        if self.channel.exit_status_ready() or self.killed:
+        if not self.line.transport.alive and self.channel.exit_status < 0:
+            self.context.work.remote.leave_behind(self.preambles["stdout"].pid)
+        elif self.channel.exit_status_ready() or self.killed:
             self._leave()
         else:
             self.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from itertools import pairwise
@@ -54,7 +55,7 @@ def test_the_whole_script_is_prologue_environment_and_script() -> None:
 @settings(max_examples=60, deadline=None)
 @given(script=TEXT, value=TEXT)
 def test_any_text_and_value_arrive_unchanged(script: str, value: str) -> None:
-    whole = f"cat <<'the end of it'\n{script}\nthe end of it\nprintf %s \"$V\""
+    whole = f"printf '%s\\n' {shlex.quote(script)}\nprintf %s \"$V\""
     line = bootstrap.encode(bootstrap.exports({"V": value}) + whole)
     assert line.count(b"\n") == 1
     assert line.isascii()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import threading
 import time
@@ -135,6 +136,33 @@ def test_a_process_of_somebody_else_with_that_number_is_left_alone(
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+class Breaks(io.StringIO):
+    """Where a task's output is shown, which has the connection reset as soon as there is some."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__()
+        self._proxy = proxy
+
+    def write(self, text: str) -> int:
+        self._proxy.reset()
+        return super().write(text)
+
+
+@pytest.mark.parametrize("pty", [False, True])
+def test_what_a_task_left_running_is_ended_too(
+    shaky: tuple[Remote, Proxy], hosts: Hosts, pty: bool
+) -> None:
+    remote, proxy = shaky
+    home = hosts.folder("web01")
+    with pytest.raises(ConnectionLostError):
+        remote.connection.run(
+            'trap "" HUP; echo up; while :; do sleep 1; done', pty=pty, out_stream=Breaks(proxy)
+        )
+    assert at_home([home]), "it runs on, unseen"
+    assert remote.execute(Command("true")).ok
+    until(lambda: not at_home([home]), what="the task to end")
 
 
 def test_a_host_with_one_session_only_takes_two_commands_at_once(openssh_hosts: Hosts) -> None:

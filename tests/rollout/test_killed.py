@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.support.light import Light
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if HEAVY else 600)]
+SEED = int(os.environ.get("OPSKIT_SEED", "0"))
 TRIES = {"deploy": 90, "rollback": 70, "restart": 60, "resume": 80, "revert": 60} if HEAVY else {
     "deploy": 4, "rollback": 2, "restart": 2, "resume": 2, "revert": 2
 }  # fmt: skip
@@ -156,7 +157,7 @@ class Scene:
 
 @pytest.fixture
 def scene(light: Light, tmp_path: Path) -> Iterator[Scene]:
-    seed = int(os.environ.get("OPSKIT_SEED", "0")) or random.randrange(10**6)
+    seed = SEED or random.randrange(10**6)
     print(f"seed {seed}")
     server = Server(tmp_path, light.folder)
     yield Scene(light, server, seed)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.rollout.victims import Ended
     from tests.support.light import Light
 
+SEED = int(os.environ.get("OPSKIT_SEED", "0"))
 TRIES = 200 if HEAVY else 10
 OVERLAPPING = ("web[01-02]", "web[02-03]", "web[01-04]", "web[03-04],web01", "web02")
 SAID = f'echo "$OPSKIT_ROLLOUT $(date +%s%N)" >>"$HOME/ran"; {RESTART}; echo "$OPSKIT_ROLLOUT $(date +%s%N)" >>"$HOME/ran"'
@@ -50,7 +51,7 @@ def never_both(light: Light) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600 if HEAVY else 300)
 def test_two_at_the_same_moment_are_never_both_let_in(light: Light, tmp_path: Path) -> None:
-    seed = int(os.environ.get("OPSKIT_SEED", "0")) or random.randrange(10**6)
+    seed = SEED or random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
     light.commit("v2")
