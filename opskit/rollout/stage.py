@@ -16,7 +16,7 @@ from opskit.rollout import incoming
 from opskit.rollout.bases import find_bases
 from opskit.rollout.facts import Doing, Warned
 from opskit.rollout.parcels import QUESTION, WHOLE
-from opskit.rollout.probe import MARGIN_KIB, unfit
+from opskit.rollout.probe import MARGIN_KIB, probe, unfit
 from opskit.rollout.report import Sent
 from opskit.rollout.steps import OnHost, require
 
@@ -131,6 +131,8 @@ class _Staging:
             except ConnectionLostError:
                 if number == MOST_TRIES - 1:
                     raise
+                if self._is_there(on):
+                    return
                 # what has arrived is there: it goes on where it broke off
                 asked, wanted = True, self.parcels.question(self._base(on.remote.name))
                 continue
@@ -146,6 +148,15 @@ class _Staging:
             before, wanted = wanted, self.parcels.rest(lines)
             self._judge(on, before, wanted, asked=asked)
         raise HostUnfitError(on.remote.name, "what arrives there does not stay as it was sent")
+
+    def _is_there(self, on: OnHost) -> bool:
+        """Ask a host whose answer was lost whether all of it has arrived: what is placed is whole."""
+        state, digest = (
+            probe(on.remote, path=self._work.service.path),
+            self.parcels.artifact.manifest.digest,
+        )
+        name = on.target.after.id if on.target.after else ""
+        return any(r.id == name and r.manifest == digest for r in state.releases)
 
     def _send(self, on: OnHost, wanted: Wanted) -> Result:
         """Send one parcel and give what the host says to it."""

@@ -113,13 +113,11 @@ def test_what_a_lost_connection_left_running_is_ended_before_anything_else(
 ) -> None:
     remote, proxy = shaky
     home = hosts.folder("web01")
-    with on_a_thread(remote, Command('trap "" HUP; touch "$HOME/up"; sleep 300')) as came:
-        until((home / "up").exists)
-        proxy.reset()
-    assert isinstance(came[0], ConnectionLostError)
+    with pytest.raises(ConnectionLostError):
+        remote.execute(Command('trap "" HUP; echo up; sleep 300'), watch=lambda *_: proxy.reset())
     assert at_home([home]), "it runs on, unseen"
     assert remote.execute(Command("true")).ok
-    assert at_home([home]) == []
+    until(lambda: not at_home([home]), what="it to end")
 
 
 def test_a_process_of_somebody_else_with_that_number_is_left_alone(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Changelog
+from tests.rollout.victims import Ended
 from tests.support.processes import at_home
 from tests.support.trap import KINDS, through_proxies
 from tests.support.waiting import until
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opskit.changelog import RolloutRecord
-    from tests.rollout.victims import Ended, Server
+    from tests.rollout.victims import Server
     from tests.support.light import Light
     from tests.support.trap import Trapped
 
@@ -38,6 +39,9 @@ POINTS = tuple(
     for moment in ("before", "after")
     for kind in KINDS
 )
+
+
+NOT_YET = Ended(0, 0, (), "")
 
 
 def untrue(
@@ -77,6 +81,7 @@ class Ordeal:
     version: int = 0
     previous: int = 0
     count: int = 0
+    ended: Ended = NOT_YET
 
     def begin(self) -> None:
         hosts = f"web[01-03],{self.bad.name}"
@@ -107,7 +112,7 @@ class Ordeal:
         self.server.begin(*words, "-y")
         until(lambda: self.bad.struck, within=LIMIT, what=f"{step} of {action}")
         KINDS[kind](self.bad)
-        ended = self.server.end()
+        self.ended = ended = self.server.end()
         took = time.monotonic() - began
         assert took < LIMIT, (took, ended.said)
         record = self.newest()

@@ -48,3 +48,15 @@ def test_whatever_a_host_does_at_whatever_step(
         f"FIGURES {kind}: {len(took)} points, all records true, {time.monotonic() - began:.0f} s; the longest "
         f"run {max(took):.1f} s"
     )
+
+
+def test_a_connection_that_is_reset_costs_nothing(openssh_hosts: Hosts, tmp_path: Path) -> None:
+    """Only a restart may not be done twice; all else is, whether or not it had been done when the answer was lost."""
+    with Server(tmp_path, tmp_path / "project") as server, trapped(openssh_hosts) as bad:
+        ordeal = Ordeal(Light.create(tmp_path / "project", openssh_hosts), server, bad)
+        ordeal.begin()
+        for step in ("probe", "probe 2", "lock", "stage", "switch", "mark", "unlock"):
+            moments = ("before", "after")
+            for moment in moments if HEAVY else (random.choice(moments),):
+                ordeal.undergo("deploy", step, moment, "resets")
+                assert ordeal.ended.code == 0, (step, moment, ordeal.ended.said)
