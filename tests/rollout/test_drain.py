@@ -259,6 +259,7 @@ def test_a_load_balancer_that_does_not_answer_stops_a_deploy_before_it_begins_an
     assert light.live() == light.on_all("v1")
 
 
+@pytest.mark.timeout(1200)
 def test_two_engineers_never_leave_a_backend_with_none(light: Light, edge: HAProxy) -> None:
     for name in ("web03", "web04"):
         edge.say(f"set server shop/{name} state maint")

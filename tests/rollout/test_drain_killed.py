@@ -82,5 +82,5 @@ def test_killed_at_any_step_and_resumed_no_host_stays_out(
         assert edge.words() == ALL_UP, (at, ended.said, resumed.said)
         assert newest().outcome in ("done", "reverted"), (at, resumed.said)
     print(f"points {TRIES}, kills {kills}, hosts left out by them {out}, then none; steps {steps}")
-    assert watcher.end() >= 2
+    assert watcher.end() >= 1, "never the last"
     assert edge.words() == ALL_UP
