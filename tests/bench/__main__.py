@@ -1,10 +1,10 @@
-"""`python -m tests.bench fanout [--hosts 1,10,50,200]`, `deploy [--hosts 10]` or `changelog [--events 1000000]`: opskit beside its peers."""
+"""`python -m tests.bench fanout [--hosts 1,10,50,200]`, `deploy [--hosts 10]`, `restart [--hosts 200]` or `changelog [--events 1000000]`: opskit beside its peers."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.bench import changelog, deploy, fanout
+from tests.bench import changelog, deploy, fanout, restart
 
 
 def main() -> None:
@@ -18,6 +18,9 @@ def main() -> None:
     bring.add_argument("--hosts", type=int, default=10)
     bring.add_argument("--rounds", type=int, default=5)
     bring.add_argument("--tools", default="", help="only these, by comma")
+    again = sub.add_parser("restart", help="a restart in batches beside its commands alone")
+    again.add_argument("--hosts", type=int, default=200)
+    again.add_argument("--rounds", type=int, default=5)
     history = sub.add_parser("changelog", help="append, log, verify, search; pull and push")
     history.add_argument("--events", type=int, default=1_000_000)
     history.add_argument("--pulled", type=int, default=100_000)
@@ -25,6 +28,9 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.bench == "changelog":
         changelog.main(chosen.events, chosen.rounds, chosen.pulled)
+        return
+    if chosen.bench == "restart":
+        restart.main(chosen.hosts, chosen.rounds)
         return
     if chosen.bench == "deploy":
         only = {word for word in chosen.tools.split(",") if word}

@@ -48,7 +48,11 @@ def main(count: int, rounds: int, only: set[str]) -> None:
     with serving(count, homes=True) as site:
         bench = Bench(site, site.addresses(count))
         make_tree(bench.tree)
-        tools = {name: tool for name, tool in tools_of(bench).items() if not only or name in only}
+        tools = {
+            name: tool
+            for name, tool in tools_of(bench).items()
+            if (name in only if only else name not in bringing.SLOW)
+        }
         times: dict[str, dict[str, list[tuple[float, float]]]] = {"first": {}, "change": {}}
         for number in range(rounds):
             for name, commands in tools.items():

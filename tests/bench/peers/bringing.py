@@ -6,6 +6,7 @@ push) is not counted.
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import shutil
@@ -23,9 +24,17 @@ PLAYBOOK = """\
   gather_facts: false
   tasks:
     - file: {{path: "{{{{ home }}}}/shop/releases/{number}", state: directory}}
-    - unarchive: {{src: {archive}, dest: "{{{{ home }}}}/shop/releases/{number}"}}
+    - {task}
     - file: {{src: "releases/{number}", dest: "{{{{ home }}}}/shop/current", state: link}}
 """
+THERE = '"{{ home }}/shop/releases/%s"'
+WAYS = {
+    "ansible synchronize": "ansible.posix.synchronize: {{src: {tree}/, dest: {there}, use_ssh_args: true{link}}}",
+    "ansible unarchive": "unarchive: {{src: {tree}.tar.gz, dest: {there}}}",
+    "ansible copy": "copy: {{src: {tree}/, dest: {there}, mode: preserve}}",
+}
+SLOW = ("ansible copy",)
+"""Minutes for a round: only run when it is asked for by name."""
 
 
 def peers(site: Site, addresses: Sequence[str]) -> dict[str, Callable[[str], Sequence[str]]]:
@@ -34,10 +43,13 @@ def peers(site: Site, addresses: Sequence[str]) -> dict[str, Callable[[str], Seq
     found: dict[str, Callable[[str], Sequence[str]]] = {}
     if shutil.which("rsync"):
         found["rsync --link-dest"] = lambda step: _rsync(site, step)
+        found["rsync --checksum"] = lambda step: _rsync(site, step, "--checksum")
     if shutil.which("git"):
         found["git on the hosts"] = lambda step: _git(site, step)
     if ansible := os.environ.get("BENCH_ANSIBLE") or shutil.which("ansible-playbook"):
-        found["ansible unarchive"] = lambda step: _ansible(site, addresses, ansible, step)
+        found |= {
+            way: functools.partial(_ansible, site, addresses, ansible, way=way) for way in WAYS
+        }
     return found
 
 
@@ -50,7 +62,8 @@ def _everywhere(site: Site, command: str) -> list[str]:
     return ["sh", "-c", f"xargs -P 64 -I@ sh -c {shlex.quote(command)} < {site.name('list')}"]
 
 
-def _rsync(site: Site, step: str) -> Sequence[str]:
+def _rsync(site: Site, step: str, more: str = "") -> Sequence[str]:
+    """`--checksum` compares what is there by its bytes, as opskit does, and not by size and time."""
     ssh = f"ssh -F {site.name('ssh_config')}"
     shop = f"{site.name('homes')}/@/shop"
     # the switch rides on rsync's own connection; what it makes is there before rsync fills it
@@ -59,7 +72,7 @@ def _rsync(site: Site, step: str) -> Sequence[str]:
     remote = shlex.quote(f"{first} && rsync")
     target = f"@:{shop}/releases/{_number(step)}/"
     return _everywhere(
-        site, f"rsync -a {link} -e {shlex.quote(ssh)} --rsync-path={remote} {site.name('tree')}/ {target}"
+        site, f"rsync -a {more} {link} -e {shlex.quote(ssh)} --rsync-path={remote} {site.name('tree')}/ {target}"
     )  # fmt: skip
 
 
@@ -102,17 +115,21 @@ def commit(tree: Path, origin: Path) -> None:
     subprocess.run([*git, "commit", "-qm", "tree"], check=True)
 
 
-def _ansible(site: Site, addresses: Sequence[str], program: str, step: str) -> Sequence[str]:
+def _ansible(
+    site: Site, addresses: Sequence[str], program: str, step: str, *, way: str
+) -> Sequence[str]:
     hosts = "".join(f"{a} home={site.name('homes')}/{a}\n" for a in addresses)
     site.name("inventory").write_text(hosts)
-    archive = site.name("tree.tar.gz")
-    text = PLAYBOOK.format(number=_number(step), archive=archive)
+    tree, there = site.name("tree"), THERE % _number(step)
+    link = f", link_dest: [{THERE % 1}]" if step == "change" else ""
+    task = WAYS[way].format(tree=tree, there=there, link=link)
+    text = PLAYBOOK.format(number=_number(step), task=task)
     site.name("playbook.yml").write_text(text)
     site.name("ansible.cfg").write_text(
         f"[defaults]\nforks = 64\ninterpreter_python = auto_silent\n[ssh_connection]\npipelining = true\n"
         f"ssh_args = -F {site.name('ssh_config')} -o ControlMaster=auto -o ControlPersist=60s\n"
     )
-    pack = f"tar -czf {archive} -C {site.name('tree')} ."
+    pack = f"tar -czf {tree}.tar.gz -C {tree} ." if way == "ansible unarchive" else ":"
     return [
         "sh",
         "-c",
