@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.errors import SourceError
 from opskit.rollout.manifest import Manifest, is_odd, manifest_line, manifest_of
-from opskit.rollout.tree import entries
+from opskit.rollout.tree import Digests, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from opskit.rollout.tree import Entry
 
 BLOCK = 4096  # bytes; a file takes whole blocks of a disk
 
@@ -73,21 +74,24 @@ class Artifact:
         return frozenset(file for file in self.files if file.line in wanted)
 
 
-def look_at(tree: Path, *, info: Mapping[str, str]) -> Artifact:
-    """Look at all of `tree`; raises SourceError for what is neither file, folder nor link, and OSError."""
+def look_at(tree: Path, *, info: Mapping[str, str], digests: Digests | None = None) -> Artifact:
+    """Look at all of `tree`; raises SourceError for what is neither file, folder nor link, and OSError.
+
+    `digests` are those of its files, where they have been read already.
+    """
     files, folders, links = [], [], []
-    for path in entries(tree):
-        name, mode = str(path.relative_to(tree)), path.lstat().st_mode
-        if stat.S_ISREG(mode):
-            files.append(_file(path, name, mode))
-        elif stat.S_ISDIR(mode):
-            folders.append(name)
-        elif stat.S_ISLNK(mode):
-            links.append(name)
+    known = digests or Digests()
+    for entry in entries(tree):
+        if entry.is_file:
+            files.append(_file(entry, known))
+        elif entry.is_folder:
+            folders.append(entry.name)
+        elif entry.is_link:
+            links.append(entry.name)
         else:
-            raise SourceError(f"{name}: neither a file, a folder nor a link")
+            raise SourceError(f"{entry.name}: neither a file, a folder nor a link")
     manifest = manifest_of(file.line for file in files)
-    known = {**info, "manifest": manifest.digest}
+    told = {**info, "manifest": manifest.digest}
     return Artifact(
         tree,
         tuple(files),
@@ -95,7 +99,7 @@ def look_at(tree: Path, *, info: Mapping[str, str]) -> Artifact:
         tuple(links),
         manifest,
         _content(tree, manifest, [f.name for f in files if f.program], folders, links),
-        json.dumps(known, sort_keys=True).encode() + b"\n",
+        json.dumps(told, sort_keys=True).encode() + b"\n",
     )
 
 
@@ -105,11 +109,10 @@ def calls(function: str, rows: Iterable[tuple[str, ...]]) -> bytes:
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-def _file(path: Path, name: str, mode: int) -> File:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    size = path.stat().st_size
-    return File(name, digest, size, bool(mode & 0o111), manifest_line(digest, name))
+def _file(entry: Entry, digests: Digests) -> File:
+    name, digest = entry.name, digests.of(entry)
+    line = manifest_line(digest, name)
+    return File(name, digest, entry.state.st_size, entry.is_program, line)
 
 
 def _content(

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from opskit.errors import HostError, OpskitError, UnreachableError
 from opskit.fleet.command import Command
-from opskit.rollout import boots
+from opskit.rollout import boots, serving
 from opskit.rollout.facts import StepBegun
+from opskit.rollout.guarded import require
 from opskit.rollout.labour import ASKING
 from opskit.rollout.plan import Target
 from opskit.rollout.probe import probe
 from opskit.rollout.regain import regain
 from opskit.rollout.report import HostResult, StepTime, word_for
-from opskit.rollout.steps import OnHost, require
+from opskit.rollout.steps import OnHost
 from opskit.rollout.stop import STOP_NOW
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Bench:
             for error in self._locks[tenant.service.name].take([self._remote.name]).values():
                 raise error
             if now:
-                self._on(tenant, now).check(now)
+                serving.check(self._on(tenant, now), now)
 
     def _has(self, before: Release, now: Release | None) -> bool:
         """Tell whether the host has what it had: a new machine may come up with something older that it was made with."""

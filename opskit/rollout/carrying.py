@@ -17,6 +17,7 @@ from opskit.rollout.prune import prune
 from opskit.rollout.relics import HALF, HALF_BACK
 from opskit.rollout.restart import restarting
 from opskit.rollout.rollback import returning
+from opskit.rollout.serving import serve
 from opskit.rollout.stage import stage
 from opskit.rollout.steps import OnHost
 from opskit.rollout.stop import STOP_NOW
@@ -146,11 +147,7 @@ def _healed(on: OnHost, roll: Roll, *, back: bool, waits: bool) -> HostResult:
     """Go on after the switch: restart, check, mark it good; a deploy that fails there is put `back`."""
     release = on.target.after
     try:
-        on.leave_receipt(roll.receipt(on.remote.name))
-        on.restart(release)
-        on.check(release)
-        on.restore()
-        on.mark("good", release.id if release else "", must=back)
+        serve(on, release, receipt=roll.receipt(on.remote.name), must=back)
         if waits:
             on.confirm()
     except OpskitError as error:

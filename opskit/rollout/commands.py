@@ -27,7 +27,7 @@ def commands_of(
     live = _live(service, guard, rollout=rollout, release=release)
     waits = release and service.confirm_within
     confirmed = (("confirm", deadman.confirm(guard, rollout=rollout)),) if waits else ()
-    return (*live, *_after(service, guard), *confirmed)
+    return (*live, *_after(service, guard, rollout=rollout, release=release), *confirmed)
 
 
 def shown(command: Command) -> str:
@@ -55,6 +55,8 @@ def _live(
     service: Service, guard: str, *, rollout: str, release: str
 ) -> tuple[tuple[str, str], ...]:
     if not release:
+        if isinstance(service.restart, CommandStep):
+            return ()  # it goes along with the restart
         return (("receipt", layout.leave_receipt(guard, receipt=RECEIPT)),)
     if service.confirm_within:
         armed = deadman.arm(
@@ -69,10 +71,18 @@ def _live(
     return (("switch", layout.switch(guard, release=release, rollout=rollout, receipt=RECEIPT)),)
 
 
-def _after(service: Service, guard: str) -> tuple[tuple[str, str], ...]:
+def _after(
+    service: Service, guard: str, *, rollout: str, release: str
+) -> tuple[tuple[str, str], ...]:
     restart = "none"
     if isinstance(service.restart, CommandStep):
-        command = in_current(service.path, service.restart, guarded=guard)
+        good = f"{guard}\n{layout.mark('good', release=release or '{…}', rollout=rollout)}"
+        command = in_current(
+            service.path,
+            service.restart,
+            guarded=guard if release else layout.leave_receipt(guard, receipt=RECEIPT),
+            then="" if service.health or service.load_balancer else good,
+        )
         restart = shown(command)
     elif service.restart:
         restart = f"task {service.restart.task} of tasks.py"

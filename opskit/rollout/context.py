@@ -23,7 +23,6 @@ from opskit.rollout.patience import Patience
 from opskit.rollout.recorder import Recorder
 from opskit.rollout.roll import Roll
 from opskit.rollout.steps import Work
-from opskit.rollout.targets import Survey, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -176,11 +175,7 @@ class Run:
                         self.tell(Warned(f"{host}: {error.what}"))
                     else:
                         roll.note_error(host, error)
-                found = survey(self.fleet, roll.left(), path=path)
-                _demand_as_planned(plan, found)
-                locks.states = found.states
-                for host, error in found.errors.items():
-                    roll.note_error(host, error)
+                _demand_as_planned(plan, {host: locks.states[host] for host in roll.left()})
             keys, roll.held = "", True
             with locks.kept():
                 yield locks
@@ -233,9 +228,9 @@ class Run:
         )
 
 
-def _demand_as_planned(plan: Plan, found: Survey) -> None:
+def _demand_as_planned(plan: Plan, states: Mapping[str, HostState]) -> None:
     """Raise RefusedError if a host, asked under the lock, runs something else than what it is to go back to."""
-    for host, state in found.states.items():
+    for host, state in states.items():
         if state.live != plan.live_before(host):
             runs = state.current.title if state.current else "nothing"
             raise RefusedError(

@@ -60,6 +60,14 @@ END {
 """
 
 
+_UNTOUCHED = (
+    # the folder itself was put in place after its manifest: only what it holds counts
+    'if [ "$k" -eq 0 ] && [ -z "$(find . ! -name . $n "$m" -type d 2>/dev/null | head -n 1; find . -prune -newer "$m")" ]; '
+    "then echo looked; exit 0; fi"
+)
+"""What comes or goes changes the time of its folder: without one that was touched, nothing is new or missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edits:
     """What is not as it was deployed: of each kind some names and how many there are; what was touched and not read.
@@ -136,6 +144,7 @@ def look(*, whole: bool) -> str:
             'if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi',
             'n=-cnewer; find "$m" -prune -cnewer "$m" >/dev/null 2>&1 || n=-newer',
             *_touched(whole=whole),
+            *(() if whole else (_UNTOUCHED,)),
             "{",
             # a shared path is a link to the same name below `shared`
             (

@@ -178,7 +178,7 @@ def _check_here(
 
 
 def _task(task: str, plan: Plan, service: Service, run: Run) -> Callable[[Remote], None]:
-    from opskit.rollout.steps import accepted
+    from opskit.rollout.serving import accepted
 
     known = {
         "service": service.name,

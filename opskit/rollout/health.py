@@ -12,6 +12,7 @@ from opskit.errors import CommandFailedError, ConfigError, HostError, UnhealthyE
 from opskit.fleet import sudo
 from opskit.fleet.command import Command
 from opskit.rollout import layout
+from opskit.rollout.guarded import and_then
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,15 +33,17 @@ def wait_healthy(
     path: str,
     env: Mapping[str, str | Secret],
     stop: Stop,
-) -> None:
+    then: str = "",
+) -> bool:
     """Return when the check holds, and has held for `health.settle` seconds.
 
-    Raises UnhealthyError when it did not within `health.within` seconds, or did not go on.
+    A command that holds does `then` at once; tells whether that was done. Raises UnhealthyError when the check did not
+    hold within `health.within` seconds, or did not go on.
     """
-    began = time.monotonic()
+    began, done = time.monotonic(), False
     while True:
         try:
-            check_once(remote, health, path=path, env=env)
+            done = check_once(remote, health, path=path, env=env, then=then)
             break
         except HostError as error:
             last = error
@@ -48,6 +51,7 @@ def wait_healthy(
         if waited + health.interval > health.within or stop.wait(health.interval):
             raise _unhealthy(remote, f"not healthy within {health.within:g} s", last) from None
     _demand_settled(remote, health, path=path, env=env, stop=stop)
+    return done
 
 
 def _demand_settled(
@@ -75,9 +79,9 @@ def _unhealthy(remote: Remote, what: str, last: HostError) -> UnhealthyError:
 
 
 def check_once(
-    remote: Remote, health: Health, *, path: str, env: Mapping[str, str | Secret]
-) -> None:
-    """Check once; raises HostError that says what was wrong, UsageError for an address that is none."""
+    remote: Remote, health: Health, *, path: str, env: Mapping[str, str | Secret], then: str = ""
+) -> bool:
+    """Check once; tells whether `then` was done. Raises HostError that says what was wrong, UsageError for an address that is none."""
     match health.check:
         case HttpCheck() as check:
             _check_http(remote, check, timeout=health.timeout)
@@ -85,15 +89,21 @@ def check_once(
             address, port = _endpoint(filled(written, remote.host), remote)
             remote.tcp_open(address, port, timeout=health.timeout)
         case CommandCheck() as asked:
-            command = in_current(path, asked)
+            command = in_current(path, asked, then=then)
             result = remote.execute(replace(command, env=env, timeout=health.timeout))
-            result.require("the health command")
+            return and_then(result, "the health command") and bool(then)
+    return False
 
 
-def in_current(path: str, step: CommandStep | CommandCheck, *, guarded: str = "") -> Command:
-    """Give a service's own command, in its live release; `guarded` refuses it when the lock is lost."""
+def in_current(
+    path: str, step: CommandStep | CommandCheck, *, guarded: str = "", then: str = ""
+) -> Command:
+    """Give a service's own command, in its live release; `guarded` refuses it when the lock is lost.
+
+    See `layout.run_in_current` for `then`, which is nothing for a command that runs by sudo.
+    """
     if not step.sudo:
-        return Command(layout.run_in_current(path, step.command, guarded=guarded))
+        return Command(layout.run_in_current(path, step.command, guarded=guarded, then=then))
     before = layout.enter_current(path, guarded=guarded)
     return Command(step.command, sudo=step.sudo, before=before)
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 BROKE_OFF, NO_ROOM, ALTERED = 69, 74, 65
 FLOOR_KIB = 10 * 1024  # of free disk, below which nothing half done is kept
-X_DIGEST = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 PLACED, ANEW, LACKS = "placed", "anew", "lacks"
 
 
@@ -34,7 +33,7 @@ class Expected:
     """What a host is told to make, and by what it knows that it is right.
 
     `base` is the release on it that files are copied from, "" for none; `manifest` the SHA-256 of the whole list;
-    `room` the KiB that all of it takes. Numbers that are not known yet are `{…}`.
+    `room` the KiB that all of it takes; whether the parcel comes `zipped`. Numbers that are not known yet are `{…}`.
     """
 
     release: str
@@ -44,6 +43,7 @@ class Expected:
     folders: int | str
     room: int | str
     base: str = ""
+    zipped: bool = True
 
 
 def stage(
@@ -59,7 +59,7 @@ def stage(
         (
             guarded,
             *_open(what),
-            *_receive(),
+            *_receive(what),
             *_know(what),
             *(_copy() if what.base else ()),
             *_check(what),
@@ -89,22 +89,29 @@ def _open(what: Expected) -> tuple[str, ...]:
         '  case $o in "$c."*) [ -e "$i/tree" ] || [ -L "$o" ] || { mkdir -p "$i"; mv "$o/tree" "$i/tree" 2>/dev/null || :; };; esac',
         '  rm -rf "$o"',
         "done",
-        'find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; mkdir -p "$i/tree"',
+        # what is new needs no looking through
+        'k=0; if [ -d "$i" ]; then k=$(du -sk "$i"); k=${k%%[!0-9]*}; rm -f "$i/deleted" "$i/added" "$i/end"',
+        '  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; fi; mkdir -p "$i/tree"',
         'free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }',
         f"trap 'e=$?; [ $e = 0 ] || [ ! -d \"$i\" ] || [ \"$(free)\" -ge {FLOOR_KIB} ] || rm -rf \"$i\"; exit $e' EXIT",
         "trap 'exit 1' HUP INT TERM",
-        (f'f=$(free); k=$(du -sk "$i"); k=${{k%%[!0-9]*}}; n=$(({what.room}+{FLOOR_KIB})); [ "$((f+k))" -ge "$n" ] || '
+        (f'f=$(free); n=$(({what.room}+{FLOOR_KIB})); [ "$((f+k))" -ge "$n" ] || '
         f'{{ echo "$(((f+k)/1024)) MiB free, $((n/1024)) MiB needed" >&2; exit {NO_ROOM}; }}'),
     )  # fmt: skip
 
 
-def _receive() -> tuple[str, ...]:
-    """Unpack; tell a stream that ends too early, after which all is kept, from a disk that takes no more."""
+def _receive(what: Expected) -> tuple[str, ...]:
+    """Unpack; tell a stream that ends too early, after which all is kept, from a disk that takes no more.
+
+    A tar that gives up leaves some of the stream, one that goes on comes to its end.
+    """
+    unzip = "gzip -dc | " if what.zipped else ""
+    rest = "$(dd bs=1 count=1 2>/dev/null | wc -c)"
     return (
-        'rm -f "$i/deleted" "$i/added"',
-        's=$({ { gzip -dc || echo "gzip $?" >&3; } | tar -xof - -C "$i" || echo tar >&3; } 3>&1 >&2)',
-        f'case $s in "") ;; *"gzip 1"*) echo "the transfer broke off" >&2; exit {BROKE_OFF};;',
-        f'*) rm -rf "$i"; echo "the release cannot be unpacked" >&2; exit {NO_ROOM};; esac',
+        f's=0; {unzip}tar -xof - -C "$i" || s=$?; if [ "$s" -ne 0 ] || [ ! -e "$i/end" ]; then',
+        f'  if [ -e "$i/end" ] || [ $(({rest})) -gt 0 ] || [ "$(free)" -lt {FLOOR_KIB} ]; then',
+        f'    rm -rf "$i"; echo "the release cannot be unpacked" >&2; exit {NO_ROOM}; fi',
+        f'  echo "the transfer broke off" >&2; exit {BROKE_OFF}; fi',
     )
 
 
@@ -118,57 +125,56 @@ def _know(what: Expected) -> tuple[str, ...]:
             '  LC_ALL=C sed -f "$i/deleted" "$m" | LC_ALL=C sort - "$i/added" >"$i/manifest"; fi',
         ]
     return (
-        'if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi; tool=$sum',
         *made,
-        ('s=$($sum <"$i/manifest") || s=; '
-        f'[ "${{s%% *}}" = {what.manifest} ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}'),
-        "LC_ALL=C sed '/^\\\\/d' \"$i/manifest\" >\"$i/plain\"",
+        'plain="$i/manifest"; [ ! -s "$i/odd" ] || { plain="$i/plain"; LC_ALL=C sed \'/^\\\\/d\' "$i/manifest" >"$plain"; }',
+        # openssl uses what the processor has for it: five times as fast. Whether it is there, and says what we expect
+        # of it, is seen by the first thing that it is asked
+        f'sum="openssl dgst -sha256 -r"; s=$($sum <"$i/manifest" 2>/dev/null) || s=; if [ "$s" != "{what.manifest} *stdin" ]; then',
+        '  if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi; s=$($sum <"$i/manifest") || s=',
+        f'  [ "${{s%% *}}" = {what.manifest} ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}; fi',
         'odd() { rm -rf "$i/tree/$3"; }; . "$i/odd"',
     )  # fmt: skip
 
 
 def _copy() -> tuple[str, ...]:
     """Copy what is not there yet, by name: whether it is the right content is for the check to say."""
+    full = f'{{ rm -rf "$i"; echo "the disk is full" >&2; exit {NO_ROOM}; }}'
     return (
         "moved() { [ ! -f \"$b/$1\" ] || [ -e \"$i/tree/$2\" ] || cp \"$b/$1\" \"$i/tree/$2\" || :; }; . \"$i/moved\"",
-        "LC_ALL=C sed 's/^.\\{66\\}//' \"$i/plain\" | while IFS= read -r n; do",
-        '  [ -e "$i/tree/$n" ] || printf \'%s\\n\' "$n"; done >"$i/wanted"',
-        # a file system that can share blocks until one of the two is written to does so; xargs takes every character
-        # behind a backslash as it is, and not every tar reads names from a file
-        "case $(cp --help 2>&1) in *--parents*--reflink*) c='cp -RP --parents --reflink=auto \"$@\" \"$0\" 2>/dev/null || :';;",
-        "*) c='tar -cf - \"$@\" 2>/dev/null | tar -xof - -C \"$0\" 2>/dev/null || :';; esac",
-        'if [ -s "$i/wanted" ]; then (cd "$b" && LC_ALL=C sed \'s/./\\\\&/g\' "$i/wanted" | LC_ALL=C xargs sh -c "$c" "$i/tree"); fi',
-        f'[ "$(free)" -ge {FLOOR_KIB} ] || {{ rm -rf "$i"; echo "the disk is full" >&2; exit {NO_ROOM}; }}',
-        'find "$i/tree" ! -type d ! -type f -exec rm -f {} +',
+        'if [ ! -s "$plain" ]; then :; else case $(cp --help 2>&1) in',
+        # GNU's. A file system that can share blocks until one of the two is written to does so
+        "*--no-clobber*--parents*--reflink*) (cd \"$b\" && cut -b67- \"$plain\" | tr '\\n' '\\0' |",
+        '   xargs -0 cp -RPn --parents --reflink=auto -t "$i/tree") 2>/dev/null;;',
+        # xargs takes every character behind a backslash as it is, and not every tar reads names from a file
+        "*) LC_ALL=C sed 's/^.\\{66\\}//' \"$plain\" | while IFS= read -r n; do [ -e \"$i/tree/$n\" ] || printf '%s\\n' \"$n\"; done >\"$i/wanted\"",
+        "   c='[ $# = 0 ] || tar -cf - \"$@\" | tar -xof - -C \"$0\"'",
+        '   (cd "$b" && LC_ALL=C sed \'s/./\\\\&/g\' "$i/wanted" | LC_ALL=C xargs sh -c "$c" "$i/tree") 2>/dev/null;;',
+        f'esac || [ "$(free)" -ge {FLOOR_KIB} ] || {full}; fi',
     )  # fmt: skip
 
 
 def _check(what: Expected) -> tuple[str, ...]:
-    """Read every byte: the tree must be the manifest, no more and no less.
-
-    openssl, where it is and knows what the hash of an `x` is, uses what the processor has for it: five times as fast.
-    """
+    """Read every byte: the tree must be the manifest, no more and no less; set modes."""
     return (
-        f'if [ "$(printf x | openssl dgst -sha256 -r 2>/dev/null)" = "{X_DIGEST} *stdin" ]; then sum="openssl dgst -sha256 -r"; fi',
-        '(cd "$i/tree" && find . -type f -exec $sum {} +) | LC_ALL=C sed \'s/^\\(.\\{64\\}\\) \\*/\\1  /\' | LC_ALL=C sort >"$i/found"',
-        '[ "$sum" = "${sum#openssl}" ] || sum=$tool',
-        'if ! cmp -s "$i/plain" "$i/found"; then',
-        '  LC_ALL=C sed \'s/^.\\{66\\}//\' "$i/plain" | while IFS= read -r n; do [ ! -d "$i/tree/$n" ] || rm -rf "$i/tree/$n"; done',
-        f'  LC_ALL=C sort "$i/found" "$i/found" "$i/plain" | LC_ALL=C uniq -u >"$i/lacks"; [ -s "$i/lacks" ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}',
+        "case $sum in openssl*) t='s/ [*]/  /';; *) t=;; esac",
+        '(cd "$i/tree" && find . -type f -exec $sum {} +) | LC_ALL=C sed "$t" | LC_ALL=C sort >"$i/found"',
+        'if ! cmp -s "$plain" "$i/found"; then',
+        '  LC_ALL=C sed \'s/^.\\{66\\}//\' "$plain" | while IFS= read -r n; do [ ! -d "$i/tree/$n" ] || rm -rf "$i/tree/$n"; done',
+        f'  LC_ALL=C sort "$i/found" "$i/found" "$plain" | LC_ALL=C uniq -u >"$i/lacks"; [ -s "$i/lacks" ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}',
         f'  echo {LACKS}; cat "$i/lacks"; exit 0; fi',
-        (f'n=$(find "$i/tree" -type d -exec printf \'%.0sx\' {{}} + | wc -c); [ "$((n))" -eq {what.folders} ] || '
-        f'{{ rm -rf "$i"; echo {ANEW}; exit 0; }}'),
+        # one walk; most modes are right already
+        "n=$(find \"$i/tree\" -type d -exec printf '%.0sx' {} + \\( -perm 755 -o -exec chmod 755 {} + \\) -o ! -perm 644 -exec chmod 644 {} +)",
+        f'[ "${{#n}}" -eq {what.folders} ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}',
     )  # fmt: skip
 
 
 def _finish() -> tuple[str, ...]:
-    """Bring in files with odd names, set modes, make the links."""
+    """Bring in files with odd names, make what can be run so, make the links."""
     return (
-        ('odd() { s=$($sum <"$i/odd-$1"); [ "${s%% *}" = "$2" ] && mv "$i/odd-$1" "$i/tree/$3" || '
+        ('odd() { s=$($sum <"$i/odd-$1"); [ "${s%% *}" = "$2" ] && chmod 644 "$i/odd-$1" && mv "$i/odd-$1" "$i/tree/$3" || '
         f'{{ echo "bytes arrived altered: $3" >&2; rm -rf "$i"; exit {ALTERED}; }}; }}; . "$i/odd"'),
-        'find "$i/tree" -type d -exec chmod 755 {} + -o -exec chmod 644 {} +',
-        'program() { chmod 755 "$i/tree/$1"; }; . "$i/programs"',
-        'tar -xof "$i/links" -C "$i/tree"',
+        'programs() { (cd "$i/tree" && chmod 755 "$@"); }; . "$i/programs"',
+        '[ ! -s "$i/links" ] || tar -xof "$i/links" -C "$i/tree"',
         'sync -f "$i/tree" 2>/dev/null || sync',
     )  # fmt: skip
 
@@ -215,7 +221,7 @@ def place(release: str) -> str:
     return "\n".join(
         (
             f'[ ! -e "$p/releases/"{word} ] || {{ echo "release is already there" >&2; exit 73; }}',
-            f'm="$p/.opskit/release/"{word}; rm -rf "$m"; mkdir -p "$m"; mv "$i/manifest" "$i/info" "$m/"',
+            f'm="$p/.opskit/release/"{word}; [ ! -e "$m" ] || rm -rf "$m"; mkdir -p "$m"; mv "$i/manifest" "$i/info" "$m/"',
             f'mv "$i/tree" "$p/releases/"{word}; rm -rf "$i"; echo {PLACED}',
         )
     )

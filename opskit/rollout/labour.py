@@ -14,7 +14,8 @@ from opskit.rollout import commands
 from opskit.rollout.build import build
 from opskit.rollout.environ import host_environment
 from opskit.rollout.facts import Doing
-from opskit.rollout.steps import accepted, require
+from opskit.rollout.guarded import require
+from opskit.rollout.serving import accepted
 from opskit.rollout.stop import STOP_NOW
 
 if TYPE_CHECKING:

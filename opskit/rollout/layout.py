@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LOCK_LOST = 75
+NOT_THEN = 79
+NOT_THEN_WORDS = "opskit: the command went well, and what was to follow did not"
 MOST_RECEIPTS = 2000
 LOST_WORDS = "the lock of this run is gone"
-TOOLS = "cat chmod cmp cp date df dirname du find gzip head ln mkdir mv readlink rm sed sort tail tar uniq wc xargs"
+TOOLS = "cat chmod cmp cp cut date dd df dirname du find gzip head ln mkdir mv readlink rm sed sort tail tar tr uniq wc xargs"
 """What a host must have to be deployed to."""
 NEARLY = 60  # seconds before its end from which on a lock may be cleared away while it is renewed
+FRESH = 30  # of so many parts of its life, the first, in which a lock is not renewed again
 
 
 def path_word(path: str) -> str:
@@ -46,7 +49,7 @@ def opening(path: str) -> str:
 
 
 def guard(path: str, *, rollout: str, seconds: int) -> str:
-    """Start a script that changes a host: refuse with LOCK_LOST unless the lock is ours, and renew it.
+    """Start a script that changes a host: refuse with LOCK_LOST unless the lock is ours, and renew it, unless that was just done.
 
     A lock that had run out may be taken by another run while it is renewed. So whoever comes so late
     looks for another after renewing, as `lockfile.lock` looks after announcing: one of the two sees the other.
@@ -59,9 +62,10 @@ def guard(path: str, *, rollout: str, seconds: int) -> str:
             f'l="$p/.opskit/locks/"{word}; n="$p/.opskit/renewed."{word}; now=$(date +%s)',
             f'd=$(readlink "$l") || {{ {lost}; }}',
             "head=${d%:*:*}; kind=${d##*:}; until=${d%:*}; until=${until##*:}",
+            f'[ "$until" -gt "$((now+{seconds - seconds // FRESH}))" ] && [ "$until" -le "$((now+{seconds}))" ] || {{',
             (
-                f'rm -f "$n"; {{ ln -s "$head:$((now+{seconds})):$kind" "$n" && mv -f "$n" "$l"; }} 2>/dev/null '
-                f'|| [ "$until" -gt "$((now+{NEARLY}))" ] || {{ {lost}; }}  # on a full disk the old end holds'
+                f'  rm -f "$n"; {{ ln -s "$head:$((now+{seconds})):$kind" "$n" && mv -f "$n" "$l"; }} 2>/dev/null '
+                f'|| [ "$until" -gt "$((now+{NEARLY}))" ] || {{ {lost}; }}; }}  # on a full disk the old end holds'
             ),
             f'[ "$until" -gt "$((now+{NEARLY}))" ] || for o in "$p"/.opskit/locks/*; do',
             f'  [ "$o" = "$l" ] || [ ! -L "$o" ] || {{ rm -f "$l"; {lost}; }}',
@@ -88,23 +92,27 @@ def probe(path: str) -> str:
     return "\n".join(
         (
             opening(path),
-            "printf 'now %s\\n' \"$(date +%s)\"",
+            "printf 'now %s\\n' \"${now:=$(date +%s)}\"",
             lacking(),
             "! command -v setsid >/dev/null || printf 'detaches\\n'",
             'd=$p; while [ ! -d "$d" ] && [ "$d" != "${d%/*}" ]; do d=${d%/*}; done; d=${d:-/}',
             "[ ! -w \"$d\" ] || printf 'writable\\n'",
-            'df -Pk "$d" | { read -r _ && read -r _ _ _ free _ && printf \'free %s\\n\' "$free"; } || :',
+            # no pipes and no `sed`: every process counts where hosts are many
+            'n=\'\n\'; set -f; f=$(df -Pk "$d") || f=; set -- ${f#*"$n"}; printf \'free %s\\n\' "${4:-}"',
+            (
+                '[ ! -f "$p/.opskit/history" ] || { IFS=$n; for m in $(tail -n 400 "$p/.opskit/history"); do '
+                "printf 'mark %s\\n' \"$m\"; done; unset IFS; }; set +f"
+            ),
             (
                 'if [ -L "$p/current" ]; then live=$(readlink "$p/current") || live=; '
                 'printf \'live %s\\n\' "${live#"$p/"}"; elif [ -e "$p/current" ]; then printf \'blocked\\n\'; fi'
             ),
             (
                 'for r in "$p"/releases/*/; do [ -d "$r" ] || continue; r=${r%/}; r=${r##*/}; '
-                'i="$p/.opskit/release/$r/info"; [ ! -f "$i" ] || i=$(head -n 1 "$i" 2>/dev/null) || i=; '
+                'i=; { IFS= read -r i <"$p/.opskit/release/$r/info"; } 2>/dev/null || :; '
                 'printf \'release %s %s\\n\' "$r" "$i"; done'
             ),
-            '[ ! -f "$p/.opskit/history" ] || tail -n 400 "$p/.opskit/history" | sed \'s/^/mark /\' || :; echo',
-            '[ ! -f "$p/.opskit/receipts" ] || tail -n 1 "$p/.opskit/receipts" | sed \'s/^/receipt /\' || :; echo',
+            '[ ! -f "$p/.opskit/receipts" ] || printf \'receipt %s\\n\' "$(tail -n 1 "$p/.opskit/receipts")"',
             'for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf \'lock %s\\n\' "$(readlink "$l")"; done',
             (
                 'for d in "$p"/.opskit/incoming/*/; do [ -d "$d" ] || continue; k=$(du -sk "$d") || k=0; d=${d%/}; '
@@ -148,9 +156,9 @@ def leave_receipt(guarded: str, *, receipt: str) -> str:
 
 
 def mark(word: str, *, release: str, rollout: str) -> str:
-    """Append a mark (`good` or `bad`) to the host's history."""
+    """Append a mark (`good` or `bad`) to the host's history, behind a guard."""
     line = shlex.quote(f"{word} {release} {rollout} ")
-    return _append("history", f'{line}"$(date +%s)"')
+    return _append("history", f'{line}"$now"')
 
 
 def _append(file: str, words: str, *, must: bool = True) -> str:
@@ -166,9 +174,17 @@ def enter_current(path: str, *, guarded: str = "") -> str:
     return f'{first}p={path_word(path)}; cd "$p/current" || exit 66'
 
 
-def run_in_current(path: str, command: str, *, guarded: str = "") -> str:
-    """Run the service's own command in its live release; see `enter_current`."""
-    return f"{enter_current(path, guarded=guarded)}\n{command}"
+def run_in_current(path: str, command: str, *, guarded: str = "", then: str = "") -> str:
+    """Run the service's own command in its live release; see `enter_current`.
+
+    If it ends with 0, do `then`, which opens with a guard; if that fails, end with NOT_THEN and its words.
+    """
+    there = enter_current(path, guarded=guarded)
+    if not then:
+        return f"{there}\n{command}"
+    # `eval`, so that whatever the command is, it ends where it ends
+    ours = f'{there}\n(eval {shlex.quote(command)}\n)\ns=$?; [ "$s" -eq 0 ] || exit "$s"'
+    return f'{ours}\n(\n{then}\n) || {{ echo "{NOT_THEN_WORDS}" >&2; exit {NOT_THEN}; }}'
 
 
 def prune(guarded: str, releases: Iterable[str]) -> str:

@@ -38,8 +38,8 @@ def lock(
         (
             opening(path),
             'l="$p/.opskit/locks"; [ ! -L "$l" ] || { echo "$l is a link" >&2; exit 73; }',
-            'mkdir -p "$l"; now=$(date +%s)',
-            f'mine="$l"/{shlex.quote(rollout)}; rm -f "$mine"',
+            '[ -d "$l" ] || mkdir -p "$l"; now=$(date +%s)',
+            f'mine="$l"/{shlex.quote(rollout)}; [ ! -e "$mine" ] && [ ! -L "$mine" ] || rm -f "$mine"',
             f'ln -s {shlex.quote(f"v1:{name}:{who}:")}"$now:$((now+{seconds})):"{shlex.quote(kind)} "$mine"',
             'for other in "$l"/*; do',
             '  [ "$other" != "$mine" ] && [ -L "$other" ] || continue',
@@ -61,9 +61,10 @@ def _keep_key(owner: str) -> str:
     """Keep the key that comes on standard input; a disk that is full must not stop a rollback."""
     file = f'"$p/.opskit/heirs/"{shlex.quote(rollout_of(owner))}'
     write = (
-        'mkdir -p "$p/.opskit/heirs" && printf \'%s\\n\' "$key" >"$k.new" && mv -f "$k.new" "$k"'
+        '{ [ -d "$p/.opskit/heirs" ] || mkdir -p "$p/.opskit/heirs"; } && '
+        'printf \'%s\\n\' "$key" >"$k.new" && mv -f "$k.new" "$k"'
     )
-    return f"k={file}; ! IFS= read -r key || (umask 077; {write}) 2>/dev/null || :"
+    return f"k={file}; ! IFS= read -r key || {{ umask 077; {write}; }} 2>/dev/null || :; umask 022"
 
 
 def encoded(text: str, most: int = 1000) -> str:
@@ -84,11 +85,11 @@ def rollout_of(owner: str) -> str:
 
 def unlock(path: str, *, rollout: str, keys: str = "") -> str:
     """Take our announcement away again; and `own` key, if nothing was begun, or "all" if nobody needs to go on with anything."""
-    word = shlex.quote(rollout)
-    script = f'{opening(path)}\nrm -f "$p/.opskit/locks/"{word} "$p/.opskit/renewed."{word}'
+    word, folder = shlex.quote(rollout), '"$p/.opskit/heirs"'
+    gone = f'"$p/.opskit/locks/"{word} "$p/.opskit/renewed."{word}'
     if keys == "all":
-        return f'{script} && rm -rf "$p/.opskit/heirs"'
+        return f"{opening(path)}\nrm -rf {gone} {folder}"
     if keys == "own":
-        key = f'"$p/.opskit/heirs/"{shlex.quote(rollout_of(rollout))}'
-        return f'{script}\nrm -f {key}; rmdir "$p/.opskit/heirs" 2>/dev/null || :'
-    return script
+        key = f"{folder}/{shlex.quote(rollout_of(rollout))}"
+        return f"{opening(path)}\nrm -f {gone} {key}; rmdir {folder} 2>/dev/null || :"
+    return f"{opening(path)}\nrm -f {gone}"

@@ -11,10 +11,10 @@ from opskit.errors import LockedError
 from opskit.fleet.command import Command
 from opskit.rollout import layout, lockfile
 from opskit.rollout.facts import Warned
-from opskit.rollout.probe import read_lock
+from opskit.rollout.probe import read_lock, read_probe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from opskit.errors import OpskitError
     from opskit.fleet.command import Outcome
@@ -47,8 +47,8 @@ class Locks:
         key: str = "",
     ) -> None:
         self.taken: set[str] = set()
-        self.states: Mapping[str, HostState] = {}
-        """What the hosts said under the lock."""
+        self.states: dict[str, HostState] = {}
+        """What each host said under its lock, as it was taken."""
         self._is_dead = is_dead
         self._asked: set[str] = set()
         self._fleet = fleet
@@ -63,6 +63,7 @@ class Locks:
             why=why,
             keyed=bool(key),
         )
+        script += f"\n{layout.probe(path)}"
         given = f"{key}\n".encode() if key else b""
         self._command = Command(script, input=given, timeout=60, twice=True)
 
@@ -88,6 +89,7 @@ class Locks:
             if outcome.host in self.taken and not (outcome.value and outcome.value.ok):
                 tell(Warned(f"{outcome.host}: still locked, for at most {LIFETIME // 60} min"))
         self.taken.clear()
+        self.states.clear()
         self._asked.clear()
 
     @property
@@ -114,27 +116,30 @@ class Locks:
             ):
                 pass  # a host that cannot be asked now is asked again in a while
 
-    def _take_one(self, remote: Remote) -> str:
-        """Take one host's lock; gives what its script said: `taken`, or `held` and by whom."""
+    def _take_one(self, remote: Remote) -> HostState:
+        """Take one host's lock; gives what the host says then. Raises LockedError, HostError."""
         said = ""
         for _ in range(MOST_DEAD):
             said = remote.execute(self._command).require("taking the lock").text
-            holder, _ = read_held(said)
+            holder, _ = read_held(said) if said.startswith("held ") else (None, 0)
             if holder is None or not self._is_dead(holder):
                 break
             old = Command(
                 lockfile.unlock(self._path, rollout=holder.owner), timeout=60, twice=True
             )
             remote.execute(old).require("taking over the lock of a dead run")
-        return said
+        if said.startswith("held "):
+            raise locked(remote.name, said)
+        self.taken.add(remote.name)
+        return read_probe(remote.name, said)
 
-    def _note(self, outcome: Outcome[str], errors: dict[str, OpskitError]) -> None:
+    def _note(self, outcome: Outcome[HostState], errors: dict[str, OpskitError]) -> None:
+        if isinstance(outcome.error, LockedError):
+            raise outcome.error
         if outcome.error:
             errors[outcome.host] = outcome.error
-        elif outcome.value and outcome.value.startswith("held "):
-            raise locked(outcome.host, outcome.value)
-        else:
-            self.taken.add(outcome.host)
+        elif outcome.value:
+            self.states[outcome.host] = outcome.value
 
 
 def read_held(said: str) -> tuple[HeldLock | None, int]:

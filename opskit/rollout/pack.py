@@ -1,4 +1,4 @@
-"""What travels to hosts: a gzipped tar of what is known of an artifact and of those of its files that a host lacks.
+"""What travels to hosts: a tar, gzipped or not, of what is known of an artifact and of those of its files that a host lacks.
 
 Its members, in order (see `incoming` for what a host does with them):
 
@@ -6,8 +6,9 @@ Its members, in order (see `incoming` for what a host does with them):
     deleted, added           how it is made of the manifest that the host has
     info                     one line of JSON
     moved, odd, programs     sh, a call a line: content under another name, odd names, what can be run
-    links                    a tar of the symbolic links: they are made when all files are right
+    links                    a tar of the symbolic links, if there are any: they are made when all files are right
     tree/…                   every folder, then the files; `odd-<n>` those with odd names
+    end                      nothing: without it, something broke off
 """
 
 from __future__ import annotations
@@ -28,19 +29,22 @@ if TYPE_CHECKING:
     from opskit.rollout.artifact import Artifact, File
     from opskit.rollout.manifest import Step
 
-CHUNK = 256 * 1024
+CHUNK = 32 * 1024 - 64  # what OpenSSH takes in one packet: nothing is cut into pieces again
 LEVEL = 1  # of gzip: two thirds of what level 6 saves, for a quarter of the time
 STORED = 0
 SAMPLE = 16 * 1024
+BUFFER = 256 * 1024
+MOST_NAMES = 100  # in one call: a process each
 WORTH = 0.9  # of its size that a sample must shrink to
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """An archive ready to be sent, and the files of the artifact that are in it."""
+    """An archive ready to be sent, gzipped or not, and the files of the artifact that are in it."""
 
     file: Path
     files: frozenset[File]
+    zipped: bool
 
     @property
     def size(self) -> int:
@@ -61,22 +65,25 @@ def pack(
     to: Path,
     manifest: bytes | Step | None,
     moved: tuple[tuple[str, str], ...] = (),
+    zipped: bool = True,
 ) -> Parcel:
-    """Pack `files` of the artifact into the file `to`, behind what every host is told.
+    """Pack `files` of the artifact into the file `to`, `zipped` or as they are, behind what every host is told.
 
     `manifest` is all of it, the step to it, or None where the host has it; `moved` are (name in the host's live
     release, name in the new one). Raises OSError.
     """
-    with to.open("wb") as raw, _Zipped(raw) as zipped, _tar(zipped) as tar:
+    with to.open("wb") as raw, _Zipped(raw, zipped=zipped) as stream, _tar(stream) as tar:
         _add_manifest(tar, manifest)
         _add_known(tar, artifact, moved)
         _add_path(tar, artifact.tree, "tree")
         for name in artifact.folders:
             _add_path(tar, artifact.tree / name, f"tree/{name}")
         for file, name in _named(artifact, files):
-            zipped.level = _level(artifact.tree / file.name, file.size)
+            if zipped:
+                stream.level = _level(artifact.tree / file.name, file.size)
             _add_path(tar, artifact.tree / file.name, name)
-    return Parcel(to, files)
+        _add_bytes(tar, "end", b"")
+    return Parcel(to, files, zipped)
 
 
 def _add_manifest(tar: tarfile.TarFile, manifest: bytes | Step | None) -> None:
@@ -91,17 +98,23 @@ def _add_known(
     tar: tarfile.TarFile, artifact: Artifact, moved: tuple[tuple[str, str], ...]
 ) -> None:
     odd = [file for file in artifact.files if file.odd]
-    programs = [(file.name,) for file in artifact.files if file.program]
+    programs = [f"./{file.name}" for file in artifact.files if file.program]
     _add_bytes(tar, "info", artifact.info)
     _add_bytes(tar, "moved", calls("moved", moved))
     rows = ((str(number), file.digest, file.name) for number, file in enumerate(odd, 1))
     _add_bytes(tar, "odd", calls("odd", rows))
-    _add_bytes(tar, "programs", calls("program", programs))
+    many = (tuple(programs[n : n + MOST_NAMES]) for n in range(0, len(programs), MOST_NAMES))
+    _add_bytes(tar, "programs", calls("programs", many))
+    _add_bytes(tar, "links", _links(artifact))
+
+
+def _links(artifact: Artifact) -> bytes:
+    """Give a tar of the symbolic links, nothing if there is none."""
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w", format=tarfile.GNU_FORMAT) as links:
         for name in artifact.links:
             _add_path(links, artifact.tree / name, name)
-    _add_bytes(tar, "links", held.getvalue())
+    return held.getvalue() if artifact.links else b""
 
 
 def _add_bytes(tar: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -133,8 +146,8 @@ def _named(artifact: Artifact, files: frozenset[File]) -> Iterator[tuple[File, s
             yield file, f"odd-{odd[file]}" if file.odd else f"tree/{file.name}"
 
 
-def _tar(zipped: _Zipped) -> tarfile.TarFile:
-    return tarfile.open(fileobj=zipped, mode="w|", format=tarfile.GNU_FORMAT)
+def _tar(stream: _Zipped) -> tarfile.TarFile:
+    return tarfile.open(fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT, bufsize=BUFFER)
 
 
 def _level(path: Path, size: int) -> int:
@@ -148,25 +161,27 @@ def _level(path: Path, size: int) -> int:
 
 
 class _Zipped(io.RawIOBase):
-    """Writes gzip whose `level` may change: each change begins a new member, which every gzip reads on."""
+    """Writes gzip whose `level` may change: each change begins a new member, which every gzip reads on. Or all as it is."""
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: BinaryIO, *, zipped: bool) -> None:
         self.level = LEVEL
         self._raw = raw
         self._of = LEVEL
-        self._member = self._open(LEVEL)
+        self._member = self._open(LEVEL) if zipped else None
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
+        if self._member is None:
+            return self._raw.write(data)
         if self.level != self._of:
             self._member.close()
             self._member, self._of = self._open(self.level), self.level
         return self._member.write(data)
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and self._member is not None:
             self._member.close()
         super().close()
 

@@ -47,6 +47,8 @@ class Parcels:
 
     def __init__(self, artifact: Artifact, folder: Path) -> None:
         self.artifact = artifact
+        self.zipped = True
+        """Whether parcels that are made from now on are."""
         self._folder = folder
         self._lock = threading.Lock()
         self._made: dict[Wanted, _Made] = {}
@@ -98,11 +100,18 @@ class Parcels:
     def _pack(self, wanted: Wanted) -> Parcel:
         with self._lock:
             self._number += 1
-            to = self._folder / f"parcel-{self._number}.tar.gz"
+            to = self._folder / f"parcel-{self._number}.tar"
         moved = self._renamed(wanted.base) if wanted.base else ()
         manifest = None if wanted.kind == REST else self._manifest(wanted.base)
         try:
-            return pack(self.artifact, wanted.files, to=to, manifest=manifest, moved=moved)
+            return pack(
+                self.artifact,
+                wanted.files,
+                to=to,
+                manifest=manifest,
+                moved=moved,
+                zipped=self.zipped,
+            )
         except OSError as error:
             what = f"{error.filename or to}: cannot be packed: {error.strerror}"
             hint = "is there room in the temporary folder? TMPDIR names another"

@@ -44,12 +44,12 @@ def prepare(
     if release.irreversible:
         info["irreversible"] = release.irreversible
     try:
-        artifact = look_at(tree, info=info)
+        artifact = look_at(tree, info=info, digests=version.digests if in_place else None)
     except OSError as error:
         what = f"{error.filename or tree}: cannot be read: {error.strerror}"
         raise SourceError(what) from None
     if in_place:
-        source.demand_unchanged(version, {file.name: file.digest for file in artifact.files})
+        source.demand_unchanged(version)
     return artifact
 
 

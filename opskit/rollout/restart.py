@@ -12,6 +12,7 @@ from opskit.rollout.commands import commands_of
 from opskit.rollout.doors import drained
 from opskit.rollout.gates import Gates, asking, gates_of
 from opskit.rollout.plan import Plan, Target
+from opskit.rollout.serving import serve
 from opskit.rollout.steps import OnHost
 from opskit.rollout.targets import held_notes, survey
 
@@ -114,11 +115,7 @@ def restarting(plan: Plan, work: Work, roll: Roll) -> Callable[[Remote], HostRes
         on = OnHost(work, remote, target)
         live = target.before.id if target.before else ""
         try:
-            on.leave_receipt(roll.receipt(remote.name))
-            on.restart(target.before)
-            on.check(target.before)
-            on.restore()
-            on.mark("good", live)
+            serve(on, target.before, receipt=roll.receipt(remote.name))
         except OpskitError as error:
             return on.result("failed", live=live, error=error)
         return on.result("done", live=live)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from opskit.changelog.records import title_of
-from opskit.config.model import NOTHING
 from opskit.config.service import ArtifactSource, FolderSource, GitSource
 from opskit.errors import SourceError
 from opskit.rollout import git
-from opskit.rollout.tree import entries
+from opskit.rollout.tree import Digests, entries
 from opskit.rollout.unpack import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opskit.config.service import Source
+    from opskit.rollout.tree import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,8 @@ class Version:
     revision: str
     label: str
     notes: tuple[str, ...] = ()
+    digests: Digests = field(default_factory=Digests, compare=False, repr=False)
+    """Of a folder's files, as they were read."""
 
 
 def find_version(source: Source, revision: str | None) -> Version:
@@ -72,7 +73,7 @@ def export(version: Version, *, to: Path) -> None:
             archive.unlink()
         case FolderSource(folder=folder):
             _copy(folder, to)
-            _demand_same(folder, _hash_of_folder(to), version)
+            _demand_same(folder, _hash_of_folder(to, Digests()), version)
         case ArtifactSource(path=path):
             file = Path(path.replace("{revision}", version.label))
             _demand_same(file, _hash_of_file(file), version)
@@ -81,11 +82,11 @@ def export(version: Version, *, to: Path) -> None:
             assert_never(version.source)
 
 
-def demand_unchanged(version: Version, digests: Mapping[str, str]) -> None:
-    """Raise SourceError if a folder, whose files now have these SHA-256 by name, is not what was planned."""
+def demand_unchanged(version: Version) -> None:
+    """Raise SourceError if a folder is not what was planned any more."""
     if isinstance(version.source, FolderSource):
         folder = version.source.folder
-        _demand_same(folder, _hash_of_folder(folder, digests), version)
+        _demand_same(folder, _hash_of_folder(folder, version.digests), version)
 
 
 def commits_between(version: Version, old: str) -> tuple[git.Commit, ...]:
@@ -120,7 +121,9 @@ def _folder(source: FolderSource, revision: str | None) -> Version:
         raise SourceError(f"a folder has no revisions, so {revision!r} cannot be deployed from it")
     if not source.folder.is_dir():
         raise SourceError(f"{source.folder}: no such folder", hint="the service's `source.folder`")
-    return Version(source, _hash_of_folder(source.folder), source.folder.name)
+    digests = Digests()
+    revision = _hash_of_folder(source.folder, digests)
+    return Version(source, revision, source.folder.name, digests=digests)
 
 
 def _artifact(source: ArtifactSource, revision: str | None) -> Version:
@@ -145,27 +148,23 @@ def _hash_of_file(file: Path) -> str:
         raise SourceError(f"{file}: {error.strerror}", hint="build the artifact first") from None
 
 
-def _hash_of_folder(folder: Path, digests: Mapping[str, str] = NOTHING) -> str:
+def _hash_of_folder(folder: Path, digests: Digests) -> str:
     digest = hashlib.sha256()
     try:
-        for path in entries(folder):
-            name = str(path.relative_to(folder))
-            entry = f"{name}\0{_content(path, digests.get(name, ''))}\0"
-            digest.update(entry.encode("utf-8", "surrogateescape"))
+        for entry in entries(folder):
+            said = f"{entry.name}\0{_content(entry, digests)}\0"
+            digest.update(said.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise SourceError(f"{error.filename or folder}: {error.strerror}") from None
     return digest.hexdigest()
 
 
-def _content(path: Path, digest: str) -> str:
-    """Say what a host would get of a path: a link's target, a file's bytes and whether it can be run.
-
-    `digest` is that of the bytes, if it is known.
-    """
-    if path.is_symlink():
-        return f"link {path.readlink()}"
-    if path.is_file():
-        return f"{'program' if path.stat().st_mode & 0o111 else 'file'} {digest or _hash_of_file(path)}"
+def _content(entry: Entry, digests: Digests) -> str:
+    """Say what a host would get of a path: a link's target, a file's bytes and whether it can be run."""
+    if entry.is_link:
+        return f"link {os.readlink(entry.path)}"  # noqa: PTH115 - as in `tree`
+    if entry.is_file:
+        return f"{'program' if entry.is_program else 'file'} {digests.of(entry)}"
     return "folder"
 
 

@@ -12,13 +12,14 @@ from opskit.errors import (
     InterruptedRunError,
 )
 from opskit.fleet.command import Command
-from opskit.rollout import incoming
+from opskit.rollout import incoming, link
 from opskit.rollout.bases import find_bases
 from opskit.rollout.facts import Doing, Warned
+from opskit.rollout.guarded import require
 from opskit.rollout.parcels import QUESTION, WHOLE
 from opskit.rollout.probe import MARGIN_KIB, probe, unfit
 from opskit.rollout.report import Sent
-from opskit.rollout.steps import OnHost, require
+from opskit.rollout.steps import OnHost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,10 +67,16 @@ def stage(
             path=work.service.path,
         )
         staging = _Staging(plan, parcels, states=states, bases=bases, work=work)
+        if staging.bytes(wanted) >= link.MUCH:
+            parcels.zipped = not _all_fast(run, wanted[:1])
         _say(staging, wanted, run)
         for outcome in run.fleet.each(staging.on, wanted):
             if outcome.error:
                 roll.note_error(outcome.host, outcome.error)
+
+
+def _all_fast(run: Run, hosts: Sequence[str]) -> bool:
+    return all(outcome.value for outcome in run.fleet.each(link.is_fast, hosts))
 
 
 def _say(staging: _Staging, hosts: Sequence[str], run: Run) -> None:
@@ -86,7 +93,8 @@ def _say(staging: _Staging, hosts: Sequence[str], run: Run) -> None:
 
 
 def _describe(parcels: Parcels, wanted: Wanted, parcel: Parcel) -> str:
-    every, size = len(parcels.artifact.files), f"{parcel.size:,} bytes packed"
+    every = len(parcels.artifact.files)
+    size = f"{parcel.size:,} bytes{' packed' * parcel.zipped}"
     if wanted.kind == WHOLE:
         return f"all of {every:,} files, {size}"
     if wanted.kind == QUESTION:
@@ -113,6 +121,13 @@ class _Staging:
         if any(name.startswith(f"{content}.") for name in self._states[host].incoming):
             return self.parcels.question(base)
         return self.parcels.change(base) if base else self.parcels.whole()
+
+    def bytes(self, hosts: Sequence[str]) -> int:
+        """Give how much these hosts are sent first, before it is packed."""
+        counted = Counter(self.first(host) for host in hosts)
+        return sum(
+            number * sum(file.size for file in wanted.files) for wanted, number in counted.items()
+        )
 
     def on(self, remote: Remote) -> None:
         """Stage one host; raises HostError."""
@@ -160,6 +175,20 @@ class _Staging:
 
     def _send(self, on: OnHost, wanted: Wanted) -> Result:
         """Send one parcel and give what the host says to it."""
+        with self.parcels.parcel(wanted) as parcel:
+            self._count(on.remote.name, parcel)
+            script = self._script(on, wanted, zipped=parcel.zipped)
+            command = Command(script, input=parcel.chunks, timeout=TIMEOUT)
+            result = on.remote.execute(command)
+        if result.exit == incoming.NO_ROOM:
+            said = result.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise HostUnfitError(
+                on.remote.name, said[-1] if said else "no room", hint=ROOM, output=result.tail()
+            )
+        return require(result, "staging")
+
+    def _script(self, on: OnHost, wanted: Wanted, *, zipped: bool) -> str:
+        """Give what a host does with a parcel."""
         service, artifact = self._work.service, self.parcels.artifact
         live = self._states[on.remote.name].live
         what = incoming.Expected(
@@ -170,20 +199,11 @@ class _Staging:
             folders=len(artifact.folders) + 1,
             room=artifact.room,
             base=live if wanted.base else "",
+            zipped=zipped,
         )
-        script = incoming.stage(
+        return incoming.stage(
             self._work.guard, what, folders=service.shared_folders, files=service.shared_files
         )
-        with self.parcels.parcel(wanted) as parcel:
-            self._count(on.remote.name, parcel)
-            command = Command(script, input=parcel.chunks, timeout=TIMEOUT)
-            result = on.remote.execute(command)
-        if result.exit == incoming.NO_ROOM:
-            said = result.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise HostUnfitError(
-                on.remote.name, said[-1] if said else "no room", hint=ROOM, output=result.tail()
-            )
-        return require(result, "staging")
 
     def _judge(self, on: OnHost, sent: Wanted, lacking: Wanted, *, asked: bool) -> None:
         """Raise CommandFailedError if the host lacks what it was sent; tell of a live release that was altered."""

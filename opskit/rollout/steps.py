@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.config.model import NOTHING
-from opskit.config.service import CommandStep, TaskStep
-from opskit.errors import HostError, LockLostError, UnhealthyError
+from opskit.errors import HostError, LockLostError
 from opskit.fleet.command import Command
 from opskit.rollout import deadman, layout
 from opskit.rollout.environ import commands_environment
 from opskit.rollout.facts import StepBegun, Warned
-from opskit.rollout.health import in_current, restart_alone, wait_healthy
+from opskit.rollout.guarded import require
+from opskit.rollout.health import restart_alone
 from opskit.rollout.report import HostResult, Sent, StepTime, word_for
+from opskit.rollout.serving import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,12 +91,13 @@ class OnHost:
         On the way back (not `must`) what cannot be written down on the host stops nothing. `back` is the receipt of a host that goes
         back by itself unless all this comes to its end in time, where the service wants that.
         """
-        waits = bool(back and self.work.service.confirm_within and self.target.before)
-        self.switch(release.id, receipt, must=must, back=back if waits else "")
-        self.restart(release)
-        self.check(release)
-        self.restore()
-        self.mark("good", release.id, must=must)
+        service = self.work.service
+        waits = bool(back and service.confirm_within and self.target.before)
+        untold = not (service.restart or service.health or self.work.traffic)
+        at_once = must and untold and not waits
+        self.switch(release.id, receipt, must=must, back=back if waits else "", good=at_once)
+        if not at_once:
+            serve(self, release, must=must)
         if waits:
             self.confirm()
 
@@ -109,8 +111,10 @@ class OnHost:
         """Leave the receipt of a change that switches nothing."""
         self.change(layout.leave_receipt(self.work.guard, receipt=receipt), "the receipt")
 
-    def switch(self, release: str, receipt: str, *, must: bool = True, back: str = "") -> None:
-        """Make a release live; with the receipt `back`, armed to go back."""
+    def switch(
+        self, release: str, receipt: str, *, must: bool = True, back: str = "", good: bool = False
+    ) -> None:
+        """Make a release live; with the receipt `back`, armed to go back; `good` marks it good, as nothing else can tell."""
         guarded, env = self.work.guard, NOTHING
         if back and self.target.before:
             guarded += f"\n{self._armed(release, self.target.before, back)}"
@@ -125,6 +129,8 @@ class OnHost:
                 receipt=receipt,
                 must=must,
             )
+            if good:
+                script += f"\n{layout.mark('good', release=release, rollout=self.work.rollout)}"
             self.change(script, "the switch", env=env, twice=not back)
 
     def _armed(self, release: str, before: Release, receipt: str) -> str:
@@ -137,57 +143,6 @@ class OnHost:
             receipt=receipt,
             restart=restart_alone(service, self.environment(before)),
         )
-
-    def restart(self, release: Release | None) -> None:
-        """Restart the service by its command or task, if it has one."""
-        service = self.work.service
-        env = self.environment(release)
-        match service.restart:
-            case CommandStep() as step:
-                with self.step("restart"):
-                    command = in_current(service.path, step, guarded=self.work.guard)
-                    limit = service.restart_timeout
-                    result = self.remote.execute(replace(command, env=env, timeout=limit))
-                    require(result, "the restart", lines=40 if step.unit else 10)
-            case TaskStep(task=task):
-                with self.step("restart"):
-                    known = {
-                        "service": service.name,
-                        "release": release.id if release else "",
-                        "path": service.path,
-                    }
-                    arguments = accepted(self.work.tasks, task, known)
-                    self.remote.run_task(self.work.tasks, task, arguments, env=env)
-            case None:
-                pass
-
-    def check(self, release: Release | None) -> None:
-        """Wait until the service is healthy, if it has a check."""
-        service = self.work.service
-        if service.health:
-            with self.step("check"):
-                wait_healthy(
-                    self.remote,
-                    service.health,
-                    path=service.path,
-                    env=self.environment(release),
-                    stop=self.work.stop,
-                )
-
-    def restore(self) -> None:
-        """Let load balancers send work again; raises UnhealthyError if one does not find the host up.
-
-        One that cannot be asked now says nothing against the host: it is asked again when the work is done.
-        """
-        traffic = self.work.traffic
-        if traffic and traffic.is_out(self.remote.name):
-            with self.step("restore"):
-                try:
-                    traffic.restore(self.remote.name)
-                except UnhealthyError:
-                    raise
-                except HostError as error:
-                    self.work.tell(Warned(f"{self.remote.name} is not put back yet: {error}"))
 
     def mark(self, word: str, release: str, *, must: bool = True) -> None:
         """Mark a release good or bad in the host's history; without `must`, only warn if that fails."""
@@ -229,27 +184,6 @@ class OnHost:
             hint=error.hint if error else "",
             output=error.output if error else "",
         )
-
-
-def require(result: Result, what: str, *, lines: int = 10) -> Result:
-    """Give the result of a guarded script that ended with 0; raises LockLostError, CommandFailedError."""
-    if result.exit == layout.LOCK_LOST and layout.LOST_WORDS.encode() in result.stderr:
-        raise LockLostError(
-            result.host,
-            LockLostError.words,
-            hint="this run slept through its lock, and another run may have come since: see `opskit log`",
-        )
-    return result.require(what, lines=lines)
-
-
-def accepted(tasks: Path, task: str, values: Mapping[str, object]) -> dict[str, object]:
-    """Give those of `values` that the task has a parameter for; raises UnknownNameError, ConfigError."""
-    from opskit.config.lookup import named
-    from opskit.fleet.tasks import list_tasks
-
-    known = {info.name: info for info in list_tasks(tasks)}
-    wanted = {parameter.name for parameter in named("task", task, known).parameters}
-    return {name: value for name, value in values.items() if name in wanted}
 
 
 def failed(host: str, error: OpskitError, *, before: str = "", after: str = "") -> HostResult:

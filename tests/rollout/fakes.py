@@ -45,7 +45,7 @@ class FakeRemote:
             raise UnreachableError(self.name, "no route")
         self.ran.append(command.script)
         said = ""
-        if command.script == layout.probe(PATH):
+        if command.script.endswith(layout.probe(PATH)):
             said = f"now 1\nlive releases/{self.live}\nend\n"
         return Result(self.name, self.answer(command.script), said.encode(), b"", 0.0)
 

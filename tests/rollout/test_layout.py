@@ -18,7 +18,8 @@ set -eu; umask 022; p="$HOME"/shop
 l="$p/.opskit/locks/"ab12; n="$p/.opskit/renewed."ab12; now=$(date +%s)
 d=$(readlink "$l") || { echo "the lock of this run is gone" >&2; exit 75; }
 head=${d%:*:*}; kind=${d##*:}; until=${d%:*}; until=${until##*:}
-rm -f "$n"; { ln -s "$head:$((now+900)):$kind" "$n" && mv -f "$n" "$l"; } 2>/dev/null || [ "$until" -gt "$((now+60))" ] || { echo "the lock of this run is gone" >&2; exit 75; }  # on a full disk the old end holds
+[ "$until" -gt "$((now+870))" ] && [ "$until" -le "$((now+900))" ] || {
+  rm -f "$n"; { ln -s "$head:$((now+900)):$kind" "$n" && mv -f "$n" "$l"; } 2>/dev/null || [ "$until" -gt "$((now+60))" ] || { echo "the lock of this run is gone" >&2; exit 75; }; }  # on a full disk the old end holds
 [ "$until" -gt "$((now+60))" ] || for o in "$p"/.opskit/locks/*; do
   [ "$o" = "$l" ] || [ ! -L "$o" ] || { rm -f "$l"; echo "the lock of this run is gone" >&2; exit 75; }
 done
@@ -26,26 +27,28 @@ done
 
 PROBE = r"""
 set -eu; umask 022; p=/srv/shop
-printf 'now %s\n' "$(date +%s)"
-d=$p; while [ ! -d "$d" ] && [ "$d" != / ] && [ -n "$d" ]; do d=$(dirname "$d"); done
-[ -w "$d" ] && printf 'writable\n'
-df -Pk "$d" | { read -r _; read -r _ _ _ free _; printf 'free %s\n' "$free"; }
-for t in tar gzip readlink mv ln df du find sort uniq cmp sed xargs; do command -v $t >/dev/null || printf 'lacks %s\n' $t; done
-command -v sha256sum >/dev/null || command -v shasum >/dev/null || printf 'lacks sha256sum\n'
-if [ -L "$p/current" ]; then live=$(readlink "$p/current"); printf 'live %s\n' "${live#"$p/"}"; elif [ -e "$p/current" ]; then printf 'blocked\n'; fi
-for r in "$p"/releases/*/; do [ -d "$r" ] || continue; r=${r%/}; r=${r##*/}; i="$p/.opskit/release/$r/info"; [ ! -f "$i" ] || i=$(head -n 1 "$i" 2>/dev/null); printf 'release %s %s\n' "$r" "$i"; done
-[ ! -f "$p/.opskit/history" ] || tail -n 400 "$p/.opskit/history" | sed 's/^/mark /'; echo
-[ ! -f "$p/.opskit/receipts" ] || tail -n 1 "$p/.opskit/receipts" | sed 's/^/receipt /'; echo
+printf 'now %s\n' "${now:=$(date +%s)}"
+for t in cat chmod cmp cp cut date dd df dirname du find gzip head ln mkdir mv readlink rm sed sort tail tar tr uniq wc xargs; do command -v $t >/dev/null || printf 'lacks %s\n' $t; done
+command -v sha256sum >/dev/null || command -v shasum >/dev/null || printf 'lacks sha256sum or shasum\n'
+! command -v setsid >/dev/null || printf 'detaches\n'
+d=$p; while [ ! -d "$d" ] && [ "$d" != "${d%/*}" ]; do d=${d%/*}; done; d=${d:-/}
+[ ! -w "$d" ] || printf 'writable\n'
+n='
+'; set -f; f=$(df -Pk "$d") || f=; set -- ${f#*"$n"}; printf 'free %s\n' "${4:-}"
+[ ! -f "$p/.opskit/history" ] || { IFS=$n; for m in $(tail -n 400 "$p/.opskit/history"); do printf 'mark %s\n' "$m"; done; unset IFS; }; set +f
+if [ -L "$p/current" ]; then live=$(readlink "$p/current") || live=; printf 'live %s\n' "${live#"$p/"}"; elif [ -e "$p/current" ]; then printf 'blocked\n'; fi
+for r in "$p"/releases/*/; do [ -d "$r" ] || continue; r=${r%/}; r=${r##*/}; i=; { IFS= read -r i <"$p/.opskit/release/$r/info"; } 2>/dev/null || :; printf 'release %s %s\n' "$r" "$i"; done
+[ ! -f "$p/.opskit/receipts" ] || printf 'receipt %s\n' "$(tail -n 1 "$p/.opskit/receipts")"
 for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf 'lock %s\n' "$(readlink "$l")"; done
-for d in "$p"/.opskit/incoming/*/; do [ -d "$d" ] || continue; k=$(du -sk "$d"); d=${d%/}; printf 'incoming %s %s\n' "${k%%[!0-9]*}" "${d##*/}"; done
+for d in "$p"/.opskit/incoming/*/; do [ -d "$d" ] || continue; k=$(du -sk "$d") || k=0; d=${d%/}; printf 'incoming %s %s\n' "${k%%[!0-9]*}" "${d##*/}"; done
 printf 'end\n'
 """
 
 LOCK = r"""
 set -eu; umask 022; p='/srv/x y'
 l="$p/.opskit/locks"; [ ! -L "$l" ] || { echo "$l is a link" >&2; exit 73; }
-mkdir -p "$l"; now=$(date +%s)
-mine="$l"/ab12; rm -f "$mine"
+[ -d "$l" ] || mkdir -p "$l"; now=$(date +%s)
+mine="$l"/ab12; [ ! -e "$mine" ] && [ ! -L "$mine" ] || rm -f "$mine"
 ln -s v1:ab12:ana%40laptop%3Ax%20y:"$now:$((now+900)):"deploy "$mine"
 for other in "$l"/*; do
   [ "$other" != "$mine" ] && [ -L "$other" ] || continue
@@ -99,7 +102,7 @@ def test_lock_with_a_reason_and_a_key() -> None:
     )  # fmt: skip
     data = "'v1:ab12~c0ffee:ana:'\"$now:$((now+9)):\"'deploy;it%27s%3B%205%3A3'"
     assert f'ln -s {data} "$mine"' in script
-    assert 'k="$p/.opskit/heirs/"ab12; ! IFS= read -r key || (umask 077; mkdir -p' in script
+    assert 'k="$p/.opskit/heirs/"ab12; ! IFS= read -r key || { umask 077; { [ -d' in script
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "é" * 900, "a b" * 300, "€" * 200])
@@ -116,9 +119,11 @@ def test_unlock() -> None:
         'set -eu; umask 022; p=/srv/shop\nrm -f "$p/.opskit/locks/"ab12 "$p/.opskit/renewed."ab12'
     )
     done = lockfile.unlock("/srv/shop", rollout="ab12", keys="all")
-    assert done.endswith(' && rm -rf "$p/.opskit/heirs"')
+    assert done.endswith(
+        '\nrm -rf "$p/.opskit/locks/"ab12 "$p/.opskit/renewed."ab12 "$p/.opskit/heirs"'
+    )
     own = lockfile.unlock("/srv/shop", rollout="ab12", keys="own")
-    assert own.endswith('rm -f "$p/.opskit/heirs/"ab12; rmdir "$p/.opskit/heirs" 2>/dev/null || :')
+    assert own.endswith(' "$p/.opskit/heirs"/ab12; rmdir "$p/.opskit/heirs" 2>/dev/null || :')
 
 
 def test_switch() -> None:
@@ -133,7 +138,7 @@ def test_leave_receipt() -> None:
 
 def test_mark() -> None:
     script = layout.mark("good", release="R1", rollout="ab12")
-    write = "printf '%s\\n' 'good R1 ab12 '\"$(date +%s)\" >>\"$f\""
+    write = "printf '%s\\n' 'good R1 ab12 '\"$now\" >>\"$f\""
     assert script == f"{WHOLE.format('history')}; {write}"
 
 
@@ -149,6 +154,17 @@ def test_run_in_current() -> None:
     assert script == plain
     guarded = layout.run_in_current("~/shop", "systemctl restart shop", guarded="GUARD")
     assert guarded == f"(\nGUARD\n) || exit $?\n{plain}"
+
+
+def test_what_follows_a_command_is_told_from_it() -> None:
+    script = layout.run_in_current("/srv/shop", "echo 'x'", then="GUARD\nMARK")
+    assert script == (
+        'p=/srv/shop; cd "$p/current" || exit 66\n'
+        "(eval 'echo '\"'\"'x'\"'\"''\n)\n"
+        's=$?; [ "$s" -eq 0 ] || exit "$s"\n'
+        "(\nGUARD\nMARK\n) || "
+        '{ echo "opskit: the command went well, and what was to follow did not" >&2; exit 79; }'
+    )
 
 
 def test_prune() -> None:

@@ -42,7 +42,8 @@ def unpacked(tree: Path, parcel: Parcel, to: Path) -> Path:
     odd = (file for file in look_at(tree, info={}).files if file.odd)
     for number, file in enumerate(odd, 1):
         (to / f"odd-{number}").rename(to / "tree" / file.name)
-    subprocess.run(["tar", "-xof", "links", "-C", "tree"], cwd=to, check=True)
+    if (to / "links").stat().st_size:
+        subprocess.run(["tar", "-xof", "links", "-C", "tree"], cwd=to, check=True)
     if parcel.files:
         subprocess.run(
             ["sha256sum", "-c", "--strict", "--quiet", "../manifest"], cwd=to / "tree", check=True,

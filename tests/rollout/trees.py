@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,7 @@ class Sender:
         what = self.place.expected(parcels.artifact, release, base if wanted.base else "", rollout)
         with parcels.parcel(wanted) as parcel:
             data = b"".join(parcel.chunks())[:cut]
-        script = incoming.stage(self.place.guard(rollout), what)
+        script = incoming.stage(self.place.guard(rollout), replace(what, zipped=parcel.zipped))
         done = self.place.run(script, input=data, expect=expect, path=self.tools)
         word, _, rest = done.stdout.partition(b"\n")
         return word.decode(), tuple(line + b"\n" for line in rest.split(b"\n") if line)
