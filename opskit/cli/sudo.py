@@ -1,4 +1,4 @@
-"""The password for sudo: asked for once, on the terminal, when some host wants it; the only place that asks for one."""
+"""The password for sudo: asked for once for each login, on the terminal, when some host wants it; the only place that asks for one."""
 
 from __future__ import annotations
 
@@ -75,14 +75,28 @@ def _asking(session: Session, reader: Reader) -> Callable[[str, Sequence[str]], 
 
         demand_none(session.service, hosts)
         if source:
+            _demand_one_login(asked, login, hosts)
             return reader.one("sudo_password", source)
-        if asked:
+        if login in asked:
             text.mention("sudo did not take that password; one more try")
         asked.append(login)
         where = terminal.visible(f"{login} on {fold(hosts)}", one_line=True)
         return Secret(_typed(f"password for sudo of {where}: ", where))
 
     return ask
+
+
+def _demand_one_login(asked: list[str], login: str, hosts: Sequence[str]) -> None:
+    """Raise ConfigError if `sudo_password`, which is one login's, was taken for another already; else note whose it is."""
+    from opskit.errors import ConfigError
+    from opskit.fleet.selectors import fold
+
+    if asked and login not in asked:
+        raise ConfigError(
+            f"sudo_password is that of {asked[0]}, and sudo on {fold(hosts)} wants that of {login}",
+            hint="leave sudo_password out, and be asked for each; or say NOPASSWD in a file of /etc/sudoers.d there",
+        )
+    asked.append(login)
 
 
 def _typed(prompt: str, where: str) -> str:

@@ -14,6 +14,7 @@ from opskit.fleet.session import Line, Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opskit.config.secret import Secret
     from opskit.fleet.vault import Vault
 
 GRACE = 3.0
@@ -24,7 +25,7 @@ def end_group(line: Line | None, pid: int, dial: Callable[[], Line], vault: Vaul
     """End the group of shell `pid` on the host of `line`; tells whether no process of it is left.
 
     Where that connection gives no second channel (MaxSessions 1, or it ends meanwhile), `dial` gives another one; if it was lost, only
-    a shell of ours is ended, as in `end_left`. What runs as somebody else is ended by sudo, with the password of the `vault` if there is one.
+    a shell of ours is ended, as in `end_left`. What runs as somebody else is ended by sudo, with the password of the `vault` if sudo there wants one.
     """
     with contextlib.suppress(HostError):
         if line is not None and line.transport.alive:
@@ -54,13 +55,17 @@ def end_left(line: Line, pid: int, vault: Vault) -> None:
 def _end(line: Line, pid: int, vault: Vault, *, ours: bool = False) -> bool:
     said = _ask(line, Command(bootstrap.ending(pid, grace=GRACE, ours=ours)), vault)
     if bootstrap.OTHERS in said:
-        said = _ask(line, Command(bootstrap.ending(pid, grace=GRACE), sudo="root"), vault)
+        by_sudo = Command(bootstrap.ending(pid, grace=GRACE), sudo="root")
+        for password in vault.passwords_to_end(line.host.name):
+            said = _ask(line, by_sudo, vault, password)
+            if said:
+                break
     return b"gone" in said
 
 
-def _ask(line: Line, command: Command, vault: Vault) -> bytes:
+def _ask(line: Line, command: Command, vault: Vault, password: Secret | None = None) -> bytes:
     """Give what a command said that ended in time, b"" for another."""
-    session = Session(line, command, vault.redactor, None, vault.password)
+    session = Session(line, command, vault.redactor, None, password)
     try:
         session.start()
         done = session.follow(time.monotonic() + GRACE + line.channel_timeout)

@@ -86,7 +86,7 @@ class Remote:
         """
 
         def make(line: Line) -> Session:
-            password = self._vault.password_for(self.name)
+            password = self._vault.password_for(self.name, command.sudo)
             return Session(line, command, redactor, watch, password)
 
         session = make(self.line())

@@ -261,5 +261,5 @@ def make_connection(
 def quiet_connection(remote: Remote, running: Running, vault: Vault) -> Connection:
     """Give a fabric.Connection that shows nothing, for work that looks at results."""
     out, err = (Tap(Stream(name, vault.redactor, None)) for name in ("stdout", "stderr"))
-    work = Work(remote, running, {}, out, err, vault.password_for(remote.name))
+    work = Work(remote, running, {}, out, err, vault.password_for(remote.name, "root"))
     return make_connection(work, {}, "", remote.command_timeout)

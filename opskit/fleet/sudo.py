@@ -1,7 +1,8 @@
 """A script run by sudo: as a pure text for the host's sh, and what it means when sudo does not let it in.
 
-All of it goes by standard input. First comes the password, if there is one, then a marker, then the script: who asks for no
-password leaves that line unread, and what sudo runs skips all lines up to the marker. So a password is never taken for a command.
+All of it goes by standard input. First comes the password, if sudo there wants one, then a marker, then the script. `-k` makes sudo
+ask again, though it has let us in a moment ago: a line that it left unread would go on to what it runs, and into its own log of input.
+Should it stay unread all the same, what sudo runs skips all lines up to the marker: a password is never taken for a command.
 """
 
 from __future__ import annotations
@@ -53,20 +54,23 @@ def wrapped(
 ) -> str:
     """Give the sh text that runs `script` with `env` as `user` by sudo, in the folder where it is.
 
-    It ends with REFUSED, and `marker` and WORDS behind what sudo said, if sudo lets nobody in; that is found out before the script
-    is handed over, with one try of the password. `marker` is a word that nobody uses otherwise.
+    `password` is for a sudo that wants one; without it none is handed over. It ends with REFUSED, and `marker` and WORDS behind what
+    sudo said, if sudo lets nobody in; that is found out before the script is handed over, with one try of the password. `marker` is a
+    word that nobody uses otherwise.
     """
     line = bootstrap.encode(f"unset s\n{bootstrap.exports(env)}{script}\n").decode("ascii").rstrip("\n")  # fmt: skip
-    secret = shlex.quote(password.reveal()) if password else "''"
-    options = "-S -p ''" if password else "-n"
+    secret = f"w={shlex.quote(password.reveal())}; " if password else ""
+    options, first = ("-k -S -p ''", '"$w" ') if password else ("-n", "")
+    trying = "/bin/sh -c : 2>&1" if password else "/bin/sh -c : 2>&1 </dev/null"
+    asked = "printf '%s\\n' \"$w\" | " if password else ""
     inside = shlex.quote(_INSIDE.format(marker=marker))
     return "\n".join(
         (
-            f"w={secret}; {_become(user, options)}",
-            "if ! e=$(printf '%s\\n' \"$w\" | LC_ALL=C become /bin/sh -c : 2>&1); then",
+            f"{secret}{_become(user, options)}",
+            f"if ! e=$({asked}LC_ALL=C become {trying}); then",
             f"  printf '%s\\n' \"$e\" '{marker} {WORDS}' >&2; exit {REFUSED}",
             "fi",
-            f"printf '%s\\n' \"$w\" {marker} {shlex.quote(line)} | become /bin/sh -c {inside}",
+            f"printf '%s\\n' {first}{marker} {shlex.quote(line)} | become /bin/sh -c {inside}",
         )
     )
 

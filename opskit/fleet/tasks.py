@@ -64,9 +64,8 @@ def run(
     values = fitted(name, taskfile.info(name, task).parameters, arguments)
     hidden = vault.redactor.also([*env.values(), *values.values()])
     out, err = Stream("stdout", hidden, watch), Stream("stderr", hidden, watch)
-    work = prints.Work(
-        remote, running, env, prints.Tap(out), prints.Tap(err), vault.password_for(remote.name)
-    )
+    password = vault.password_for(remote.name, "root")
+    work = prints.Work(remote, running, env, prints.Tap(out), prints.Tap(err), password)
     began = time.monotonic()
     folder = str(path.parent)
     connection = runner.make_connection(work, settings, folder, remote.command_timeout)

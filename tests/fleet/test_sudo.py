@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opskit.fleet.fanout import Fleet
     from tests.support.sudoers import SudoHosts
 
-TEXT = r"""w='pass '"'"'word'; if [ "$(id -u)" = 0 ]; then become() { "$@"; }; elif command -v sudo >/dev/null; then become() { sudo -S -p '' -H -u root -- "$@"; }; else become() { echo sudo is missing >&2; return 1; }; fi
+TEXT = r"""w='pass '"'"'word'; if [ "$(id -u)" = 0 ]; then become() { "$@"; }; elif command -v sudo >/dev/null; then become() { sudo -k -S -p '' -H -u root -- "$@"; }; else become() { echo sudo is missing >&2; return 1; }; fi
 if ! e=$(printf '%s\n' "$w" | LC_ALL=C become /bin/sh -c : 2>&1); then
   printf '%s\n' "$e" 'm4rk sudo let nobody in' >&2; exit 77
 fi
@@ -45,9 +45,11 @@ def test_the_text_is_exactly_this() -> None:
 
 def test_without_a_password_sudo_asks_for_none() -> None:
     made = sudo.wrapped("true", {}, user="shop", marker="m4rk", password=None)
-    first = made.splitlines()[0]
+    first, second, *_, last = made.splitlines()
+    assert second == "if ! e=$(LC_ALL=C become /bin/sh -c : 2>&1 </dev/null); then"
+    assert last.startswith("printf '%s\\n' m4rk 'unset s")
     assert first == (
-        "w=''; if command -v sudo >/dev/null; then become() { sudo -n -H -u shop -- \"$@\"; }; "
+        'if command -v sudo >/dev/null; then become() { sudo -n -H -u shop -- "$@"; }; '
         "else become() { echo sudo is missing >&2; return 1; }; fi"
     )
 
@@ -105,8 +107,8 @@ def test_a_command_runs_as_root_in_the_folder_where_it_was_left_with_its_variabl
         'id -u; pwd; echo "$HOME $T"; cat; exit 4', {"T": Secret("t0ken 'x'")}, sudo="root", before="id -u; cd /usr"
     )  # fmt: skip
     sudo_hosts.rule("web01", OPEN)
+    fleet.vault.entrust(Secret(PASSWORD), "web02", "root")
     for name in ("web01", "web02"):
-        fleet.vault.entrust(Secret(PASSWORD))
         result = fleet.remote(name).execute(command)
         assert result.text.splitlines() == [str(60123), "0", "/usr", "/root [redacted]"]
         assert result.exit == 4
@@ -117,7 +119,7 @@ def test_a_password_is_tried_once_and_none_not_at_all(fleet: Fleet, sudo_hosts: 
     with pytest.raises(SudoError, match=f"wants the password of {USER}"):
         remote.execute(Command("touch /oops", sudo="root"))
     assert sudo_hosts.failures("web01") == 0
-    fleet.vault.entrust(Secret("wrong-one"))
+    fleet.vault.entrust(Secret("wrong-one"), "web01", "root")
     with pytest.raises(SudoError, match="does not take this password") as told:
         remote.execute(Command("touch /oops", sudo="root"))
     assert (told.value.trouble, sudo_hosts.failures("web01")) == ("wrong", 1)
@@ -135,29 +137,43 @@ def test_what_the_real_sudo_refuses_is_told(
     fleet: Fleet, sudo_hosts: SudoHosts, rules: tuple[str, ...], what: str
 ) -> None:
     sudo_hosts.rule("web01", *rules)
-    fleet.vault.entrust(Secret(PASSWORD))
+    fleet.vault.entrust(Secret(PASSWORD), "web01", "root")
     with pytest.raises(SudoError, match=what):
         fleet.remote("web01").execute(Command("true", sudo="root"))
+
+
+def test_sudos_own_log_of_input_never_has_the_password(
+    fleet: Fleet, sudo_hosts: SudoHosts
+) -> None:
+    folder = sudo_hosts.base / "logged"
+    sudo_hosts.rule("web01", ASKS, f"{USER} ALL=(sshd) NOPASSWD: ALL", "Defaults log_input, !compress_io, timestamp_type=global", f"Defaults iolog_dir={folder}")  # fmt: skip
+    fleet.vault.entrust(Secret(PASSWORD), "web01", "root")
+    for user in ("root", "sshd"):
+        fleet.remote("web01").execute(Command(": the-script", sudo=user))
+    logged = [file.read_bytes() for file in folder.rglob("*") if file.is_file()]
+    assert sum(b": the-script" in each for each in logged) == 2
+    assert not [each for each in logged if PASSWORD.encode() in each]
 
 
 def test_sudo_that_remembers_nobody_is_given_the_password_for_each_of_its_questions(
     fleet: Fleet, sudo_hosts: SudoHosts
 ) -> None:
     sudo_hosts.rule("web01", ASKS, "Defaults timestamp_timeout=0, lecture=always")
-    fleet.vault.entrust(Secret(PASSWORD))
+    fleet.vault.entrust(Secret(PASSWORD), "web01", "root")
     result = fleet.remote("web01").execute(Command("id -u; exit 0", sudo="root"))
     assert (result.text, sudo_hosts.failures("web01")) == ("0\n", 0)
 
 
+@pytest.mark.parametrize("user", ["root", "sshd"])
 @pytest.mark.parametrize("rule", [ASKS, f"{ASKS}\nDefaults use_pty"])
 def test_what_runs_by_sudo_is_ended_by_sudo(
-    fleet: Fleet, sudo_hosts: SudoHosts, rule: str
+    fleet: Fleet, sudo_hosts: SudoHosts, rule: str, user: str
 ) -> None:
     sudo_hosts.rule("web01", rule)
-    fleet.vault.entrust(Secret(PASSWORD))
+    fleet.vault.entrust(Secret(PASSWORD), "web01", user)
     script = f"HOME={sudo_hosts.folder('web01')}; export HOME; sleep 300; :"
     with pytest.raises(CommandTimeoutError, match="its processes were ended"):
-        fleet.remote("web01").execute(Command(script, sudo="root", timeout=1))
+        fleet.remote("web01").execute(Command(script, sudo=user, timeout=1))
     assert not at_home([sudo_hosts.folder("web01")])
 
 

@@ -98,6 +98,58 @@ def test_hosts_that_want_no_password_are_not_asked_for_one(
     assert [as_of(light, name) for name in light.hosts.names] == [["0", "13"]] * 4
 
 
+TAPPED = """#!/bin/sh
+case "$*" in
+  {which}) tee -a "{tape}" | /usr/bin/sudo "$@";;
+  *) exec /usr/bin/sudo "$@";;
+esac
+"""
+
+
+def test_who_wants_no_password_gets_none_while_others_do(
+    light: Light, sudo_hosts: SudoHosts
+) -> None:
+    sudo_hosts.rule("web02", OPEN)
+    sudo_hosts.rule("web03", ASKS, f"{USER} ALL=(sshd) NOPASSWD: ALL")
+    tapes = {"web02": "*", "web03": "*'-u sshd '*"}
+    for name, which in tapes.items():
+        tape = light.hosts.folder(name) / "tape"
+        tape.touch()
+        tape.chmod(0o666)
+        sudo_hosts.tool(name, "sudo", TAPPED.format(tape=tape, which=which))
+    health = '{ command = ": as-sshd", sudo = "sshd", within = "5s" }'
+    light.configure(restart=RESTART, secrets='["API_TOKEN"]', health=health)
+    screen = typed(light, "deploy", "shop", "v1", "--yes")
+    assert screen.end() == 0, screen.said
+    assert "password for sudo of deploy on web[01,03-04]: " in screen.said
+    for name in tapes:
+        assert ": as-sshd" in (light.hosts.folder(name) / "tape").read_text()
+    assert_nowhere(light, screen)
+
+
+def _alice_on_web03(light: Light, sudo_hosts: SudoHosts) -> None:
+    sudo_hosts.rule("web03", "alice ALL=(ALL) ALL")
+    sudo_hosts.login("web03", "alice", HASH.replace("opskit", "0ther"))
+    file = light.folder / "opskit.toml"
+    head, tail = file.read_text().split("[hosts.web03]")
+    tail = tail.replace(f'user = "{USER}"', 'user = "alice"', 1)
+    file.write_text(f"{head}[hosts.web03]{tail}")
+
+
+def test_each_login_is_asked_for_its_own_password(light: Light, sudo_hosts: SudoHosts) -> None:
+    _alice_on_web03(light, sudo_hosts)
+    screen = typed(light, "exec", "-H", "@*", "--sudo", "id -u")
+    screen.wait_for("password for sudo of alice on web03: ")
+    assert failures(light) == [0] * 4
+    screen.type("wrong\n")
+    screen.wait_for("one more try")
+    screen.wait_for("alice on web03: ")
+    screen.type("wrong too\n")
+    assert screen.end() == 1, screen.said
+    assert screen.said.count("password for sudo of deploy on web[01-02,04]: ") == 1
+    assert failures(light) == [0, 0, 2, 0]
+
+
 def test_without_a_terminal_it_is_refused_with_nothing_touched(light: Light) -> None:
     before = light.tree()
     done = subprocess.run(
@@ -158,7 +210,7 @@ def test_exec_by_sudo_asks_once_and_leaves_out_who_refuses(
     sudo_hosts.rule("web02", OPEN)
     sudo_hosts.rule("web03")
     sudo_hosts.rule("web04", ASKS, password=HASH.replace("opskit", "0ther"))
-    screen = typed(light, "exec", "-H", "@*", "--sudo", "id -u; id >/root/../tmp/x; rm /tmp/x")
+    screen = typed(light, "exec", "-H", "@*", "--sudo", "id -u; id >/root/../tmp/x$$; rm /tmp/x$$")
     assert screen.end() == 3, screen.said
     assert "password for sudo of deploy on web[01,03-04]: " in screen.said
     assert failures(light) == [0, 0, 0, 1]
@@ -213,7 +265,9 @@ def test_a_services_task_gets_the_password(light: Light) -> None:
     assert light.live() == light.on_all("v1")
 
 
-def test_the_password_may_come_from_where_secrets_come_from(light: Light, tmp_path: Path) -> None:
+def test_the_password_may_come_from_where_secrets_come_from(
+    light: Light, sudo_hosts: SudoHosts, tmp_path: Path
+) -> None:
     vault = tmp_path / "vault"
     vault.write_text(f"{PASSWORD}\n")
     vault.chmod(0o600)
@@ -221,6 +275,10 @@ def test_the_password_may_come_from_where_secrets_come_from(light: Light, tmp_pa
     where = f"require_why = false\nsudo_password = {{ file = {json.dumps(str(vault))} }}\n"
     file.write_text(file.read_text().replace("require_why = false\n", where))
     light.deploy("v1", env={"API_TOKEN": "t0ken-of-api"})
+    assert failures(light) == [0] * 4
+    _alice_on_web03(light, sudo_hosts)
+    done = light.opskit("exec", "-H", "@*", "--sudo", "id -u", expect=2)
+    assert "sudo_password is that of deploy, and sudo on web03 wants that of alice" in done.stderr
     assert failures(light) == [0] * 4
     vault.write_text("outdated")
     done = light.restart(env={"API_TOKEN": "t0ken-of-api"}, expect=1)

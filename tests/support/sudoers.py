@@ -67,6 +67,13 @@ class SudoHosts(Hosts):
         _write(etc / "shadow", f"root:*:19000::::::\n{USER}:{password}:19000::::::\n", 0o640)
         log.unlink(missing_ok=True)
 
+    def login(self, name: str, user: str, password: str) -> None:
+        """Let somebody else log in on a host, too, whose password has this hash; `rule` takes it away again."""
+        etc = _etc(self.host(name))
+        _write(etc / "passwd", f"{_passwd()}{user}:x:{UID + 1}:{UID + 1}::/:/bin/sh\n", 0o644)
+        shadow = etc / "shadow"
+        _write(shadow, f"{shadow.read_text()}{user}:{password}:19000::::::\n", 0o640)
+
     def failures(self, name: str) -> int:
         """Give how many passwords the host's sudo has refused."""
         return sum(map(int, re.findall(r"(\d+) incorrect password attempt", self.log_of(name))))
@@ -99,7 +106,7 @@ class SudoHosts(Hosts):
         self._machines[name] = machine
         etc = _etc(machine)
         (etc / "bin").mkdir(parents=True, exist_ok=True)
-        _write(etc / "passwd", f"root:x:0:0::/root:/bin/sh\n{USER}:x:{UID}:{UID}::/:/bin/sh\n{_sshd_user()}", 0o644)  # fmt: skip
+        _write(etc / "passwd", _passwd(), 0o644)
         _write(etc / "sudo", PAM, 0o644)
         self.rule(name, ASKS)
         return machine
@@ -117,6 +124,10 @@ def _write(file: Path, text: str, mode: int) -> None:
     """Write a file in place: what is mounted elsewhere is this very one."""
     file.write_text(text)
     file.chmod(mode)
+
+
+def _passwd() -> str:
+    return f"root:x:0:0::/root:/bin/sh\n{USER}:x:{UID}:{UID}::/:/bin/sh\n{_sshd_user()}"
 
 
 def _sshd_user() -> str:
