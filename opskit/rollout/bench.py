@@ -126,6 +126,7 @@ class Bench:
                 hint=f"deploy it again: opskit deploy {name} {release.label} -H {host}",
             )
         with self._step(f"deploy {name}"):
+            self._locks[name].hand_over(self._remote)  # that deploy takes the host for itself
             regain(tenant, release, host, plan=self._made.plan, run=self._run)
 
     def _on(self, tenant: Tenant, release: Release | None) -> OnHost:

@@ -51,6 +51,7 @@ class Locks:
         """What each host said under its lock, as it was taken."""
         self._is_dead = is_dead
         self._asked: set[str] = set()
+        self._renewing = threading.Lock()
         self._fleet = fleet
         self._path = path
         self._owner = owner
@@ -92,6 +93,14 @@ class Locks:
         self.states.clear()
         self._asked.clear()
 
+    def hand_over(self, remote: Remote) -> None:
+        """Let go of one host, for a run of its own that is a part of this one; `take` it again afterwards. Raises OpskitError."""
+        with self._renewing:  # a renewal at this moment would leave the lock behind
+            self.taken.discard(remote.name)
+            text = lockfile.unlock(self._path, rollout=self._owner)
+            done = remote.execute(Command(text, timeout=60, twice=True))
+        done.require("handing the lock over")
+
     @property
     def guard(self) -> str:
         """The opening of every script that changes a host under this lock."""
@@ -111,10 +120,10 @@ class Locks:
 
     def _keep(self, over: threading.Event) -> None:
         while not over.wait(LIFETIME / 3):
-            for _ in self._fleet.run(
-                Command(self.guard, timeout=60, twice=True), sorted(self.taken)
-            ):
-                pass  # a host that cannot be asked now is asked again in a while
+            renewal = Command(self.guard, timeout=60, twice=True)
+            with self._renewing:
+                for _ in self._fleet.run(renewal, sorted(self.taken)):
+                    pass  # a host that cannot be asked now is asked again in a while
 
     def _take_one(self, remote: Remote) -> HostState:
         """Take one host's lock; gives what the host says then. Raises LockedError, HostError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -100,12 +101,25 @@ def test_a_new_host_key_that_nobody_vouches_for_is_waited_for_and_not_accepted(
     said = said if "&& echo" in said else said + hear(process, "&& echo")
     accept = _accepting(light, said)
     light.opskit("log")
-    import subprocess
-
     subprocess.run(["sh", "-c", accept], check=True, capture_output=True)
     code, more, complained = finish(process)
     assert code == 0, more + complained
     assert light.live_on("vm01") == "v1"
+
+
+def test_once_somebody_has_vouched_for_the_new_machine_resume_brings_it_what_it_had(
+    light: Light, fleet: Rebooting
+) -> None:
+    line = ("--command", cloud(light, keys=False))
+    process = light.start("replace", "-H", "vm01", "--within", "3s", "--yes", *line)
+    code, said, complained = finish(process)
+    assert code == 1, said + complained
+    rollout = light.last()["id"]
+    subprocess.run(["sh", "-c", _accepting(light, said)], check=True, capture_output=True)
+    light.opskit("resume", rollout, "--yes")
+    assert light.live_on("vm01") == "v1"
+    assert [each["outcome"] for each in light.log()[:2]] == ["done", "done"]
+    assert light.locks() == []
 
 
 def _accepting(light: Light, said: str) -> str:
