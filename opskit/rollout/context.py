@@ -102,8 +102,6 @@ class Run:
         dead = unended(self.changelog, plan)
         recorder.start(path=path)
         self._demand_shared(recorder, must=must)
-        for rollout in dead:
-            recorder.abandon(rollout)
         roll = Roll(
             plan, path=path, fleet=self.fleet, recorder=recorder, tell=self.tell, stop=self.stop
         )
@@ -118,6 +116,9 @@ class Run:
             why = str(error) or type(error).__name__
             recorder.finish(word_for(error), why, output=said, void=not roll.held)
             raise
+        finally:
+            for rollout in dead if roll.held else ():  # whoever never got its hosts ends nobody's
+                recorder.abandon(rollout)
         roll.close()
         report = roll.report()
         recorder.finish(report.outcome, report.reason, lost=roll.is_lost)

@@ -98,7 +98,8 @@ def status(
         _with_edits(row, found.states.get(row.host), whole=whole)
         for row in _compared(service, found, changelog, memory, unfinished)
     ]
-    remark = _mixed(rows, next(iter(memory.known.values()), None))
+    tried = (record for record in memory.known.values() if record.outcome != "refused")
+    remark = _mixed(rows, next(tried, None))
     left = left_out(changelog, service) if changelog and service.load_balancer else {}
     return ServiceStatus(
         service.name,

@@ -91,6 +91,20 @@ def test_another_engineer_goes_on_from_another_laptop(light: Light, tmp_path: Pa
     assert light.opskit("changelog", "verify").exit == 0
 
 
+def test_whom_its_locks_refuse_says_nothing_of_its_end(light: Light, tmp_path: Path) -> None:
+    ben = {"OPSKIT_STATE_DIR": str(tmp_path / "other laptop"), "OPSKIT_ACTOR": "ben"}
+    rollout = killed(light)
+    send(light, tmp_path / "ana's", to=ben)
+    light.deploy("v1", expect=4, env=ben)
+    send(light, tmp_path / "ben's", of=ben, to={})
+    for env in (ben, {}):
+        said = light.opskit("status", "shop", expect=1, env=env).stdout
+        assert f"deploy {rollout} by ana is unfinished: opskit resume {rollout}" in said
+        assert "refused" not in said
+    resumed(light, rollout)
+    assert light.live() == light.on_all("v2")
+
+
 def send(
     light: Light, file: Path, *, to: dict[str, str], of: dict[str, str] | None = None
 ) -> None:
