@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
+import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.errors import (
     CommandFailedError,
@@ -33,18 +35,32 @@ if TYPE_CHECKING:
     from opskit.rollout.stop import Stop
 
 TIMEOUT = 15.0  # seconds that an answer may take
-PATIENCE = 2.0 * turn.SECONDS
 GONE = (UnreachableError, ConnectionLostError, HostKeyError, LoginError)
+_OWNER = re.compile(r"[a-z0-9~]{1,64}")
+
+
+class Turns(NamedTuple):
+    """How many seconds a turn lasts, and for how many one is waited for."""
+
+    seconds: int = turn.SECONDS
+    patience: float = 2.0 * turn.SECONDS
+
+
+USUAL = Turns()
 
 
 class Balancer:
     """One HAProxy. Threads may share it: one of them speaks at a time, and all who waited meanwhile take what it was told."""
 
-    def __init__(self, remote: Remote, socket: Socket, backends: Sequence[str]) -> None:
+    def __init__(
+        self, remote: Remote, socket: Socket, backends: Sequence[str], turns: Turns = USUAL
+    ) -> None:
         self.name = remote.name
         self._remote = remote
         self._socket, self._sudo = socket
         self._backends = tuple(dict.fromkeys(backends))
+        self._turns = turns
+        self._until = 0.0
         self._lock = threading.Lock()
         self._by_command = bool(self._sudo)
         self._asked_at = -1.0
@@ -60,39 +76,58 @@ class Balancer:
                 self._asked_at = asked_at
             return self._seen
 
-    def put(self, backend: str, servers: Sequence[str], state: str) -> None:
-        """Put servers into a state, drain or ready; raises HostError."""
+    def put(
+        self, backend: str, servers: Sequence[str], state: str, *, in_turn: bool = False
+    ) -> bool:
+        """Put servers into a state, drain or ready; only in one's turn, if asked so: tells whether that was not over yet. Raises HostError."""
         with self._lock:
             self._asked_at = -1.0
             for line in haproxy.set_state(backend, servers, state):
+                if in_turn and now() > self._until:
+                    return False
                 if said := haproxy.complaint(self._say(line)):
                     what = (
                         f"HAProxy does not set {backend}/{', '.join(servers)} to {state}: {said}"
                     )
                     raise HostError(self.name, what, hint="is the socket of `level admin`?")
+        return True
 
     @contextlib.contextmanager
     def turn(self, owner: str, stop: Stop, tell: Teller) -> Iterator[None]:
         """Be the only one for the block who takes servers out; raises LockedError when that takes too long, or `stop` is wished for."""
-        until, told = time.monotonic() + PATIENCE, False
         try:
-            while said := self._held_by(owner):
-                if not told:
-                    tell(Doing(f"waits for its turn at {self.name}: {said} takes servers out"))
-                told = True
-                if time.monotonic() > until or stop.rest(random.uniform(0.1, 0.5)):  # noqa: S311 - so that two do not step in time
-                    raise LockedError(f"{self.name}: {said} takes servers out there", hint="try again")  # fmt: skip
+            self.renew(owner, stop, tell)
             yield
         finally:
+            give = Command(turn.give(self._socket, owner=owner), timeout=TIMEOUT)
             with contextlib.suppress(HostError):  # it ends by itself
-                self._remote.execute(
-                    Command(turn.give(self._socket, owner=owner), timeout=TIMEOUT)
-                )
+                self._remote.execute(give)
 
-    def _held_by(self, owner: str) -> str:
-        script = Command(turn.take(self._socket, owner=owner), timeout=TIMEOUT)
-        said = self._remote.execute(script).require("taking turns at the load balancer").text
-        return said.removeprefix("held ").strip()[:100] if said.startswith("held ") else ""
+    def renew(self, owner: str, stop: Stop, tell: Teller) -> bool:
+        """Have one's turn for as long again, or take it; tells whether it was one's own all the time. Raises LockedError, HostError."""
+        until, told = time.monotonic() + self._turns.patience, False
+        while (said := self._taken(owner)) not in ("taken", "kept"):
+            if not told:
+                tell(Doing(f"waits for its turn at {self.name}: {said} takes servers out"))
+            told = True
+            if time.monotonic() > until or stop.rest(random.uniform(0.1, 0.5)):  # noqa: S311 - so that two do not step in time
+                raise LockedError(f"{self.name}: {said} takes servers out there", hint="try again")
+        return said == "kept"
+
+    def _taken(self, owner: str) -> str:
+        """Give `taken`, `kept`, or who has the turn."""
+        began, seconds = now(), self._turns.seconds
+        script = turn.take(self._socket, owner=owner, seconds=seconds, anybody=bool(self._sudo))
+        said = self._remote.execute(Command(script, timeout=TIMEOUT))
+        word, _, who = (
+            said.require("taking turns at the load balancer").text.strip().partition(" ")
+        )
+        if word in ("taken", "kept"):
+            self._until = (
+                began + seconds / 2
+            )  # what is said in the first half is heard in the second
+            return word
+        return who if _OWNER.fullmatch(who) else "another run"
 
     def _say(self, text: str) -> str:
         """Say something on the socket, through the SSH connection; where sshd does not let us, by a tool of the host's."""
@@ -115,6 +150,8 @@ class Balancer:
     def _with_a_tool(self, text: str) -> str:
         script = haproxy.by_command(self._socket, text)
         result = self._remote.execute(Command(script, timeout=TIMEOUT * 2, sudo=self._sudo))
+        if result.ok and result.truncated:
+            raise CommandFailedError(self.name, f"the answer of {self._socket} is too long")
         if result.ok:
             return result.text
         said = result.stderr.decode("utf-8", "replace").strip()[:300]
@@ -137,11 +174,18 @@ class Balancer:
         return found
 
 
-def balancers_of(drains: Drains, fleet: Fleet) -> dict[str, Balancer]:
+def now() -> float:
+    """Give the seconds of a clock that goes on while this machine sleeps."""
+    on_macos = sys.platform == "darwin"  # where this one does
+    return time.clock_gettime(time.CLOCK_MONOTONIC if on_macos else time.CLOCK_BOOTTIME)
+
+
+def balancers_of(drains: Drains, fleet: Fleet, turns: Turns = USUAL) -> dict[str, Balancer]:
     """Give the load balancers by their hosts, in the order in which turns are taken."""
     backends: dict[str, list[str]] = {}
     for seat in drains.seats:
         backends.setdefault(seat.at, []).append(seat.backend)
     return {
-        at: Balancer(fleet.remote(at), drains.sockets[at], backends[at]) for at in sorted(backends)
+        at: Balancer(fleet.remote(at), drains.sockets[at], backends[at], turns)
+        for at in sorted(backends)
     }

@@ -18,19 +18,20 @@ from typing import TYPE_CHECKING
 
 from opskit.errors import HostError, LockedError, OpskitError, UnhealthyError
 from opskit.rollout import haproxy
-from opskit.rollout.balancer import balancers_of
+from opskit.rollout.balancer import USUAL
+from opskit.rollout.edge import Edge, pauses
 from opskit.rollout.facts import StepBegun, Warned
 from opskit.rollout.report import StepTime
-from opskit.rollout.spare import alone, bearable, server_at
+from opskit.rollout.spare import alone, bearable, emptied, server_at
 from opskit.rollout.stop import STOP_NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
+    from opskit.rollout.balancer import Turns
     from opskit.rollout.facts import Teller
-    from opskit.rollout.haproxy import Server
     from opskit.rollout.report import HostResult
     from opskit.rollout.seats import Drains, Seat
     from opskit.rollout.spare import States
@@ -39,23 +40,29 @@ if TYPE_CHECKING:
     Begin = Callable[[Sequence[str], Sequence[Seat]], bool]
     """Writes that hosts are touched from now on and which seats they are taken from; tells whether to go on."""
 
-PAUSES = (0.1, 0.2, 0.3, 0.5)
+MOST_LOOKS = 5
 
 
 class Traffic:
     """The load that hosts of one run get from load balancers; `reason` says why a run may not go on, "" if it may."""
 
     def __init__(
-        self, drains: Drains | None, *, fleet: Fleet, tell: Teller, stop: Stop, owner: str
+        self,
+        drains: Drains | None,
+        *,
+        fleet: Fleet,
+        tell: Teller,
+        stop: Stop,
+        owner: str,
+        turns: Turns = USUAL,
     ) -> None:
         self.reason = ""
         self._drains = drains
         self._tell = tell
         self._stop = stop
-        self._owner = owner
         self._out: dict[str, list[Seat]] = {}
         self._untouched: set[str] = set()
-        self._balancers = balancers_of(drains, fleet) if drains else {}
+        self._edge = Edge(drains, fleet, turns, owner=owner, tell=tell, stop=stop)
 
     def admit(self, hosts: Sequence[str], begin: Begin, *, must: bool = True) -> tuple[str, ...]:
         """Take out as many of `hosts` as others can stand in for, after `begin` has written it; gives those, none if the run may not go on.
@@ -64,27 +71,28 @@ class Traffic:
         """
         if self._drains is None or not self._drains.of(hosts):
             return tuple(hosts) if begin(hosts, ()) else ()
+        must = must and self._drains.must
         try:
             with contextlib.ExitStack() as turns:
-                for balancer in self._balancers.values():
-                    turns.enter_context(balancer.turn(self._owner, self._stop, self._tell))
-                return self._admit(hosts, begin, self._look(), must=must and self._drains.must)
+                self._edge.enter(turns, must=must)
+                return self._admit(hosts, begin, must=must)
         except (HostError, LockedError) as error:
             self._give_back(hosts)
-            if (must and self._drains.must) or self._stop.level:
+            if must or self._stop.level:
                 self.reason = f"the load balancer: {error}"
                 return ()
-            self._tell(Warned(f"{', '.join(hosts)} changed without a drain: {error}"))
-            return tuple(hosts) if begin(hosts, ()) else ()
+            part = tuple(hosts[: max(1, len(hosts) // 2)])  # nobody says how many are needed
+            self._tell(Warned(f"{', '.join(part)} changed without a drain: {error}"))
+            return part if begin(part, ()) else ()
 
     def wait(self, host: str) -> None:
         """Wait until a host has no sessions left, but not longer than it may take; raises HostError."""
         began, seats = time.monotonic(), self._out.get(host, [])
-        for pause in _pauses():
-            if not (left := self._sessions(seats)):
+        for pause in pauses():
+            if not (left := self._edge.sessions(seats)):
                 break
-            if time.monotonic() - began > self._seconds:
-                what = f"{left} sessions are left there after {self._seconds:g} s: it goes on"
+            if time.monotonic() - began > self._need.drain:
+                what = f"{left} sessions are left there after {self._need.drain:g} s: it goes on"
                 self._tell(Warned(f"{host}: {what}"))
                 break
             if self._stop.wait(pause):
@@ -125,13 +133,13 @@ class Traffic:
     def restore(self, host: str) -> None:
         """Put a host back: once every load balancer finds it answers, and until all say that it is up; raises HostError, UnhealthyError."""
         seats = self._out.get(host, [])
-        self._wait_for(seats, lambda server: server.answers)
-        self._put(seats, haproxy.READY)
+        self._edge.wait_for(seats, lambda server: server.answers)
+        self._edge.put(seats, haproxy.READY)
         try:
-            self._wait_for(seats, lambda server: server.is_well)
+            self._edge.wait_for(seats, lambda server: server.is_well)
         except UnhealthyError:
             with contextlib.suppress(HostError):  # it must not come back later, with nobody there
-                self._put(seats, haproxy.DRAIN)
+                self._edge.put(seats, haproxy.DRAIN)
             raise
         self._out.pop(host, None)
 
@@ -153,25 +161,42 @@ class Traffic:
             return result
         return self._left_out(result, None)
 
-    def _admit(
-        self, hosts: Sequence[str], begin: Begin, states: States, *, must: bool
-    ) -> tuple[str, ...]:
-        drains = self._need
-        count = bearable(hosts, drains.seats, states)
-        if not count and not must:
-            self._tell(Warned(f"{hosts[0]} is changed without a drain: no other server is up"))
-            return (hosts[0],) if begin(hosts[:1], ()) else ()
-        if not count:
-            self.reason = alone(hosts[:1], drains.of(hosts[:1]), states)
-            return ()
-        part, out = tuple(hosts[:count]), self._to_take_out(hosts[:count], states)
-        if not begin(part, out):
-            return ()
-        for seat in out:
+    def _admit(self, hosts: Sequence[str], begin: Begin, *, must: bool) -> tuple[str, ...]:
+        """Look, write, take out: what was seen counts as long as the turn in which it was seen lasts; else it is looked again."""
+        wrote: object = None
+        for _ in range(MOST_LOOKS):
+            states, drains = self._edge.look(), self._need
+            count = bearable(hosts, drains.seats, states)
+            if not count and not must:
+                self._tell(Warned(f"{hosts[0]} is changed without a drain: no other server is up"))
+                return (hosts[0],) if begin(hosts[:1], ()) else ()
+            if not count:
+                self.reason = alone(hosts[:1], drains.of(hosts[:1]), states)
+                return ()
+            part, out = tuple(hosts[:count]), self._to_take_out(hosts[:count], states)
+            if wrote != (part, out) and not begin(part, out):
+                return ()
+            wrote = part, out
+            if self._take_out(out, states):
+                return part
+        raise LockedError("others take servers out at the same time", hint="try again")
+
+    def _take_out(self, seats: Sequence[Seat], before: States) -> bool:
+        """Take seats out, if nobody can have taken others out since it was looked; tells whether that is so, and no backend has none left now."""
+        if not self._edge.renew():
+            return False
+        for seat in seats:
             self._out.setdefault(seat.host, []).append(seat)
             self._untouched.add(seat.host)
-        self._put(out, haproxy.DRAIN)
-        return part
+        told = self._edge.put(seats, haproxy.DRAIN, in_turn=True)
+        if told and not emptied(seats, before, self._edge.look()):
+            return True
+        served = [s for s in seats if (server := server_at(s, before)) and not server.is_out]
+        self._edge.put(served, haproxy.READY)
+        for seat in seats:
+            self._out.pop(seat.host, None)
+            self._untouched.discard(seat.host)
+        return False
 
     def _to_take_out(self, hosts: Sequence[str], states: States) -> list[Seat]:
         """Give the seats that are ours to take out and to put back; what somebody else took out is left as it is, and said."""
@@ -191,7 +216,7 @@ class Traffic:
         for host in hosts:
             if host in self._untouched:
                 with contextlib.suppress(HostError):
-                    self._put(self._out[host], haproxy.READY)
+                    self._edge.put(self._out[host], haproxy.READY)
                     del self._out[host]
 
     def _left_out(self, result: HostResult, error: OpskitError | None) -> HostResult:
@@ -210,48 +235,3 @@ class Traffic:
     def _need(self) -> Drains:
         assert self._drains is not None  # noqa: S101 - who has seats has drains
         return self._drains
-
-    @property
-    def _seconds(self) -> float:
-        return self._drains.drain if self._drains else 0.0
-
-    def _look(self) -> States:
-        return {name: balancer.look() for name, balancer in self._balancers.items()}
-
-    def _sessions(self, seats: Sequence[Seat]) -> int:
-        """Count the sessions that are left at these seats; raises HostError if somebody puts one back."""
-        states = {at: self._balancers[at].look() for at in {seat.at for seat in seats}}
-        servers = [(seat, server_at(seat, states)) for seat in seats]
-        for seat, server in servers:
-            if server and not server.is_out:
-                raise HostError(seat.at, f"somebody has put {seat.backend}/{seat.server} back")
-        return sum(server.sessions for _, server in servers if server)
-
-    def _put(self, seats: Sequence[Seat], state: str) -> None:
-        groups: dict[tuple[str, str], list[str]] = {}
-        for seat in seats:
-            groups.setdefault((seat.at, seat.backend), []).append(seat.server)
-        for (at, backend), servers in groups.items():
-            self._balancers[at].put(backend, servers, state)
-
-    def _wait_for(self, seats: Sequence[Seat], holds: Callable[[Server], bool]) -> None:
-        """Wait until something holds for all seats, not longer than a return may take; raises UnhealthyError."""
-        began, limit = time.monotonic(), self._drains.restore if self._drains else 0.0
-        for pause in _pauses():
-            states = {at: self._balancers[at].look() for at in {seat.at for seat in seats}}
-            bad = [(seat, server_at(seat, states)) for seat in seats]
-            bad = [(seat, server) for seat, server in bad if not (server and holds(server))]
-            if not bad:
-                return
-            if time.monotonic() - began > limit or self._stop.wait(pause):
-                seat, server = bad[0]
-                how = f"{server.word} ({server.check})" if server else "gone"
-                what = f"{seat.backend}/{seat.server} is {how} after {limit:g} s"
-                hint = "can HAProxy reach the service on this host?"
-                raise UnhealthyError(seat.at, what, hint=hint)
-
-
-def _pauses() -> Iterator[float]:
-    yield from PAUSES
-    while True:
-        yield PAUSES[-1]

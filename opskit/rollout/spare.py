@@ -36,6 +36,16 @@ def _like(one: Seat, seats: Sequence[Seat]) -> list[Seat]:
     return [seat for seat in seats if (seat.at, seat.backend) == (one.at, one.backend)]
 
 
+def emptied(seats: Iterable[Seat], before: States, after: States) -> bool:
+    """Tell whether a backend of these seats had a server that serves, and has none any more."""
+
+    def serves(states: States, at: str, backend: str) -> bool:
+        return any(server.serves for server in states[at][backend].servers.values())
+
+    places = {(seat.at, seat.backend) for seat in seats}
+    return any(serves(before, *place) and not serves(after, *place) for place in places)
+
+
 def server_at(seat: Seat, states: States) -> Server | None:
     """Give what is known of a seat's server, None if the load balancer has none of that name."""
     return states[seat.at][seat.backend].servers.get(seat.server)
