@@ -3,6 +3,9 @@
 sshd hands an exec request to the user's login shell, whatever that is. `EXEC` means the same in sh,
 bash, zsh, csh, tcsh and fish: it becomes /bin/sh, which reads one line and evaluates it. So no
 script and no secret ever stands in a process list, and nothing needs quoting for a foreign shell.
+
+For the same reason only the shell's own commands may get a text with a secret: where printf is a program (the Korn shells of OpenBSD,
+MirBSD), its arguments could be read by all, and print does what it does.
 """
 
 from __future__ import annotations
@@ -18,13 +21,28 @@ from opskit.config.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXEC = """exec /bin/sh -c 'IFS= read -r s && eval "$(printf %b "$s")"'"""
+RUN = (
+    "case $(command -v printf) in "
+    'printf) s=$(printf %b "$s");; '
+    '*) [ "$(command -v print)" = print ] || { echo opskit: this sh has no printf of its own >&2; exit 1; }; s=$(print -- "$s");; '
+    'esac && eval "$s"'
+)
+"""Run the script in `$s`, a line of `encode`, by a shell that has printf or print; by another one nothing is run."""
+
+SAY = (
+    "case $(command -v printf) in "
+    "printf) say() { printf '%s\\n' \"$@\"; };; "
+    '*) say() { for l; do print -r -- "$l"; done; };; esac'
+)
+"""Define `say`, which writes its words, one a line, and shows them to nobody else."""
+
+EXEC = f"exec /bin/sh -c 'IFS= read -r s && {RUN}'"
 """The exec request, the same for every command; half a line, cut off with its connection, is not run."""
 
 READY = "opskit-tty-is-ready"
 EXEC_TTY = (
     f"""exec /bin/sh -c 't=$(stty -g); stty raw -echo; echo {READY}; """
-    """IFS= read -r s || exit; stty "$t"; eval "$(printf %b "$s")"'"""
+    f"""IFS= read -r s || exit; stty "$t"; {RUN}'"""
 )
 """The same on a terminal, which is made raw and silent: no line is echoed or cut at 4096 bytes.
 
@@ -53,7 +71,7 @@ def new_marker() -> str:
 
 
 def encode(script: str) -> bytes:
-    r"""Give `script` as one line for `printf %b`: what is not plain ASCII becomes `\0ooo`.
+    r"""Give `script` as one line for `RUN`: what is not plain ASCII becomes `\0ooo`.
 
     The newline that ends the line is included. Raises ValueError for a NUL, which no shell can hold.
     """

@@ -41,7 +41,7 @@ _TROUBLE = {
 """What sudo says, in part; what that means, and what to do."""
 
 # What sudo runs: it skips all lines up to the marker, and reads one line, which is the script.
-_INSIDE = 'while IFS= read -r s && [ "$s" != {marker} ]; do :; done; IFS= read -r s && exec </dev/null && eval "$(printf %b "$s")"'
+_INSIDE = 'while IFS= read -r s && [ "$s" != {marker} ]; do :; done; IFS= read -r s && exec </dev/null && {run}'
 
 
 def wrapped(
@@ -62,15 +62,16 @@ def wrapped(
     secret = f"w={shlex.quote(password.reveal())}; " if password else ""
     options, first = ("-k -S -p ''", '"$w" ') if password else ("-n", "")
     trying = "/bin/sh -c : 2>&1" if password else "/bin/sh -c : 2>&1 </dev/null"
-    asked = "printf '%s\\n' \"$w\" | " if password else ""
-    inside = shlex.quote(_INSIDE.format(marker=marker))
+    asked = 'say "$w" | ' if password else ""
+    inside = shlex.quote(_INSIDE.format(marker=marker, run=bootstrap.RUN))
     return "\n".join(
         (
+            bootstrap.SAY,
             f"{secret}{_become(user, options)}",
             f"if ! e=$({asked}LC_ALL=C become {trying}); then",
             f"  printf '%s\\n' \"$e\" '{marker} {WORDS}' >&2; exit {REFUSED}",
             "fi",
-            f"printf '%s\\n' {first}{marker} {shlex.quote(line)} | become /bin/sh -c {inside}",
+            f"say {first}{marker} {shlex.quote(line)} | become /bin/sh -c {inside}",
         )
     )
 
@@ -81,10 +82,10 @@ def unattended(script: str, names: Iterable[str], *, user: str) -> str:
     It holds no value of theirs: they go by standard input, as the script does.
     """
     words = " ".join(shlex.quote(name) for name in names)
-    each = "eval \"v=\\$$n\"; printf \"export $n='\"; printf '%s\\n' \"$v\" | sed \"s/'/'\\\\\\\\''/g; \\$s/\\$/'/\""
+    each = 'eval "v=\\$$n"; printf "export $n=\'"; say "$v" | sed "s/\'/\'\\\\\\\\\'\'/g; \\$s/\\$/\'/"'
     body = shlex.quote(f"{{\n{script}\n}} </dev/null")
     given = f"{{ for n in {words}; do {each}; done; printf '%s\\n' {body}; }}"
-    return f"{_become(user, '-n')}\n{given} | become /bin/sh -s"
+    return f"{bootstrap.SAY}\n{_become(user, '-n')}\n{given} | become /bin/sh -s"
 
 
 def _become(user: str, options: str) -> str:

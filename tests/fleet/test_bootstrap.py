@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
-SHELLS = [shell for shell in ("dash", "bash", "busybox", "ksh", "zsh") if shutil.which(shell)]
+SHELLS = [
+    shell for shell in ("dash", "bash", "busybox", "ksh", "mksh", "zsh") if shutil.which(shell)
+]
 
 
 def run_line(
@@ -33,7 +35,11 @@ def run_line(
 
 
 def test_the_exec_request_is_a_constant_without_anything_a_foreign_shell_could_read() -> None:
-    assert bootstrap.EXEC == """exec /bin/sh -c 'IFS= read -r s && eval "$(printf %b "$s")"'"""
+    assert bootstrap.EXEC == (
+        """exec /bin/sh -c 'IFS= read -r s && case $(command -v printf) in printf) s=$(printf %b "$s");; """
+        """*) [ "$(command -v print)" = print ] || { echo opskit: this sh has no printf of its own >&2; exit 1; }; """
+        """s=$(print -- "$s");; esac && eval "$s"'"""
+    )
     assert bootstrap.EXEC.count("'") == 2
     assert not set("!\\\n`") & set(bootstrap.EXEC + bootstrap.EXEC_TTY)
 
@@ -67,6 +73,33 @@ def test_the_rest_of_standard_input_is_the_commands(shell: str) -> None:
     name = "busybox sh" if shell == "busybox" else shell
     done = run_line(bootstrap.encode("cat; exit 3"), shell=name, rest=b"\0a\nb")
     assert (done.stdout, done.returncode) == (b"\0a\nb", 3)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_any_byte_arrives_in_any_shell_and_no_program_sees_it(shell: str, tmp_path: Path) -> None:
+    value = "".join(map(chr, range(1, 256))) + "€😀\n\\n \\0101 %s -n\n\nit's"
+    line = bootstrap.encode(f"{bootstrap.exports({'V': Secret(value)})}env")
+    spy = tmp_path / "printf"
+    spy.write_text(
+        f'#!/bin/bash\nprintf "%s" "$*" >>"{tmp_path}/seen"; exec /usr/bin/printf "$@"\n'
+    )
+    spy.chmod(0o755)
+    request = bootstrap.EXEC.replace("/bin/sh", "busybox sh" if shell == "busybox" else shell, 1)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    ran = subprocess.run(["/bin/sh", "-c", request], input=line, env=env, capture_output=True, check=False)  # fmt: skip
+    assert f"V={value}\n".encode() in ran.stdout
+    assert not (tmp_path / "seen").exists()
+
+
+def test_a_shell_without_a_printf_of_its_own_runs_nothing(tmp_path: Path) -> None:
+    poor = tmp_path / "env"
+    poor.write_text("enable -n printf\n")
+    ran = subprocess.run(
+        ["bash", "-c", bootstrap.EXEC.replace("/bin/sh", "bash", 1)], input=bootstrap.encode("echo ran"),
+        env={**os.environ, "BASH_ENV": str(poor)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (ran.stdout, ran.returncode) == (b"", 1)
+    assert ran.stderr == b"opskit: this sh has no printf of its own\n"
 
 
 @pytest.mark.parametrize("request_", [bootstrap.EXEC, bootstrap.EXEC_TTY])

@@ -11,7 +11,7 @@ import pytest
 
 from opskit.config.secret import Secret
 from opskit.errors import CommandTimeoutError, SudoError
-from opskit.fleet import sudo
+from opskit.fleet import bootstrap, sudo
 from opskit.fleet.command import Command
 from tests.fleet.opening import fleet_of, host_of
 from tests.support.processes import at_home
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from opskit.fleet.fanout import Fleet
     from tests.support.sudoers import SudoHosts
 
+SAY = r"""case $(command -v printf) in printf) say() { printf '%s\n' "$@"; };; *) say() { for l; do print -r -- "$l"; done; };; esac
+"""
 TEXT = r"""w='pass '"'"'word'; if [ "$(id -u)" = 0 ]; then become() { "$@"; }; elif command -v sudo >/dev/null; then become() { sudo -k -S -p '' -H -u root -- "$@"; }; else become() { echo sudo is missing >&2; return 1; }; fi
-if ! e=$(printf '%s\n' "$w" | LC_ALL=C become /bin/sh -c : 2>&1); then
+if ! e=$(say "$w" | LC_ALL=C become /bin/sh -c : 2>&1); then
   printf '%s\n' "$e" 'm4rk sudo let nobody in' >&2; exit 77
 fi
-printf '%s\n' "$w" m4rk 'unset s\0012export A='"'"'b c'"'"'\0012id -u\0012' | become /bin/sh -c 'while IFS= read -r s && [ "$s" != m4rk ]; do :; done; IFS= read -r s && exec </dev/null && eval "$(printf %b "$s")"'"""
+say "$w" m4rk 'unset s\0012export A='"'"'b c'"'"'\0012id -u\0012' | become /bin/sh -c 'while IFS= read -r s && [ "$s" != m4rk ]; do :; done; IFS= read -r s && exec </dev/null && RUN'"""
 
 
 @pytest.fixture
@@ -40,21 +42,21 @@ def test_the_text_is_exactly_this() -> None:
     made = sudo.wrapped(
         "id -u", {"A": Secret("b c")}, user="root", marker="m4rk", password=Secret("pass 'word")
     )
-    assert made == TEXT
+    assert made == SAY + TEXT.replace("RUN", bootstrap.RUN)
 
 
 def test_without_a_password_sudo_asks_for_none() -> None:
     made = sudo.wrapped("true", {}, user="shop", marker="m4rk", password=None)
-    first, second, *_, last = made.splitlines()
+    _, first, second, *_, last = made.splitlines()
     assert second == "if ! e=$(LC_ALL=C become /bin/sh -c : 2>&1 </dev/null); then"
-    assert last.startswith("printf '%s\\n' m4rk 'unset s")
+    assert last.startswith("say m4rk 'unset s")
     assert first == (
         'if command -v sudo >/dev/null; then become() { sudo -n -H -u shop -- "$@"; }; '
         "else become() { echo sudo is missing >&2; return 1; }; fi"
     )
 
 
-@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "busybox sh", "zsh"])
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "busybox sh", "mksh", "zsh"])
 @pytest.mark.parametrize("reads", [True, False])
 def test_a_password_that_is_not_asked_for_is_not_run(
     shell: str, tmp_path: object, *, reads: bool
@@ -177,7 +179,7 @@ def test_what_runs_by_sudo_is_ended_by_sudo(
     assert not at_home([sudo_hosts.folder("web01")])
 
 
-@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh", "mksh"])
 def test_a_host_alone_passes_on_its_variables_and_no_text_holds_them(shell: str) -> None:
     if not shutil.which(shell.split(maxsplit=1)[0]):
         pytest.skip(f"no {shell} here")
