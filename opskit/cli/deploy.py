@@ -67,7 +67,7 @@ def deploy(
     from opskit.rollout.deploy import deploy, plan_deploy
 
     choice = Choice("deploy", why, dry_run, yes, as_json, override_freeze, no_drain)
-    with session.on_service(service, environment, hosts, wait=wait) as (opened, what):
+    with session.on_service(choice, service, environment, hosts, wait=wait) as (opened, what):
         made = plan_deploy(
             service=what,
             hosts=opened.hosts,

@@ -81,10 +81,13 @@ def _read(session: Session) -> Reader:
 
 def _users(session: Session, choice: Choice, plan: Plan) -> tuple[str, ...]:
     """Give as whom commands of the run go by sudo: its own, and those of the services that it is about."""
+    from opskit.rollout.remembered import BY_HAND
     from opskit.rollout.sudo import users_of
 
     if choice.sudo:
         return (choice.sudo,)
+    if plan.action in BY_HAND:
+        return ()  # a load balancer is told to; nothing of the service is run
     services = (session.service, *(tenant.service for tenant in session.tenants))
     theirs = (user for service in services for user in users_of(service))
     return tuple(dict.fromkeys((*plan.users, *theirs)))

@@ -42,9 +42,10 @@ def freeze(
     until: str | None,
     as_json: bool,
 ) -> int:
-    """Refuse deploys, restarts, tasks and commands from now on.
+    """Refuse all changes but rollbacks from now on.
 
-    Of one service, or of all that is in the environment. A rollback is never refused. The others' laptops obey as soon
+    Of one service, or of all that is in the environment: deploys, restarts, reboots, replacements, tasks and commands. A rollback is
+    never refused, nor is what `opskit resume` and `opskit lb` do. The others' laptops obey as soon
     as they have heard of it from the upstream of the changelog. `opskit status` shows what is frozen.
     """
     from opskit.rollout.freeze import told

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from opskit.rollout.freeze import Frozen
     from opskit.rollout.plan import Override, Plan
 
-NEVER_FROZEN = ("rollback", "resume")
-"""What is only told of a freeze: whoever takes something back, or brings to its end what has begun, is not kept from it."""
+NEVER_FROZEN = ("rollback", "resume", "lb")
+"""What is only told of a freeze: whoever takes something back, or brings to its end what has begun, or keeps users from a sick host, is not kept from it."""
 GOES = "a rollback is always allowed; to go ahead, add --override-freeze REASON"
 
 
@@ -57,12 +57,21 @@ def noted(plan: Plan, found: Frozen, choice: Choice) -> Plan:
     if not found.freezes:
         return plan
     if choice.command in NEVER_FROZEN:
-        means = f"a {choice.command} is allowed all the same"
+        means = f"{_this(choice)} is allowed all the same"
     elif choice.override_freeze:
         means = f"overridden: {choice.override_freeze}"
     else:
         means = "so this would be refused; --override-freeze REASON goes ahead"
     return replace(plan, notes=(*plan.notes, *found.lines, means))
+
+
+def _this(choice: Choice) -> str:
+    """Name what is done."""
+    return (
+        "to take hosts out or to put them back"
+        if choice.command == "lb"
+        else f"a {choice.command}"
+    )
 
 
 def _thaw(found: Frozen) -> str:

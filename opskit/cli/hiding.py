@@ -41,4 +41,10 @@ def hider_of(error: BaseException) -> Callable[[str], str]:
 
 def notes(sources: Mapping[str, SecretSource]) -> tuple[str, ...]:
     """Say, for a dry run, which secrets would be read, and from where."""
-    return tuple(f"would read the secret {name} from {source}" for name, source in sources.items())
+    from opskit.rollout.secrets import missing
+
+    said = {name: f"would read the secret {name} from {at}" for name, at in sources.items()}
+    lacking = {name: why for name, at in sources.items() if (why := missing(at))}
+    return tuple(
+        f"{line}: {lacking[name]}" if name in lacking else line for name, line in said.items()
+    )

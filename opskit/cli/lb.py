@@ -84,7 +84,7 @@ def _by_hand(
     from opskit.rollout import lb
 
     action = lb.DRAIN if drain else lb.RESTORE
-    with session.on_service(service, environment, hosts) as (opened, what):
+    with session.on_service(choice, service, environment, hosts) as (opened, what):
         why = session.reason(opened, choice)
         if not why and not choice.dry_run:
             raise UsageError(f"to {action} by hand asks for a reason", hint="add -m/--why TEXT")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from opskit.changelog import Changelog
-    from opskit.cli.session import Choice
+    from opskit.cli.session import Choice, Needed
     from opskit.config.model import Config
     from opskit.config.service import CommandStep
     from opskit.config.sources import SecretSource
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def on_hosts(environment: str | None, hosts: str, *, wait: str | None = None) -> Iterator[Session]:
+def on_hosts(
+    choice: Choice, environment: str | None, hosts: str, *, wait: str | None = None
+) -> Iterator[Session]:
     """Open what it takes to work on whole hosts; raises UsageError.
 
     With `wait`, hosts that another run holds are waited for; raises LockedError when that takes too long.
@@ -38,7 +40,8 @@ def on_hosts(environment: str | None, hosts: str, *, wait: str | None = None) ->
         retried = retrying.earlier(changelog, hosts)
         retrying.demand_some(hosts, retried, inventory.hosts)
         chosen = wiring.select(inventory, changelog, hosts)
-        with opened(config, inventory, changelog, chosen, patience=patience) as found:
+        given = (config, inventory, changelog, chosen)
+        with opened(*given, patience=patience, secrets=choice.secrets) as found:
             yield replace(found, retried=retried)
 
 
@@ -50,19 +53,22 @@ def opened(
     chosen: tuple[str, ...],
     *,
     patience: Patience,
+    secrets: Needed = "now",
 ) -> Iterator[Session]:
     """Open the fleet for work on the `chosen` hosts, once nobody holds them; raises ConfigError, LockedError."""
-    tenants = tenants_of(config, inventory, chosen)
-    secrets = secrets_of(tenants)
+    tenants = tenants_of(config, inventory, chosen, secrets=secrets)
+    sources = secrets_of(tenants)
     where = config.environment(inventory.environment)
     with wiring.open_fleet(config, inventory) as fleet:
         for tenant in tenants:
             waiting.until_free(patience, fleet, changelog, tenant.service, tenant.on(chosen))
         found = (config, where, fleet, changelog, chosen)
-        yield Session(*found, secrets, patience=patience, tenants=tenants)
+        yield Session(*found, sources, patience=patience, tenants=tenants)
 
 
-def tenants_of(config: Config, inventory: Inventory, chosen: Sequence[str]) -> tuple[Tenant, ...]:
+def tenants_of(
+    config: Config, inventory: Inventory, chosen: Sequence[str], *, secrets: Needed
+) -> tuple[Tenant, ...]:
     """Give the services of the environment that live on any of the `chosen` hosts; raises ConfigError, SelectorError."""
     from opskit.rollout.ready import demand_ready
     from opskit.rollout.secrets import demand_at_hand
@@ -75,7 +81,8 @@ def tenants_of(config: Config, inventory: Inventory, chosen: Sequence[str]) -> t
         lives_on = frozenset(host.name for host in inventory.select(service.hosts))
         if here := lives_on.intersection(chosen):
             demand_ready(service, [inventory.hosts[host] for host in here], tasks=config.tasks)
-            demand_at_hand(service.secrets, f"service {service.name}")
+            if secrets == "now":
+                demand_at_hand(service.secrets, f"service {service.name}")
             found.append(Tenant(service, lives_on))
     return tuple(found)
 

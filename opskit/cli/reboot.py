@@ -44,7 +44,7 @@ def reboot(
     from opskit.rollout.upkeep import upkeep
 
     choice = Choice("reboot", why, dry_run, yes, as_json, override_freeze, no_drain)
-    with maintaining.on_hosts(environment, hosts, wait=wait) as opened:
+    with maintaining.on_hosts(choice, environment, hosts, wait=wait) as opened:
         made = plan_reboot(
             maintaining.wish(opened, choice, batches=batches, within=within),
             commands=maintaining.reboots(opened),

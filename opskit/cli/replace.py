@@ -58,7 +58,7 @@ def replace(
     from opskit.rollout.upkeep import upkeep
 
     choice = Choice("replace", why, dry_run, yes, as_json, override_freeze, no_drain)
-    with maintaining.on_hosts(environment, hosts, wait=wait) as opened:
+    with maintaining.on_hosts(choice, environment, hosts, wait=wait) as opened:
         wish = maintaining.wish(opened, choice, batches=batches, within=within)
         made = maintaining.replacement(opened, wish, command=command or "", task=task or "")
         return session.carry_out(opened, choice, made.plan, lambda run: upkeep(made, run))

@@ -37,7 +37,7 @@ def restart(
     from opskit.rollout.restart import plan_restart, restart
 
     choice = Choice("restart", why, dry_run, yes, as_json, override_freeze, no_drain)
-    with session.on_service(service, environment, hosts, wait=wait) as (opened, what):
+    with session.on_service(choice, service, environment, hosts, wait=wait) as (opened, what):
         reason = session.reason(opened, choice)
         made = plan_restart(
             service=what,

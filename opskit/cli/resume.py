@@ -43,6 +43,6 @@ def resume(
     """
     choice = Choice("resume", why, dry_run, yes, as_json)
     how = {"revert": revert, "take_over": take_over, "drain": not no_drain}
-    with resuming.on_rollout(rollout, wait=wait) as (opened, record):
+    with resuming.on_rollout(choice, rollout, wait=wait) as (opened, record):
         plan, do = resuming.planned(opened, record, choice, **how)
         return session.carry_out(opened, choice, plan, do)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from opskit.changelog import Changelog, RolloutRecord
-    from opskit.cli.session import Choice
+    from opskit.cli.session import Choice, Needed
     from opskit.config.model import Config
     from opskit.rollout.context import Run
     from opskit.rollout.labour import Labour
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def on_rollout(prefix: str, *, wait: str | None) -> Iterator[tuple[Session, RolloutRecord]]:
+def on_rollout(
+    choice: Choice, prefix: str, *, wait: str | None
+) -> Iterator[tuple[Session, RolloutRecord]]:
     """Open what it takes to go on with a rollout, with all hosts of its environment at hand. Raises UsageError."""
     from opskit.rollout.patience import Patience
     from opskit.rollout.remembered import UPKEEP, demand_open
@@ -36,13 +38,17 @@ def on_rollout(prefix: str, *, wait: str | None) -> Iterator[tuple[Session, Roll
         record = changelog.rollout(prefix)
         demand_open(record)
         opened = _on_machines if record.action in UPKEEP else _on_service
-        with opened(config, changelog, record, patience) as found:
+        with opened(config, changelog, record, patience, choice.secrets) as found:
             yield found, changelog.rollout(record.id)
 
 
 @contextlib.contextmanager
 def _on_service(
-    config: Config, changelog: Changelog, record: RolloutRecord, patience: Patience
+    config: Config,
+    changelog: Changelog,
+    record: RolloutRecord,
+    patience: Patience,
+    secrets: Needed,
 ) -> Iterator[Session]:
     from opskit.rollout.remembered import remember
     from opskit.rollout.secrets import demand_at_hand
@@ -51,7 +57,8 @@ def _on_service(
     inventory = wiring.open_inventory(config, record.environment)
     planned = [target.host for target in remember(record).targets]
     hosts = tuple(host for host in planned if host in inventory.hosts)
-    demand_at_hand(service.secrets, f"service {service.name}")
+    if secrets == "now":
+        demand_at_hand(service.secrets, f"service {service.name}")
     with wiring.open_fleet(config, inventory) as fleet:
         where = config.environment(record.environment)
         waiting.until_free(patience, fleet, changelog, service, hosts)
@@ -62,11 +69,16 @@ def _on_service(
 
 @contextlib.contextmanager
 def _on_machines(
-    config: Config, changelog: Changelog, record: RolloutRecord, patience: Patience
+    config: Config,
+    changelog: Changelog,
+    record: RolloutRecord,
+    patience: Patience,
+    secrets: Needed,
 ) -> Iterator[Session]:
     inventory = wiring.open_inventory(config, record.environment)
     hosts = tuple(host.name for host in record.hosts if host.name in inventory.hosts)
-    with maintaining.opened(config, inventory, changelog, hosts, patience=patience) as found:
+    given = (config, inventory, changelog, hosts)
+    with maintaining.opened(*given, patience=patience, secrets=secrets) as found:
         yield found
 
 

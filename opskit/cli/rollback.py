@@ -70,7 +70,7 @@ def rollback(
     from opskit.rollout.rollback import plan_rollback, rollback
 
     choice = Choice("rollback", why, dry_run, yes, as_json, no_drain=no_drain)
-    with session.on_service(service, environment, hosts, wait=wait) as (opened, what):
+    with session.on_service(choice, service, environment, hosts, wait=wait) as (opened, what):
         made = plan_rollback(
             service=what,
             hosts=opened.hosts,

@@ -170,7 +170,7 @@ def _run(
 
     by = "root" if sudo else ""
     choice = Choice("run", why, dry_run, yes, as_json, override_freeze, sudo=by)
-    with session.on_hosts(environment=environment, hosts=hosts, secrets=True) as opened:
+    with session.on_hosts(environment=environment, hosts=hosts, secrets=choice.secrets) as opened:
         made = plan_task(
             task=name,
             arguments=arguments,

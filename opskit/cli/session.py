@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from opskit.cli import doing, freezing, hiding, options, retrying, sharing, waiting, wiring
 from opskit.errors import SelectorError, UsageError
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from opskit.rollout.tenants import Tenant
 
 
+Needed = Literal["now", "later", "never"]
+"""When a command needs the secrets of what it is about: a dry run shows where they are, and reads none."""
+NEEDLESS = ("lb", "unlock")
+"""Commands on a service that run nothing of it."""
+
+
 class Recorded(TypedDict):
     """What a plan is told beside its service, its hosts and its gates."""
 
@@ -50,6 +56,13 @@ class Choice:
     no_drain: bool = False
     sudo: str = ""
     """As whom what was typed runs by sudo, "" for not by sudo; a service says that itself."""
+
+    @property
+    def secrets(self) -> Needed:
+        """When the secrets are needed of what is changed."""
+        if self.command in NEEDLESS:
+            return "never"
+        return "later" if self.dry_run else "now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +115,17 @@ class Session:
 
 @contextlib.contextmanager
 def on_service(
-    name: str, environment: str | None, hosts: str | None, *, wait: str | None = None
+    choice: Choice,
+    name: str,
+    environment: str | None,
+    hosts: str | None,
+    *,
+    wait: str | None = None,
 ) -> Iterator[tuple[Session, Service]]:
     """Open what a command on a service needs; `hosts` narrows the service's own. Raises UsageError.
 
     With `wait`, hosts that another run holds are waited for; raises LockedError when that takes too long.
+    Raises ConfigError if secrets are needed now and cannot be had.
     """
     from opskit.rollout.patience import Patience
     from opskit.rollout.ready import demand_ready
@@ -116,7 +135,9 @@ def on_service(
     config = wiring.read_config()
     service = config.service(name, environment)
     inventory = wiring.open_inventory(config, environment)
-    demand_at_hand(service.secrets, f"service {service.name}")
+    given = service.secrets if choice.secrets != "never" else {}
+    if choice.secrets == "now":
+        demand_at_hand(given, f"service {service.name}")
     with sharing.open_changelog(config) as changelog:
         retried = retrying.earlier(changelog, hosts)
         retrying.demand_some(hosts, retried, inventory.hosts)
@@ -125,21 +146,24 @@ def on_service(
         where = config.environment(environment)
         lives_on = len(inventory.select(service.hosts))
         with wiring.open_fleet(config, inventory) as fleet:
-            asked = (chosen, service.secrets, service, retried, lives_on)
+            asked = (chosen, given, service, retried, lives_on)
             waiting.until_free(patience, fleet, changelog, service, chosen)
             yield Session(config, where, fleet, changelog, *asked, patience=patience), service
 
 
 @contextlib.contextmanager
-def on_hosts(*, environment: str | None, hosts: str, secrets: bool = False) -> Iterator[Session]:
-    """Open what a command on some hosts needs; what it runs gets the environment's `secrets`, or none. Raises UsageError."""
+def on_hosts(
+    *, environment: str | None, hosts: str, secrets: Needed = "never"
+) -> Iterator[Session]:
+    """Open what a command on some hosts needs; what it runs gets the environment's `secrets`, unless those are never needed. Raises UsageError."""
     from opskit.rollout.secrets import demand_at_hand
 
     config = wiring.read_config()
     inventory = wiring.open_inventory(config, environment)
     where = config.environment(environment)
-    given = where.secrets if secrets else {}
-    demand_at_hand(given, f"environment {where.name}")
+    given = where.secrets if secrets != "never" else {}
+    if secrets == "now":
+        demand_at_hand(given, f"environment {where.name}")
     with (
         sharing.open_changelog(config) as changelog,
         wiring.open_fleet(config, inventory) as fleet,

@@ -47,7 +47,7 @@ def unlock(
     from opskit.rollout import breaking
 
     choice = Choice("unlock", why, dry_run, yes, as_json)
-    with session.on_service(service, environment, hosts) as (opened, what):
+    with session.on_service(choice, service, environment, hosts) as (opened, what):
         held, errors = breaking.held_on(opened.fleet, opened.hosts, path=what.path)
         breaking.demand_not_alive(opened.changelog, held)
         if held and not dry_run:

@@ -66,6 +66,18 @@ def test_who_took_a_host_out_is_said_and_a_failed_run_is_not_well(
     light.opskit("lb", "shop")
 
 
+def test_hosts_are_taken_out_and_put_back_without_secrets_and_in_a_freeze(
+    light: Light, edge: HAProxy
+) -> None:
+    configure(light, edge, secrets='["API_TOKEN"]')
+    light.opskit("freeze", "-m", "Black Friday")
+    done = light.opskit("lb", "shop", "--drain", "-H", "web01", "-m", "it is slow", "-y")
+    assert "note: to take hosts out or to put them back is allowed all the same" in done.stderr
+    assert edge.words()["web01"] != "UP"
+    light.opskit("lb", "shop", "--restore", "-H", "web01", "-m", "fast again", "-y")
+    assert edge.words() == ALL_UP
+
+
 def test_a_host_that_runs_a_change_is_out_and_that_is_well(light: Light, edge: HAProxy) -> None:
     configure(light, edge, restart=json.dumps(WAIT))
     process = light.start("restart", "shop", "-H", "web01", "--yes")

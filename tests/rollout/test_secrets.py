@@ -135,6 +135,26 @@ def test_a_secret_that_is_not_set_is_named_before_anything_is_touched(light: Lig
     assert (light.tree(), light.log()) == ({}, [])
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("deploy", "shop", "v1"), ("restart", "shop"), ("rollback", "shop"), ("reboot", "-H", "web01")],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_a_dry_run_says_from_where_secrets_would_be_read_and_needs_none(
+    light: Light, words: tuple[str, ...]
+) -> None:
+    light.configure(hosts='"web01"')
+    light.commit("v2")
+    light.deploy("v1")
+    light.deploy("v2")
+    light.configure(hosts='"web01"', secrets='["API_TOKEN"]')
+    done = light.opskit(*words, "--dry-run")
+    lacks = "would read the secret API_TOKEN from the variable API_TOKEN: not set on this machine"
+    assert lacks in done.stdout
+    assert "not set" not in light.opskit(*words, "--dry-run", env=ENV).stdout
+    assert "needs API_TOKEN" in light.opskit(*words, "--yes", expect=2).stderr
+
+
 def test_exec_on_a_host_that_knows_it_too_is_redacted(light: Light) -> None:
     configure(light)
     (light.hosts.folder("web01") / "token").write_text(SECRET)
