@@ -53,7 +53,8 @@ def freeze(
     reason, ends = demanded(why), _ends(until)
     config = wiring.read_config(whole=False)
     name, where = scope(config, service, environment, everywhere=everywhere)
-    body = {"why": reason, "until": round(ends.timestamp() * 1000) if ends else 0}
+    said = wiring.redactor(config).text(reason)
+    body = {"why": said, "until": round(ends.timestamp() * 1000) if ends else 0}
     with sharing.open_changelog(config) as changelog:
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)
         event = changelog.append("freeze", body, service=name, environment=where)

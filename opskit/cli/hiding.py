@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.errors import OpskitError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from opskit.config.sources import SecretSource
     from opskit.fleet.vault import Vault
+    from opskit.rollout.plan import Plan
 
 ATTRIBUTE = "opskit_hides"
 """The attribute of an error that nobody foresaw which takes the secrets out of its traceback."""
@@ -37,6 +39,12 @@ def hider_of(error: BaseException) -> Callable[[str], str]:
     """Give what takes the secrets out of the traceback of an error."""
     hide: Callable[[str], str] = getattr(error, ATTRIBUTE, str)
     return hide
+
+
+def untold(plan: Plan, hide: Callable[[str], str]) -> Plan:
+    """Give a plan as it is shown: what was typed may hold a secret."""
+    commands = tuple((step, hide(script)) for step, script in plan.commands)
+    return replace(plan, why=hide(plan.why), script=hide(plan.script), commands=commands)
 
 
 def notes(sources: Mapping[str, SecretSource]) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def note(
     config = wiring.read_config(whole=False)
     where = config.environment(environment).name
     about = config.service(service, where).name if service else ""
-    body = {"text": said, "hosts": _names(config, where, hosts)}
+    body = {"text": wiring.redactor(config).text(said), "hosts": _names(config, where, hosts)}
     with sharing.open_changelog(config) as changelog:
         its = changelog.rollout(rollout).id if rollout else ""
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)

@@ -73,7 +73,7 @@ def command_of(session: Session, plan: Plan, report: Report) -> str:
     given = [*_arguments(context, session, plan)]
     free = context.allow_interspersed_args
     words = [*given, *chosen] if free else [*chosen, "--", *given]
-    return " ".join([context.command_path, *map(shlex.quote, words)])
+    return " ".join([context.command_path, *(shlex.quote(session.hide(word)) for word in words)])
 
 
 def _is_sure(plan: Plan) -> bool:

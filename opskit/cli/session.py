@@ -96,6 +96,10 @@ class Session:
         rollout = self.new_rollout(choice)
         return {"rollout": rollout, "judge": self.judge, "drain": not choice.no_drain}
 
+    def hide(self, text: str) -> str:
+        """Give a text without the secrets that are known by now."""
+        return self.fleet.vault.redactor.text(text)
+
     @property
     def judge(self) -> Judge:
         """What the changelog knows of hosts."""
@@ -186,7 +190,7 @@ def reason(session: Session, choice: Choice, *, how: str = "add -m/--why TEXT") 
         raise UsageError("the reason is longer than 2000 characters")
     if not choice.dry_run:
         freezing.demand_thawed(freezing.frozen(session), choice)
-    return why
+    return session.hide(why)
 
 
 def carry_out(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], Report]) -> int:
@@ -204,6 +208,7 @@ def carry_out(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], 
         what = choice.command if plan.run else plan.action
         options.ask(f"{what} on {changed} of {len(plan.hosts)} hosts?", yes=choice.yes)
     report = doing.watched(session, choice, plan, do)
+    plan = hiding.untold(plan, session.hide)
     retry = "" if plan.run else retrying.command_of(session, plan, report)
     return reports.show(report, plan, command=choice.command, as_json=choice.as_json, retry=retry)
 
@@ -219,7 +224,7 @@ def _shown(session: Session, choice: Choice, plan: Plan) -> int:
 
 def _noted(session: Session, choice: Choice, plan: Plan) -> Plan:
     """Give a plan as it is shown: with what is to be said of a freeze, and of an earlier rollout."""
-    noted = freezing.noted(plan, freezing.frozen(session), choice)
+    noted = freezing.noted(hiding.untold(plan, session.hide), freezing.frozen(session), choice)
     return replace(noted, notes=(*noted.notes, *retrying.remarks(session, plan)))
 
 
@@ -251,6 +256,7 @@ def at_once(
         return _shown(session, choice, plan)
     watch = outputs.live() if len(plan.hosts) == 1 and not choice.as_json else None
     report = doing.watched(session, choice, plan, lambda run: do(run, watch))
+    plan = hiding.untold(plan, session.hide)
     retry = retrying.command_of(session, plan, report)
     if choice.as_json:
         return reports.show(report, plan, command=choice.command, as_json=True, retry=retry)

@@ -42,7 +42,10 @@ def thaw(
     with sharing.open_changelog(config) as changelog:
         ended = _of_scope(changelog, config, name, where)
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)
-        body = {"why": reason, "freezes": [freeze.hash for freeze in ended]}
+        body = {
+            "why": wiring.redactor(config).text(reason),
+            "freezes": [freeze.hash for freeze in ended],
+        }
         event = changelog.append("thaw", body, service=name, environment=where)
     if as_json:
         return envelope.show(

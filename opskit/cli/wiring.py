@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from opskit.changelog import Changelog
     from opskit.config.model import Config
+    from opskit.config.secret import Redactor
     from opskit.config.sources import SecretSource
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.inventory import Inventory
@@ -36,11 +37,17 @@ def open_fleet(config: Config, inventory: Inventory) -> Fleet:
 
     Nothing that it hears shows a secret of opskit.toml that can be had without asking anybody.
     """
-    from opskit.config.secret import Redactor
     from opskit.fleet import open_fleet
+
+    return open_fleet(inventory, config.ssh, redactor=redactor(config))
+
+
+def redactor(config: Config) -> Redactor:
+    """Give what hides the secrets of opskit.toml that are had without asking anybody: of variables and files."""
+    from opskit.config.secret import Redactor
     from opskit.rollout.secrets import at_hand
 
-    return open_fleet(inventory, config.ssh, redactor=Redactor(at_hand(_sources(config))))
+    return Redactor(at_hand(_sources(config)))
 
 
 def _sources(config: Config) -> Iterator[SecretSource]:

@@ -155,6 +155,28 @@ def test_a_dry_run_says_from_where_secrets_would_be_read_and_needs_none(
     assert "needs API_TOKEN" in light.opskit(*words, "--yes", expect=2).stderr
 
 
+def test_a_reason_that_holds_it_is_shown_without_it_and_so_is_the_command_for_the_rest(
+    light: Light,
+) -> None:
+    configure(light)
+    light.deploy("v1", env=ENV)
+    light.make_sick("web02")
+    why = ("-m", f"leaked: {SENTINEL}")
+    runs = [light.restart(*why, *more, expect=3, env=ENV) for more in (("--json",), ())]
+    assert "-m 'leaked: [redacted]'" in runs[0].json["data"]["retry"]
+    assert runs[0].json["data"]["plan"]["why"] == "leaked: [redacted]"
+    assert "-m 'leaked: [redacted]'" in runs[1].stdout
+    assert_nowhere(told(light, *runs))
+
+
+def test_a_note_and_a_freeze_do_not_hold_it(light: Light) -> None:
+    configure(light)
+    said = ("note", f"it is {SENTINEL}"), ("freeze", "-m", SENTINEL), ("thaw", "-m", SENTINEL)
+    runs = [light.opskit(*words, "--json", env=ENV) for words in said]
+    assert "it is [redacted]" in runs[0].stdout
+    assert_nowhere(told(light, *runs))
+
+
 def test_exec_on_a_host_that_knows_it_too_is_redacted(light: Light) -> None:
     configure(light)
     (light.hosts.folder("web01") / "token").write_text(SECRET)
