@@ -24,7 +24,7 @@ def show(plan: Plan, *, command: str, as_json: bool) -> int:
     table.show(header, [_row(plan, target) for target in plan.targets])
     turns = _from_to(plan) if plan.action == "rollback" else []
     for line in (*turns, *arithmetic(plan), *remarks(plan)):
-        text.say(line)
+        text.say(line, wrap=True)
     text.say("")
     text.say("commands, for each host in turn:", bold=True)
     for step, script in plan.commands:
@@ -38,9 +38,9 @@ def summarise(plan: Plan) -> None:
     """Say in a few lines, before the operator is asked, what is going to happen."""
     text.mention(headline(plan), bold=True)
     for line in (*(_from_to(plan)), *arithmetic(plan), *remarks(plan)):
-        text.mention(f"  {line}")
+        text.mention(f"  {line}", wrap=True)
     for target in plan.problems:
-        text.mention(f"  {target.host}: {target.problem}", colour="red")
+        text.mention(f"  {target.host}: {target.problem}", colour="red", wrap=True)
     if plan.hopeless:
         text.mention(f"  {_why_hopeless(plan)}", colour="red")
 

@@ -138,8 +138,8 @@ class Board:
             self._since = time.monotonic()
             self._doing = lines_of(fact, self._plan)[0]
         with self._drawing:
-            for line in lines_of(fact, self._plan):
-                self._console.print(_styled(line, fact))
+            for line in _drawn(fact, self._plan):
+                self._console.print(_styled(line, fact), soft_wrap=True)
 
     def render(self) -> RenderableType:
         """Give what stands on the screen now."""
@@ -162,6 +162,12 @@ class Board:
         if len(running) > MOST_ROWS:
             rows.append(Text(f"  and {len(running) - MOST_ROWS} more"))
         return Group(*rows)
+
+
+def _drawn(fact: Fact, plan: Plan) -> list[str]:
+    """Give the lines of a fact as a screen shows them; what a host said, and what to do about it, is broken by nobody."""
+    first, *rest = (terminal.visible(line, one_line=True) for line in lines_of(fact, plan))
+    return [*text.wrapped(first, terminal.screen_width()), *rest]
 
 
 def _styled(line: str, fact: Fact) -> RenderableType:

@@ -22,13 +22,13 @@ def show(report: Report, plan: Plan, *, command: str, as_json: bool, retry: str 
         told = {**data(report, plan), "retry": retry}
         return envelope.show(command, told, exit_code=report.exit_code)
     for warning in report.warnings:
-        text.mention(f"warning: {warning}", colour="yellow")
+        text.mention(f"warning: {warning}", colour="yellow", wrap=True)
     text.say_on(summary(report), colour=COLOURS.get(report.outcome, "red"), bold=True)
     if report.reason:
-        text.say_on(f"  {report.reason}")
+        text.say_on(f"  {report.reason}", wrap=True)
     text.say_on(f"  {report.action} {report.rollout}{_where_it_stands(report)}")
     if retry:
-        text.say_on(f"  {REST}: {retry}")
+        text.say_on(f"  {REST}: {retry}", wrap=True)
     if is_resumable(report):
         back = " (with --revert to take it back)" if report.service else ""
         text.say_on(f"  to go on: opskit resume {report.rollout}{back}")
@@ -59,11 +59,11 @@ def mention(report: Report, plan: Plan, *, spoken: bool = False, retry: str = ""
             for line in host_lines(shown, plan):
                 text.mention(line)
     for warning in report.warnings:
-        text.mention(f"warning: {warning}", colour="yellow")
+        text.mention(f"warning: {warning}", colour="yellow", wrap=True)
     colour = COLOURS.get(report.outcome, "red")
     text.mention(f"{summary(report)}{_where_it_stands(report)}", colour=colour)
     if retry:
-        text.mention(f"  {REST}: {retry}")
+        text.mention(f"  {REST}: {retry}", wrap=True)
     return report.exit_code
 
 

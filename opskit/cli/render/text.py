@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from opskit.errors import OpskitError
 
 SHOWN_OUTPUT_LINES = 10
+COMMAND = r" *(?<![\w./-])opskit [a-z].*$"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 STYLES = {
@@ -70,34 +72,36 @@ class Status:
 Cell = str | Status
 
 
-def say(line: str = "", *, colour: str = "", bold: bool = False) -> None:
-    """Print text to standard output; it is what the command was asked for.
+def say(line: str = "", *, colour: str = "", bold: bool = False, wrap: bool = False) -> None:
+    """Print text to standard output; it is what the command was asked for. See `wrapped` for `wrap`.
 
     Raises BrokenPipeError when nobody reads any more.
     """
-    _print(line, colour, bold=bold, stream=sys.stdout)
+    _print(line, colour, bold=bold, wrap=wrap, stream=sys.stdout)
 
 
-def mention(line: str = "", *, colour: str = "", bold: bool = False) -> None:
+def mention(line: str = "", *, colour: str = "", bold: bool = False, wrap: bool = False) -> None:
     """Print text to standard error: progress, warnings. A stream that is gone or full is no error."""
     try:
-        _print(line, colour, bold=bold, stream=sys.stderr)
+        _print(line, colour, bold=bold, wrap=wrap, stream=sys.stderr)
     except OSError:
         terminal.silence()
 
 
-def say_on(line: str = "", *, colour: str = "", bold: bool = False) -> None:
+def say_on(line: str = "", *, colour: str = "", bold: bool = False, wrap: bool = False) -> None:
     """Print as `say` does, in the midst of work that must go on though nobody reads any more."""
     try:
-        _print(line, colour, bold=bold, stream=sys.stdout)
+        _print(line, colour, bold=bold, wrap=wrap, stream=sys.stdout)
     except OSError:
         terminal.silence()
 
 
-def _print(line: str, colour: str, *, bold: bool, stream: TextIO | None) -> None:
+def _print(line: str, colour: str, *, bold: bool, wrap: bool, stream: TextIO | None) -> None:
     if stream is None:
         return
     line = terminal.signs(terminal.visible(line), stream)
+    if wrap and terminal.is_terminal(stream):
+        line = "\n".join(wrapped(line, terminal.screen_width()))
     if terminal.has_colour(stream) and (colour or bold):
         line = click.style(line, fg=colour or None, bold=bold or None)
     stream.write(line + "\n")
@@ -111,6 +115,24 @@ def complain(error: OpskitError) -> None:
         mention(f"  | {line}")
     for line in error.hint.splitlines():
         mention(f"  {line}")
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """Give a line in pieces that fit on a screen, broken between words, the later ones further in.
+
+    A command of opskit is one word: whoever copies it gets all of it.
+    """
+    found = re.search(COMMAND, line)
+    end = found.start() if found else len(line)
+    words = [*re.findall(r" *[^ ]+", line[:end]), *([found[0]] if found else [])]
+    further = " " * (len(line) - len(line.lstrip(" ")) + 2)
+    pieces = [""]
+    for word in words:
+        if pieces[-1].strip() and terminal.width_of(pieces[-1] + word) > width:
+            pieces.append(further + word.lstrip(" "))
+        else:
+            pieces[-1] += word
+    return pieces
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[str]:

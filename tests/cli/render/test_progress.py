@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import get_args
 
@@ -60,7 +61,7 @@ def test_a_pipe_gets_a_line_a_fact_and_json_keeps_standard_output_free(
 def test_a_command_on_hosts_has_only_warnings_beside_its_own_output(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with progress.shown(plan(service="", task="warm")) as tell:
+    with progress.shown(plan(action="task", service="", task="warm")) as tell:
         for fact in FACTS:
             tell(fact)
     assert capsys.readouterr() == ("", "warning: look\n")
@@ -139,3 +140,17 @@ def test_the_table_follows_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "33")
     board.render()
     assert board._console.width == 33
+
+
+def test_no_line_above_the_table_is_broken_amid_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", "40")
+    command = "opskit resume abcdefghjk --revert -m 'taken back'"
+    board = progress.Board(plan())
+    board.take(Warned(f"it was interrupted; to go on: {command}"))
+    board.take(HostEnded(done("web01.a.long.name.example.com")))
+    lines = [
+        line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).split("\n")
+    ]
+    assert lines[:3] == ["warning: it was interrupted; to go on:", f"  {command}", "web01.a.long.name.example.com  ✓ done"]  # fmt: skip

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from opskit.cli.render import text
 from opskit.cli.render.text import Status
+from tests.cli.render.samples import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_columns_are_aligned_and_carry_no_spaces_at_the_end() -> None:
@@ -26,6 +33,36 @@ def test_wide_characters_keep_columns_aligned() -> None:
 def test_no_rows_are_no_lines() -> None:
     assert text.columns((), []) == []
     assert text.columns(("HOST",), []) == ["HOST"]
+
+
+def test_a_line_is_broken_between_words() -> None:
+    line = "  drained before, put back after on lb01; 30 s for sessions"
+    assert text.wrapped(line, 30) == [
+        "  drained before, put back",
+        "    after on lb01; 30 s for",
+        "    sessions",
+    ]
+    assert text.wrapped(line, 80) == [line]
+    assert text.wrapped("web01  done  switch 0.0 s", 14) == ["web01  done", "  switch 0.0 s"]
+
+
+def test_a_command_to_be_copied_is_never_broken() -> None:
+    command = "opskit restart shop -m 'it is slow' -e production -H @failed:abcdefghjk"
+    said = f"  what was left undone: {command}"
+    assert text.wrapped(said, 80) == ["  what was left undone:", f"    {command}"]
+    assert text.wrapped(said, 30) == ["  what was left undone:", f"    {command}"]
+    assert text.wrapped(f"see {command}", 100) == [f"see {command}"]
+
+
+@pytest.mark.parametrize("say", [text.say, text.say_on])
+def test_only_a_terminal_gets_broken_lines(
+    monkeypatch: pytest.MonkeyPatch, say: Callable[..., None]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    for screen, lines in ((Screen(), 2), (io.StringIO(), 1)):
+        monkeypatch.setattr(sys, "stdout", screen)
+        say("a line of more words than fit", wrap=True)
+        assert len(screen.getvalue().splitlines()) == lines
 
 
 def test_a_cell_cannot_break_its_line() -> None:
