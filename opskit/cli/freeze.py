@@ -50,11 +50,10 @@ def freeze(
     """
     from opskit.rollout.freeze import told
 
-    reason, ends = demanded(why), _ends(until)
     config = wiring.read_config(whole=False)
+    reason, ends = demanded(config, why), _ends(until)
     name, where = scope(config, service, environment, everywhere=everywhere)
-    said = wiring.redactor(config).text(reason)
-    body = {"why": said, "until": round(ends.timestamp() * 1000) if ends else 0}
+    body = {"why": reason, "until": round(ends.timestamp() * 1000) if ends else 0}
     with sharing.open_changelog(config) as changelog:
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)
         event = changelog.append("freeze", body, service=name, environment=where)
@@ -66,14 +65,14 @@ def freeze(
     return 0
 
 
-def demanded(why: str | None) -> str:
-    """Give the reason; raises UsageError if there is none."""
+def demanded(config: Config, why: str | None) -> str:
+    """Give the reason, without secrets; raises UsageError if there is none."""
     said = (why or "").strip()
     if not said:
         raise UsageError("a reason is needed, for those who wait", hint="add -m/--why TEXT")
     if len(said) > LONGEST:
         raise UsageError(f"the reason is longer than {LONGEST} characters")
-    return said
+    return wiring.redactor(config).text(said)
 
 
 def scope(

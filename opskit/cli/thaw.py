@@ -36,16 +36,13 @@ def thaw(
 
     That of the same service, or of the same environment. A window of opskit.toml ends by itself, or by a change of that file.
     """
-    reason = demanded(why)
     config = wiring.read_config(whole=False)
+    reason = demanded(config, why)
     name, where = scope(config, service, environment, everywhere=everywhere)
     with sharing.open_changelog(config) as changelog:
         ended = _of_scope(changelog, config, name, where)
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)
-        body = {
-            "why": wiring.redactor(config).text(reason),
-            "freezes": [freeze.hash for freeze in ended],
-        }
+        body = {"why": reason, "freezes": [freeze.hash for freeze in ended]}
         event = changelog.append("thaw", body, service=name, environment=where)
     if as_json:
         return envelope.show(
