@@ -16,7 +16,7 @@ from opskit.rollout.environ import commands_environment
 from opskit.rollout.facts import Doing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from opskit.config.service import Service, Step
     from opskit.fleet.remote import Remote
@@ -77,6 +77,15 @@ def fitting_in(gates: Gates, hosts: Sequence[str], down: Sequence[str]) -> list[
             break
         part.append(host)
     return part
+
+
+def parts_of(gates: Gates, batch: Sequence[str], down: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Give a batch in parts, each as large as the floors allow while others are `down`."""
+    rest = list(batch)
+    while rest:
+        part = fitting_in(gates, rest, down)
+        yield tuple(part)
+        del rest[: len(part)]
 
 
 def full_floor(gates: Gates, left: Sequence[str], down: Sequence[str]) -> Floor | None:

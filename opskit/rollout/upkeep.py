@@ -13,6 +13,7 @@ from opskit.config.model import NOTHING
 from opskit.rollout import boots, breaking, tenants
 from opskit.rollout.batches import split
 from opskit.rollout.bench import Bench
+from opskit.rollout.gates import parts_of
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.probe import Release
 from opskit.rollout.status import by_words
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from opskit.fleet.remote import Remote
     from opskit.rollout.breaking import Held
     from opskit.rollout.context import Run
+    from opskit.rollout.gates import Gates
     from opskit.rollout.labour import Labour
     from opskit.rollout.probe import HostState
     from opskit.rollout.report import HostResult, Report
@@ -96,7 +98,7 @@ def plan_upkeep(
         action=action,
         environment=wish.environment,
         targets=targets,
-        batches=split([t.host for t in targets if not t.problem], wish.batches),
+        batches=_batches(targets, wish, gates),
         why=wish.why,
         max_failures=wish.max_failures,
         gates=gates,
@@ -112,6 +114,13 @@ def plan_upkeep(
     plan = tenants.drained_all(plan, tenants_there, fleet, judge, drain=wish.drain)
     live = live_on(tenants_there, states, judge.changelog if labour.regains else None)
     return UpkeepPlan(plan, tuple(tenants_there), labour, live, may_be_away=frozenset(said))
+
+
+def _batches(targets: Sequence[Target], wish: Wish, gates: Gates) -> tuple[tuple[str, ...], ...]:
+    """Give the batches that are asked for, cut to what the floors of the services allow."""
+    batches = split([t.host for t in targets if not t.problem], wish.batches)
+    away = [t.host for t in targets if t.problem]
+    return tuple(part for batch in batches for part in parts_of(gates, batch, away))
 
 
 def ask_boots(fleet: Fleet, hosts: Sequence[str]) -> tuple[Target, ...]:

@@ -84,8 +84,9 @@ def test_min_healthy_of_what_lives_there_is_kept_whatever_the_batches_are(
 
     fleet.meanwhile = count
     done = reboot(light, "--batches", "3")
-    assert "batch 1 of 1: web01, web02" in done.stdout
-    assert "batch 1 of 1: web03\n" in done.stdout
+    assert "batches: 2 + 1; at most 2 hosts can be bad" in done.stderr
+    assert "batch 1 of 2 (canary): web01, web02" in done.stdout
+    assert "batch 2 of 2: web03\n" in done.stdout
     assert max(down) <= 2
     set_up(light, min_healthy="3")
     done = reboot(light, expect=2)

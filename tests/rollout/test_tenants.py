@@ -52,13 +52,16 @@ def reboot(light: Light, *arguments: object, expect: int = 0) -> str:
 def test_each_service_has_its_own_floor_and_its_own_gate(light: Light, fleet: Rebooting) -> None:
     two_services(light, min_healthy="1")
     said = reboot(light, "--batches", "4")
-    assert "batch 1 of 1: web01, web02, web03\n" in said
-    assert "batch 1 of 1: web04\n" in said
+    assert "batches: 3 + 1; at most 3 hosts can be bad" in said
+    assert "between batches: 1 of 2 hosts of api stay healthy" in said
+    assert "batch 1 of 2 (canary): web01, web02, web03\n" in said
+    assert "batch 2 of 2: web04\n" in said
     assert "shop lives on web[01-04]" in said
     assert "api lives on web[03-04]" in said
-    assert not (light.folder / "asked").exists()
+    asked = "web01 web02 web03\n"
+    assert (light.folder / "asked").read_text() == asked
     reboot(light, "--batches", "2")
-    assert (light.folder / "asked").read_text() == "web01 web02\n"
+    assert (light.folder / "asked").read_text() == f"{asked}web01 web02\nweb03\n"
     assert light.locks() == []
 
 

@@ -93,6 +93,7 @@ def _gates(plan: Plan) -> list[str]:
     gates, drains = plan.gates, plan.drains
     said = [
         f"{gates.floor} of {gates.hosts} hosts stay healthy" if gates.floor else "",
+        *(f"{f.least} of {len(f.hosts)} hosts of {f.service} stay healthy" for f in gates.floors),
         f"a pause of {gates.pause:g} s" if gates.pause else "",
         "a gate of its own" if gates.check else "",
     ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from opskit.cli.render import plans
+from opskit.rollout.gates import Floor, Gates
 from opskit.rollout.git import Commit
 from opskit.rollout.plan import Plan
 from tests.cli.render.samples import NASTY, NEW, OLD, plan
@@ -86,6 +87,12 @@ def test_before_the_question_the_plan_is_said_in_a_few_lines(
 )  # fmt: skip
 def test_the_arithmetic_of_a_plan(changes: dict[str, object], said: str) -> None:
     assert said in plans.arithmetic(plan(**changes))[0]
+
+
+def test_what_each_service_on_the_hosts_asks_for_is_said() -> None:
+    floors = (Floor("shop", frozenset(f"web0{n}" for n in range(6)), 3),)
+    said = plans.arithmetic(plan(gates=Gates(floors=floors)))
+    assert said[1] == "between batches: 3 of 6 hosts of shop stay healthy"
 
 
 def test_a_command_has_no_batches_to_speak_of() -> None:
