@@ -10,7 +10,7 @@ from opskit.errors import LockLostError, OpskitError, RefusedError, SourceError
 from opskit.rollout import source
 from opskit.rollout.activate import activation, put_back, taking_back
 from opskit.rollout.gates import ROLLBACK, asking
-from opskit.rollout.leftovers import at_rest, has_work
+from opskit.rollout.leftovers import WAS_PUT_BACK, at_rest, has_work
 from opskit.rollout.parcels import Parcels
 from opskit.rollout.prepare import prepare
 from opskit.rollout.prune import prune
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from opskit.rollout.roll import Roll
     from opskit.rollout.source import Version
     from opskit.rollout.steps import Work
-
-WAS_PUT_BACK = "it was put back, or went back by itself, before anybody found it healthy"
 
 
 def needed_version(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from opskit.config.service import GitSource
+from opskit.errors import RefusedError
+from opskit.fleet.selectors import fold
 from opskit.rollout.relics import BACK, CHANGED, DONE, FRESH, HALF, HALF_BACK
 from opskit.rollout.report import HostResult
 from opskit.rollout.targets import out_of_reach
@@ -12,15 +16,20 @@ from opskit.rollout.targets import out_of_reach
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opskit.changelog import RolloutRecord
+    from opskit.config.service import Service
     from opskit.errors import OpskitError
     from opskit.rollout.plan import Target
     from opskit.rollout.relics import Relic
+    from opskit.rollout.remembered import Remembered
 
 REVERTED = "reverted"
+SHA = 12  # characters of a commit that name it
+WAS_PUT_BACK = "it was put back, or went back by itself, before anybody found it healthy"
 SAID = {
     DONE: "has it already, and it is well there",
     HALF: "was switched, and nobody knows whether it is well: it is restarted and checked",
-    BACK: "was put back before: it was not healthy there",
+    BACK: "was put back before, or went back by itself",
     HALF_BACK: "was being put back: that is finished",
     FRESH: "was not reached yet",
 }
@@ -61,10 +70,38 @@ def has_work(word: str, *, revert: bool) -> bool:
     return word in ((DONE, HALF, HALF_BACK) if revert else (HALF, HALF_BACK, FRESH))
 
 
-def at_rest(target: Target, word: str, *, revert: bool) -> HostResult:
-    """Give the result of a host on which nothing is left to do."""
+def at_rest(target: Target, word: str, *, revert: bool, error: str = "") -> HostResult:
+    """Give the result of a host on which nothing is left to do; `error` is why it was put back, if that is known."""
     before, after = (r.id if r else "" for r in (target.before, target.after))
     if word == DONE:
         return HostResult(target.host, DONE, before, after, live=after)
-    error = "" if revert else "it was put back, because it was not healthy there"
+    error = "" if revert else error or WAS_PUT_BACK
     return HostResult(target.host, REVERTED, before, after, live=before, error=error)
+
+
+def over_budget(
+    record: RolloutRecord, memory: Remembered, found: Mapping[str, str], service: Service
+) -> tuple[str, ...]:
+    """Say which hosts use up the failure budget by where they were left, so that nothing else is changed; nothing if they do not.
+
+    Raises RefusedError if there would be nothing to do but to stop again; one that never ended may still be given its end.
+    """
+    back = [host for host, word in found.items() if word == BACK]
+    bad = [*back, *(host for host, word in found.items() if word == HALF_BACK)]
+    if len(bad) <= memory.max_failures:
+        return ()
+    failed = "failure is" if memory.max_failures == 1 else "failures are"
+    what = f"{fold(bad)} was put back, or went back by itself, and {memory.max_failures} {failed} allowed"
+    anew = f"the rest anew: {_anew(record, memory, service)}"
+    if len(back) > memory.max_failures and record.outcome != "unfinished":
+        hint = f"{anew}; to take it back: opskit resume {record.id} --revert"
+        raise RefusedError(f"{record.action} {record.id} cannot go on: {what}", hint=hint)
+    return (f"{what}: no other host is changed; {anew}",)
+
+
+def _anew(record: RolloutRecord, memory: Remembered, service: Service) -> str:
+    """Give the command that deploys the same to the hosts that have it not."""
+    is_commit = isinstance(service.source, GitSource) and memory.after
+    version = [memory.after.revision[:SHA]] if is_commit and memory.after else []
+    chosen = ["-e", record.environment, "-H", f"@failed:{record.id}"]
+    return shlex.join(["opskit", "deploy", record.service, *version, *chosen])

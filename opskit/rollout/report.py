@@ -109,8 +109,8 @@ def outcome_of(
 
     Refused means that a gate stopped it and no host keeps the change; partial that some hosts do.
     """
-    if results and all(result.outcome == goal for result in results):
-        return goal
+    if (results or goal != "done") and all(result.outcome == goal for result in results):
+        return goal  # of what touched no host, nothing is left that would have to go back
     if interrupted:
         return "interrupted"
     if any(result.outcome == goal for result in results):

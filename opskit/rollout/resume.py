@@ -16,11 +16,19 @@ from opskit.rollout import breaking
 from opskit.rollout.carrying import carried_on, needed_version, took_back
 from opskit.rollout.doors import drained
 from opskit.rollout.gates import ROLLBACK
-from opskit.rollout.leftovers import REVERTED, SAID, SAID_BACK, at_rest, has_work, target_now
+from opskit.rollout.leftovers import (
+    REVERTED,
+    SAID,
+    SAID_BACK,
+    at_rest,
+    has_work,
+    over_budget,
+    target_now,
+)
 from opskit.rollout.locks import held_by
 from opskit.rollout.owners import is_dead
 from opskit.rollout.plan import Plan, Target
-from opskit.rollout.relics import DONE, asking, where
+from opskit.rollout.relics import DONE, FRESH, asking, where
 from opskit.rollout.remembered import demand_open, remember
 from opskit.rollout.seats import taken_out
 
@@ -94,20 +102,29 @@ def plan_resume(
     ours = taken_out(record.events)
     out = {seat.host for seat in ours} if service.load_balancer else set()
     busy = [t.host for t in ready if t.host in out or has_work(found[t.host], revert=revert)]
-    rest = [at_rest(t, found[t.host], revert=revert) for t in ready if t.host not in busy]
+    idle = [target for target in ready if target.host not in busy]
+    known = {host.name: host for host in record.hosts}
+    rest = tuple(
+        at_rest(t, found[t.host], revert=revert, error=known[t.host].error)
+        for t in idle
+        if not (
+            revert and found[t.host] == FRESH
+        )  # nothing was done to it, and nothing is said of it
+    )
+    notes = () if revert else over_budget(record, memory, found, service)
     release = memory.after if memory.action == "deploy" and not revert else None
     plan = _plan(record, memory, targets, busy, relics=relics, found=found, revert=revert)
     gates = replace(gates, on_failure=memory.on_failure)
     gated = bool(service.health or service.restart)
-    plan = replace(plan, why=why, gates=gates, gated=gated)
+    plan = replace(plan, why=why, gates=gates, gated=gated, notes=(*plan.notes, *notes))
     return ResumePlan(
         drained(plan, service, fleet, None, ours=ours, drain=drain),
         service,
         found,
         relics,
-        rest=tuple(rest),
-        known={host.name: host.outcome for host in record.hosts},
-        locked=_locked(rest, relics, memory, may_go_back=bool(release)),
+        rest=rest,
+        known={name: host.outcome for name, host in known.items()},
+        locked=_locked(idle, relics, memory, found=found if release else {}),
         taken_over=breaking.of_rollout(changelog, memory.rollout, _states(relics), why=why)
         if take_over
         else (),
@@ -235,19 +252,19 @@ def _where(relic: Relic, memory: Remembered, host: str) -> str:
 
 
 def _locked(
-    rest: Sequence[HostResult],
+    idle: Sequence[Target],
     relics: Mapping[str, Relic],
     memory: Remembered,
     *,
-    may_go_back: bool,
+    found: Mapping[str, str],
 ) -> tuple[str, ...]:
-    """Give the hosts at rest that are locked, too: those that a dead run still holds, or that may have to go back."""
-    all_back = may_go_back and memory.on_failure == ROLLBACK
+    """Give the hosts at rest that are locked, too: those that a dead run still holds, or that may have to go back if they were `found` done."""
+    all_back = memory.on_failure == ROLLBACK
     return tuple(
-        end.host
-        for end in rest
-        if (all_back and end.outcome == DONE)
-        or any(lock.rollout == memory.rollout for lock in relics[end.host].state.locks)
+        target.host
+        for target in idle
+        if (all_back and found.get(target.host) == DONE)
+        or any(lock.rollout == memory.rollout for lock in relics[target.host].state.locks)
     )
 
 

@@ -55,7 +55,8 @@ def test_the_same_engineer_finishes_what_a_killed_run_began(any_light: Light) ->
 def test_what_was_switched_is_taken_back_and_the_rest_stays(light: Light) -> None:
     rollout = killed(light)
     before = light.restarts("web02")
-    resumed(light, rollout, "--revert", "-m", "not today")
+    done = resumed(light, rollout, "--revert", "-m", "not today")
+    assert "reverted (1 reverted)" in done.stdout, "web02 and the others were never touched"
     assert light.live() == light.on_all("v1")
     assert light.restarts("web02") == before, "what was not reached is not restarted"
     last = light.last()

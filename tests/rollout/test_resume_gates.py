@@ -83,6 +83,23 @@ def test_the_check_between_batches_is_asked_again(light: Light) -> None:
     assert light.live() == light.on_all("v2")
 
 
+def test_what_would_stop_again_at_once_is_refused_with_the_way_to_the_rest(light: Light) -> None:
+    light.configure(batches="[1, 1]")
+    light.commit("v2")
+    light.deploy("v1")
+    light.make_sick("web02", "v2")
+    light.deploy("v2", expect=3)
+    rollout = str(light.log()[0]["id"])
+    refused = light.opskit("resume", rollout, expect=5)
+    assert "web02 was put back" in refused.stderr
+    anew = refused.stderr.partition("the rest anew: opskit ")[2].partition(";")[0]
+    assert f"-H @failed:{rollout}" in anew
+    assert light.log()[0]["resumed"] == []
+    (light.hosts.folder("web02") / "sick").unlink()
+    light.opskit(*anew.split(), "-y")
+    assert light.live() == light.on_all("v2")
+
+
 def test_what_cannot_be_taken_back_is_not(light: Light) -> None:
     light.commit("v2", subject="v2\n\nIrreversible: drops orders.note")
     light.deploy("v1")
