@@ -67,8 +67,10 @@ def remarks(session: Session, plan: Plan) -> tuple[str, ...]:
 def command_of(session: Session, plan: Plan, report: Report) -> str:
     """Give the command that does what this one left undone, "" if there is none that would be right."""
     context = click.get_current_context(silent=True)
-    if context is None or report.outcome not in WORTH or not _is_sure(plan):
+    if context is None or report.outcome not in WORTH:
         return ""
+    if plan.run or not _is_sure(plan, report):
+        return _resuming(session, plan, report) if report.outcome == "partial" else ""
     chosen = [*_options(context, plan), "-e", plan.environment, "-H", f"@failed:{plan.rollout}"]
     given = [*_arguments(context, session, plan)]
     free = context.allow_interspersed_args
@@ -76,9 +78,23 @@ def command_of(session: Session, plan: Plan, report: Report) -> str:
     return " ".join([context.command_path, *(shlex.quote(session.hide(word)) for word in words)])
 
 
-def _is_sure(plan: Plan) -> bool:
-    """Tell whether it can be said where all hosts were to go."""
-    return plan.action != "rollback" or plan.after is not None
+def _is_sure(plan: Plan, report: Report) -> bool:
+    """Tell whether the same command would send all hosts where they were to go: none is on its way back already, or all go to one release."""
+    undone = {end.host for end in report.hosts if end.outcome != "done"}
+    untouched = undone <= {target.host for target in plan.problems}
+    return plan.action != "rollback" or plan.after is not None or untouched
+
+
+def _resuming(session: Session, plan: Plan, report: Report) -> str:
+    """Give the command that goes on with it; what was put back is deployed anew, as its failure would stop it again."""
+    from opskit.rollout.leftovers import deployed_anew
+
+    forward = plan.action == "deploy" and plan.goal == "done"
+    if forward and any(end.outcome == "reverted" for end in report.hosts):
+        revision = plan.after.revision if plan.after else ""
+        return deployed_anew(session.service, revision, plan.environment, plan.rollout)
+    revert = " --revert" if plan.goal != "done" else ""
+    return f"opskit resume {plan.rollout}{revert}"
 
 
 def _options(context: click.Context, plan: Plan) -> Iterator[str]:

@@ -209,7 +209,7 @@ def carry_out(session: Session, choice: Choice, plan: Plan, do: Callable[[Run], 
         options.ask(f"{what} on {changed} of {len(plan.hosts)} hosts?", yes=choice.yes)
     report = doing.watched(session, choice, plan, do)
     plan = hiding.untold(plan, session.hide)
-    retry = "" if plan.run else retrying.command_of(session, plan, report)
+    retry = retrying.command_of(session, plan, report)
     return reports.show(report, plan, command=choice.command, as_json=choice.as_json, retry=retry)
 
 

@@ -14,7 +14,7 @@ from opskit.rollout.report import HostResult
 from opskit.rollout.targets import out_of_reach
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from opskit.changelog import RolloutRecord
     from opskit.config.service import Service
@@ -79,6 +79,15 @@ def at_rest(target: Target, word: str, *, revert: bool, error: str = "") -> Host
     return HostResult(target.host, REVERTED, before, after, live=before, error=error)
 
 
+def ends_at_rest(
+    idle: Sequence[Target], record: RolloutRecord, found: Mapping[str, str], *, revert: bool
+) -> tuple[HostResult, ...]:
+    """Give the results of hosts where nothing is left to do; of those that were never touched, who takes back says nothing."""
+    errors = {host.name: host.error for host in record.hosts}
+    said = [target for target in idle if not (revert and found[target.host] == FRESH)]
+    return tuple(at_rest(t, found[t.host], revert=revert, error=errors[t.host]) for t in said)
+
+
 def over_budget(
     record: RolloutRecord, memory: Remembered, found: Mapping[str, str], service: Service
 ) -> tuple[str, ...]:
@@ -92,16 +101,19 @@ def over_budget(
         return ()
     failed = "failure is" if memory.max_failures == 1 else "failures are"
     what = f"{fold(bad)} was put back, or went back by itself, and {memory.max_failures} {failed} allowed"
-    anew = f"the rest anew: {_anew(record, memory, service)}"
+    revision = memory.after.revision if memory.after else ""
+    command = deployed_anew(service, revision, record.environment, record.id)
+    anew = f"the rest anew: {command}"
     if len(back) > memory.max_failures and record.outcome != "unfinished":
         hint = f"{anew}; to take it back: opskit resume {record.id} --revert"
         raise RefusedError(f"{record.action} {record.id} cannot go on: {what}", hint=hint)
     return (f"{what}: no other host is changed; {anew}",)
 
 
-def _anew(record: RolloutRecord, memory: Remembered, service: Service) -> str:
-    """Give the command that deploys the same to the hosts that have it not."""
-    is_commit = isinstance(service.source, GitSource) and memory.after
-    version = [memory.after.revision[:SHA]] if is_commit and memory.after else []
-    chosen = ["-e", record.environment, "-H", f"@failed:{record.id}"]
-    return shlex.join(["opskit", "deploy", record.service, *version, *chosen])
+def deployed_anew(service: Service | None, revision: str, environment: str, rollout: str) -> str:
+    """Give the command that deploys what a rollout deployed to the hosts that have it not."""
+    if service is None:
+        return ""
+    version = [revision[:SHA]] if isinstance(service.source, GitSource) and revision else []
+    chosen = ["-e", environment, "-H", f"@failed:{rollout}"]
+    return shlex.join(["opskit", "deploy", service.name, *version, *chosen])

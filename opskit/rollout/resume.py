@@ -20,7 +20,7 @@ from opskit.rollout.leftovers import (
     REVERTED,
     SAID,
     SAID_BACK,
-    at_rest,
+    ends_at_rest,
     has_work,
     over_budget,
     target_now,
@@ -28,7 +28,7 @@ from opskit.rollout.leftovers import (
 from opskit.rollout.locks import held_by
 from opskit.rollout.owners import is_dead
 from opskit.rollout.plan import Plan, Target
-from opskit.rollout.relics import DONE, FRESH, asking, where
+from opskit.rollout.relics import DONE, asking, where
 from opskit.rollout.remembered import demand_open, remember
 from opskit.rollout.seats import taken_out
 
@@ -103,14 +103,6 @@ def plan_resume(
     out = {seat.host for seat in ours} if service.load_balancer else set()
     busy = [t.host for t in ready if t.host in out or has_work(found[t.host], revert=revert)]
     idle = [target for target in ready if target.host not in busy]
-    known = {host.name: host for host in record.hosts}
-    rest = tuple(
-        at_rest(t, found[t.host], revert=revert, error=known[t.host].error)
-        for t in idle
-        if not (
-            revert and found[t.host] == FRESH
-        )  # nothing was done to it, and nothing is said of it
-    )
     notes = () if revert else over_budget(record, memory, found, service)
     release = memory.after if memory.action == "deploy" and not revert else None
     plan = _plan(record, memory, targets, busy, relics=relics, found=found, revert=revert)
@@ -122,8 +114,8 @@ def plan_resume(
         service,
         found,
         relics,
-        rest=rest,
-        known={name: host.outcome for name, host in known.items()},
+        rest=ends_at_rest(idle, record, found, revert=revert),
+        known={host.name: host.outcome for host in record.hosts},
         locked=_locked(idle, relics, memory, found=found if release else {}),
         taken_over=breaking.of_rollout(changelog, memory.rollout, _states(relics), why=why)
         if take_over

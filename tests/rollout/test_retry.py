@@ -107,6 +107,21 @@ def test_a_rollback_that_did_not_reach_all_goes_on_to_the_same_release(light: Li
     assert light.live() == light.on_all("v1")
 
 
+def test_what_goes_different_ways_is_gone_on_with_and_what_then_fails_too(light: Light) -> None:
+    light.commit("v3")
+    light.deploy("v3", "-H", "web01")
+    light.commit("v4")
+    light.deploy("v4")
+    light.make_sick("web04")
+    words = rest(light.rollback(expect=3))
+    first = light.last()["id"]
+    assert words == ["resume", first]
+    assert rest(light.opskit(*words, "-y", expect=3)) == words
+    (light.hosts.folder("web04") / "sick").unlink()
+    light.opskit(*words, "-y")
+    assert light.last()["outcome"] == "done"
+
+
 def test_another_version_than_the_first_time_is_told(light: Light) -> None:
     light.hosts.stop("web02")
     light.deploy("v2", expect=3)
