@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import itertools
+import shutil
 import subprocess
 import threading
 from typing import TYPE_CHECKING
 
-from opskit.errors import HostKeyError
+from opskit.errors import ConfigError, HostKeyError
 from opskit.fleet.hostkeys import DEFAULT_FILE, fingerprint, key_type, known_name
 
 if TYPE_CHECKING:
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 
 TIMEOUT = 20.0
 _one_at_a_time = threading.Lock()  # ssh-keygen writes the whole file anew
+
+
+def demand_possible() -> None:
+    """Raise ConfigError if this machine could not let new keys take the place of old ones."""
+    if shutil.which("ssh-keygen") is None:
+        raise ConfigError(
+            "there is no ssh-keygen on this machine, which takes the host keys of a machine that is gone out of known_hosts",
+            hint="install the client of OpenSSH",
+        )
 
 
 def replace_keys(host: Host, given: str) -> tuple[str, ...]:
@@ -34,7 +44,7 @@ def replace_keys(host: Host, given: str) -> tuple[str, ...]:
     if keys:
         with _one_at_a_time:
             for file in files:
-                _forget(name, file)
+                _forget(host, name, file)
             _append(host, files[0], lines)
     return tuple(f"{key_type(key)} {fingerprint(key)}" for key in keys)
 
@@ -56,13 +66,25 @@ def _key(host: Host, line: str) -> bytes:
     )
 
 
-def _forget(name: str, file: Path) -> None:
-    """Take a host out of a file of known_hosts, its hashed names too; one that cannot be written keeps it."""
-    if file.exists():
+def _forget(host: Host, name: str, file: Path) -> None:
+    """Take a host out of a file of known_hosts, its hashed names too; one that cannot be written keeps it.
+
+    ssh-keygen puts another file in its place: in that of the file itself, not of a link to it.
+    """
+    if not file.exists():
+        return
+    try:
         subprocess.run(
-            ["ssh-keygen", "-R", name, "-f", str(file)],
+            ["ssh-keygen", "-R", name, "-f", str(file.resolve())],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False,
         )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        what = error.strerror if isinstance(error, OSError) else f"no answer in {TIMEOUT:g} s"
+        raise HostKeyError(
+            host.name,
+            f"its old host key cannot be taken out of {file}: ssh-keygen: {what}",
+            hint=f"take it out by hand: ssh-keygen -R {name}; then add the new one",
+        ) from None
 
 
 def _append(host: Host, file: Path, lines: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.errors import UsageError
+from opskit.fleet import trust
 from opskit.rollout.labour import Replacement, Task
 from opskit.rollout.ready import demand_task
 from opskit.rollout.regain import demand_regainable
@@ -54,8 +55,10 @@ def plan_replace(
 ) -> UpkeepPlan:
     """Say what will be done; asks the hosts, and changes nothing.
 
-    Raises ConfigError, and SourceError if what runs on a host could not be brought to a new machine.
+    Raises ConfigError, also if this machine could not take over new host keys, and SourceError if what runs on a host could not be brought to a new machine.
     """
+    if labour.new_machine:
+        trust.demand_possible()
     made = plan_upkeep("replace", labour, wish, tenants_there=tenants, fleet=fleet, judge=judge)
     if labour.new_machine:
         demand_regainable(made.tenants, made.live)

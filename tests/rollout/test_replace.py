@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,18 @@ def test_each_host_is_replaced_and_has_what_it_had_before_the_next_one(
     ]
     assert light.opskit("status", "shop").stdout.count(" ok ") == 2
     assert light.locks() == []
+
+
+def test_without_ssh_keygen_no_machine_is_replaced(
+    light: Light, fleet: Rebooting, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("sh", "git", "env", "sleep", "cat", "mv", "grep", "ssh"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    done = replace(light, "--command", cloud(light), expect=2, env={"PATH": str(tools)})
+    assert "there is no ssh-keygen on this machine" in done.stderr
+    assert fleet.happened == []
 
 
 def test_a_new_host_key_that_nobody_vouches_for_is_waited_for_and_not_accepted(
