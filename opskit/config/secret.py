@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, AnyStr, TypeVar
 
 from opskit.config.disguises import disguises
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from opskit.errors import OpskitError
 
@@ -45,10 +46,14 @@ class Redactor:
 
     secrets: tuple[Secret, ...] = ()
     needles: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    byte_needles: tuple[bytes, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         found = {text for secret in self.secrets for text in disguises(secret.reveal())}
-        object.__setattr__(self, "needles", tuple(sorted(found, key=len, reverse=True)))
+        needles = tuple(sorted(found, key=len, reverse=True))
+        object.__setattr__(self, "needles", needles)
+        raw = tuple(needle.encode("utf-8", "surrogateescape") for needle in needles)
+        object.__setattr__(self, "byte_needles", raw)
 
     @classmethod
     def of(cls, values: Iterable[object]) -> Redactor:
@@ -61,10 +66,16 @@ class Redactor:
         return Redactor((*self.secrets, *more)) if more else self
 
     def text(self, text: str) -> str:
-        """Give `text` without secrets; the longest go first, so that none hides in another."""
-        for needle in self.needles:
-            text = text.replace(needle, REDACTED)
-        return text
+        """Give `text` without secrets; where some overlap, all that they cover goes."""
+        return hidden(text, self.spans(text), REDACTED)
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Give from where to where in `text` there are secrets, in order; what overlaps is one."""
+        return _united(itertools.chain(*(_found(text, needle) for needle in self.needles)))
+
+    def byte_spans(self, data: bytes) -> list[tuple[int, int]]:
+        """Give the same of bytes."""
+        return _united(itertools.chain(*(_found(data, needle) for needle in self.byte_needles)))
 
     def error(self, error: E) -> E:
         """Give an error of ours that tells no secret any more."""
@@ -73,6 +84,32 @@ class Redactor:
 
     def data(self, data: bytes) -> bytes:
         """Give `data` without secrets."""
-        for needle in self.needles:
-            data = data.replace(needle.encode("utf-8", "surrogateescape"), REDACTED.encode())
-        return data
+        return hidden(data, self.byte_spans(data), REDACTED.encode())
+
+
+def hidden(text: AnyStr, spans: Iterable[tuple[int, int]], instead: AnyStr) -> AnyStr:
+    """Give `text` with `instead` where these spans of it are."""
+    pieces: list[AnyStr] = []
+    done = 0
+    for begin, end in spans:
+        pieces += (text[done:begin], instead)
+        done = end
+    pieces.append(text[done:])
+    return text[:0].join(pieces)
+
+
+def _found(text: AnyStr, needle: AnyStr) -> Iterator[tuple[int, int]]:
+    at = text.find(needle)
+    while at >= 0:
+        yield at, at + len(needle)
+        at = text.find(needle, at + 1)
+
+
+def _united(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    whole: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if whole and begin < whole[-1][1]:
+            whole[-1] = whole[-1][0], max(end, whole[-1][1])
+        else:
+            whole.append((begin, end))
+    return whole

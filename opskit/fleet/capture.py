@@ -6,11 +6,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from opskit.config.secret import REDACTED, hidden
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from opskit.config.secret import Redactor
 
+MOST_HELD = 1024 * 1024
+"""Bytes held back of secrets that overlap each other without an end; a secret itself is much shorter."""
 HEAD = 64 * 1024
 TAIL = 1024 * 1024
 """Bytes kept of a stream: its first HEAD and its last TAIL."""
@@ -19,23 +23,25 @@ Watch: TypeAlias = "Callable[[str, bytes], None]"
 
 
 class Mask:
-    """Replaces secrets in a stream of chunks; a secret cut by a chunk's end waits for its rest."""
+    """Replaces secrets in a stream of chunks, as in the whole; what may yet become one, or a longer one, waits for its rest."""
 
     def __init__(self, redactor: Redactor) -> None:
-        self._needles = tuple(
-            needle.encode("utf-8", "surrogateescape") for needle in redactor.needles
-        )
         self._redactor = redactor
         self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """Give what can be shown after `chunk`, which may be less or more than `chunk`."""
-        if not self._needles:
+        needles = self._redactor.byte_needles
+        if not needles:
             return chunk
-        data = self._redactor.data(self._held + chunk)
-        keep = max(_overlap(data, needle) for needle in self._needles)
-        self._held = data[len(data) - keep :]
-        return data[: len(data) - keep]
+        data = self._held + chunk
+        cut = len(data) - max(_overlap(data, needle) for needle in needles)
+        spans = self._redactor.byte_spans(data)
+        cut = min([cut, *(begin for begin, end in spans if begin < cut < end)])
+        self._held = data[cut:]
+        if len(self._held) > MOST_HELD:
+            return self.flush()
+        return hidden(data[:cut], [span for span in spans if span[1] <= cut], REDACTED.encode())
 
     def flush(self) -> bytes:
         """Give what was held back, at the stream's end."""

@@ -174,12 +174,13 @@ def _outcome(work: Callable[[Remote], T], remote: Remote, vault: Vault) -> Outco
         return Outcome(
             remote.name,
             time.monotonic() - began,
-            error=vault.redactor.error(_bug(remote.name, error)),
+            error=_bug(remote.name, error, vault.redactor),
         )
     return Outcome(remote.name, time.monotonic() - began, value)
 
 
-def _bug(host: str, error: BaseException) -> HostError:
-    wrapped = HostError(host, f"{type(error).__name__}: {' '.join(str(error).split())}")
+def _bug(host: str, error: BaseException, redactor: Redactor) -> HostError:
+    words = " ".join(redactor.text(str(error)).split())
+    wrapped = HostError(host, f"{type(error).__name__}: {words}")
     wrapped.__cause__ = error
     return wrapped

@@ -170,7 +170,7 @@ class Failed:
             command = self._short(error.result.command)
             what = f"{where}: {command} ended with status {error.result.exited}"
             return CommandFailedError(self.host, what, output=tail)
-        words = self.redactor.text(" ".join(str(error).split()))
+        words = " ".join(self.redactor.text(str(error)).split())
         place = f"{self.path.name}:{taskfile.line_in(self.path, error)}"
         return HostError(
             self.host, f"{where}: {type(error).__name__}: {words} ({place})", output=tail

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from opskit.rollout.stop import Stop
 
 KEPT = 64 * 1024
+LOOKED_AT = 3 * KEPT
+"""Bytes in which secrets are looked for: the longest, before what is kept, is seen whole."""
 SHOWN_LINES = 10
 GRACE = 3.0  # seconds to end in, before it is killed
 
@@ -50,7 +52,7 @@ def build(
         )  # fmt: skip
         with stop.during(lambda: _end(process), least=least):
             ended = _wait(process, timeout)
-    said = redactor.text(_tail(log))
+    said = _tail(log, redactor)
     if stop.level >= least:
         raise InterruptedRunError(f"{what} was interrupted")
     if not ended:
@@ -81,8 +83,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _tail(log: Path) -> str:
+def _tail(log: Path, redactor: Redactor) -> str:
+    """Give the last lines without secrets, which are hidden before anything is cut; a line that was cut is left out."""
+    before = max(0, log.stat().st_size - LOOKED_AT)
     with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - KEPT))
-        text = stream.read().decode("utf-8", "replace")
+        stream.seek(before)
+        data = redactor.data(stream.read())
+    whole = data if len(data) <= KEPT and not before else data[-KEPT:].partition(b"\n")[2]
+    text = whole.decode("utf-8", "replace")
     return "\n".join(text.splitlines()[-SHOWN_LINES:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import shlex
+import subprocess
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
 
@@ -39,6 +40,17 @@ def test_base64_hides_nothing_wherever_it_begins(
     assert REDACTED in Redactor((Secret(value),)).text(written)
 
 
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("writer", ["export -p", "declare -p V", "set", 'printf %q "$V"', 'set -x; : "$V"'])  # fmt: skip
+@pytest.mark.parametrize(
+    "value", ["Kq7$pa$$w0rd-\"x'Zr9longer", VALUE, "a b*c?[d]{e,f}~g=~h:~i#j", "one'\nline $two`\x01\x1b", "!h^x|y;z(q)"]
+)  # fmt: skip
+def test_it_is_hidden_as_the_real_bash_writes_it(value: str, writer: str, locale: str) -> None:
+    env = {"V": value, "LC_ALL": locale, "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run(["bash", "-c", writer], env=env, capture_output=True, check=True)
+    assert REDACTED.encode() in Redactor((Secret(value),)).data(ran.stdout + ran.stderr)
+
+
 def test_long_lines_of_a_secret_are_hidden_alone_and_short_ones_are_not() -> None:
     redactor = Redactor((Secret("-----BEGIN\nabcdefgh\n  ab\n"),))
     assert redactor.text("x abcdefgh y ab z") == f"x {REDACTED} y ab z"
@@ -47,6 +59,13 @@ def test_long_lines_of_a_secret_are_hidden_alone_and_short_ones_are_not() -> Non
 def test_the_longest_goes_first_so_that_none_hides_in_another() -> None:
     redactor = Redactor((Secret("abcd"), Secret("abcdefgh")))
     assert redactor.text("abcdefgh") == REDACTED
+
+
+def test_secrets_that_overlap_are_hidden_with_all_that_they_cover() -> None:
+    redactor = Redactor((Secret("abcdXY"), Secret("XYefgh"), Secret("aaaa")))
+    assert redactor.text("-abcdXYefgh-") == f"-{REDACTED}-"
+    assert redactor.data(b"baaaaaac") == b"b[redacted]c"
+    assert redactor.text("abcdXYabcdXY") == 2 * REDACTED
 
 
 def test_nothing_is_hidden_where_nothing_is_secret() -> None:

@@ -150,6 +150,15 @@ def test_an_exception_of_the_users_names_task_line_and_nothing_secret(
     assert caught.value.what == "task bug: KeyError: '[redacted]' (tasks.py:5)"
 
 
+def test_an_exception_hides_secrets_before_it_is_made_one_line(
+    remote: Remote, tasks: Callable[[str], Path]
+) -> None:
+    path = tasks("import os\n@task\ndef bug(c, word):\n    raise ValueError(f'no {word}')\n")
+    secret = Secret("correct  horse\tbattery")
+    with pytest.raises(HostError, match=r"ValueError: no \[redacted\]"):
+        remote.run_task(path, "bug", {"word": secret.reveal()}, env={"TOKEN": secret})
+
+
 def test_a_command_past_its_time_limit_is_ended_with_all_its_processes(
     any_hosts: Hosts, tasks: Callable[[str], Path]
 ) -> None:

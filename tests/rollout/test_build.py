@@ -11,7 +11,7 @@ import pytest
 
 from opskit.config.secret import Redactor, Secret
 from opskit.errors import BuildError, InterruptedRunError
-from opskit.rollout.build import build
+from opskit.rollout.build import KEPT, build
 from opskit.rollout.stop import Stop
 from tests.support.waiting import until
 
@@ -70,6 +70,14 @@ def test_a_failure_says_its_status_and_its_last_lines_without_secrets(folder: Pa
         "[redacted]",
         "caf\ufffd",
     ]
+
+
+def test_a_secret_is_hidden_though_what_is_kept_begins_amid_it(folder: Path) -> None:
+    for newline in ("", "echo;"):
+        endless = f"head -c {KEPT - 6} /dev/zero | tr '\\0' x"
+        with pytest.raises(BuildError) as caught:
+            run(f'printf %s "$TOKEN"; {newline} {endless}; exit 1', folder)
+        assert "token" not in caught.value.output
 
 
 def test_endless_output_is_bounded(folder: Path) -> None:
