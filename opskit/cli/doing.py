@@ -75,6 +75,9 @@ def _read(session: Session) -> Reader:
     services = [tenant.service.secrets for tenant in session.tenants]
     for sources in (session.secrets, *services):
         reader.all(sources)
+    services_there = [tenant.service.name for tenant in session.tenants]
+    own = [session.service.name] if session.service else []
+    reader.demand_no_name([*session.fleet.inventory.hosts, session.environment.name, *own, *services_there])  # fmt: skip
     session.fleet.vault.hide(reader.known)
     return reader
 

@@ -29,6 +29,23 @@ if TYPE_CHECKING:
     from opskit.rollout.report import HostResult
     from opskit.rollout.seats import Seat
 
+NAMES = frozenset(
+    {
+        "name",
+        "host",
+        "outcome",
+        "from",
+        "to",
+        "live",
+        "step",
+        "begun",
+        "run",
+        "was",
+        "boot",
+        "on_failure",
+    }
+)
+"""What of a body holds names, ids and words of ours alone: a password that is such a word must not make a record unreadable."""
 MOST_RESULTS = 256
 SECONDS_BETWEEN = 2.0
 
@@ -198,13 +215,18 @@ class Recorder:
 
 
 def redacted(value: Any, redactor: Redactor) -> Any:
-    """Give a body without secrets, wherever in it they stand."""
+    """Give a body without secrets, wherever in it they stand, but for what names things: it is never what somebody said."""
     if isinstance(value, str):
         return redactor.text(value)
     if isinstance(value, list):
         return [redacted(item, redactor) for item in value]
     if isinstance(value, dict):
-        return {name: redacted(item, redactor) for name, item in value.items()}
+        return {
+            name: item
+            if name in NAMES and not isinstance(item, dict)
+            else redacted(item, redactor)
+            for name, item in value.items()
+        }
     return value
 
 

@@ -22,8 +22,17 @@ if TYPE_CHECKING:
 TIMEOUT = 120.0
 """Seconds for a command or the keyring; somebody may have to type a passphrase."""
 LARGEST = 64 * 1024
+INSTEAD = "take another one; if it is no secret, put it into `env`"
 SHORTEST = 4
 """Characters; what is shorter stands in any text by chance, and could not be hidden there."""
+
+WORDS = (
+    "done failed reverted unreachable skipped unknown partial refused interrupted running unfinished rolled "
+    "deploy rollback restart reboot replace exec task resume "
+    "release releases current shared manifest incoming mark good lock locks held lacks boot time zone live taken placed anew touched count "
+    "changed half looked waits gone others there missing writable detaches whole change question rest history receipts renewed opskit"
+)  # fmt: skip
+"""What opskit writes into its record, and what its own commands on hosts answer: these words must stay readable."""
 
 
 class Reader:
@@ -36,6 +45,16 @@ class Reader:
     def all(self, sources: Mapping[str, SecretSource]) -> dict[str, Secret]:
         """Give the secrets by name; raises ConfigError that names a secret and its source, never its value."""
         return {name: self.one(name, source) for name, source in sources.items()}
+
+    def demand_no_name(self, names: Iterable[str]) -> None:
+        """Raise ConfigError for a secret that was read and stands in one of these names, which are needed to tell what happens."""
+        told = "\n".join(names)
+        for source, secret in self._read.items():
+            if _stands_in(secret, told):
+                raise ConfigError(
+                    f"the secret of {source} stands in the name of a host or a service: it cannot be hidden",
+                    hint=INSTEAD,
+                )
 
     @property
     def known(self) -> tuple[Secret, ...]:
@@ -145,8 +164,17 @@ def _checked(what: str, value: bytes) -> Secret:
         few = (
             f"{what} has fewer than {SHORTEST} characters: they could not be hidden in other text"
         )
-        raise ConfigError(few, hint="if it is no secret, put it into `env`")
+        raise ConfigError(few, hint=INSTEAD)
+    if _stands_in(Secret(text), WORDS):
+        raise ConfigError(
+            f"{what} is a word that opskit has to read and write: it cannot be hidden",
+            hint=INSTEAD,
+        )
     return Secret(text)
+
+
+def _stands_in(secret: Secret, text: str) -> bool:
+    return Redactor((secret,)).text(text) != text
 
 
 def _contents(what: str, file: Path) -> bytes:

@@ -80,6 +80,25 @@ def run(changelog: object, *, must: bool, facts: list[object]) -> Recorder:
     return made
 
 
+def test_a_password_that_is_a_common_word_makes_no_record_unreadable(changelog: Changelog) -> None:
+    made = Recorder(
+        changelog, PLAN, actor="ana", redactor=Redactor((Secret("done"), Secret("web01"))),
+        tell=Teller([].append), must=True,
+    )  # fmt: skip
+    made.start()
+    made.begin(["web01"])
+    made.host(DONE)
+    made.finish("done", "web01: all done")
+    found = record_of(changelog)
+    assert found is not None
+    assert (found.hosts[0].name, found.hosts[0].outcome, found.outcome) == (
+        "web01",
+        "done",
+        "done",
+    )
+    assert found.reason == "[redacted]: all [redacted]"
+
+
 def test_a_run_stands_in_the_changelog(
     changelog: Changelog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,8 @@ def test_the_same_command_is_asked_once(reader: Reader, tmp_path: Path) -> None:
         ("true", "is empty"),
         ("echo; echo", "is empty"),
         ("echo abc", "has fewer than 4 characters"),
+        ("echo placed", "is a word that opskit has to read and write"),
+        ("echo reach", "is a word that opskit has to read and write"),
         (r"printf 'abcd\0efgh'", "holds a NUL character"),
         (r"printf '\377\376abc'", "is not UTF-8"),
         ("head -c 70000 /dev/zero | tr '\\0' a", "printed more than 65536 bytes"),
@@ -76,6 +78,14 @@ def test_what_is_no_secret_is_refused_by_name(reader: Reader, line: str, what: s
     with pytest.raises(ConfigError, match=what) as told:
         reader.one("DB_PASSWORD", command(line))
     assert "the secret DB_PASSWORD (the command " in told.value.what
+
+
+def test_a_secret_that_stands_in_a_name_is_refused_and_not_told(reader: Reader) -> None:
+    reader.one("A", command("printf eb%s 01"))
+    reader.demand_no_name(["web02", "shop"])
+    with pytest.raises(ConfigError, match="stands in the name of a host or a service") as told:
+        reader.demand_no_name(["shop", "web01"])
+    assert "eb01" not in told.value.what
 
 
 def test_a_failed_command_tells_what_it_complained_of_but_no_secret(reader: Reader) -> None:

@@ -135,6 +135,18 @@ def test_a_secret_that_is_not_set_is_named_before_anything_is_touched(light: Lig
     assert (light.tree(), light.log()) == ({}, [])
 
 
+@pytest.mark.parametrize("value", ["web01", "placed"])
+def test_a_secret_that_is_a_name_or_a_word_of_ours_is_refused_with_nothing_touched(
+    light: Light, value: str
+) -> None:
+    configure(light)
+    before = light.tree()
+    done = light.deploy("v1", expect=2, env={"API_TOKEN": value})
+    assert "cannot be hidden" in done.stderr
+    assert value not in done.stderr
+    assert (light.tree(), light.log()) == (before, [])
+
+
 @pytest.mark.parametrize(
     "words",
     [("deploy", "shop", "v1"), ("restart", "shop"), ("rollback", "shop"), ("reboot", "-H", "web01")],
