@@ -108,6 +108,7 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         worst_ms=number(body, "worst_ms"),
         overrides=tuple(_override(each) for each in parts(body, "overrides")),
         retries=texts(body, "retries"),
+        earlier=tuple(_earlier(events)) if resumed else (),
     )
 
 
@@ -219,6 +220,17 @@ def _hosts(started: Mapping[str, object], events: Iterable[Event]) -> Iterable[H
             name = text(result, "host")
             found[name] = _with_result(found.get(name) or HostRecord(name=name), result)
     return found.values()
+
+
+def _earlier(events: Iterable[Event]) -> Iterable[HostRecord]:
+    """Give the bad results that a later one has taken the place of."""
+    found: dict[str, HostRecord] = {}
+    for event in events:
+        for result in parts(event.body, "results") if event.header.kind == HOSTS else ():
+            name = text(result, "host")
+            if name in found and found[name].is_bad:
+                yield found[name]
+            found[name] = _with_result(HostRecord(name=name), result)
 
 
 def _with_ends(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ RUNNING, UNFINISHED = "running", "unfinished"
 BAD = ("failed", "reverted", "unknown")
 AT_ONCE = ("task", "exec", "drain", "restore")
 """Actions that are on all hosts from the beginning."""
-WHILE_BAD = ("switch", "restart", "check", "put back")
+WHILE_BAD = ("switch", "restart", "check", "put back", "reboot", "replace", "task", "wait")
 
 
 def title_of(label: str, revision: str, release: str) -> str:
@@ -94,6 +95,11 @@ class HostRecord(NamedTuple):
     output: str = ""
     goal: Release | None = None
 
+    @property
+    def is_bad(self) -> bool:
+        """Whether it was worked on, and that did not go well."""
+        return self.outcome in BAD and bool(self.steps)
+
 
 class Resumption(NamedTuple):
     """Somebody went on with a rollout that was interrupted, or took it back (`revert`); `run` names what he wrote."""
@@ -158,11 +164,25 @@ class RolloutRecord(NamedTuple):
     retries: tuple[str, ...] = ()
     most_bad: int = 0
     worst_ms: int = 0
+    earlier: tuple[HostRecord, ...] = ()
+    """Results that were bad, and over which somebody has gone on: `hosts` has the later ones."""
 
     @property
     def bad(self) -> tuple[HostRecord, ...]:
-        """The hosts on which the change was not well, or of which nobody knows."""
-        return tuple(host for host in self.hosts if host.outcome in BAD and host.steps)
+        """The results of hosts on which the change was not well, or of which nobody knows, also of earlier runs."""
+        return (*self.earlier, *(host for host in self.hosts if host.is_bad))
+
+    @property
+    def untold(self) -> tuple[HostRecord, ...]:
+        """The hosts that were touched, and of which nobody has said anything since."""
+        return tuple(host for host in self.hosts if host.outcome == UNKNOWN and host.at is None)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When its last run ended, if somebody has gone on with it and that has an end."""
+        if not self.resumed or self.ms is None:
+            return None
+        return self.resumed[-1].at + timedelta(milliseconds=self.ms)
 
     @property
     def bad_ms(self) -> int:

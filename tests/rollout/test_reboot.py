@@ -134,6 +134,10 @@ def test_a_host_that_does_not_come_back_stops_the_run_and_resume_does_the_rest(
     assert fleet.happened == [*NAMES]
     assert light.last()["outcome"] == "done"
     assert light.locks() == []
+    page = light.opskit("log", rollout).stdout
+    assert "; in fact 1 host for 0.1 host-minutes" in page
+    assert "web02, before somebody went on: not back within 2 s" in page
+    assert ": the last run took " in page
 
 
 def test_a_service_that_does_not_come_up_with_its_host_stops_the_run(
@@ -208,6 +212,7 @@ def test_killed_while_a_host_is_down_it_is_known_and_resume_waits_for_the_host(
     last = light.last()
     assert (last["outcome"], last["hosts"]["web01"]["outcome"]) == ("unfinished", "unknown")
     assert last["hosts"]["web02"]["outcome"] == "not reached"
+    assert "; in fact nobody knows of web01" in light.opskit("log", last["id"]).stdout
     told = light.opskit("status", "shop", expect=1).stdout
     assert f"is unfinished: opskit resume {last['id']}" in told
     until(lambda: fleet.happened == ["web01"], what="the reboot")

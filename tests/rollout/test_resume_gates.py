@@ -95,6 +95,9 @@ def test_what_would_stop_again_at_once_is_refused_with_the_way_to_the_rest(light
     anew = refused.stderr.partition("the rest anew: opskit ")[2].partition(";")[0]
     assert f"-H @failed:{rollout}" in anew
     assert light.log()[0]["resumed"] == []
+    light.opskit("resume", rollout, "--revert", "-y")
+    page = light.opskit("log", rollout).stdout
+    assert ": the last run took " in page
     (light.hosts.folder("web02") / "sick").unlink()
     light.opskit(*anew.split(), "-y")
     assert light.live() == light.on_all("v2")

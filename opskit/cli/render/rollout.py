@@ -44,6 +44,8 @@ def show(record: RolloutRecord, now: datetime, *, retried_by: Sequence[str] = ()
         text.say(f"  | {_one(line)}")
     for host in record.hosts:
         _show_output(host)
+    for host in record.earlier:
+        _show_output(host, before=", before somebody went on")
     for note in record.notes:
         said = note.text or (f"[{note.damage}]" if note.damage else "")
         text.say(f"\nnote by {_one(note.actor)}, {local(note.at)}\n{_indented(said)}")
@@ -51,9 +53,8 @@ def show(record: RolloutRecord, now: datetime, *, retried_by: Sequence[str] = ()
 
 
 def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
-    took = "" if record.ms is None else f", took {text.duration(record.ms / 1000)}"
     yield "rollout", record.id
-    yield "when", f"{local(record.at)} ({text.ago(record.at, now)}){took}"
+    yield "when", f"{local(record.at)} ({text.ago(record.at, now)}){_took(record)}"
     yield "clock", _clock(record)
     yield "who", record.actor + (f", on {record.machine}" if record.machine else "")
     yield "signed", signature(record)
@@ -85,16 +86,31 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
         yield "doubt", doubt
 
 
+def _took(record: RolloutRecord) -> str:
+    """Say how long it took; of one that was resumed, how long its last run did, and when that ended."""
+    if record.ms is None:
+        return ""
+    took = text.duration(record.ms / 1000)
+    return (
+        f", ended {local(record.ended)}: the last run took {took}"
+        if record.ended
+        else f", took {took}"
+    )
+
+
 def _plan_and_fact(record: RolloutRecord) -> str:
     """Say what the plan said could go wrong at most, and what did; nothing if the plan said nothing."""
     if not record.most_bad:
         return ""
     longest = f" for {_host_minutes(record.worst_ms)}" if record.worst_ms else ""
     most = f"at most {text.plural(record.most_bad, 'host')} bad{longest}"
-    fact = "none was"
-    if bad := record.bad:
-        fact = f"{text.plural(len(bad), 'host')} for {_host_minutes(record.bad_ms)}"
-    return f"{most}; in fact {fact}"
+    bad = len({host.name for host in record.bad})
+    fact = f"{text.plural(bad, 'host')} for {_host_minutes(record.bad_ms)}" if bad else ""
+    if untold := record.untold:
+        unknown = f"nobody knows of {folded([host.name for host in untold])}"
+        fact = ", and ".join(filter(None, (fact, unknown)))
+    none = "none is so far" if record.outcome == "running" else "none was"
+    return f"{most}; in fact {fact or none}"
 
 
 def _host_minutes(ms: int) -> str:
@@ -166,10 +182,10 @@ def _show_commits(record: RolloutRecord) -> None:
         text.say(_one(f"  {commit.sha[:10]}  {commit.subject}  ({commit.author})"))
 
 
-def _show_output(host: HostRecord) -> None:
+def _show_output(host: HostRecord, *, before: str = "") -> None:
     if not (host.error or host.output):
         return
-    text.say(_one(f"\n{host.name}: {host.error or host.outcome}"), bold=True)
+    text.say(_one(f"\n{host.name}{before}: {host.error or host.outcome}"), bold=True)
     for line in host.output.splitlines()[-OUTPUT_LINES:]:
         text.say(f"  | {_one(line)}")
 
