@@ -17,13 +17,14 @@ RECEIPT = "{…}"
 
 
 def commands_of(
-    service: Service, *, rollout: str, release: str = ""
+    service: Service, *, rollout: str, release: str = "", owner: str = ""
 ) -> tuple[tuple[str, str], ...]:
-    """Give (step, exact text) in order for one host; `release` is what is made live, "" for a restart.
+    """Give (step, exact text) in order for one host; `release` is what is made live, "" for a restart,
+    and `owner` the name of the locks if that is not the rollout's.
 
     The receipt is known only when the rollout is recorded, and the release before differs from host to host; they stand as `{…}`.
     """
-    guard = layout.guard(service.path, rollout=rollout, seconds=LIFETIME)
+    guard = layout.guard(service.path, rollout=owner or rollout, seconds=LIFETIME)
     live = _live(service, guard, rollout=rollout, release=release)
     waits = release and service.confirm_within
     confirmed = (("confirm", deadman.confirm(guard, rollout=rollout)),) if waits else ()
@@ -37,13 +38,15 @@ def shown(command: Command) -> str:
     return f"{command.before}\n# by sudo as {command.sudo}:\n{command.script}"
 
 
-def stage_commands(service: Service, *, rollout: str, release: str) -> tuple[tuple[str, str], ...]:
+def stage_commands(
+    service: Service, *, rollout: str, release: str, owner: str = ""
+) -> tuple[tuple[str, str], ...]:
     """Give the commands that come before anything is live: build here, stage there.
 
     What the version is made of is known only when it is built, and stands as `{…}`; to a host that has a release,
     files are copied from it as well.
     """
-    guard = layout.guard(service.path, rollout=rollout, seconds=LIFETIME)
+    guard = layout.guard(service.path, rollout=owner or rollout, seconds=LIFETIME)
     folders, files = service.shared_folders, service.shared_files
     made = incoming.Expected(release, "{…}", rollout, manifest="{…}", folders="{…}", room="{…}")
     text = incoming.stage(guard, made, folders=folders, files=files)

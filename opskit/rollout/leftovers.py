@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from opskit.config.service import GitSource
 from opskit.errors import RefusedError
 from opskit.fleet.selectors import fold
+from opskit.rollout.commands import commands_of, stage_commands
 from opskit.rollout.relics import BACK, CHANGED, DONE, FRESH, HALF, HALF_BACK
 from opskit.rollout.report import HostResult
 from opskit.rollout.targets import out_of_reach
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from opskit.changelog import RolloutRecord
     from opskit.config.service import Service
     from opskit.errors import OpskitError
-    from opskit.rollout.plan import Target
+    from opskit.rollout.gates import Gates
+    from opskit.rollout.plan import Plan, Target
     from opskit.rollout.relics import Relic
     from opskit.rollout.remembered import Remembered
 
@@ -108,6 +110,31 @@ def over_budget(
         hint = f"{anew}; to take it back: opskit resume {record.id} --revert"
         raise RefusedError(f"{record.action} {record.id} cannot go on: {what}", hint=hint)
     return (f"{what}: no other host is changed; {anew}",)
+
+
+def gated_as_before(plan: Plan, memory: Remembered, service: Service, gates: Gates) -> Plan:
+    """Give the plan with the `gates` of today; what becomes of a run that is stopped was said when it began."""
+    gates = replace(gates, on_failure=memory.on_failure)
+    return replace(plan, gates=gates, gated=bool(service.health or service.restart))
+
+
+def commands_left(
+    plan: Plan, service: Service, found: Mapping[str, str], *, staged: bool
+) -> tuple[tuple[str, str], ...]:
+    """Give the commands for each host, as a dry run shows them; is all `staged`, or is that done again where it is missing?"""
+    words = {found[host] for batch in plan.batches for host in batch if host in found}
+    busy = next((host for batch in plan.batches for host in batch), "")
+    if not busy:
+        return ()
+    target, back = plan.targets_by_host[busy], plan.goal == REVERTED
+    to = target.before if back else target.after
+    named = {"rollout": plan.rollout, "owner": plan.owner}
+    if plan.action == "restart" or to is None:
+        return commands_of(service, **named)
+    said = commands_of(service, release=to.id, **named)
+    if words == {HALF} and not back:
+        return tuple(each for each in said if each[0] != "switch")
+    return said if staged else (*stage_commands(service, release=to.id, **named), *said)
 
 
 def deployed_anew(service: Service | None, revision: str, environment: str, rollout: str) -> str:

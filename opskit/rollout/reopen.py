@@ -84,14 +84,8 @@ def plan_reopen(
     demand_right(changelog, record, _keys(relics), left.those(AWAY))
     gates = tenants.gates_of(tenants_there, within=memory.within)
     ours = taken_out(record.events)
-    plan = tenants.drained_all(
-        replace(_plan(record, memory, left), why=why, gates=gates, users=labour.users),
-        tenants_there,
-        fleet,
-        None,
-        ours=ours,
-        drain=drain,
-    )
+    whole = replace(_plan(record, memory, left), why=why, gates=gates, users=labour.users)
+    plan = _drained(whole, left, tenants_there, fleet, ours=ours, drain=drain)
     held = _held(changelog, memory, tenants_there, relics, why=why) if take_over else {}
     return UpkeepPlan(
         plan,
@@ -110,6 +104,22 @@ def plan_reopen(
         taken_over=held,
         in_the_way=_in_the_way(changelog, memory, relics, held),
     )
+
+
+def _drained(
+    whole: Plan,
+    left: Left,
+    tenants_there: Sequence[Tenant],
+    fleet: Fleet,
+    *,
+    ours: Iterable[Seat],
+    drain: bool,
+) -> Plan:
+    """Give the plan with how its hosts are taken out of load balancers; those that are left alone stay as they are there, too."""
+    alone = left.those(UNSURE)
+    worked_on = replace(whole, targets=tuple(t for t in whole.targets if t.host not in alone))
+    plan = tenants.drained_all(worked_on, tenants_there, fleet, None, ours=ours, drain=drain)
+    return replace(plan, targets=whole.targets)
 
 
 def _relics(
@@ -205,13 +215,15 @@ def _rest(
     what = f"it still runs as before, and nobody knows how far the {labour.step} came"
     unsure = (
         HostResult(
-            host,
+            told.name,
             "failed",
-            error=what,
+            error=told.error if what in told.error else f"{told.error}; {what}".removeprefix("; "),
             hint=hint,
-            drained=tuple(seat for seat in ours if seat.host == host),
+            output=told.output,
+            drained=tuple(seat for seat in ours if seat.host == told.name),
         )
-        for host in left.those(UNSURE)
+        for told in record.hosts
+        if told.name in left.those(UNSURE)
     )
     return (*done, *((result, False) for result in unsure))
 

@@ -20,7 +20,9 @@ from opskit.rollout.leftovers import (
     REVERTED,
     SAID,
     SAID_BACK,
+    commands_left,
     ends_at_rest,
+    gated_as_before,
     has_work,
     over_budget,
     target_now,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from opskit.rollout.breaking import Held
     from opskit.rollout.context import Run
     from opskit.rollout.gates import Gates
-    from opskit.rollout.probe import HeldLock, HostState
+    from opskit.rollout.probe import HeldLock
     from opskit.rollout.relics import Relic
     from opskit.rollout.remembered import Remembered
     from opskit.rollout.report import HostResult, Report
@@ -106,9 +108,10 @@ def plan_resume(
     notes = () if revert else over_budget(record, memory, found, service)
     release = memory.after if memory.action == "deploy" and not revert else None
     plan = _plan(record, memory, targets, busy, relics=relics, found=found, revert=revert)
-    gates = replace(gates, on_failure=memory.on_failure)
-    gated = bool(service.health or service.restart)
-    plan = replace(plan, why=why, gates=gates, gated=gated, notes=(*plan.notes, *notes))
+    version = needed_version(service, release, busy, relics, rollout=record.id)
+    commands = commands_left(plan, service, found, staged=version is None)
+    plan = replace(plan, why=why, notes=(*plan.notes, *notes), commands=commands)
+    plan = gated_as_before(plan, memory, service, gates)
     return ResumePlan(
         drained(plan, service, fleet, None, ours=ours, drain=drain),
         service,
@@ -117,10 +120,8 @@ def plan_resume(
         rest=ends_at_rest(idle, record, found, revert=revert),
         known={host.name: host.outcome for host in record.hosts},
         locked=_locked(idle, relics, memory, found=found if release else {}),
-        taken_over=breaking.of_rollout(changelog, memory.rollout, _states(relics), why=why)
-        if take_over
-        else (),
-        version=needed_version(service, release, busy, relics, rollout=record.id),
+        taken_over=_held(changelog, memory, relics, why=why) if take_over else (),
+        version=version,
     )
 
 
@@ -265,8 +266,11 @@ def _batches(memory: Remembered, busy: Collection[str]) -> tuple[tuple[str, ...]
     return tuple(filter(None, kept))
 
 
-def _states(relics: Mapping[str, Relic]) -> Mapping[str, HostState]:
-    return {host: relic.state for host, relic in relics.items()}
+def _held(
+    changelog: Changelog, memory: Remembered, relics: Mapping[str, Relic], *, why: str
+) -> tuple[Held, ...]:
+    states = {host: relic.state for host, relic in relics.items()}
+    return breaking.of_rollout(changelog, memory.rollout, states, why=why)
 
 
 def _demand_free(made: ResumePlan, run: Run, owners: Sequence[str]) -> None:

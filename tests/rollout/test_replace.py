@@ -187,6 +187,11 @@ def test_a_command_that_fails_stops_the_run_and_is_not_taken_for_harmless(
     assert "the command ended with status 3" in done.stdout
     assert "| quota exceeded" in done.stdout
     assert light.outcomes() == {"vm01": "failed", "vm02": "skipped"}
+    rollout = light.last()["id"]
+    resumed = light.opskit("resume", rollout, "--yes", expect=1)
+    assert "status 3; it still runs as before, and nobody knows how far the" in resumed.stdout
+    assert "| quota exceeded" in resumed.stdout
+    assert f"-H @failed:{rollout} does it anew" in resumed.stdout
 
 
 def test_interrupted_once_it_lets_the_command_end_and_the_host_come_back(

@@ -216,6 +216,8 @@ def test_a_dry_run_says_where_each_host_stands_and_touches_nothing(light: Light)
     said = light.opskit("resume", rollout, "-n").stdout
     assert "web01 was switched, and nobody knows whether it is well" in said
     assert "web02 was not reached yet" in said
+    for step in ("# switch", "# restart", "# check"):
+        assert step in said
     assert light.tree() == before
     assert light.log()[0]["outcome"] == "unfinished"
 
