@@ -121,7 +121,7 @@ class Run:
                 recorder.abandon(rollout)
         roll.close()
         report = roll.report()
-        recorder.finish(report.outcome, report.reason, lost=roll.is_lost)
+        recorder.finish(report.outcome, report.reason, output=roll.output, lost=roll.is_lost)
         return _with_record(report, recorder)
 
     def _recorder(self, plan: Plan, *, must: bool) -> Recorder:

@@ -100,7 +100,7 @@ def plan_deploy(
         gates=gates,
         gated=bool(service.health or service.restart),
         commits=_commits(version, targets),
-        notes=_notes(version, found, judge.notes(service, found) if judge else ()) + said,
+        notes=_notes(service, version, found, judge) + said,
         commands=(*stage_commands(service, **named), *commands_of(service, **named)),
     )
     return DeployPlan(
@@ -108,11 +108,13 @@ def plan_deploy(
     )
 
 
-def _notes(version: source.Version, found: Survey, judged: Sequence[str]) -> tuple[str, ...]:
+def _notes(
+    service: Service, version: source.Version, found: Survey, judge: Judge | None
+) -> tuple[str, ...]:
     return (
         *version.notes,
-        *held_notes(found.states),
-        *judged,
+        *held_notes(found.states, judge.changelog if judge else None),
+        *(judge.notes(service, found) if judge else ()),
         *_known_notes(version, found.states),
     )
 

@@ -52,9 +52,10 @@ class HostEnded:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """No further batch is begun, and why."""
+    """No further batch is begun, and why; `output` are the last lines of a gate that says so."""
 
     reason: str
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.config.service import CommandStep, TaskStep
 from opskit.errors import ConfigError, OpskitError
@@ -23,10 +23,20 @@ if TYPE_CHECKING:
     from opskit.rollout.context import Run
     from opskit.rollout.plan import Plan
 
-    Ask = Callable[[int, Sequence[str]], str]
-    """Asked after batch `number` of these hosts whether the run may go on; gives why not, "" if it may."""
+    Ask = Callable[[int, Sequence[str]], "Answer"]
+    """Asked after batch `number` of these hosts whether the run may go on."""
 
 STOP, ROLLBACK = "stop", "rollback"
+
+
+class Answer(NamedTuple):
+    """Why a run may not go on, "" if it may, and the last lines of what says so."""
+
+    why: str = ""
+    output: str = ""
+
+
+AGREED = Answer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +138,16 @@ def gates_of(service: Service, hosts: int, *, auto_rollback: bool | None = None)
 def asking(plan: Plan, service: Service, run: Run) -> Ask:
     """Give what asks the pause and the service's own gate between two batches."""
 
-    def ask(number: int, hosts: Sequence[str]) -> str:
+    def ask(number: int, hosts: Sequence[str]) -> Answer:
         check = plan.gates.check
         pause(plan.gates, run, number)
         if check is None or run.stop.level:
-            return ""
+            return AGREED
         try:
             _check(check, plan, service, run, hosts)
         except OpskitError as error:
-            return f"the gate after batch {number}: {error.what}"
-        return ""
+            return Answer(f"the gate after batch {number}: {error.what}", error.output)
+        return AGREED
 
     return ask
 

@@ -76,7 +76,7 @@ def plan_restart(
         gates=gates,
         gated=True,
         notes=(
-            *held_notes(found.states),
+            *held_notes(found.states, judge.changelog if judge else None),
             *(judge.notes(service, found) if judge else ()),
         ),
         commands=commands_of(service, rollout=rollout),

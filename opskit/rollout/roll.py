@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opskit.errors import LockLostError, OpskitError, RefusedError
 from opskit.rollout.drain import Traffic
 from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Stopped
-from opskit.rollout.gates import below, fitting_in, full_floor
+from opskit.rollout.gates import AGREED, below, fitting_in, full_floor
 from opskit.rollout.probe import probe
 from opskit.rollout.report import HostResult, Report, outcome_of
 from opskit.rollout.steps import failed
@@ -37,6 +37,8 @@ class Roll:
         self.results: dict[str, HostResult] = {}
         self._disagreed = ""
         self.reason = ""
+        self.output = ""
+        """The last lines of a gate that did not agree."""
         self.held = False
         """Whether the run has held its hosts."""
         self._plan = plan
@@ -123,17 +125,17 @@ class Roll:
         return not self.reason
 
     def run(
-        self, work: Callable[[Remote], HostResult], *, ask: Ask = lambda _number, _hosts: ""
+        self, work: Callable[[Remote], HostResult], *, ask: Ask = lambda _number, _hosts: AGREED
     ) -> None:
         """Do `work` batch by batch until done or stopped; hosts whose turn never came are skipped.
 
-        After each batch but the last, `ask` gives why the run may not go on, "" if it may.
+        After each batch but the last, `ask` says whether the run may go on.
         """
         for number, batch in enumerate(self._plan.batches, 1):
             hosts = [host for host in batch if host not in self.results]
             self._run_in_parts(work, number, hosts)
             if hosts and self.left() and self.gate():
-                self._disagreed = ask(number, [h for h in hosts if h in self.results])
+                self._disagreed, self.output = ask(number, [h for h in hosts if h in self.results])
         if self.left() or self._not_done():
             self.gate()
 
@@ -159,7 +161,7 @@ class Roll:
         """Give every host without an end the end `skipped`, and say why the run stopped."""
         left = self.left()
         if left and self.reason:
-            self._tell(Stopped(self.reason))
+            self._tell(Stopped(self.reason, self.output))
         for host in left:
             target = self._plan.targets_by_host[host]
             live = target.before.id if target.before else ""

@@ -91,11 +91,16 @@ def plan_rollback(
         gated=bool(service.health or service.restart),
         problems_count=False,
         commands=commands_of(service, rollout=rollout, release=ends[0].id) if ends else (),
-        notes=_notes(going, found, ends, stay, judge.notes(service, found) if judge else ())
+        notes=_notes(going, found, ends, stay, _told(service, found, judge))
         + (() if past else tuple(jump.line for jump in jumps)),
         overrides=tuple(Override(irreversible.RULE, jump.line, past) for jump in jumps if past),
     )
     return RollbackPlan(drained(plan, service, fleet, judge, drain=drain), service, jumps)
+
+
+def _told(service: Service, found: Survey, judge: Judge | None) -> tuple[str, ...]:
+    held = held_notes(found.states, judge.changelog if judge else None)
+    return (*held, *(judge.notes(service, found) if judge else ()))
 
 
 def _notes(
@@ -109,7 +114,6 @@ def _notes(
         *_apart(ends),
         *_staying(found.states, stay),
         *goals.marked_bad(going, found.states),
-        *held_notes(found.states),
         *surprises,
     )
 
@@ -144,7 +148,8 @@ def _not_on_newest(states: Mapping[str, HostState]) -> frozenset[str]:
 
 
 def _apart(goals: Sequence[Release]) -> tuple[str, ...]:
-    return ("hosts go back to different releases, each to its own",) if len(goals) > 1 else ()
+    several = len({goal.title for goal in goals}) > 1
+    return ("hosts go back to different releases, each to its own",) if several else ()
 
 
 def _staying(states: Mapping[str, HostState], stay: Collection[str]) -> tuple[str, ...]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opskit.fleet.selectors import fold
 from opskit.rollout.locks import describe
+from opskit.rollout.owners import is_dead
 from opskit.rollout.plan import Target
 from opskit.rollout.probe import HostState, probe
+from opskit.rollout.remembered import ACTIONS
 from opskit.rollout.report import word_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from opskit.changelog import Changelog
     from opskit.errors import OpskitError
     from opskit.fleet.fanout import Fleet
+    from opskit.rollout.probe import HeldLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,28 @@ def survey(
     return Survey(tuple(targets), states, errors)
 
 
-def held_notes(states: Mapping[str, HostState]) -> tuple[str, ...]:
-    """Say which hosts another run holds at this moment."""
-    return tuple(
-        f"{host} is held by {describe(lock, state.now)}"
-        for host, state in states.items()
-        for lock in state.locks
+def held_notes(
+    states: Mapping[str, HostState], changelog: Changelog | None = None
+) -> tuple[str, ...]:
+    """Say which hosts other runs hold at this moment, and of a run that the changelog knows to be dead what becomes of it."""
+    held: dict[tuple[str, str], list[tuple[str, HeldLock, int]]] = {}
+    for host in sorted(states):
+        for lock in states[host].locks:
+            held.setdefault((lock.owner, lock.actor), []).append((host, lock, states[host].now))
+    return tuple(_held_note(each, changelog) for each in held.values())
+
+
+def _held_note(held: Sequence[tuple[str, HeldLock, int]], changelog: Changelog | None) -> str:
+    hosts, (_, lock, now) = [host for host, _, _ in held], held[0]
+    verb = "is" if len(hosts) == 1 else "are"
+    said = f"{fold(hosts)} {verb} held by {describe(lock, now)}"
+    if changelog is None or not is_dead(changelog, lock):
+        return said
+    said = f"{said}; that run died, so this takes its locks over and it counts as abandoned"
+    return (
+        f"{said}; to finish it instead: opskit resume {lock.rollout}"
+        if lock.action in ACTIONS
+        else said
     )
 
 

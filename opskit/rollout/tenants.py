@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from opskit.errors import ConfigError, LockedError
 from opskit.fleet.selectors import fold
 from opskit.rollout.doors import NO_DRAIN, drained
-from opskit.rollout.gates import Floor, Gates, asking, floor_of, pause
+from opskit.rollout.gates import AGREED, Answer, Floor, Gates, asking, floor_of, pause
 from opskit.rollout.seats import Drains, Socket
 from opskit.rollout.targets import held_notes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from opskit.changelog import Changelog
     from opskit.config.service import Service
     from opskit.errors import OpskitError
     from opskit.fleet.fanout import Fleet
@@ -65,9 +66,12 @@ def gates_of(tenants: Sequence[Tenant], *, within: float) -> Gates:
 
 
 def notes(
-    tenants: Sequence[Tenant], hosts: Sequence[str], found: Mapping[str, Survey]
+    tenants: Sequence[Tenant],
+    hosts: Sequence[str],
+    found: Mapping[str, Survey],
+    changelog: Changelog | None = None,
 ) -> tuple[str, ...]:
-    """Say what lives on the hosts, what would not be noticed, and who holds them; `found` is what they said, by service."""
+    """Say what lives on the hosts, what would not be noticed, and who holds them, see `held_notes`; `found` is what they said, by service."""
     said = [f"{t.service.name} lives on {fold(t.on(hosts))}" for t in tenants]
     said += [
         f"{t.service.name} has no health check: nothing tells whether it comes back"
@@ -79,7 +83,7 @@ def notes(
         said.append(
             f"no service of opskit.toml lives on {fold(empty)}: nothing is locked or checked there"
         )
-    held = (note for survey in found.values() for note in held_notes(survey.states))
+    held = (note for survey in found.values() for note in held_notes(survey.states, changelog))
     return (*said, *dict.fromkeys(held))
 
 
@@ -142,15 +146,16 @@ def _only(plan: Plan, tenant: Tenant) -> Plan:
 def asking_all(plan: Plan, tenants: Sequence[Tenant], run: Run) -> Ask:
     """Give what asks the pause, and the gate of every service that lives on the hosts of the batch before."""
 
-    def ask(number: int, hosts: Sequence[str]) -> str:
+    def ask(number: int, hosts: Sequence[str]) -> Answer:
         pause(plan.gates, run, number)
         for tenant in tenants:
             if tenant.service.gate and tenant.on(hosts):
                 own = replace(plan, gates=Gates(check=tenant.service.gate))
                 ask_one = asking(own, tenant.service, run.of(tenant.service))
-                if why := ask_one(number, tenant.on(hosts)):
-                    return f"{tenant.service.name}: {why}"
-        return ""
+                why, output = ask_one(number, tenant.on(hosts))
+                if why:
+                    return Answer(f"{tenant.service.name}: {why}", output)
+        return AGREED
 
     return ask
 

@@ -107,7 +107,10 @@ def plan_upkeep(
         users=labour.users,
         task=labour.recorded[0],
         script=labour.recorded[1],
-        notes=(*tenants.notes(tenants_there, hosts, found), *by_words(said.items())),
+        notes=(
+            *tenants.notes(tenants_there, hosts, found, judge.changelog),
+            *by_words(said.items()),
+        ),
         commands=_commands(labour, hosts),
     )
     states = {service: survey.states for service, survey in found.items()}

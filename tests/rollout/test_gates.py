@@ -14,7 +14,7 @@ from opskit.config.service import FolderSource, Service
 from opskit.errors import ConfigError
 from opskit.rollout.batches import split
 from opskit.rollout.facts import Doing
-from opskit.rollout.gates import Gates, gates_of
+from opskit.rollout.gates import AGREED, Answer, Gates, gates_of
 from tests.rollout.test_roll import NAMES, Bench
 from tests.support.light import finish, hear, interrupt
 
@@ -105,19 +105,20 @@ def test_there_are_never_fewer_healthy_hosts_than_wanted(
 def test_what_the_gate_says_stops_the_run_before_the_next_batch() -> None:
     bench, asked = Bench(), []
 
-    def ask(number: int, hosts: Sequence[str]) -> str:
+    def ask(number: int, hosts: Sequence[str]) -> Answer:
         asked.append((number, tuple(hosts)))
-        return "too many errors" if number == 2 else ""
+        return Answer("too many errors", "p99: 900 ms") if number == 2 else AGREED
 
     bench.roll.run(bench._work, ask=ask)
     bench.roll.close()
     assert asked == [(1, ("a",)), (2, ("b", "c"))]
     assert (bench.said(), bench.roll.report().reason) == ("dddss", "too many errors")
+    assert bench.roll.output == "p99: 900 ms"
 
 
 def test_the_last_batch_is_followed_by_no_question() -> None:
     bench, asked = Bench(), []
-    bench.roll.run(bench._work, ask=lambda number, _: asked.append(number) or "")
+    bench.roll.run(bench._work, ask=lambda number, _: asked.append(number) or AGREED)
     assert asked == [1, 2]
 
 
@@ -143,10 +144,12 @@ def test_hosts_that_have_the_change_are_taken_back_the_last_first() -> None:
 def test_a_gate_that_does_not_agree_stops_the_run_and_the_canary_goes_back(light: Light) -> None:
     light.commit("v2")
     light.deploy("v1")
-    gate = 'echo "$OPSKIT_HOSTS $OPSKIT_RELEASE" >>gate.log; test "$(wc -l <gate.log)" -lt 2'
+    gate = 'echo "$OPSKIT_HOSTS $OPSKIT_RELEASE" >>gate.log; echo "p99: 900 ms" >&2; test "$(wc -l <gate.log)" -lt 2'
     light.configure(gate=json.dumps(gate), on_failure='"rollback"')
     done = light.deploy("v2", expect=5)
     assert "the gate after batch 2: the gate ended with status 1" in done.stdout
+    assert "    | p99: 900 ms\n" in done.stdout
+    assert "  | p99: 900 ms\n" in light.opskit("log", light.last()["id"]).stdout
     assert light.live() == light.on_all("v1")
     lines = (light.folder / "gate.log").read_text().split("\n")
     assert [line.split()[0] for line in lines[:2]] == ["web01", "web02"]

@@ -44,12 +44,27 @@ def test_a_second_rollout_is_told_who_holds_the_hosts(any_light: Light) -> None:
     assert any_light.tree() == before
     assert any_light.log()[0]["outcome"] == "refused"
     shown = any_light.opskit("status", "shop", expect=None).stdout
-    assert "web02 is held by ana: deploy" in shown
+    assert "web[01-04] are held by ana: deploy" in shown
     assert "is running" in shown
     let_go(any_light)
     assert finish(first)[0] == 0
     assert any_light.live() == any_light.on_all("v2")
     assert any_light.locks() == []
+
+
+def test_a_plan_says_that_the_run_which_holds_the_hosts_died_and_what_becomes_of_it(
+    light: Light,
+) -> None:
+    process = held(light)
+    process.kill()
+    finish(process)
+    rollout = light.last()["id"]
+    said = light.opskit("restart", "shop", "-n").stdout
+    assert said.count("held by") == 1
+    assert f"note: web[01-04] are held by ana: deploy {rollout}, since" in said
+    assert "that run died, so this takes its locks over and it counts as abandoned" in said
+    assert f"to finish it instead: opskit resume {rollout}" in said
+    let_go(light)
 
 
 def test_only_shared_hosts_are_in_the_way(light: Light) -> None:

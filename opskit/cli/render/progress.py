@@ -45,7 +45,12 @@ def shown(plan: Plan, *, as_json: bool = False) -> Iterator[Callable[[Fact], Non
 
 def lines_of(fact: Fact, plan: Plan) -> list[str]:
     """Say a fact in plain lines."""
-    return reports.host_lines(fact.result, plan) if isinstance(fact, HostEnded) else [_line(fact)]
+    if isinstance(fact, HostEnded):
+        return reports.host_lines(fact.result, plan)
+    said = (
+        fact.output.splitlines()[-text.SHOWN_OUTPUT_LINES :] if isinstance(fact, Stopped) else []
+    )
+    return [_line(fact), *(f"    | {line}" for line in said)]
 
 
 def _line(fact: Recorded | Doing | BatchBegun | StepBegun | Stopped | Warned) -> str:

@@ -37,9 +37,8 @@ def _show(service: ServiceStatus) -> None:
     table.show(HEADER, [_row(host) for host in service.hosts])
     for line in service.frozen.lines:
         text.say(line, colour="cyan")
-    for host in service.hosts:
-        for lock in host.locks:
-            text.say(f"{host.host} is held by {_lock(lock)}", colour="yellow")
+    for line in _held(service.hosts):
+        text.say(line, colour="yellow")
     for seat, by in service.left_out:
         who = f"{by.action} {by.id} by {by.actor}"
         text.say(
@@ -62,6 +61,22 @@ def _row(host: HostStatus) -> tuple[str | Status, ...]:
     says = said.title if said else "-"
     by = said.rollout if said else "-"
     return (host.host, Status(host.verdict), title(host.live), says, by, host.note)
+
+
+def _held(hosts: Sequence[HostStatus]) -> list[str]:
+    """Say who holds which hosts, in one line for each who does."""
+    from opskit.fleet.selectors import fold
+
+    found: dict[str, list[str]] = {}
+    first: dict[str, HeldLock] = {}
+    for host in hosts:
+        for lock in host.locks:
+            found.setdefault(lock.owner, []).append(host.host)
+            first.setdefault(lock.owner, lock)
+    return [
+        f"{fold(names)} {'is' if len(names) == 1 else 'are'} held by {_lock(first[owner])}"
+        for owner, names in found.items()
+    ]
 
 
 def _lock(lock: HeldLock) -> str:

@@ -33,6 +33,7 @@ FACTS: dict[Fact, list[str]] = {
     HostEnded(done()): ["web01  done  switch 0.0 s, restart 1.2 s"],
     HostEnded(HostResult("web03", "skipped")): ["web03  skipped"],
     Stopped("web02: not healthy"): ["stopped: web02: not healthy"],
+    Stopped("the gate", "one\ntwo"): ["stopped: the gate", "    | one", "    | two"],
     Warned("look"): ["warning: look"],
 }
 
