@@ -63,6 +63,7 @@ def lines(shown: Sequence[Candidate], hosts: int, now: datetime, width: int) -> 
             else "not in this changelog"
         )
         more = [f"cannot be taken back: {one.irreversible}"] if one.irreversible else []
+        more += [f"refused without --past-irreversible: {one.over}"] if one.over else []
         said += [first, *(f"    {line}" for line in (whose, *more))]
     return [text.cut(terminal.visible(line, one_line=True), width) for line in said]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
 from opskit.errors import ChangelogError
+from opskit.rollout.irreversible import jumps, recorded
+from opskit.rollout.plan import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +41,8 @@ class Candidate:
     good: int
     bad: int
     irreversible: str = ""
+    over: str = ""
+    """What a rollback to it would go over though that cannot be taken back, "" for nothing."""
 
 
 def candidates(
@@ -51,7 +55,11 @@ def candidates(
         for release in state.releases:
             if release.id in state.good or release.id in state.bad:
                 versions.setdefault(release.revision or release.id, []).append(release)
-    found = [_candidate(name, of, states, deploys) for name, of in versions.items()]
+    known = recorded(changelog, service)
+    found = [
+        replace(_candidate(name, of, states, deploys), over=_over(of, states, known))
+        for name, of in versions.items()
+    ]
     wanted = [one for one in found if one.live < len(states)]
     oldest = datetime.min.replace(tzinfo=UTC)
     return tuple(sorted(wanted, key=lambda one: (one.at or oldest, one.name), reverse=True))
@@ -81,6 +89,20 @@ def _candidate(
         bad=sum(bool(ids & s.bad) for s in having if s not in good),
         irreversible=next((r.irreversible for r in releases if r.irreversible), ""),
     )
+
+
+def _over(
+    releases: Sequence[Release], states: Mapping[str, HostState], known: Mapping[str, str]
+) -> str:
+    """Say what hosts that have one of these releases would go back over though that cannot be taken back."""
+    goals = {
+        host: max((r for r in releases if r in s.releases), key=lambda r: r.id, default=None)
+        for host, s in states.items()
+    }
+    targets = (
+        Target(host, before=states[host].current, after=goal) for host, goal in goals.items()
+    )
+    return "; ".join(jump.line for jump in jumps(targets, states, known))
 
 
 def _deploys(changelog: Changelog, service: Service) -> Mapping[str, RolloutRecord]:

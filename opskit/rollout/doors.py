@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
 from opskit.errors import ChangelogError, OpskitError, RefusedError
+from opskit.fleet.selectors import fold
 from opskit.rollout import haproxy
 from opskit.rollout.balancer import balancers_of
 from opskit.rollout.remembered import BY_HAND, UPKEEP
@@ -67,6 +68,10 @@ def drained(
     before, after = commands(behind)
     plan = replace(plan, commands=(before, *plan.commands, after))
     notes = (*plan.notes, *(f"not drained: {said}" for said in problems), *_out(drains, states))
+    notes = (
+        *notes,
+        *(_uncounted(drains, states) if plan.gates.floor or plan.gates.floors else ()),
+    )
     return replace(plan, drains=drains, notes=notes)
 
 
@@ -137,6 +142,13 @@ def commands(behind: Behind) -> tuple[tuple[str, str], tuple[str, str]]:
         return f"{step}, to HAProxy on {behind.balancer.hosts}", "\n".join(lines)
 
     return told("drain", haproxy.DRAIN), told("restore", haproxy.READY)
+
+
+def _uncounted(drains: Drains, states: States) -> list[str]:
+    """Say which hosts serve nobody, since they are left out, and count as healthy all the same."""
+    servers = {seat: server_at(seat, states) for seat in drains.seats if seat not in drains.ours}
+    out = {seat.host for seat, server in servers.items() if server and server.is_out}
+    return [f"min_healthy counts {fold(sorted(out))} as healthy, though left out"] if out else []
 
 
 def _out(drains: Drains, states: States) -> list[str]:

@@ -92,7 +92,8 @@ class Traffic:
             if not (left := self._edge.sessions(seats)):
                 break
             if time.monotonic() - began > self._need.drain:
-                what = f"{left} sessions are left there after {self._need.drain:g} s: it goes on"
+                are = "session is" if left == 1 else "sessions are"
+                what = f"{left} {are} left there after {self._need.drain:g} s: it goes on"
                 self._tell(Warned(f"{host}: {what}"))
                 break
             if self._stop.wait(pause):

@@ -113,7 +113,7 @@ def demand_at_hand(sources: Mapping[str, SecretSource], whose: str) -> None:
     """Raise ConfigError for secrets whose sources are known to be of no use; reads none."""
     lacking = [at.place for at in sources.values() if at.kind == "environment" and missing(at)]
     if lacking:
-        hint = f"read -rs {lacking[0]}; export {lacking[0]}"
+        hint = _typed(lacking[0])
         raise ConfigError(f"{whose} needs {', '.join(lacking)} in the environment", hint=hint)
     for name, source in sources.items():
         if source.kind != "command" and (why := missing(source)):
@@ -133,11 +133,16 @@ def missing(source: SecretSource) -> str:
             return _unknown(source.place)
 
 
+def _typed(variable: str) -> str:
+    """Give what to type so that a variable is set, and its value in no history of a shell."""
+    return f"read -rs {variable}; export {variable}"
+
+
 def hint_for(source: SecretSource) -> str:
     """Say what to do about a source that gives nothing."""
     match source.kind:
         case "environment":
-            return f"before a deploy: export {source.place}=..."
+            return f"before a deploy: {_typed(source.place)}"
         case "file":
             return f"chmod 600 {shlex.quote(source.place)}" if Path(source.place).exists() else ""
         case "keyring" if importlib.util.find_spec("keyring"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from opskit.fleet.selectors import fold
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -28,8 +30,10 @@ def bearable(hosts: Sequence[str], seats: Sequence[Seat], states: States) -> int
 def alone(hosts: Sequence[str], seats: Sequence[Seat], states: States) -> str:
     """Say why hosts cannot be taken out, which are all that serves somewhere."""
     where = next(s for s in seats if not _is_bearable(hosts, _like(s, seats), states))
-    who = f"{hosts[0]} is" if len(hosts) == 1 else f"among {', '.join(hosts)} is"
-    return f"{who} the only server that is up in {where.backend} on {where.at}: it is not drained"
+    place = f"up in {where.backend} on {where.at}"
+    if len(hosts) == 1:
+        return f"{hosts[0]} is the only server that is {place}: it is not drained"
+    return f"no server but {fold(hosts)} is {place}: they are not drained all at once"
 
 
 def _like(one: Seat, seats: Sequence[Seat]) -> list[Seat]:

@@ -96,9 +96,9 @@ def _describe(parcels: Parcels, wanted: Wanted, parcel: Parcel) -> str:
     every = len(parcels.artifact.files)
     size = f"{parcel.size:,} bytes{' packed' * parcel.zipped}"
     if wanted.kind == WHOLE:
-        return f"all of {every:,} files, {size}"
+        return f"all of {every:,} file{'s' * (every != 1)}, {size}"
     if wanted.kind == QUESTION:
-        return f"what has not arrived yet of {every:,} files"
+        return f"what has not arrived yet of {every:,} file{'s' * (every != 1)}"
     return f"{len(wanted.files):,} of {every:,} files, {size} (the rest is there)"
 
 

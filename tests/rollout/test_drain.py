@@ -112,7 +112,7 @@ def test_sessions_that_do_not_end_are_told_and_the_run_goes_on(
     configure(light, edge, load_balancer=BEHIND.replace('drain = "5s"', 'drain = "300ms"'))
     with busy_host(edge, answers) as busy:
         done = light.restart("-H", busy)
-    assert f"{busy}: 1 sessions are left there after 0.3 s: it goes on" in done.stdout
+    assert f"{busy}: 1 session is left there after 0.3 s: it goes on" in done.stdout
     assert edge.words() == ALL_UP
 
 

@@ -106,10 +106,33 @@ def test_a_drain_by_hand_stays_until_it_is_put_back_by_hand(light: Light, edge: 
     assert edge.words() == ALL_UP
 
 
+def test_a_plan_says_which_hosts_serve_nobody_and_count_as_healthy(
+    light: Light, edge: HAProxy
+) -> None:
+    edge.say("set server shop/web04 state maint")
+    said = "note: min_healthy counts web04 as healthy, though left out"
+    assert said not in light.opskit("restart", "shop", "-n").stdout
+    configure(light, edge, min_healthy='"50%"')
+    assert said in light.opskit("restart", "shop", "-n").stdout
+
+
+def test_who_took_hosts_out_and_died_is_said_to_be_finished_by_resume(
+    light: Light, edge: HAProxy
+) -> None:
+    configure(light, edge, restart=json.dumps(WAIT))
+    process = light.start("restart", "shop", "-H", "web01", "--yes")
+    wait_for_file(light.hosts.folder("web01") / "waits")
+    process.kill()
+    finish(process)
+    let_go(light)
+    said = light.opskit("lb", "shop", expect=1).stdout
+    assert f"to finish what took them out: opskit resume {light.last()['id']}\n" in said
+
+
 def test_all_at_once_are_not_drained_by_hand(light: Light, edge: HAProxy) -> None:
     done = light.opskit("lb", "shop", "--drain", "-H", "@web", "-m", "x", "-y", expect=5)
     assert (
-        "among web01, web02, web03, web04 is the only server that is up in shop on lb01"
+        "no server but web[01-04] is up in shop on lb01: they are not drained all at once"
         in done.stderr
     )
     assert edge.words() == ALL_UP

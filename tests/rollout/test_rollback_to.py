@@ -168,6 +168,13 @@ def test_a_rollback_over_what_cannot_be_taken_back_is_refused_without_a_reason(
     assert "one way   drops orders.note" in one_way.opskit("log", one_way.log()[3]["id"]).stdout
 
 
+@pytest.mark.parametrize("one_way", ["flag"], indirect=True)
+def test_the_list_says_what_would_be_refused(one_way: Light) -> None:
+    told = one_way.rollback("--pick", expect=5).stderr.split(" 2  v1 (")
+    refused = "    refused without --past-irreversible: web01 would go back over v2 ("
+    assert [refused in part for part in told] == [False, True]
+
+
 def test_it_stands_with_the_release_so_that_no_changelog_is_needed(one_way: Light) -> None:
     info = [
         json.loads(f.read_text()) for f in one_way.place("web01", ".opskit").glob("release/*/info")

@@ -195,4 +195,6 @@ def test_only_variables_and_files_are_at_hand(
     found = at_hand([SecretSource("environment", "TOKEN"), SecretSource("environment", "NONE"), file, open_file, asked])  # fmt: skip
     assert found == (Secret(VALUE), Secret(VALUE))
     assert not (tmp_path / "asked").exists()
+    typed = "read -rs NONE; export NONE"
+    assert hint_for(SecretSource("environment", "NONE")) == f"before a deploy: {typed}"
     assert hint_for(open_file) == f"chmod 600 {open_file.place}"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opskit.rollout.doctor.balancers import _spare
 from opskit.rollout.haproxy import Backend, Server
 from opskit.rollout.seats import Seat
 from opskit.rollout.spare import alone, bearable
@@ -55,6 +59,25 @@ def test_the_last_one_is_named() -> None:
     said = alone(["b"], [seat for seat in seats() if seat.host == "b"], states)
     assert said == "b is the only server that is up in shop on lb2: it is not drained"
     assert bearable(["a", "c", "d", "b"], seats(), states) == 3
+
+
+def test_hosts_that_are_all_there_is_are_named_together() -> None:
+    states = states_of({at: dict.fromkeys(HOSTS, ("UP", 0)) for at in BALANCERS})
+    assert alone(list(HOSTS), seats(), states).startswith("no server but a,b,c,d is up in shop")
+
+
+@pytest.mark.parametrize(
+    ("serving", "said"),
+    [
+        ("", "nobody is served, as before a first deploy; hosts can be changed: see `opskit lb`"),
+        ("b", "the last one that is up is never drained, so b cannot be changed: see `opskit lb`"),
+        ("ab", ""),
+    ],
+)
+def test_doctor_says_who_can_be_changed(serving: str, said: str) -> None:
+    words = {host: ("UP" if host in serving else "DOWN", 0) for host in HOSTS}
+    backend = states_of({"lb1": words})["lb1"]["shop"]
+    assert _spare(SimpleNamespace(name="shop"), "lb1", backend).hint == said  # type: ignore[arg-type]
 
 
 def test_where_nobody_serves_everybody_can_be_spared() -> None:

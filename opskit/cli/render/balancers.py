@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from opskit.rollout.haproxy import Backend
     from opskit.rollout.lb import Row, View
 
+BROKEN_OFF = ("unfinished", "interrupted")
 HEADER = ("SERVER", "STATE", "CHECK", "SESSIONS", "WEIGHT", "FOR", "")
 
 
@@ -65,10 +66,19 @@ def _total(backend: Backend) -> str:
 
 
 def _say_how_to_restore(view: View) -> None:
+    for rollout in dict.fromkeys(row.by.id for row in view.rows if row.by and _is_resumable(row)):
+        text.say(f"to finish what took them out: opskit resume {rollout}")
     bad = dict.fromkeys(row.host for row in view.rows if not row.well and row.server.is_out)
     if bad:
         hosts = ",".join(bad)
         text.say(f"to put back: opskit lb {view.service} --restore -H {hosts} -e {view.environment} -m WHY")  # fmt: skip
+
+
+def _is_resumable(row: Row) -> bool:
+    """Tell whether the rollout that took a server out was broken off, and puts it back when somebody goes on with it."""
+    from opskit.rollout.remembered import ACTIONS
+
+    return bool(row.by and row.by.action in ACTIONS and row.by.outcome in BROKEN_OFF)
 
 
 def _data(view: View) -> dict[str, object]:

@@ -98,8 +98,9 @@ def _gates(plan: Plan) -> list[str]:
         "a gate of its own" if gates.check else "",
     ]
     lines = ["between batches: " + ", ".join(filter(None, said))] if any(said) else []
-    if drains:
-        doors = ", ".join(drains.sockets)
+    if drains and drains.seats:
+        asked = {seat.at for seat in drains.seats}  # the others do not answer, as a note says
+        doors = ", ".join(door for door in drains.sockets if door in asked)
         lines.append(f"drained before, put back after on {doors}; {drains.drain:g} s for sessions")
     if gates.on_failure == "rollback" and plan.action == "deploy":
         lines.append("if the run is stopped, all hosts go back")

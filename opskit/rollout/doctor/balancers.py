@@ -50,5 +50,10 @@ def _spare(service: Service, at: str, backend: Backend) -> Finding:
     what = f"{service.name}: {backend.name} has {up} of {len(backend.servers)} servers up"
     if up > 1:
         return Finding(AREA, "ok", what, hosts=(at,))
-    hint = "the last server is never drained, so none can be changed: see `opskit lb`"
+    last = [server.name for server in backend.servers.values() if server.serves]
+    hint = (
+        f"the last one that is up is never drained, so {last[0]} cannot be changed: see `opskit lb`"
+        if last
+        else "nobody is served, as before a first deploy; hosts can be changed: see `opskit lb`"
+    )
     return Finding(AREA, "warn", what, hint, (at,))

@@ -11,6 +11,7 @@ from opskit.cli.render import plans
 from opskit.rollout.gates import Floor, Gates
 from opskit.rollout.git import Commit
 from opskit.rollout.plan import Plan
+from opskit.rollout.seats import Drains, Seat, Socket
 from tests.cli.render.samples import NASTY, NEW, OLD, plan
 
 
@@ -93,6 +94,14 @@ def test_what_each_service_on_the_hosts_asks_for_is_said() -> None:
     floors = (Floor("shop", frozenset(f"web0{n}" for n in range(6)), 3),)
     said = plans.arithmetic(plan(gates=Gates(floors=floors)))
     assert said[1] == "between batches: 3 of 6 hosts of shop stay healthy"
+
+
+def test_a_load_balancer_that_does_not_answer_is_not_said_to_drain() -> None:
+    sockets = {"lb01": Socket("/run/haproxy.sock"), "lb02": Socket("/run/haproxy.sock")}
+    drains = Drains((Seat("web01", "lb02", "shop", "web01"),), sockets, drain=30, restore=30)
+    said = plans.arithmetic(plan(drains=drains))
+    assert said[1] == "drained before, put back after on lb02; 30 s for sessions"
+    assert len(plans.arithmetic(plan(drains=replace(drains, seats=())))) == 1
 
 
 def test_a_command_has_no_batches_to_speak_of() -> None:
