@@ -190,7 +190,8 @@ def _mixed(rows: Sequence[HostStatus], last: RolloutRecord | None) -> str:
     said = ", ".join(f"{titles[version]} on {fold(names)}" for version, names in hosts.items())
     if last is None or last.outcome in ("done", "running", "unfinished"):
         return f"{len(hosts)} versions are live: {said}"
-    how = f"{last.action} {last.id} by {last.actor} is {last.outcome}: opskit log {last.id}"
+    verb = "resume" if last.outcome == "interrupted" else "log"
+    how = f"{last.action} {last.id} by {last.actor} is {last.outcome}: opskit {verb} {last.id}"
     return f"{len(hosts)} versions are live: {said}; {how}"
 
 

@@ -188,6 +188,8 @@ def test_ctrl_c_says_how_to_go_on_and_it_goes_on(light: Light) -> None:
     code, said, _ = finish(process)
     rollout = light.log()[0]["id"]
     assert (code, f"opskit resume {rollout}" in said) == (130, True)
+    said = light.opskit("status", "shop", expect=None).stdout
+    assert f"is interrupted: opskit resume {rollout}" in said
     light.configure()
     resumed(light, rollout)
     assert light.live() == light.on_all("v2")
