@@ -168,6 +168,7 @@ class Run:
         host has been changed since the plan was made.
         """
         locks = self.locks(plan, path=path, taken_over=taken_over)
+        roll.traffic.locks = (locks,)
         keys = "" if plan.run else "own"
         try:
             with self.breakable():

@@ -157,6 +157,7 @@ def _out(drains: Drains, states: States) -> list[str]:
     for seat in drains.seats:
         server = server_at(seat, states)
         if server and server.is_out:
-            then = "put back" if seat in drains.ours else "left so"
+            ours = seat in drains.ours and not server.in_maintenance
+            then = "put back" if ours else "left so"
             said.append(f"{seat} is in {server.word} already: it is {then}")
     return said

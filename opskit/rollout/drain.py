@@ -16,7 +16,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opskit.errors import HostError, LockedError, OpskitError, UnhealthyError
+from opskit.errors import HostError, LockedError, LockLostError, OpskitError, UnhealthyError
 from opskit.rollout import haproxy
 from opskit.rollout.balancer import USUAL
 from opskit.rollout.edge import Edge, pauses
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from opskit.fleet.remote import Remote
     from opskit.rollout.balancer import Turns
     from opskit.rollout.facts import Teller
+    from opskit.rollout.locks import Locks
     from opskit.rollout.report import HostResult
     from opskit.rollout.seats import Drains, Seat
     from opskit.rollout.spare import States
@@ -57,11 +58,16 @@ class Traffic:
         turns: Turns = USUAL,
     ) -> None:
         self.reason = ""
+        self.locks: Sequence[Locks] = ()
+        """Those of this run: a host whose lock was taken, and is gone, is not ours to put back."""
+        self._fleet = fleet
         self._drains = drains
         self._tell = tell
         self._stop = stop
         self._out: dict[str, list[Seat]] = {}
         self._untouched: set[str] = set()
+        self._doubtful: set[str] = set()
+        self._by_hand: set[str] = set()
         self._edge = Edge(drains, fleet, turns, owner=owner, tell=tell, stop=stop)
 
     def admit(self, hosts: Sequence[str], begin: Begin, *, must: bool = True) -> tuple[str, ...]:
@@ -107,6 +113,9 @@ class Traffic:
             host = remote.name
             if host not in self._out:
                 return work(remote)
+            if host in self._doubtful:
+                self._untouched.discard(host)
+                return self.settled(work(remote))
             self._tell(StepBegun(host, "drain"))
             began = time.monotonic()
             self.wait(host)
@@ -121,6 +130,7 @@ class Traffic:
         """Take over what others took out, to put it back; gives all seats of these hosts."""
         for host in hosts:
             self._out[host] = self._need.of([host])
+            self._by_hand.add(host)
         return self._need.of(hosts)
 
     def seats(self, host: str) -> tuple[Seat, ...]:
@@ -131,16 +141,23 @@ class Traffic:
         """Tell whether this run took a host out and has not put it back."""
         return host in self._out
 
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """The hosts of which nobody knows whether they were taken out, and that could not be put back."""
+        return tuple(host for host in self._doubtful if host in self._out)
+
     def restore(self, host: str) -> None:
         """Put a host back: once every load balancer finds it answers, and until all say that it is up; raises HostError, UnhealthyError."""
-        seats = self._out.get(host, [])
-        self._edge.wait_for(seats, lambda server: server.answers)
+        self._edge.wait_for(self._still_ours(host), lambda server: server.answers)
+        seats = self._still_ours(host)
+        self._demand(host)
         self._edge.put(seats, haproxy.READY)
         try:
-            self._edge.wait_for(seats, lambda server: server.is_well)
+            self._edge.wait_for(seats, lambda server: server.is_well or server.in_maintenance)
         except UnhealthyError:
             with contextlib.suppress(HostError):  # it must not come back later, with nobody there
-                self._edge.put(seats, haproxy.DRAIN)
+                self._demand(host)
+                self._edge.put(self._still_ours(host), haproxy.DRAIN)
             raise
         self._out.pop(host, None)
 
@@ -206,7 +223,7 @@ class Traffic:
             server = server_at(seat, states)
             if server is None:
                 continue
-            if server.is_out and seat not in self._need.ours:
+            if server.in_maintenance or (server.is_out and seat not in self._need.ours):
                 self._tell(Warned(f"{seat.host}: {seat} is in {server.word} already, and left so"))
             else:
                 found.append(seat)
@@ -215,21 +232,46 @@ class Traffic:
     def _give_back(self, hosts: Iterable[str]) -> None:
         """Put back what was taken out of a part that does not go on after all, as far as it can be told so."""
         for host in hosts:
-            if host in self._untouched:
-                with contextlib.suppress(HostError):
+            if host in self._untouched and host in self._out:
+                try:
+                    self._demand(host)
                     self._edge.put(self._out[host], haproxy.READY)
                     del self._out[host]
+                except HostError:
+                    self._doubtful.add(host)
+
+    def _still_ours(self, host: str) -> list[Seat]:
+        """Give the seats to which a host is put back: not where somebody has put it into maintenance meanwhile, which is said."""
+        seats = self._out.get(host, [])
+        for seat, server in () if host in self._by_hand else self._edge.look_at(seats):
+            if server and server.in_maintenance:
+                self._tell(
+                    Warned(f"{host}: somebody put {seat} into {server.word}: it is left so")
+                )
+                self._out[host] = [each for each in self._out[host] if each != seat]
+        return self._out.get(host, [])
+
+    def _demand(self, host: str) -> None:
+        """Raise LockLostError if a host is another run's now; one that cannot be asked is what its load balancer finds it to be."""
+        for locks in self.locks:
+            try:
+                locks.demand(self._fleet.remote(host))
+            except LockLostError:
+                raise
+            except HostError:
+                continue
 
     def _left_out(self, result: HostResult, error: OpskitError | None) -> HostResult:
         seats = tuple(self._out[result.host])
-        said = f"left out of {', '.join(map(str, seats))}"
+        how = "may be" if result.host in self._doubtful else "is"
+        said = f"{how} left out of {', '.join(map(str, seats))}"
         if error is None:
-            self._tell(Warned(f"{result.host} is {said}: nobody knows that it is well"))
-            why = f"{result.error}; it is {said}" if result.error else f"it is {said}"
+            self._tell(Warned(f"{result.host} {said}: nobody knows that it is well"))
+            why = f"{result.error}; it {said}" if result.error else f"it {said}"
             return replace(result, drained=seats, error=why)
         outcome = "failed" if result.outcome in ("done", "reverted") else result.outcome
         what = f"{result.error}; {error}" if result.error else str(error)
-        self._tell(Warned(f"{result.host} is {said}: {error}"))
+        self._tell(Warned(f"{result.host} {said}: {error}"))
         return replace(result, outcome=outcome, error=what, hint=error.hint, drained=seats)
 
     @property

@@ -46,6 +46,11 @@ class Server:
         return bool(self.admin) or self.status.startswith((OUT, MAINT))
 
     @property
+    def in_maintenance(self) -> bool:
+        """Whether it is in maintenance, into which opskit never puts one."""
+        return bool(self.admin & MAINT_BITS) or self.status.startswith(MAINT)
+
+    @property
     def answers(self) -> bool:
         """Whether HAProxy's last check of it held, if it is checked; a drained one is checked, too."""
         return not self.status.startswith(DOWN) and (not self.check or "OK" in self.check)

@@ -11,6 +11,7 @@ from opskit.errors import LockedError
 from opskit.fleet.command import Command
 from opskit.rollout import layout, lockfile
 from opskit.rollout.facts import Warned
+from opskit.rollout.guarded import require
 from opskit.rollout.probe import read_lock, read_probe
 
 if TYPE_CHECKING:
@@ -105,6 +106,11 @@ class Locks:
     def guard(self) -> str:
         """The opening of every script that changes a host under this lock."""
         return layout.guard(self._path, rollout=self._owner, seconds=LIFETIME)
+
+    def demand(self, remote: Remote) -> None:
+        """Renew the lock of a host, if it was taken; raises LockLostError if another run may have the host now, and HostError."""
+        if remote.name in self.taken:
+            require(remote.execute(Command(self.guard, timeout=60, twice=True)), "the lock")
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:

@@ -66,9 +66,7 @@ class Roll:
 
     def note_error(self, host: str, error: OpskitError) -> None:
         """Count a host that failed before anything was live on it."""
-        target = self._plan.targets_by_host[host]
-        before, after = (r.id if r else "" for r in (target.before, target.after))
-        self.end(failed(host, error, before=before, after=after))
+        self.end(self._failed(host, error))
 
     def end(self, result: HostResult) -> None:
         """Take one host's end: tell it, record it."""
@@ -226,9 +224,18 @@ class Roll:
     def _heed_traffic(self) -> None:
         """Stop at what a load balancer says; raises RefusedError if no host has been changed yet."""
         self._disagreed = self._disagreed or self.traffic.reason
+        for host in self.traffic.doubtful:
+            self._note_doubtful(host)
         if self.gate() or self.traffic.reason != self.reason or self.results:
             return
         raise RefusedError(self.reason, hint="see: opskit lb")
+
+    def _note_doubtful(self, host: str) -> None:
+        """Count a host of which nobody knows whether a load balancer took it out, unless it is put back now."""
+        result = self._failed(host, OpskitError(self.traffic.reason))
+        result = self.traffic.settled(result, last=True)
+        if result.drained:
+            self.end(result)
 
     def _is_excused(self, result: HostResult) -> bool:
         """Tell whether a host uses up no budget: none that is out of reach may stop a rollback of the others."""
@@ -260,11 +267,14 @@ class Roll:
     def _of(self, outcome: Outcome[HostResult]) -> HostResult:
         if outcome.value:
             return outcome.value
-        target = self._plan.targets_by_host[outcome.host]
-        before, after = (r.id if r else "" for r in (target.before, target.after))
         error = outcome.error or OpskitError("nothing came back")
-        made = failed(outcome.host, error, before=before, after=after)
+        made = self._failed(outcome.host, error)
         return replace(made, outcome="unknown", live="")
+
+    def _failed(self, host: str, error: OpskitError) -> HostResult:
+        target = self._plan.targets_by_host[host]
+        before, after = (r.id if r else "" for r in (target.before, target.after))
+        return failed(host, error, before=before, after=after)
 
     def _find_out(self, ends: Sequence[HostResult]) -> list[HostResult]:
         """Ask hosts what they run, where the work ended without knowing."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.config.service import CommandCheck, CommandStep, TaskStep
-from opskit.errors import HostError, UnhealthyError
+from opskit.errors import HostError, LockLostError, UnhealthyError
 from opskit.rollout import layout
 from opskit.rollout.facts import Warned
 from opskit.rollout.guarded import and_then
@@ -75,7 +75,7 @@ def check(on: OnHost, release: Release | None, *, then: str = "") -> bool:
 
 
 def restore(on: OnHost) -> None:
-    """Let load balancers send work again; raises UnhealthyError if one does not find the host up.
+    """Let load balancers send work again; raises UnhealthyError if one does not find the host up, LockLostError if it is not ours any more.
 
     One that cannot be asked now says nothing against the host: it is asked again when the work is done.
     """
@@ -84,7 +84,7 @@ def restore(on: OnHost) -> None:
         with on.step("restore"):
             try:
                 traffic.restore(on.remote.name)
-            except UnhealthyError:
+            except (UnhealthyError, LockLostError):
                 raise
             except HostError as error:
                 on.work.tell(Warned(f"{on.remote.name} is not put back yet: {error}"))

@@ -180,6 +180,7 @@ def holding(
         tenant.service.name: run.locks(plan, path=tenant.service.path, taken_over=taken_over)
         for tenant in tenants
     }
+    roll.traffic.locks = tuple(every.values())
     keys = "" if plan.run else "own"
     try:
         with run.breakable():

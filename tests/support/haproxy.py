@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import socketserver
 import subprocess
 import tempfile
 import threading
@@ -17,7 +18,7 @@ from tests.support.hosts import free_port
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opskit.rollout.haproxy import Backend
 
@@ -103,6 +104,37 @@ class HAProxy:
             return bool(self.say("show info"))
         except OSError:
             return False
+
+
+class Between(socketserver.ThreadingUnixStreamServer):
+    """Stands on a socket of its own before HAProxy's; `heard` is told of what HAProxy was told, before the answer is passed on.
+
+    `shut` lets nobody through any more.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, edge: HAProxy, heard: Callable[[Between, str], None]) -> None:
+        self.path, self.edge, self.heard = edge.folder / "between", edge, heard
+        super().__init__(str(self.path), _Passing)
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def shut(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def toml(self, hosts: str) -> str:
+        """Give the table of opskit.toml that names it, as it is on these hosts."""
+        return self.edge.toml(hosts).replace(str(self.edge.socket), str(self.path))
+
+
+class _Passing(socketserver.StreamRequestHandler):
+    server: Between
+
+    def handle(self) -> None:
+        said = self.rfile.readline().decode()
+        answer = self.server.edge.say(said.strip())
+        self.server.heard(self.server, said)
+        self.wfile.write(answer.encode())
 
 
 class Answers(ThreadingHTTPServer):
