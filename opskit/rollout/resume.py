@@ -33,6 +33,7 @@ from opskit.rollout.plan import Plan, Target
 from opskit.rollout.relics import DONE, asking, where
 from opskit.rollout.remembered import demand_open, remember
 from opskit.rollout.seats import taken_out
+from opskit.rollout.status import by_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -150,7 +151,7 @@ def _plan(
         max_failures=memory.max_failures,
         problems_count=memory.action != "rollback" and not revert,
         found={host: relic.state.live for host, relic in relics.items()},
-        notes=tuple(f"{host} {said[word]}" for host, word in found.items() if word in said),
+        notes=by_words((host, said[word]) for host, word in found.items() if word in said),
     )
 
 

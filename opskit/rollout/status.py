@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 AGREES, RUNNING = "ok", "running"
 SURPRISES = ("unrecorded", "drifted")
+PLURALS = {"was": "were", "is": "are", "has": "have", "goes": "go", "runs": "run"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,13 @@ def by_words(told: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     found: dict[str, list[str]] = {}
     for host, words in sorted(told):
         found.setdefault(words, []).append(host)
-    return tuple(f"{fold(hosts)} {words}" for words, hosts in found.items())
+    return tuple(f"{fold(hosts)} {_of(len(hosts), words)}" for words, hosts in found.items())
+
+
+def _of(hosts: int, words: str) -> str:
+    """Give words that begin with a verb as they are said of so many hosts."""
+    verb, space, rest = words.partition(" ")
+    return f"{PLURALS.get(verb, verb)}{space}{rest}" if hosts > 1 else words
 
 
 def _compared(

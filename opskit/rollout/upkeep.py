@@ -143,9 +143,7 @@ def _admitted(
     """Give the hosts that take part, and what is said of those that do so though they do not answer: they are replaced."""
     if not labour.new_machine:
         return tuple(targets), NOTHING
-    said = {
-        t.host: f"is replaced though it is out of reach: {t.problem}" for t in targets if t.problem
-    }
+    said = {t.host: f"is replaced, though out of reach: {t.problem}" for t in targets if t.problem}
     return tuple(Target(t.host) if t.host in said else t for t in targets), said
 
 

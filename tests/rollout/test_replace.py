@@ -153,7 +153,7 @@ def test_a_host_that_is_dead_is_replaced_all_the_same(light: Light, fleet: Reboo
     (light.hosts.base / "go").unlink()
     (light.hosts.base / "gone").unlink()
     assert code == 0, said + complained
-    assert "vm02 is replaced though it is out of reach" in complained
+    assert "vm02 is replaced, though out of reach" in complained
     assert versions(light) == ["v1", "v1"]
 
 

@@ -53,6 +53,6 @@ def test_what_is_known_of_a_version_is_told_once_for_all_hosts(light: Light) -> 
     light.deploy("v2")
     light.rollback()
     assert notes(light, "deploy", "shop", "v2") == [
-        "web[01-04] has had this version, and it was taken back there"
+        "web[01-04] have had this version, and it was taken back there"
     ]
     assert notes(light, "deploy", "shop", "v1") == ["web[01-04] runs this version already"]
