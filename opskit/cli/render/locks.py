@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def mention(held: Sequence[Held]) -> None:
     """Say on standard error whose locks there are."""
-    for line in map(_line, held):
+    for line in _lines(held):
         text.mention(line, colour="yellow")
 
 
@@ -33,13 +33,21 @@ def show(
         text.say(f"{host}: {getattr(error, 'what', error)}", colour="red")
     if not held:
         text.say("no host that answers is held by anybody")
-    for each in held:
-        text.say(f"{each.host}: the lock is broken" if broken else _line(each))
+    for line in (f"{each.host}: the lock is broken" for each in held) if broken else _lines(held):
+        text.say(line)
     return exit_code
 
 
-def _line(held: Held) -> str:
+def _lines(held: Sequence[Held]) -> list[str]:
+    """Say who holds which hosts, in one line for each who does."""
+    from opskit.fleet.selectors import fold
     from opskit.rollout.locks import clock, describe
 
-    until = clock(held.lock.until)
-    return f"{held.host} is held by {describe(held.lock, held.now)}; at most until {until}"
+    found: dict[tuple[str, str], list[Held]] = {}
+    for each in held:
+        found.setdefault((each.lock.owner, each.lock.actor), []).append(each)
+    return [
+        f"{fold(each.host for each in of)} {'is' if len(of) == 1 else 'are'} held by "
+        f"{describe(of[0].lock, of[0].now)}; at most until {clock(max(each.lock.until for each in of))}"
+        for of in found.values()
+    ]
