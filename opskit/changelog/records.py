@@ -15,6 +15,8 @@ RUNNING, UNFINISHED = "running", "unfinished"
 BAD = ("failed", "reverted", "unknown")
 AT_ONCE = ("task", "exec", "drain", "restore")
 """Actions that are on all hosts from the beginning."""
+BY_SUDO = "by sudo as "
+"""How a remark begins that says as whom a task or a command ran."""
 WHILE_BAD = ("switch", "restart", "check", "put back", "reboot", "replace", "task", "wait")
 
 

@@ -177,6 +177,7 @@ def _run(
             hosts=opened.hosts,
             environment=opened.environment.name,
             why=session.reason(opened, choice),
+            sudo=by,
             rollout=opened.new_rollout(choice),
         )
         return session.at_once(

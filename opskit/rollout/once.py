@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opskit.changelog import new_rollout_id
+from opskit.changelog.records import BY_SUDO
 from opskit.errors import CommandFailedError
 from opskit.fleet.command import Command
 from opskit.rollout.commands import shown
@@ -58,7 +59,7 @@ def plan_command(
 
 
 def _by_sudo(user: str) -> tuple[str, ...]:
-    return (f"by sudo as {user}",) if user else ()
+    return (f"{BY_SUDO}{user}",) if user else ()
 
 
 def plan_task(
@@ -68,9 +69,10 @@ def plan_task(
     hosts: Sequence[str],
     environment: str,
     why: str,
+    sudo: str = "",
     rollout: str = "",
 ) -> OncePlan:
-    """Say what running a task on `hosts` means; asks no host."""
+    """Say what running a task on `hosts` means, by `sudo` where it asks for that; asks no host."""
     said = " ".join([task, *(f"{name}={value!r}" for name, value in arguments.items())])
     plan = _plan(
         "task",
@@ -81,7 +83,7 @@ def plan_task(
         task=task,
         rollout=rollout,
     )
-    return OncePlan(plan, arguments)
+    return OncePlan(replace(plan, notes=_by_sudo(sudo)), arguments)
 
 
 def once(

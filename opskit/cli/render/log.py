@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from opskit.changelog import NoteEntry, RolloutRecord
+from opskit.changelog.records import BY_SUDO
 from opskit.cli.render import kinds, terminal, text
 from opskit.cli.render.fitting import (
     HEADER,
@@ -164,10 +165,11 @@ def environment_of(entry: Entry) -> str:
 
 
 def what(record: RolloutRecord) -> str:
-    """Give what a rollout did to what: `deploy shop`, `task clear-cache`, `exec uptime`."""
+    """Give what a rollout did to what: `deploy shop`, `task clear-cache`, `exec uptime by sudo as root`."""
     action = record.action or "rollout"
+    by = next((said for said in record.remarks if said.startswith(BY_SUDO)), "")
     return " ".join(
-        word for word in (action, record.service, record.task, _short(record.script)) if word
+        word for word in (action, record.service, record.task, _short(record.script), by) if word
     )
 
 

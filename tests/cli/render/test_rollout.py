@@ -9,6 +9,7 @@ import pytest
 
 from opskit.changelog import Changelog, RolloutRecord
 from opskit.cli.render import rollout
+from opskit.cli.render.log import what
 from tests.changelog.writing import whole
 
 if TYPE_CHECKING:
@@ -47,3 +48,11 @@ def test_a_page_of_many_hosts_looks_once_for_what_ran_before(
     rollout.show(record, datetime.now(UTC))
     assert "web49" in capsys.readouterr().out
     assert len(asked) < 5, "not once for each host"
+
+
+def test_what_ran_by_sudo_is_said_to_have_done_so(tmp_path: Path) -> None:
+    with Changelog(tmp_path / "acme" / "changelog.db", actor="ann") as changelog:
+        record = changelog.rollout(whole(changelog))
+    told = record._replace(action="exec", service="", script="id", remarks=("by sudo as root",))
+    assert what(told) == "exec id by sudo as root"
+    assert what(told._replace(remarks=())) == "exec id"
