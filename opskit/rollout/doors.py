@@ -11,7 +11,7 @@ from opskit.fleet.selectors import fold
 from opskit.rollout import haproxy
 from opskit.rollout.balancer import balancers_of
 from opskit.rollout.remembered import BY_HAND, UPKEEP
-from opskit.rollout.seats import drains_of, taken_out
+from opskit.rollout.seats import drains_of, spoken_of, taken_out
 from opskit.rollout.spare import alone, bearable, server_at
 
 if TYPE_CHECKING:
@@ -94,18 +94,17 @@ def left_out(changelog: Changelog, service: Service) -> dict[Seat, RolloutRecord
     """Give the seats that rollouts of a service took out and never put back, by the changelog, each with the one that did so last."""
     wanted = Filter(service=service.name, environment=service.environment, limit=MOST_ROLLOUTS)
     whole = [wanted._replace(service="", action=action) for action in UPKEEP]
-    seen: set[str] = set()
+    seen: set[Seat] = set()
     found: dict[Seat, RolloutRecord] = {}
     try:
         rollouts = [each for one in (wanted, *whole) for each in changelog.rollouts(one)]
     except ChangelogError:
         return {}
     for rollout in sorted(rollouts, key=lambda each: each.at, reverse=True):
-        touched = {host.name for host in rollout.hosts if host.outcome not in ("not reached", "skipped")}  # fmt: skip
         for seat in taken_out(rollout.events):
-            if seat.host not in seen:
+            if seat not in seen:
                 found[seat] = rollout
-        seen |= touched
+        seen |= spoken_of(rollout.events)
     return found
 
 

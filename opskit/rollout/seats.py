@@ -105,6 +105,12 @@ def taken_out(events: Iterable[Event]) -> frozenset[Seat]:
     return frozenset().union(*out.values())
 
 
+def spoken_of(events: Iterable[Event]) -> frozenset[Seat]:
+    """Give the seats that the events of a rollout say it took out, whether or not it put them back."""
+    told = (parts(e.body, "drains") for e in events if e.header.kind == HOSTS)
+    return frozenset(seat for bodies in told for seat in read(bodies))
+
+
 def read(bodies: Iterable[Mapping[str, object]]) -> list[Seat]:
     """Read seats of an event; what opskit would not have written is left out."""
     found = []

@@ -78,6 +78,18 @@ def test_hosts_are_taken_out_and_put_back_without_secrets_and_in_a_freeze(
     assert edge.words() == ALL_UP
 
 
+def test_a_host_that_was_left_out_is_so_until_it_is_put_back(light: Light, edge: HAProxy) -> None:
+    light.make_sick("web01")
+    light.restart("-H", "web01", expect=1)
+    rollout = light.last()["id"]
+    (light.hosts.folder("web01") / "sick").unlink()
+    light.restart("-H", "web01", "--no-drain")
+    assert f"restart {rollout} by " in light.opskit("lb", "shop", expect=1).stdout
+    light.restart("-H", "web01")
+    assert edge.words() == ALL_UP
+    light.opskit("lb", "shop")
+
+
 def test_a_host_that_runs_a_change_is_out_and_that_is_well(light: Light, edge: HAProxy) -> None:
     configure(light, edge, restart=json.dumps(WAIT))
     process = light.start("restart", "shop", "-H", "web01", "--yes")
