@@ -36,9 +36,7 @@ class Roll:
     ) -> None:
         self.results: dict[str, HostResult] = {}
         self._disagreed = ""
-        self.reason = ""
-        self.output = ""
-        """The last lines of a gate that did not agree."""
+        self.reason = self.output = ""  # why it stops, and the last lines of a gate that says so
         self.held = False
         """Whether the run has held its hosts."""
         self._plan = plan
