@@ -17,7 +17,7 @@ from opskit.rollout.secrets import Reader, at_hand, demand_at_hand, hint_for, mi
 if TYPE_CHECKING:
     from pathlib import Path
 
-VALUE = "s3ntinel-value"
+VALUE = "f0und-value"
 
 
 def command(line: str) -> SecretSource:
