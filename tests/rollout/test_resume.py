@@ -176,7 +176,9 @@ def test_a_switched_host_that_is_not_healthy_is_put_back_and_the_gate_holds(ligh
     assert light.outcomes() == light.on_all("skipped") | {"web01": "reverted"}
     assert light.last()["outcome"] == "refused"
     done = resumed(light, rollout, expect=5)
-    assert "it was put back" in done.stdout, "the budget is that of the whole rollout"
+    assert "cannot go on: web01 was put back" in done.stderr, (
+        "the budget is that of the whole rollout"
+    )
     assert light.live() == light.on_all("v1")
 
 

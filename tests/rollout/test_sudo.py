@@ -142,8 +142,7 @@ def test_each_login_is_asked_for_its_own_password(light: Light, sudo_hosts: Sudo
     screen.wait_for("password for sudo of alice on web03: ")
     assert failures(light) == [0] * 4
     screen.type("wrong\n")
-    screen.wait_for("one more try")
-    screen.wait_for("alice on web03: ")
+    screen.wait_for("one more try\r\npassword for sudo of alice on web03: ")
     screen.type("wrong too\n")
     assert screen.end() == 1, screen.said
     assert screen.said.count("password for sudo of deploy on web[01-02,04]: ") == 1

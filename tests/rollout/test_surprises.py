@@ -55,4 +55,4 @@ def test_what_is_known_of_a_version_is_told_once_for_all_hosts(light: Light) -> 
     assert notes(light, "deploy", "shop", "v2") == [
         "web[01-04] have had this version, and it was taken back there"
     ]
-    assert notes(light, "deploy", "shop", "v1") == ["web[01-04] runs this version already"]
+    assert notes(light, "deploy", "shop", "v1") == ["web[01-04] run this version already"]

@@ -31,7 +31,7 @@ STEPS = {
     "restart": '>>"$HOME/restarts"',
     "check": '"$HOME/sick"',
     "mark": 'f="$p/.opskit/history"; [ -z ',
-    "unlock": 'rm -f "$p/.opskit/locks/"',
+    "unlock": 'f "$p/.opskit/locks/"',
 }
 """What of a step's script no other has, as it stands in the line that carries it."""
 
