@@ -53,7 +53,7 @@ def test_who_took_a_host_out_is_said_and_a_failed_run_is_not_well(
     rollout = light.last()
     done = light.opskit("lb", "shop", expect=1)
     assert f"restart {rollout['id']} by " in done.stdout
-    assert "taken out by hand" in done.stdout
+    assert "by nobody known here" in done.stdout
     assert "to put back: opskit lb shop --restore -H web01 -e production -m WHY" in done.stdout
     assert servers(light, expect=1)["web01"]["by"]["rollout"] == rollout["id"]  # type: ignore[index]
     status = light.opskit("status", "shop", expect=None).stdout

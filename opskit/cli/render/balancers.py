@@ -53,7 +53,7 @@ def _remark(row: Row) -> str:
     if row.by:
         return f"{row.by.action} {row.by.id} by {row.by.actor}"
     if row.server.is_out:
-        return "taken out by hand" if row.host else ""
+        return "by nobody known here" if row.host else ""
     return "" if row.server.active else "backup"
 
 
