@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from opskit.cli.stopping import SAID
 from tests.cli.screen import Drawing, Screen
+from tests.support.cli import REPOSITORY
 from tests.support.light import Light
+from tests.support.terminal import on_terminal
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -22,6 +25,25 @@ if TYPE_CHECKING:
 # A restart that waits until the test lets it go on, so that the live table stands still.
 SLOW = 'touch "$HOME/waits"; until test -e "$HOME/go"; do sleep 0.05; done'
 FINISHES = SAID[1].partition(";")[0]
+LATE = """
+import threading
+from opskit.cli.render.progress import Board
+from opskit.rollout.facts import Warned
+from tests.cli.render.samples import plan
+
+def tell(board, begun):
+    for _ in range(20):
+        board.take(Warned("stops"))
+        begun.set()
+
+for _ in range(20):
+    board, begun = Board(plan()), threading.Event()
+    teller = threading.Thread(target=tell, args=(board, begun))
+    with board.live():
+        teller.start()
+        begun.wait()
+    teller.join()
+"""
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -229,6 +251,13 @@ def test_a_window_made_narrow_is_drawn_as_wide_as_it_is(
     assert widest <= 30, rows
     let_go(light)
     assert screen.end() == 0
+
+
+def test_what_is_told_while_the_table_goes_away_leaves_no_row_of_it() -> None:
+    drawing = Drawing(80)
+    said = on_terminal([sys.executable, "-c", LATE], cwd=REPOSITORY)
+    drawing.feed(said.replace("\n", "\r\n"))
+    assert drawing.text.rstrip().splitlines() == ["warning: stops"] * 400
 
 
 def test_the_drawing_knows_what_a_screen_does() -> None:

@@ -109,8 +109,14 @@ class Board:
             redirect_stdout=False,  # rich's stand-in for stdout does not say what it can show
             redirect_stderr=False,
         )
-        with table, self._refreshed(table):
-            yield
+        table.start()
+        try:
+            with self._refreshed(table):
+                yield
+        finally:
+            # Who tells of a Ctrl-C just now would draw the table once more, and leave it there.
+            with self._drawing:
+                table.stop()
 
     @contextlib.contextmanager
     def _refreshed(self, live: Live) -> Iterator[None]:
