@@ -39,6 +39,9 @@ SAY = (
 EXEC = f"exec /bin/sh -c 'IFS= read -r s && {RUN}'"
 """The exec request, the same for every command; half a line, cut off with its connection, is not run."""
 
+KEEP = f"while IFS= read -r s; do {RUN}; done"
+"""What makes the shell that `EXEC` began one that is kept open: it runs a line of `turn` after the other."""
+
 READY = "opskit-tty-is-ready"
 EXEC_TTY = (
     f"""exec /bin/sh -c 't=$(stty -g); stty raw -echo; echo {READY}; """
@@ -106,6 +109,18 @@ def whole_script(
     return f"{hello}{exports(env)}{script}\n"
 
 
+def turn(script: str, env: Mapping[str, str | Secret], marker: str, *, given: str = "") -> str:
+    """Give `script` as a kept shell runs it: in a subshell, with the lines `given` as its input, and what ends both streams behind it.
+
+    Its status stands at the end of stdout. Raises ValueError as `exports` does.
+    """
+    before, after = "", " </dev/null"
+    if given:
+        before, after = f"({SAY}\nsay {shlex.quote(given.removesuffix(chr(10)))}) | ", ""
+    end = f"printf '%s %s\\n' {marker} $? || exit\nprintf '%s\\n' {marker} >&2\n"
+    return f"{before}(\nunset s\n{exports(env)}{script}\n){after}\n{end}"
+
+
 @dataclass(slots=True)
 class Preamble:
     """Drops what a stream says before its marker line; `pid` is the number on that line, if any."""
@@ -135,7 +150,7 @@ def ending(pid: int, *, grace: float, ours: bool = False) -> str:
 
     Says `gone` when no process is left, and `others` if those that are left belong to another user (what runs by sudo). If the shell leads no group of its own, its group is
     looked up; if that is ours as well (a server that gives its commands no group), only the
-    shell and its children are ended. With `ours`, nothing is done unless it is a shell that runs a script of ours.
+    shell and all that it has begun are ended. With `ours`, nothing is done unless it is a shell that runs a script of ours.
     """
     check = f"{OURS}\n" if ours else ""
     return f"""\
@@ -146,7 +161,8 @@ if kill -s 0 -- -$p 2>/dev/null; then t=-$p
 else
   t=-$(group $p)
   if [ "$t" = - ] || [ "$t" = "-$(group $$)" ]; then
-    t="$p $(ps -A -o pid= -o ppid= 2>/dev/null | awk -v p=$p '$2 == p {{ print $1 }}')"
+    t="$p $(ps -A -o pid= -o ppid= 2>/dev/null | awk -v p=$p '{{ up[$1] = $2 }}
+      END {{ for (i in up) {{ n = up[i]; while (n in up && n != p) n = up[n]; if (n == p) print i }} }}')"
   fi
 fi
 kill -s TERM -- $t 2>/dev/null

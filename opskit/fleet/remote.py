@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,13 @@ from opskit.errors import (
     HostError,
     HostUnfitError,
 )
-from opskit.fleet import ending, sudo
-from opskit.fleet.session import MEETING, Line, Session
+from opskit.fleet import sudo
+from opskit.fleet.kept import Turn, suits
+from opskit.fleet.lines import Lines
+from opskit.fleet.session import MEETING, Session, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from opskit.config.secret import Redactor, Secret
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from opskit.fleet.dial import Dialer
     from opskit.fleet.inventory import Host
     from opskit.fleet.running import Running
+    from opskit.fleet.session import Line
     from opskit.fleet.vault import Vault
 
 
@@ -40,10 +42,7 @@ class Remote:
         self._dialer = dialer
         self._running = running
         self._vault = vault
-        self._lock = threading.Lock()
-        self._line: Line | None = None
-        self._was_there = False
-        self._left = 0  # the shell that a lost connection left running
+        self._lines = Lines(host, dialer, running, vault)
 
     def execute(self, command: Command, *, watch: Watch | None = None) -> Result:
         """Run `command` and give what came of it, whatever its exit status.
@@ -76,7 +75,7 @@ class Remote:
             raise
         finally:
             session.close()
-            if session.line is not self._line:
+            if session.line is not self._lines.now:
                 session.line.transport.close()
 
     def _begin(self, command: Command, redactor: Redactor, watch: Watch | None) -> Session:
@@ -89,17 +88,50 @@ class Remote:
             password = self._vault.password_for(self.name, command.sudo)
             return Session(line, command, redactor, watch, password)
 
-        session = make(self.line())
+        if self._lines.keeps and suits(command) and (turn := self._turn(command, redactor, watch)):
+            return turn
+        session = make(self._lines.get())
         try:
             session.start()
         except ConnectionLostError:
-            session = make(self.line())
+            session = make(self._lines.get())
             session.start()
         except HostUnfitError:
             if session.channel is not None:
                 raise
-            session = make(self._new_line(self._dialer.call(self.host)))
-            session.start()
+            session = self._start_anyhow(make)
+        return session
+
+    def _turn(self, command: Command, redactor: Redactor, watch: Watch | None) -> Turn | None:
+        """Give a command its turn in the kept shell; None if it must do without."""
+        kept = self._lines.kept()
+        if kept is None:
+            return None
+        turn = Turn(kept, command, redactor, watch)
+        try:
+            turn.start()
+        except (ConnectionLostError, HostUnfitError):
+            turn.close()
+            return None
+        except BaseException:
+            turn.close()
+            raise
+        return turn
+
+    def _start_anyhow(self, make: Callable[[Line], Session]) -> Session:
+        """Start on a connection that opens no other session: without the kept shell, else on a second connection."""
+        self._lines.keeps = False
+        if self._lines.let_go():
+            session = make(self._lines.get())
+            try:
+                session.start()
+            except HostUnfitError:
+                if session.channel is not None:
+                    raise
+            else:
+                return session
+        session = make(self._lines.spare())
+        session.start()
         return session
 
     @property
@@ -107,35 +139,29 @@ class Remote:
         return self._vault.redactor
 
     def line(self) -> Line:
-        """Give the open connection; makes one first, or anew if it has died. Raises HostError.
+        """Give the open connection; makes one first, or anew if it has died. Raises HostError."""
+        return self._lines.get()
 
-        What a connection that was lost left running is ended first: nothing else may be done beside it.
-        """
-        self._running.check(self.name)
-        with self._lock:
-            if self._line is None or not self._line.transport.alive:
-                self._line = self._dial()
-                left, self._left = self._left, 0
-                if left:
-                    ending.end_left(self._line, left, self._vault)
-        self._running.check(self.name)
-        return self._line
+    def open_session(self) -> Any:
+        """Give a new session channel on the open connection, if need be the place of the kept shell. Raises HostError."""
+        try:
+            return open_session(self.line())
+        except HostUnfitError:
+            self._lines.keeps = False
+            if not self._lines.let_go():
+                raise
+            return open_session(self.line())
 
     def leave_behind(self, pid: int) -> None:
         """Remember the shell `pid` of a connection that was lost: it is ended when there is another one."""
-        self._left = pid
+        self._lines.leave_behind(pid)
 
     def hang_up(self, *, keys: bool = False) -> None:
         """End the connection, so that whatever comes next makes a new one; `keys` reads known_hosts anew for it.
 
         A host that cannot be reached then is not waited for: who hangs up knows why.
         """
-        with self._lock:
-            line, self._line, self._was_there = self._line, None, False
-        if line is not None:
-            self._dialer.drop(line.transport.wire)
-        if keys:
-            self._dialer.forget_known()
+        self._lines.hang_up(keys=keys)
 
     def trust(self, given: str) -> tuple[str, ...]:
         """Let only the host keys count that are `given`, if any are; gives them for people. Raises HostKeyError."""
@@ -144,14 +170,6 @@ class Remote:
         told = trust.replace_keys(self.host, given)
         self.hang_up(keys=True)
         return told
-
-    def _dial(self) -> Line:
-        """Connect. A host that was there a moment ago may be about to come back; that is waited for, but not twice in vain."""
-        began, back = time.monotonic(), self._was_there
-        self._was_there = False
-        transport = self._dialer.call(self.host, back=back)
-        self._was_there = True
-        return self._new_line(transport, 0.3 + 2 * min(1.0, time.monotonic() - began))
 
     def http_get(self, url: str, *, timeout: float) -> HttpAnswer:
         """Fetch `url` as the host sees it; raises HostError if there is no HTTP answer in time."""
@@ -194,6 +212,7 @@ class Remote:
         from opskit.fleet import tasks as fabric_tasks
 
         self._running.check(self.name)
+        self._lines.let_go()  # a task may want all the sessions that a host gives
         return fabric_tasks.run(
             self,
             tasks,
@@ -210,6 +229,7 @@ class Remote:
         """A new fabric.Connection over the open connection; what it runs is shown nowhere."""
         from opskit.fleet import runner
 
+        self._lines.let_go()
         return runner.quiet_connection(self, self._running, self._vault)
 
     @property
@@ -224,17 +244,7 @@ class Remote:
 
     def end_group(self, pid: int) -> bool:
         """End the process group of shell `pid`, by sudo what of it runs by sudo; tells whether it is certainly gone."""
-        return ending.end_group(
-            self._line,
-            pid,
-            lambda: self._new_line(self._dialer.call(self.host, to_end=True)),
-            self._vault,
-        )
-
-    def _new_line(self, transport: Any, quiet: float = 0.3) -> Line:
-        ssh = self._dialer.ssh
-        guard = self._dialer.guard
-        return Line(self.host, transport, guard, ssh.keepalive, ssh.channel_timeout, quiet)
+        return self._lines.end_group(pid)
 
     def _limit(self, command: Command) -> float:
         return self.command_timeout if command.timeout is None else command.timeout
@@ -249,6 +259,9 @@ class Remote:
     def _checked(self, session: Session) -> Result:
         result = session.result()
         preamble, _ = session.out
+        if isinstance(session, Turn) and not session.is_told:
+            self._lines.keeps = False
+            raise ConnectionLostError(self.name, "the shell that was kept open there has ended")
         if preamble.found:
             names = {"user": self.host.user, "target": session.command.sudo}
             sudo.demand_let_in(result, **names, marker=session.marker)

@@ -90,7 +90,7 @@ class Runner(Shown, fabric.runners.Remote):
         whole = {**work.env, **{name: _text(value) for name, value in env.items()}}
         first = session.first_line(command, whole, marker, terminal=self.using_pty)
         self.preambles = {name: bootstrap.Preamble(marker) for name in ("stdout", "stderr")}
-        self.channel = session.open_session(self.line)
+        self.channel = work.remote.open_session()
         self.channel.settimeout(session.POLL)
         if self.using_pty:
             self._start_on_terminal()

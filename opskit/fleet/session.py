@@ -160,16 +160,19 @@ class Session:
 
     def _pump(self) -> bool:
         moved = False
-        for ready, read, (preamble, stream) in (
-            (self.channel.recv_ready, self.channel.recv, self.out),
-            (self.channel.recv_stderr_ready, self.channel.recv_stderr, self.err),
-        ):
-            if ready():
+        ready = self.channel.recv_ready, self.channel.recv_stderr_ready
+        reads = self.channel.recv, self.channel.recv_stderr
+        for number, (_, stream) in enumerate((self.out, self.err)):
+            if ready[number]():
                 moved = True
-                chunk = preamble.feed(read(BLOCK))
-                if chunk:
+                if chunk := self._take(number, reads[number](BLOCK)):
                     stream.feed(chunk)
         return moved
+
+    def _take(self, number: int, chunk: bytes) -> bytes:
+        """Give what of a stream's chunk is the command's own."""
+        preamble, _ = (self.out, self.err)[number]
+        return preamble.feed(chunk)
 
     def _over(self) -> bool:
         """Tell whether the command has ended and all it said is here."""

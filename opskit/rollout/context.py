@@ -226,7 +226,7 @@ class Run:
             secrets=self.secrets,
             tell=self.tell,
             stop=self.stop,
-            traffic=roll.traffic,
+            traffic=roll.traffic if plan.drains else None,
         )
 
 

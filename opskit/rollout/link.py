@@ -20,14 +20,17 @@ MUCH = 32 * 1024 * 1024
 """Bytes to all hosts from which on it is worth the question."""
 FAST = 100_000_000
 """Bytes a second: what gzip packs at its quickest, and more than a gigabit carries beside SSH."""
-SIZES = (128 * 1024, 8 * 1024 * 1024)
+FEW, MANY = 128 * 1024, 4 * 1024 * 1024
 """Bytes that are sent to see: the few first, so that nobody waits for the many on a slow link."""
+TRIES = 3  # with the many: a machine that is busy for a moment makes no link slow
 
 
 def is_fast(remote: Remote) -> bool:
     """Tell whether a host takes in bytes faster than they could be packed; changes nothing there. One that fails is not fast."""
     try:
-        return all(_rate(remote, size) > FAST * size / SIZES[-1] for size in SIZES)
+        return _rate(remote, FEW) > FAST * FEW / MANY and any(
+            _rate(remote, MANY) > FAST for _ in range(TRIES)
+        )
     except HostError:
         return False  # it is asked again when it is staged, and that is where its error belongs
 
