@@ -150,6 +150,7 @@ def on_service(
         where = config.environment(environment)
         lives_on = len(inventory.select(service.hosts))
         with wiring.open_fleet(config, inventory) as fleet:
+            fleet.approach(chosen)
             asked = (chosen, given, service, retried, lives_on)
             waiting.until_free(patience, fleet, changelog, service, chosen)
             yield Session(config, where, fleet, changelog, *asked, patience=patience), service

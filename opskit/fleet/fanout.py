@@ -44,6 +44,7 @@ class Fleet:
         self._running = Running()
         self._dialer = Dialer(ssh, self._guard, self._running)
         self._remotes: dict[str, Remote] = {}
+        self._ahead: Outcomes[None] | None = None
 
     def each(
         self, work: Callable[[Remote], T], hosts: Iterable[str], *, parallel: int | None = None
@@ -58,6 +59,10 @@ class Fleet:
         for number in range(min(parallel or self.ssh.parallel, self.ssh.parallel, len(remotes))):
             threading.Thread(target=outcomes.work_on, daemon=True, name=f"fleet-{number}").start()
         return outcomes
+
+    def approach(self, hosts: Iterable[str]) -> None:
+        """Begin to connect with hosts that will be needed, while something else is done. Raises UnknownNameError."""
+        self._ahead = self.each(Remote.approach, hosts)
 
     def run(
         self,

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from opskit.errors import HostError
 from opskit.fleet import ending
 from opskit.fleet.kept import Kept
 from opskit.fleet.session import Line
@@ -30,6 +31,7 @@ class Lines:
         self._lock = threading.Lock()
         self._line: Line | None = None
         self._kept: Kept | None = None
+        self._refused: HostError | None = None  # what `approach` met, for whoever asks next
         self._was_there = False
         self._left = 0  # the shell that a lost connection left running
 
@@ -38,6 +40,15 @@ class Lines:
         """The connection that is open, or was the last to be."""
         return self._line
 
+    def approach(self) -> None:
+        """Connect ahead of time; whoever asks first hears of what stood in the way, without a second try."""
+        with self._lock:
+            if self._line is None:
+                try:
+                    self._line = self._dial()
+                except HostError as error:
+                    self._refused = error
+
     def get(self) -> Line:
         """Give the open connection; makes one first, or anew if it has died. Raises HostError.
 
@@ -45,6 +56,9 @@ class Lines:
         """
         self._running.check(self._host.name)
         with self._lock:
+            refused, self._refused = self._refused, None
+            if refused is not None:
+                raise refused
             if self._line is None or not self._line.transport.alive:
                 self._line = self._dial()
                 left, self._left = self._left, 0

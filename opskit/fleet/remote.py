@@ -138,6 +138,10 @@ class Remote:
     def _redactor(self) -> Redactor:
         return self._vault.redactor
 
+    def approach(self) -> None:
+        """Connect ahead of time; what stands in the way is said to whoever needs the host first."""
+        self._lines.approach()
+
     def line(self) -> Line:
         """Give the open connection; makes one first, or anew if it has died. Raises HostError."""
         return self._lines.get()
