@@ -77,18 +77,16 @@ class Balancer:
             return self._seen
 
     def put(
-        self, backend: str, servers: Sequence[str], state: str, *, in_turn: bool = False
+        self, backend: str, servers: Sequence[str], told: str, *, in_turn: bool = False
     ) -> bool:
-        """Put servers into a state, drain or ready; only in one's turn, if asked so: tells whether that was not over yet. Raises HostError."""
+        """Tell servers something, see `haproxy.set_servers`; only in one's turn, if asked so: tells whether that was not over yet. Raises HostError."""
         with self._lock:
             self._asked_at = -1.0
-            for line in haproxy.set_state(backend, servers, state):
+            for line in haproxy.set_servers(backend, servers, told):
                 if in_turn and now() > self._until:
                     return False
                 if said := haproxy.complaint(self._say(line)):
-                    what = (
-                        f"HAProxy does not set {backend}/{', '.join(servers)} to {state}: {said}"
-                    )
+                    what = f"HAProxy does not set {backend}/{', '.join(servers)} to {told}: {said}"
                     raise HostError(self.name, what, hint="is the socket of `level admin`?")
         return True
 

@@ -137,7 +137,7 @@ def commands(behind: Behind) -> tuple[tuple[str, str], tuple[str, str]]:
     """Give what load balancers are told before and after, as a plan shows it."""
 
     def told(step: str, state: str) -> tuple[str, str]:
-        lines = (f"set server {name}/{behind.server} state {state}" for name in behind.backends)
+        lines = (f"set server {name}/{behind.server} {state}" for name in behind.backends)
         return f"{step}, to HAProxy on {behind.balancer.hosts}", "\n".join(lines)
 
     return told("drain", haproxy.DRAIN), told("restore", haproxy.READY)

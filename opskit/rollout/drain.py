@@ -147,7 +147,12 @@ class Traffic:
         return tuple(host for host in self._doubtful if host in self._out)
 
     def restore(self, host: str) -> None:
-        """Put a host back: once every load balancer finds it answers, and until all say that it is up; raises HostError, UnhealthyError."""
+        """Put a host back: once every load balancer finds it answers, and until all say that it is up; raises HostError, UnhealthyError.
+
+        What a load balancer found of a host before it was changed says nothing of how it is now.
+        """
+        if host not in self._untouched | self._by_hand:
+            self._edge.doubt(self._still_ours(host))
         self._edge.wait_for(self._still_ours(host), lambda server: server.answers)
         seats = self._still_ours(host)
         self._demand(host)

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from opskit.errors import HostError, LockedError, UnhealthyError
+from opskit.rollout import haproxy
 from opskit.rollout.balancer import USUAL, balancers_of
 from opskit.rollout.facts import Warned
 from opskit.rollout.spare import server_at
@@ -81,16 +82,27 @@ class Edge:
                 raise HostError(seat.at, f"somebody has put {seat.backend}/{seat.server} back")
         return sum(server.sessions for _, server in servers if server)
 
-    def put(self, seats: Sequence[Seat], state: str, *, in_turn: bool = False) -> bool:
-        """Put seats into a state; only in our turns, if asked so and if we have them: tells whether none was over yet. Raises HostError."""
+    def put(self, seats: Sequence[Seat], told: str, *, in_turn: bool = False) -> bool:
+        """Tell seats to drain or to be ready; only in our turns, if asked so and if we have them: tells whether none was over yet. Raises HostError."""
         groups: dict[tuple[str, str], list[str]] = {}
         for seat in seats:
             groups.setdefault((seat.at, seat.backend), []).append(seat.server)
         in_turn = in_turn and self._in_turn
         return all(
-            self._balancers[at].put(backend, servers, state, in_turn=in_turn)
+            self._balancers[at].put(backend, servers, told, in_turn=in_turn)
             for (at, backend), servers in groups.items()
         )
+
+    def doubt(self, seats: Sequence[Seat]) -> None:
+        """Let checks that HAProxy began before now say nothing of these seats any more, where it has any; raises HostError, UnhealthyError.
+
+        One that is under way may have been answered by what ran there before, so the seats are in doubt again once it is over.
+        """
+        checked = [(seat, s) for seat, s in self.look_at(seats) if s and s.is_checked]
+        self.put([seat for seat, _ in checked], haproxy.DOUBT)
+        if busy := [seat for seat, server in checked if server.is_being_checked]:
+            self.wait_for(busy, lambda server: bool(server.held) or not server.is_being_checked)
+            self.put(busy, haproxy.DOUBT)
 
     def wait_for(self, seats: Sequence[Seat], holds: Callable[[Server], bool]) -> None:
         """Wait until something holds for all seats, not longer than a return may take; raises UnhealthyError."""
@@ -103,8 +115,13 @@ class Edge:
                 seat, server = bad[0]
                 how = f"{server.word} ({server.check})" if server else "gone"
                 what = f"{seat.backend}/{seat.server} is {how} after {limit:g} s"
-                hint = "can HAProxy reach the service on this host?"
-                raise UnhealthyError(seat.at, what, hint=hint)
+                raise UnhealthyError(seat.at, what, hint=_hint(server))
+
+
+def _hint(server: Server | None) -> str:
+    if server and server.is_checked and "OK" in server.check:
+        return "`load_balancer.restore` must be longer than HAProxy takes for its checks: `rise` times `inter`"
+    return "can HAProxy reach the service on this host?"
 
 
 def pauses() -> Iterator[float]:

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-DRAIN, READY = "drain", "ready"
+DRAIN, READY, DOUBT = "state drain", "state ready", "health down"
+"""What a server is told: to take no new work, to take it again, and that nothing is known of it until the next checks, as many as `rise` says."""
 MAINT_BITS, DRAIN_BITS = 1 | 2 | 4 | 32, 8 | 16
 UP, OUT, MAINT, DOWN, UNCHECKED = "UP", "DRAIN", "MAINT", "DOWN", "no check"
 MOST = 4 * 1024 * 1024
 """Bytes of an answer that are read: a thousand servers take less than 1 MiB."""
 MOST_SERVERS = 10_000
+CHECKED, ENABLED, PAUSED = 2, 4, 8  # bits of the state of a server's check
+UNDER_WAY = 1
 MOST_NUMBER = 10**12
 TOGETHER = 100  # commands in one line, which HAProxy bounds at 16 KiB
 NO_SOCKET, NO_RIGHT, NO_TOOL = 66, 77, 69
@@ -28,7 +31,8 @@ NO_SOCKET, NO_RIGHT, NO_TOOL = 66, 77, 69
 class Server:
     """One server of a backend: `sessions` of now, `since` the seconds that it has been so, `check` its last check's result.
 
-    `admin` are the bits of its administrative state, `status` is what HAProxy shows.
+    `admin` are the bits of its administrative state, `status` is what HAProxy shows. `checking` are the bits of how it is checked, and `held` counts the
+    checks that held lately, up to what HAProxy wants of them.
     """
 
     name: str
@@ -39,6 +43,18 @@ class Server:
     active: bool = True
     check: str = ""
     since: int = 0
+    checking: int = 0
+    held: int = 0
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether HAProxy itself checks it: not if it has no check, follows the state of another server, or if somebody has stopped its checks."""
+        return self.checking & (CHECKED | ENABLED | PAUSED) == CHECKED | ENABLED
+
+    @property
+    def is_being_checked(self) -> bool:
+        """Whether a check of it is under way."""
+        return bool(self.checking & UNDER_WAY)
 
     @property
     def is_out(self) -> bool:
@@ -94,9 +110,9 @@ def look(backends: Sequence[str]) -> str:
     return ";".join(asked) + "\n"
 
 
-def set_state(backend: str, servers: Iterable[str], state: str) -> tuple[str, ...]:
-    """Put servers into a state, drain or ready: as few lines as HAProxy takes."""
-    commands = [f"set server {backend}/{server} state {state}" for server in servers]
+def set_servers(backend: str, servers: Iterable[str], told: str) -> tuple[str, ...]:
+    """Tell servers to drain, to be ready, or to be in doubt: as few lines as HAProxy takes."""
+    commands = [f"set server {backend}/{server} {told}" for server in servers]
     return tuple(
         ";".join(commands[start : start + TOGETHER]) + "\n"
         for start in range(0, len(commands), TOGETHER)
@@ -110,7 +126,7 @@ def complaint(answer: str) -> str:
 
 def read(answer: str) -> dict[str, Backend]:
     """Read the answer to `look`: every backend that it tells of, by name. What is missing or odd there is left out."""
-    rows, admin = _rows(answer)
+    rows, states = _rows(answer)
     servers: dict[str, dict[str, Server]] = {}
     totals: dict[str, Mapping[str, str]] = {}
     for row in rows[:MOST_SERVERS]:
@@ -118,15 +134,15 @@ def read(answer: str) -> dict[str, Backend]:
         if name == "BACKEND":
             totals[backend] = row
         elif name != "FRONTEND":
-            bits = admin.get((backend, name), 0)
-            servers.setdefault(backend, {})[name] = _server(row, bits)
+            state = states.get((backend, name), {})
+            servers.setdefault(backend, {})[name] = _server(row, state)
     return {name: _backend(row, servers.get(name, {})) for name, row in totals.items()}
 
 
-def _rows(answer: str) -> tuple[list[dict[str, str]], dict[tuple[str, str], int]]:
-    """Give the rows of `show stat`, and the administrative state of each server, by backend and name."""
+def _rows(answer: str) -> tuple[list[dict[str, str]], dict[tuple[str, str], dict[str, str]]]:
+    """Give the rows of `show stat`, and those of `show servers state` by backend and name."""
     rows: list[dict[str, str]] = []
-    admin: dict[tuple[str, str], int] = {}
+    states: dict[tuple[str, str], dict[str, str]] = {}
     head, mark = [""], ""
     for line in answer.split("\n"):
         if line.startswith("# "):
@@ -138,21 +154,22 @@ def _rows(answer: str) -> tuple[list[dict[str, str]], dict[tuple[str, str], int]
             rows.append(dict(zip(head, line.split(","), strict=False)))
         else:
             row = dict(zip(head, line.split(" "), strict=False))
-            key = row.get("be_name", ""), row.get("srv_name", "")
-            admin[key] = number(row.get("srv_admin_state", ""))
-    return rows, admin
+            states[row.get("be_name", ""), row.get("srv_name", "")] = row
+    return rows, states
 
 
-def _server(row: Mapping[str, str], admin: int) -> Server:
+def _server(row: Mapping[str, str], state: Mapping[str, str]) -> Server:
     return Server(
         name=row.get("svname", ""),
         status=row.get("status", ""),
-        admin=admin,
+        admin=number(state.get("srv_admin_state", "")),
         sessions=number(row.get("scur", "")),
         weight=number(row.get("weight", "")),
         active=row.get("act", "") == "1",
         check=row.get("check_status", ""),
         since=number(row.get("lastchg", "")),
+        checking=number(state.get("srv_check_state", "")),
+        held=number(state.get("srv_check_health", "")),
     )
 
 

@@ -319,11 +319,8 @@ def test_a_host_that_its_load_balancer_does_not_find_up_goes_back(
     light.commit("v2")
     port = f"$(grep -q v1 version && echo {answers.port} || echo 9)"
     moved = tell(edge, f"set server shop/web01 addr 127.0.0.1 port {port}")
-    # until HAProxy has looked again: what it found before the restart says nothing of what came after
-    found = f"{tell(edge, 'show stat shop 4 -1')} | grep -q '^shop,web01,.*L4CON'"
-    looked = f"grep -q v1 version || for i in $(seq 200); do {found} && break; done"
     behind = BEHIND.replace('restore = "5s"', 'restore = "1s"')
-    configure(light, edge, restart=json.dumps(f"{moved}; {looked}"), load_balancer=behind)
+    configure(light, edge, restart=json.dumps(moved), load_balancer=behind)
     done = light.deploy("v2", expect=5)
     assert "shop/web01 is DRAIN, DOWN (L4CON) after 1 s" in done.stdout
     assert light.live() == light.on_all("v1")

@@ -27,8 +27,8 @@ STAT = (
     "shop,BACKEND,7,21,3,UP,1,1,1,99,,340,\n\n"
 )
 STATE = (
-    "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight\n"
-    "3 shop 1 web01 127.0.0.1 2 0 1\n3 shop 2 web02 127.0.0.1 0 8 1\n3 shop 3 spare 127.0.0.1 2 0 1\n\n"
+    "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_check_health srv_check_state\n"
+    "3 shop 1 web01 127.0.0.1 2 0 1 6\n3 shop 2 web02 127.0.0.1 0 8 0 7\n3 shop 3 spare 127.0.0.1 2 0 2 0\n\n"
 )
 
 
@@ -45,10 +45,10 @@ def test_what_is_said_is_this() -> None:
         "show stat shop 6 -1;show servers state shop;show stat api 6 -1;show servers state api\n"
     )
     assert haproxy.look(["shop", "api"]) == asked
-    assert haproxy.set_state("shop", ["a", "b"], haproxy.DRAIN) == (
+    assert haproxy.set_servers("shop", ["a", "b"], haproxy.DRAIN) == (
         "set server shop/a state drain;set server shop/b state drain\n",
     )
-    lines = haproxy.set_state("shop", [f"web{n:03}" for n in range(250)], haproxy.READY)
+    lines = haproxy.set_servers("shop", [f"web{n:03}" for n in range(250)], haproxy.READY)
     assert [line.count("set server") for line in lines] == [100, 100, 50]
     assert max(map(len, lines)) < 16_000
 
@@ -57,9 +57,11 @@ def test_an_answer_is_read_by_the_names_of_its_columns() -> None:
     (shop,) = haproxy.read(STAT + STATE).values()
     assert (shop.queue, shop.most_queued, shop.waited, shop.sessions) == (7, 21, 340, 3)
     web01, web02, spare = shop.servers.values()
-    assert web01 == Server("web01", "UP 1/3", 0, 3, 1, True, "L7OK", 12)
+    assert web01 == Server("web01", "UP 1/3", 0, 3, 1, True, "L7OK", 12, checking=6, held=1)
     assert (web01.serves, web01.word) == (True, "UP 1/3")
     assert (web02.is_out, web02.is_well, web02.word) == (True, False, "DRAIN, DOWN")
+    assert [server.is_checked for server in shop.servers.values()] == [True, True, False]
+    assert [server.is_being_checked for server in shop.servers.values()] == [False, True, False]
     assert (spare.is_well, spare.serves) == (True, False), "a backup takes no part of the load"
     turned = [",".join(reversed(line.split(","))) for line in STAT.splitlines()]
     turned[0] = "# " + turned[0].replace("# ", "")
@@ -123,11 +125,11 @@ def test_a_number_is_bounded(number: int, other: str) -> None:
 
 
 def test_a_real_one_answers_so(edge: HAProxy) -> None:
-    (line,) = haproxy.set_state("shop", ["a"], haproxy.DRAIN)
+    (line,) = haproxy.set_servers("shop", ["a"], haproxy.DRAIN)
     assert haproxy.complaint(edge.say(line.strip())) == ""
     shop = edge.backend()
     assert (shop.servers["a"].word, shop.servers["b"].word, shop.status) == ("DRAIN", "UP", "UP")
-    (line,) = haproxy.set_state("shop", ["a", "zz"], haproxy.READY)
+    (line,) = haproxy.set_servers("shop", ["a", "zz"], haproxy.READY)
     assert haproxy.complaint(edge.say(line.strip())) == "No such server."
     assert edge.backend().servers["a"].serves
     assert haproxy.read(edge.say(haproxy.look(["nope"]).strip())) == {}
