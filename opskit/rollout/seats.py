@@ -93,16 +93,24 @@ def drains_of(
 
 
 def taken_out(events: Iterable[Event]) -> frozenset[Seat]:
-    """Give the seats that the events of a rollout, oldest first, say it took out and did not put back."""
-    out: dict[str, frozenset[Seat]] = {}
+    """Give the seats that the events of a rollout, oldest first, say it took out and did not put back.
+
+    A run puts back what it took out or took over itself, and says that before it begins: what it says of a host that it never came to ends nothing.
+    """
+    out: set[Seat] = set()
+    by_run: dict[str, set[Seat]] = {}
     for event in events:
-        if event.header.kind == HOSTS:
-            out |= _by_host(parts(event.body, "drains"))
-            out |= {
-                text(result, "host"): frozenset(read(parts(result, "drained")))
-                for result in parts(event.body, "results")
-            }
-    return frozenset().union(*out.values())
+        if event.header.kind != HOSTS:
+            continue
+        own = by_run.setdefault(text(event.body, "run"), set())
+        begun = read(parts(event.body, "drains"))
+        own.update(begun)
+        out.update(begun)
+        for result in parts(event.body, "results"):
+            host = text(result, "host")
+            out.difference_update([seat for seat in own if seat.host == host])
+            out.update(read(parts(result, "drained")))
+    return frozenset(out)
 
 
 def spoken_of(events: Iterable[Event]) -> frozenset[Seat]:
@@ -124,13 +132,6 @@ def read(bodies: Iterable[Mapping[str, object]]) -> list[Seat]:
         ):
             found.append(seat)
     return found
-
-
-def _by_host(bodies: Iterable[Mapping[str, object]]) -> dict[str, frozenset[Seat]]:
-    found: dict[str, set[Seat]] = {}
-    for seat in read(bodies):
-        found.setdefault(seat.host, set()).add(seat)
-    return {host: frozenset(seats) for host, seats in found.items()}
 
 
 def _server(pattern: str, host: Host) -> str:

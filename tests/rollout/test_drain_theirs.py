@@ -83,3 +83,22 @@ def test_a_load_balancer_that_is_lost_as_it_takes_a_host_out_is_said_with_the_ho
     assert f"restart {light.last()['id']} by" in light.opskit("lb", "shop", expect=1).stdout
     light.restart("-H", "web01")
     assert edge.words() == ALL_UP
+
+
+def test_a_host_that_a_resumed_run_never_came_to_is_still_known_to_be_out(
+    light: Light, edge: HAProxy
+) -> None:
+    configure(light, edge, restart=json.dumps(WAIT), batches="[1]")
+    process = light.start("restart", "shop", "-H", "web01,web02", "--yes")
+    wait_for_file(light.hosts.folder("web01") / "waits")
+    interrupt(process, signal.SIGKILL)
+    finish(process)
+    rollout = light.last()["id"]
+    configure(light, edge, batches="[1]")
+    light.hosts.stop("web01")
+    light.opskit("resume", rollout, "--yes", expect=None)
+    light.hosts.start("web01")
+    assert light.outcomes()["web01"] == "unreachable"
+    assert f"restart {rollout} by" in light.opskit("lb", "shop", expect=1).stdout
+    light.restart("-H", "web01")
+    assert edge.words() == ALL_UP

@@ -64,6 +64,16 @@ def test_what_was_taken_out_is_out_until_a_result_says_otherwise() -> None:
     assert taken_out([begun, back, left, again]) == frozenset()
 
 
+@pytest.mark.parametrize("outcome", ["skipped", "unreachable", "failed"])
+def test_what_a_later_run_says_of_a_host_that_it_never_came_to_ends_no_drain(outcome: str) -> None:
+    begun = event(begun=["x"], drains=[ONE.body(), TWO.body()], results=[])
+    later = event(run="c0ffee", results=[{"host": ONE.host, "outcome": outcome}])
+    assert taken_out([begun, later]) == {ONE, TWO}
+    again = event(run="c0ffee", begun=["x"], drains=[TWO.body()], results=[])
+    back = event(run="c0ffee", results=[{"host": "web2", "outcome": "failed"}])
+    assert taken_out([begun, later, again, back]) == {ONE}
+
+
 @given(st.recursive(
     st.none() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["drains", "results", "drained", "host", "at", "backend", "server"]), inner),
