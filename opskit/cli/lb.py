@@ -42,7 +42,7 @@ def lb(
     """Show how load balancers see the hosts of a service.
 
     State, sessions and weight of each server, who took it out, and the queue of each backend. Exit code 1 if a load balancer does not answer, a
-    backend has no server that is up, or a host is out or down against anybody's wish.
+    backend has no server that is up, or a host is down, left out by a rollout that is over, or taken out by nobody known here.
 
     --drain and --restore are rollouts of their own in the changelog, with a reason (-m). The last server is never drained.
     """

@@ -50,11 +50,11 @@ class Row:
 
     @property
     def well(self) -> bool:
-        """Whether it serves, or somebody or a run that still goes on wants it not to."""
+        """Whether it serves, or a drain by hand or a run that still goes on wants it not to: of that, the changelog must know."""
         if not self.host or self.server.is_well:
             return True
-        wanted = self.by is None or self.by.action == DRAIN or self.by.outcome == "running"
-        return self.server.is_out and wanted
+        wanted = self.by and (self.by.action == DRAIN or self.by.outcome == "running")
+        return self.server.is_out and bool(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class View:
 
     @property
     def well(self) -> bool:
-        """Whether all answer, every backend has a server that serves, and none is out against anybody's wish."""
+        """Whether all answer, every backend has a server that serves, and no host is down, or out unless it is known who wants that."""
         serve = (any(s.serves for s in backend.servers.values()) for _, backend in self.backends)
         return not self.errors and all(serve) and all(row.well for row in self.rows)
 

@@ -68,10 +68,14 @@ def _total(backend: Backend) -> str:
 def _say_how_to_restore(view: View) -> None:
     for rollout in dict.fromkeys(row.by.id for row in view.rows if row.by and _is_resumable(row)):
         text.say(f"to finish what took them out: opskit resume {rollout}")
-    bad = dict.fromkeys(row.host for row in view.rows if not row.well and row.server.is_out)
-    if bad:
-        hosts = ",".join(bad)
-        text.say(f"to put back: opskit lb {view.service} --restore -H {hosts} -e {view.environment} -m WHY")  # fmt: skip
+    bad = [row for row in view.rows if not row.well and row.server.is_out]
+    for first, rows in (
+        ("to put back", [row for row in bad if row.by]),
+        ("to put back, once you know who took it out and why", [row for row in bad if not row.by]),
+    ):
+        if rows:
+            hosts = ",".join(dict.fromkeys(row.host for row in rows))
+            text.say(f"{first}: opskit lb {view.service} --restore -H {hosts} -e {view.environment} -m WHY")  # fmt: skip
 
 
 def _is_resumable(row: Row) -> bool:
