@@ -39,7 +39,8 @@ def status(
     """Show what hosts really run against what the changelog says.
 
     It asks what is live, whether its files were changed by hand and how the last change there ended, not whether the service
-    is healthy now. Also which hosts are held by a run, and which rollouts never ended. Exit code 1 if anything is amiss.
+    is healthy now. Also which hosts are held by a run or out of a load balancer, and which rollouts never ended. Exit code 1
+    if a host or a rollout is not as it should be.
     """
     config = wiring.read_config()
     where = config.environment(environment).name

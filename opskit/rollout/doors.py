@@ -15,7 +15,7 @@ from opskit.rollout.seats import drains_of, spoken_of, taken_out
 from opskit.rollout.spare import alone, bearable, server_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from opskit.changelog import Changelog, RolloutRecord
     from opskit.config.balancers import Behind
@@ -117,6 +117,23 @@ def ours_of(changelog: Changelog, service: Service) -> tuple[Seat, ...]:
         for seat, rollout in left_out(changelog, service).items()
         if rollout.action not in BY_HAND and rollout.outcome != "running"
     )
+
+
+def taken_by_others(
+    service: Service, hosts: Sequence[str], fleet: Fleet, ours: Collection[Seat]
+) -> tuple[tuple[tuple[Seat, str], ...], tuple[str, ...]]:
+    """Ask where hosts are out of load balancers and not by `ours`, with how they are there; gives that, and what could not be found out."""
+    try:
+        drains = drains_of(service, hosts, fleet.inventory)
+    except OpskitError as error:
+        return (), (str(error),)
+    if drains is None:
+        return (), ()
+    states, errors = ask(drains, fleet)
+    drains, problems = known(drains, states)
+    servers = ((seat, server_at(seat, states)) for seat in drains.seats if seat not in ours)
+    out = tuple((seat, server.word) for seat, server in servers if server and server.is_out)
+    return out, (*map(str, errors.values()), *problems)
 
 
 def known(drains: Drains, states: States) -> tuple[Drains, list[str]]:

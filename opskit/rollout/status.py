@@ -10,7 +10,7 @@ from opskit.changelog import Filter
 from opskit.errors import ChangelogError
 from opskit.fleet.selectors import fold
 from opskit.rollout import edits
-from opskit.rollout.doors import left_out, ours_of
+from opskit.rollout.doors import left_out, ours_of, taken_by_others
 from opskit.rollout.freeze import NOT_FROZEN, Frozen
 from opskit.rollout.memory import Memory, changed_by_hand, last_change
 from opskit.rollout.remembered import UPKEEP
@@ -68,6 +68,10 @@ class ServiceStatus:
     remark: str = ""
     left_out: tuple[tuple[Seat, RolloutRecord], ...] = ()
     """Where hosts are out of load balancers by the changelog, and the rollout that took them out."""
+    taken_out: tuple[tuple[Seat, str], ...] = ()
+    """Where hosts are out of load balancers by nobody whom the changelog knows, and how they are there."""
+    unasked: tuple[str, ...] = ()
+    """Why load balancers could not be asked that."""
 
     @property
     def well(self) -> bool:
@@ -102,6 +106,7 @@ def status(
     tried = (record for record in memory.known.values() if record.outcome != "refused")
     remark = _mixed(rows, next(tried, None))
     left = left_out(changelog, service) if changelog and service.load_balancer else {}
+    taken_out, unasked = taken_by_others(service, hosts, fleet, left)
     return ServiceStatus(
         service.name,
         service.environment,
@@ -109,6 +114,8 @@ def status(
         unfinished,
         remark=remark,
         left_out=tuple((seat, by) for seat, by in left.items() if by.outcome != RUNNING),
+        taken_out=taken_out,
+        unasked=unasked,
     )
 
 

@@ -76,6 +76,22 @@ def test_a_server_that_nobody_known_here_took_out_is_not_well(light: Light, edge
     assert again not in light.opskit("lb", "shop").stdout
 
 
+def test_status_names_who_is_out_by_nobody_known_here(light: Light, edge: HAProxy) -> None:
+    light.opskit("lb", "shop", "--drain", "-H", "web01", "-m", "it is slow", "-y")
+    edge.say("set server shop/web04 state maint")
+    said = light.opskit("status", "shop").stdout
+    assert "web04 is in MAINT in shop/web04 on lb01, by nobody known here: opskit lb shop" in said
+    assert "web01 is out of shop/web01 on lb01 since drain" in said
+    assert "web01 is in" not in said
+    data = light.opskit("status", "shop", "--json").json["data"]["services"][0]
+    assert [seat["host"] for seat in data["taken_out"]] == ["web04"]
+    edge.stop()
+    done = light.opskit("status", "shop")
+    assert (
+        "who is out of load balancers is not known: lb01: HAProxy does not answer" in done.stdout
+    )
+
+
 def test_hosts_are_taken_out_and_put_back_without_secrets_and_in_a_freeze(
     light: Light, edge: HAProxy
 ) -> None:

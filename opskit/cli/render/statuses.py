@@ -45,6 +45,11 @@ def _show(service: ServiceStatus) -> None:
             f"{seat.host} is out of {seat} since {who}: opskit lb {service.service}",
             colour="yellow",
         )
+    for seat, word in service.taken_out:
+        said = f"{seat.host} is in {word} in {seat}, by nobody known here"
+        text.say(f"{said}: opskit lb {service.service}", colour="yellow")
+    for said in service.unasked:
+        text.say(f"who is out of load balancers is not known: {said}", colour="yellow")
     if service.remark:
         text.say(service.remark, colour="yellow")
     for rollout in service.unfinished:
@@ -95,6 +100,8 @@ def _data(service: ServiceStatus) -> dict[str, object]:
         "hosts": [asdict(host) for host in service.hosts],
         "freezes": [asdict(freeze) for freeze in service.frozen.freezes],
         "left_out": [{**s.body(), "rollout": by.id} for s, by in service.left_out],
+        "taken_out": [{**s.body(), "state": word} for s, word in service.taken_out],
+        "load_balancers_unasked": list(service.unasked),
         "unfinished": [
             {
                 "rollout": r.id,
