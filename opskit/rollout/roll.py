@@ -15,7 +15,7 @@ from opskit.rollout.steps import failed
 from opskit.rollout.stop import STOP_NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from opskit.fleet.command import Outcome
     from opskit.fleet.fanout import Fleet
@@ -35,6 +35,7 @@ class Roll:
         self, plan: Plan, *, path: str, fleet: Fleet, recorder: Recorder, tell: Teller, stop: Stop
     ) -> None:
         self.results: dict[str, HostResult] = {}
+        self._begun: dict[str, None] = {}
         self._disagreed = ""
         self.reason = self.output = ""  # why it stops, and the last lines of a gate that says so
         self.held = False
@@ -51,16 +52,8 @@ class Roll:
         """Count the hosts that the plan found unable to take part."""
         for target in self._plan.problems:
             live = target.before.id if target.before else ""
-            self.end(
-                HostResult(
-                    host=target.host,
-                    outcome=target.outcome,
-                    before=live,
-                    live=live,
-                    error=target.problem,
-                    hint=target.hint,
-                )
-            )
+            end = HostResult(target.host, target.outcome, live, live=live)
+            self.end(replace(end, error=target.problem, hint=target.hint))
 
     def note_error(self, host: str, error: OpskitError) -> None:
         """Count a host that failed before anything was live on it."""
@@ -81,8 +74,7 @@ class Roll:
 
     def receipt(self, host: str, *, back: bool = False) -> str:
         """Give the line that is left on `host` before it is changed, or before it is put `back`."""
-        target = self._plan.targets_by_host[host]
-        before, after = (r.id if r else "" for r in (target.before, target.after))
+        before, after = self._releases(host)
         if back:
             before, after = after, before
         return self._recorder.receipt(before=before, after=after)
@@ -155,21 +147,15 @@ class Roll:
 
     def close(self) -> None:
         """Give every host without an end the end `skipped`, and say why the run stopped."""
-        left = self.left()
-        if left and self.reason:
+        if self.left() and self.reason:
             self._tell(Stopped(self.reason, self.output))
-        for host in left:
-            target = self._plan.targets_by_host[host]
-            live = target.before.id if target.before else ""
-            after = target.after.id if target.after else ""
-            end = HostResult(host=host, outcome="skipped", before=live, after=after, live=live)
-            self.end(self.traffic.settled(end))
+        self._skip(self.left())
 
     def report(self) -> Report:
         """Give the report of the run as it stands."""
         results = tuple(self.results[host] for host in self._plan.hosts if host in self.results)
-        interrupted, goal = bool(self._stop.level), self._plan.goal
-        outcome = outcome_of(results, interrupted=interrupted, goal=goal)
+        goal = self._plan.goal
+        outcome = outcome_of(results, interrupted=bool(self._stop.level), goal=goal)
         return Report(
             rollout=self._plan.rollout,
             action=self._plan.action,
@@ -191,7 +177,7 @@ class Roll:
             part = self.traffic.admit(fitting, self.begin)
             del rest[: len(part)]
             if not part:
-                self._heed_traffic()
+                self.heed_traffic()
                 return
             self._tell(BatchBegun(number, len(self._plan.batches), tuple(part)))
             self._run_batch(work, part)
@@ -210,6 +196,7 @@ class Roll:
 
     def begin(self, hosts: Sequence[str], seats: Sequence[Seat]) -> bool:
         """Write that hosts are touched from now on, and tell whether the run may still go on."""
+        self._begun |= dict.fromkeys(hosts)
         self._recorder.begin(hosts, seats)
         return self.gate()
 
@@ -219,14 +206,22 @@ class Roll:
             self._recorder.begin(hosts, seats)
         return True
 
-    def _heed_traffic(self) -> None:
-        """Stop at what a load balancer says; raises RefusedError if no host has been changed yet."""
+    def heed_traffic(self) -> None:
+        """Stop at what a load balancer says; raises RefusedError if no host was changed, or may have been taken out."""
         self._disagreed = self._disagreed or self.traffic.reason
         for host in self.traffic.doubtful:
             self._note_doubtful(host)
         if self.gate() or self.traffic.reason != self.reason or self.results:
             return
+        self._skip(self._begun)
         raise RefusedError(self.reason, hint="see: opskit lb")
+
+    def _skip(self, hosts: Iterable[str]) -> None:
+        """Give hosts the end `skipped`: they are as they were."""
+        for host in hosts:
+            before, after = self._releases(host)
+            end = HostResult(host, "skipped", before, after, before)
+            self.end(self.traffic.settled(end))
 
     def _note_doubtful(self, host: str) -> None:
         """Count a host of which nobody knows whether a load balancer took it out, unless it is put back now."""
@@ -266,13 +261,18 @@ class Roll:
         if outcome.value:
             return outcome.value
         error = outcome.error or OpskitError("nothing came back")
-        made = self._failed(outcome.host, error)
-        return replace(made, outcome="unknown", live="")
+        return replace(self._failed(outcome.host, error), outcome="unknown", live="")
 
     def _failed(self, host: str, error: OpskitError) -> HostResult:
-        target = self._plan.targets_by_host[host]
-        before, after = (r.id if r else "" for r in (target.before, target.after))
+        before, after = self._releases(host)
         return failed(host, error, before=before, after=after)
+
+    def _releases(self, host: str) -> tuple[str, str]:
+        target = self._plan.targets_by_host[host]
+        before, after = (
+            release.id if release else "" for release in (target.before, target.after)
+        )
+        return before, after
 
     def _find_out(self, ends: Sequence[HostResult]) -> list[HostResult]:
         """Ask hosts what they run, where the work ended without knowing."""

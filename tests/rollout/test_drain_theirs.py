@@ -102,3 +102,22 @@ def test_a_host_that_a_resumed_run_never_came_to_is_still_known_to_be_out(
     assert f"restart {rollout} by" in light.opskit("lb", "shop", expect=1).stdout
     light.restart("-H", "web01")
     assert edge.words() == ALL_UP
+
+
+def test_who_was_begun_and_is_not_changed_after_a_second_look_is_recorded_so(
+    light: Light, edge: HAProxy
+) -> None:
+    edge.say("set server shop/web03 state maint")
+    edge.say("set server shop/web04 state maint")
+
+    def take(between: Between, said: str) -> None:
+        if "state drain" in said:
+            between.edge.say("set server shop/web02 state maint")
+
+    with Between(edge, take) as between:
+        light.configure(extra=between.toml("lb01"), load_balancer=BEHIND)
+        done = light.restart("-H", "web01", expect=5)
+        between.shutdown()
+    assert "web01 is the only server that is up in shop on lb01" in done.stderr
+    assert (light.last()["outcome"], light.outcomes()) == ("refused", {"web01": "skipped"})
+    assert (edge.words()["web01"], light.restarts("web01")) == ("UP", ["v1"])
