@@ -275,7 +275,8 @@ class Traffic:
             why = f"{result.error}; it {said}" if result.error else f"it {said}"
             return replace(result, drained=seats, error=why)
         outcome = "failed" if result.outcome in ("done", "reverted") else result.outcome
-        what = f"{result.error}; {error}" if result.error else str(error)
+        told = result.error and str(error) in result.error
+        what = result.error if told else f"{result.error}; {error}".removeprefix("; ")
         self._tell(Warned(f"{result.host} {said}: {error}"))
         return replace(result, outcome=outcome, error=what, hint=error.hint, drained=seats)
 

@@ -154,9 +154,10 @@ def by_hand(made: ByHand, run: Run) -> Report:
     def body(roll: Roll) -> None:
         if made.plan.action == DRAIN:
             part = roll.traffic.admit(roll.left(), roll.begin)
-            if roll.traffic.reason:
-                raise RefusedError(roll.traffic.reason)
-            _each(made, run, roll, _drain_one(roll.traffic), part)
+            if part:
+                _each(made, run, roll, _drain_one(roll.traffic), part)
+            else:
+                roll.heed_traffic()
             return
         with run.locked(made.plan, roll, path=made.service.path):
             part = roll.left()

@@ -101,7 +101,8 @@ def host_lines(result: HostResult, plan: Plan) -> list[str]:
     lines += [f"    | {line}" for line in result.output.splitlines()[-text.SHOWN_OUTPUT_LINES :]]
     if result.hint:
         lines.append(f"    {result.hint}")
-    if plan.service and result.outcome not in ("done", "unreachable"):
+    runs = plan.service and (result.live or result.after)  # a drain by hand asks nobody
+    if runs and result.outcome not in ("done", "unreachable"):
         lines.append(f"    {_now(result, plan)}")
     return lines
 
