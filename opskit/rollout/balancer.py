@@ -76,6 +76,11 @@ class Balancer:
                 self._asked_at = asked_at
             return self._seen
 
+    def tracked(self) -> Mapping[tuple[str, str], tuple[str, str]]:
+        """Give which servers of any backend follow the state of others, see `haproxy.read_tracked`; raises HostError."""
+        with self._lock:
+            return haproxy.read_tracked(self._say(haproxy.look_at_all()))
+
     def put(
         self, backend: str, servers: Sequence[str], told: str, *, in_turn: bool = False
     ) -> bool:

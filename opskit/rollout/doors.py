@@ -10,6 +10,7 @@ from opskit.errors import ChangelogError, OpskitError, RefusedError
 from opskit.fleet.selectors import fold
 from opskit.rollout import haproxy
 from opskit.rollout.balancer import balancers_of
+from opskit.rollout.followers import ask_followers
 from opskit.rollout.remembered import BY_HAND, UPKEEP
 from opskit.rollout.seats import drains_of, spoken_of, taken_out
 from opskit.rollout.spare import alone, bearable, server_at
@@ -67,9 +68,11 @@ def drained(
         raise RefusedError(alone(lonely[:1], drains.of(lonely[:1]), states), hint=NO_DRAIN)
     before, after = commands(behind)
     plan = replace(plan, commands=(before, *plan.commands, after))
-    notes = (*plan.notes, *(f"not drained: {said}" for said in problems), *_out(drains, states))
     notes = (
-        *notes,
+        *plan.notes,
+        *(f"not drained: {said}" for said in problems),
+        *_out(drains, states),
+        *ask_followers(drains, fleet).values(),
         *(_uncounted(drains, states) if plan.gates.floor or plan.gates.floors else ()),
     )
     return replace(plan, drains=drains, notes=notes)

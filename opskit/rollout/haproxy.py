@@ -110,6 +110,21 @@ def look(backends: Sequence[str]) -> str:
     return ";".join(asked) + "\n"
 
 
+def look_at_all() -> str:
+    """Ask for the servers of all backends, also of those that nobody named to opskit."""
+    return "show stat -1 4 -1\n"
+
+
+def read_tracked(answer: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Read from the answer to `look_at_all` which servers follow the state of others; each is a backend, and a server of it."""
+    found = {}
+    for row in _rows(answer)[0]:
+        backend, slash, server = row.get("tracked", "").partition("/")
+        if slash:
+            found[row.get("pxname", ""), row.get("svname", "")] = backend, server
+    return found
+
+
 def set_servers(backend: str, servers: Iterable[str], told: str) -> tuple[str, ...]:
     """Tell servers to drain, to be ready, or to be in doubt: as few lines as HAProxy takes."""
     commands = [f"set server {backend}/{server} {told}" for server in servers]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from opskit.errors import OpskitError
 from opskit.rollout.doctor.finding import Finding, failed
 from opskit.rollout.doors import ask, known
+from opskit.rollout.followers import HINT, ask_followers
 from opskit.rollout.seats import drains_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def _check(fleet: Fleet, service: Service) -> Iterator[Finding]:
     for at, backends in states.items():
         for name in dict.fromkeys(seat.backend for seat in drains.seats):
             yield _spare(service, at, backends[name])
+    for at, said in ask_followers(drains, fleet).items():
+        yield Finding(AREA, "warn", f"{service.name}: {said}", HINT, (at,))
 
 
 def _spare(service: Service, at: str, backend: Backend) -> Finding:
