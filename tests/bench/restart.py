@@ -1,9 +1,10 @@
 """A service on many loopback hosts restarted in batches: all of `opskit restart` beside the bare fan-out of its commands.
 
 Bare is what somebody would write who only wants it done: the same restart command and the same health command on the
-same hosts in the same batches, through the same fleet, and nothing known, locked, written down or let go. The two are
-whole processes, in turn. A restart that takes no time shows what opskit costs; one that takes a second, what that is
-beside a restart.
+same hosts in the same batches, through the same fleet, and nothing known, locked, written down or let go. Scripts is the
+fan-out of all that opskit sends, its lock, receipt and mark, too. The three are whole processes, in turn. A restart that takes no time shows what opskit costs; one that takes a second, what that is
+beside a restart. Hosts are on this machine's cores, and what they do counts in everybody's wall time: on machines of
+their own, hosts look after themselves, and the client's CPU is what opskit costs.
 """
 
 from __future__ import annotations
@@ -36,16 +37,24 @@ def main(count: int, rounds: int) -> None:
                 for address in addresses:
                     (site.name("homes") / address).mkdir(parents=True)
                 measured("deploy", opskit("deploy"), site)
-            bare = [sys.executable, str(PEERS / "bare_restart.py"), str(site.folder)]
-            times: dict[str, list[tuple[float, float]]] = {"opskit": [], "bare": []}
+            tools = {
+                "opskit": opskit("restart"),
+                "bare": peer(site, "bare_restart.py"),
+                "scripts": peer(site, "scripted_restart.py"),
+            }
+            times: dict[str, list[tuple[float, float]]] = {name: [] for name in tools}
             for _ in range(rounds):
-                times["opskit"].append(measured("opskit", opskit("restart"), site))
-                times["bare"].append(measured("bare", bare, site))
+                for name, argv in tools.items():
+                    times[name].append(measured(name, argv, site))
             show(count, seconds, times)
 
 
 def opskit(action: str) -> list[str]:
     return [sys.executable, "-m", "opskit", action, "shop", "-y", "-m", "bench"]
+
+
+def peer(site: Site, script: str) -> list[str]:
+    return [sys.executable, str(PEERS / script), str(site.folder)]
 
 
 def write_toml(site: Site, addresses: Sequence[str], seconds: int) -> None:
@@ -68,8 +77,10 @@ def show(count: int, seconds: int, times: dict[str, list[tuple[float, float]]]) 
     }
     for name, (wall, cpu) in medians.items():
         print(f"  {name:8} {wall:8.2f} {cpu:8.2f}")
-    each = [
-        ours[0] / theirs[0] for ours, theirs in zip(times["opskit"], times["bare"], strict=True)
-    ]
-    over = f"{statistics.median(each):.2f} (of rounds {min(each):.2f} to {max(each):.2f})"
-    print(f"  opskit / bare, wall: {over}", flush=True)
+    for peer_name in ("bare", "scripts"):
+        each = [
+            ours[0] / theirs[0]
+            for ours, theirs in zip(times["opskit"], times[peer_name], strict=True)
+        ]
+        over = f"{statistics.median(each):.2f} (of rounds {min(each):.2f} to {max(each):.2f})"
+        print(f"  opskit / {peer_name}, wall: {over}", flush=True)
