@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support import forks
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 REPOSITORY = Path(__file__).parents[2]
+HEAVY = os.environ.get("OPSKIT_HEAVY") == "1"
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,9 @@ class Opskit:
         timeout: float = 60.0,
     ) -> Completed:
         line = [str(argument) for argument in arguments]
-        ran = subprocess.run(
-            command(*line),
-            cwd=cwd or self.cwd,
-            env={**os.environ, **(env or {})},
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        run = forks.run if _may_fork(env or {}) else start
+        full = {**os.environ, **(env or {})}
+        ran = run(line, cwd=cwd or self.cwd, env=full, input=input, timeout=timeout)
         done = Completed(ran.stdout, ran.stderr, ran.returncode)
         assert expect in (None, done.exit), _mismatch(line, done, expect)
         return done
@@ -75,6 +71,20 @@ class Opskit:
         )
 
 
+def _may_fork(env: Mapping[str, str]) -> bool:
+    """Whether a run may be a fork: Python has nothing else to read as it starts, and nobody wants real starts."""
+    return not HEAVY and not any(name.startswith(forks.AT_START) for name in env)
+
+
+def start(
+    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], input: str, timeout: float
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), cwd=cwd, env=env, input=input, timeout=timeout,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 def command(*arguments: str) -> list[str]:
     """Give the command line of this tree's opskit, whatever is installed."""
     return [sys.executable, "-m", "opskit", *arguments]
@@ -84,7 +94,7 @@ def isolated_environment(folder: Path) -> dict[str, str]:
     """Give an environment that knows nothing of the user: no home, agent, git or opskit settings."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
-    secretive = ("OPSKIT_", "GIT_", "SSH_", "XDG_")
+    secretive = ("OPSKIT_", "GIT_", "SSH_", "XDG_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(secretive)}
     return kept | {
         "HOME": str(home),
