@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,8 +30,28 @@ LONGEST_TEST_FILE = 400
 LONGEST_FUNCTION = 50
 IMPORT_NAMES = {"clustershell": "ClusterShell", "markdown-it-py": "markdown_it"}
 NOT_IMPORTED = {"tzdata"}  # zoneinfo reads it where the system has no time zones
-PYTHON = sorted([*(ROOT / "opskit").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
-each_file = pytest.mark.parametrize("file", PYTHON, ids=lambda f: str(f.relative_to(ROOT)))
+LATER = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
+UNNAMED = re.compile(r"#\s*(type:\s*ignore(?!\[)|noqa(?!:))")
+
+
+@dataclass(frozen=True)
+class Module:
+    """A Python file of the house, read and parsed once."""
+
+    name: str
+    source: str
+    tree: ast.Module
+
+    @property
+    def ours(self) -> bool:
+        return self.name.startswith("opskit/")
+
+
+@cache
+def modules() -> list[Module]:
+    files = sorted([*(ROOT / "opskit").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+    read = [(str(file.relative_to(ROOT)), file.read_text(encoding="utf-8")) for file in files]
+    return [Module(name, source, ast.parse(source)) for name, source in read]
 
 
 def kept_files() -> list[str]:
@@ -100,44 +122,50 @@ def test_only_what_belongs_there_lies_at_the_top() -> None:
     assert {name for name in top if not name.startswith(".")} <= TOP
 
 
-@each_file
-def test_a_file_fits_on_a_few_screens_and_says_what_it_is(file: Path) -> None:
-    source = file.read_text(encoding="utf-8")
-    ours = file.is_relative_to(ROOT / "opskit")
-    assert len(source.splitlines()) <= (LONGEST_FILE if ours else LONGEST_TEST_FILE)
-    if ours:
-        assert (ast.get_docstring(ast.parse(source)) or "").strip(), "the module has no docstring"
+def test_a_file_fits_on_a_few_screens() -> None:
+    longest = {True: LONGEST_FILE, False: LONGEST_TEST_FILE}
+    lines = {module: len(module.source.splitlines()) for module in modules()}
+    assert {m.name: n for m, n in lines.items() if n > longest[m.ours]} == {}
 
 
-@each_file
-def test_a_function_fits_on_a_screen(file: Path) -> None:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+def test_a_module_says_what_it_is() -> None:
+    told = {m.name: (ast.get_docstring(m.tree) or "").strip() for m in modules() if m.ours}
+    assert [name for name, words in told.items() if not words] == []
+
+
+def test_a_function_fits_on_a_screen() -> None:
     long = {
-        node.name: node.end_lineno - node.lineno + 1
-        for node in ast.walk(tree)
+        f"{module.name}:{node.name}": node.end_lineno - node.lineno + 1
+        for module in modules()
+        for node in ast.walk(module.tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
     }
     assert {name: n for name, n in long.items() if n > LONGEST_FUNCTION} == {}
 
 
-@each_file
-def test_a_suppression_names_its_rule(file: Path) -> None:
-    bare = re.compile(r"#\s*(type:\s*ignore(?!\[)|noqa(?!:))")
-    source = file.read_text(encoding="utf-8")
-    assert [line for line in source.splitlines() if bare.search(line)] == []
+def test_a_suppression_names_its_rule() -> None:
+    assert lines_with(UNNAMED) == []
 
 
-@each_file
-def test_nothing_is_left_for_later(file: Path) -> None:
-    later = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
-    assert later.findall(file.read_text(encoding="utf-8")) == []
+def test_nothing_is_left_for_later() -> None:
+    assert lines_with(LATER) == []
 
 
-def imported(folder: Path) -> set[str]:
+def lines_with(pattern: re.Pattern[str]) -> list[str]:
+    return [
+        f"{module.name}: {line}"
+        for module in modules()
+        if pattern.search(module.source)
+        for line in module.source.splitlines()
+        if pattern.search(line)
+    ]
+
+
+def imported(folder: str) -> set[str]:
     """Give the top names of all that is imported below a folder, in functions too."""
     found: set[str] = set()
-    for file in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for module in modules():
+        for node in ast.walk(module.tree) if module.name.startswith(f"{folder}/") else ():
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -157,10 +185,10 @@ def module_names(distributions: set[str]) -> set[str]:
 
 
 def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None:
-    found = imported(ROOT / "opskit") - set(sys.stdlib_module_names) - {"opskit"}
+    found = imported("opskit") - set(sys.stdlib_module_names) - {"opskit"}
     assert found == module_names(required() | required("postgres")) - NOT_IMPORTED
 
 
 def test_what_tests_import_is_required_for_them() -> None:
-    found = imported(ROOT / "tests") - set(sys.stdlib_module_names) - {"opskit", "tests"}
+    found = imported("tests") - set(sys.stdlib_module_names) - {"opskit", "tests"}
     assert found <= module_names(required() | required("test"))
