@@ -13,7 +13,7 @@ from opskit.rollout.balancer import balancers_of
 from opskit.rollout.followers import ask_followers
 from opskit.rollout.remembered import BY_HAND, UPKEEP
 from opskit.rollout.seats import drains_of, spoken_of, taken_out
-from opskit.rollout.spare import alone, bearable, server_at
+from opskit.rollout.spare import alone, bearable, once_back, server_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -63,9 +63,10 @@ def drained(
         first = next(iter(errors.values()), None)
         hint = f"{first.hint}; {NO_DRAIN}" if first and first.hint else NO_DRAIN
         raise RefusedError(f"the load balancer: {problems[0]}", hint=hint)
-    lonely = [t.host for t in plan.targets if not bearable([t.host], drains.seats, states)]
+    then = once_back([seat for seat in drains.seats if seat in drains.ours], states)
+    lonely = [t.host for t in plan.targets if not bearable([t.host], drains.seats, then)]
     if lonely and plan.problems_count and plan.batches:
-        raise RefusedError(alone(lonely[:1], drains.of(lonely[:1]), states), hint=NO_DRAIN)
+        raise RefusedError(alone(lonely[:1], drains.of(lonely[:1]), then), hint=NO_DRAIN)
     before, after = commands(behind)
     plan = replace(plan, commands=(before, *plan.commands, after))
     notes = (

@@ -115,11 +115,18 @@ def _drained(
     ours: Iterable[Seat],
     drain: bool,
 ) -> Plan:
-    """Give the plan with how its hosts are taken out of load balancers; those that are left alone stay as they are there, too."""
+    """Give the plan with how its hosts are taken out of load balancers; those that are left alone stay as they are there, too.
+
+    Where they are more than the budget forgives, the gate lets nobody through, and no host needs to be spared.
+    """
     alone = left.those(UNSURE)
-    worked_on = replace(whole, targets=tuple(t for t in whole.targets if t.host not in alone))
+    worked_on = replace(
+        whole,
+        targets=tuple(t for t in whole.targets if t.host not in alone),
+        batches=() if len(alone) > whole.max_failures else whole.batches,
+    )
     plan = tenants.drained_all(worked_on, tenants_there, fleet, None, ours=ours, drain=drain)
-    return replace(plan, targets=whole.targets)
+    return replace(plan, targets=whole.targets, batches=whole.batches)
 
 
 def _relics(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.fleet.selectors import fold
+from opskit.rollout.haproxy import UP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from opskit.rollout.haproxy import Backend, Server
     from opskit.rollout.seats import Seat
@@ -48,6 +50,27 @@ def emptied(seats: Iterable[Seat], before: States, after: States) -> bool:
 
     places = {(seat.at, seat.backend) for seat in seats}
     return any(serves(before, *place) and not serves(after, *place) for place in places)
+
+
+def once_back(seats: Collection[Seat], states: States) -> States:
+    """Give what load balancers will say once these seats are put back; a server in maintenance stays there."""
+    ours = {(seat.at, seat.backend, seat.server) for seat in seats}
+
+    def then(at: str, name: str, server: Server) -> Server:
+        if (at, name, server.name) not in ours or server.in_maintenance:
+            return server
+        return replace(server, admin=0, status=UP)
+
+    return {
+        at: {
+            name: replace(
+                backend,
+                servers={each: then(at, name, server) for each, server in backend.servers.items()},
+            )
+            for name, backend in backends.items()
+        }
+        for at, backends in states.items()
+    }
 
 
 def server_at(seat: Seat, states: States) -> Server | None:

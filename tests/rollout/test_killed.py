@@ -47,6 +47,9 @@ class Figures:
 class Scene:
     """A fleet that goes from version to version, and the runs on it that die."""
 
+    names: tuple[str, ...] = ("web01", "web02", "web03")
+    earliest = 1
+
     def __init__(self, light: Light, server: Server, seed: int) -> None:
         self.light, self.server = light, server
         self.random = random.Random(seed)
@@ -55,9 +58,11 @@ class Scene:
         self.figures = Figures()
         self._count = 1
         self._steps: dict[str, int] = {}
-        light.configure(hosts=json.dumps("web[01-03]"))
-        self.names = light.hosts.names[:3]
+        self.configure()
         self.ok("deploy", "shop", "v1")
+
+    def configure(self) -> None:
+        self.light.configure(hosts=json.dumps(",".join(self.names)))
 
     def ok(self, *arguments: str) -> Ended:
         ended = self.run(*arguments)
@@ -76,7 +81,7 @@ class Scene:
 
     def point(self, action: str) -> Point:
         """Choose where to die, among the steps that such a run had when it was not killed."""
-        number = self.random.randint(1, self._steps.get(action, 30))
+        number = self.random.randint(self.earliest, self._steps.get(action, 30))
         return Point(number, self.random.choice(MOMENTS), self.random.random() * 25)
 
     def learn(self, action: str, ended: Ended) -> None:
@@ -88,6 +93,14 @@ class Scene:
         before = self.newest()
         at = self.point(action)
         ended = self.run(*arguments, at=at)
+        print(
+            action,
+            at,
+            "of",
+            self._steps.get(action),
+            "killed" if ended.killed else "ended",
+            flush=True,
+        )
         self.figures.points += 1
         self.figures.kills += ended.killed
         self.learn(action, ended)

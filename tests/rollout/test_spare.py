@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opskit.rollout.doctor.balancers import _spare
 from opskit.rollout.haproxy import Backend, Server
 from opskit.rollout.seats import Seat
-from opskit.rollout.spare import alone, bearable
+from opskit.rollout.spare import alone, bearable, once_back
 
 HOSTS = ("a", "b", "c", "d")
 WORDS = st.sampled_from([("UP", 0), ("no check", 0), ("DOWN", 0), ("DRAIN", 8), ("MAINT", 1)])
@@ -59,6 +59,16 @@ def test_the_last_one_is_named() -> None:
     said = alone(["b"], [seat for seat in seats() if seat.host == "b"], states)
     assert said == "b is the only server that is up in shop on lb2: it is not drained"
     assert bearable(["a", "c", "d", "b"], seats(), states) == 3
+
+
+def test_one_that_will_be_back_counts_unless_it_is_in_maintenance() -> None:
+    states = states_of({"lb1": {"a": ("DRAIN", 8), "b": ("UP", 0)}})
+    mine = [Seat(host, "lb1", "shop", host) for host in ("a", "b")]
+    assert bearable(["b"], mine, states) == 0
+    assert bearable(["b"], mine, once_back([mine[0]], states)) == 1
+    assert once_back([], states) == states
+    kept = states_of({"lb1": {"a": ("MAINT", 1), "b": ("UP", 0)}})
+    assert once_back([mine[0]], kept) == kept
 
 
 def test_hosts_that_are_all_there_is_are_named_together() -> None:

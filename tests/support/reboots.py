@@ -89,8 +89,13 @@ class Rebooting:
         machine.host_key.with_suffix(".key.pub").unlink()
         machine.host_key.unlink()
         make_key(machine.host_key, comment="new")
-        shutil.rmtree(machine.folder)
-        machine.folder.mkdir(mode=0o700)
+        return self.empty_machine(name)
+
+    def empty_machine(self, name: str) -> bool:
+        """Put a new machine in its place that was given the host key of the old one."""
+        folder = self.home(name)
+        shutil.rmtree(folder)
+        folder.mkdir(mode=0o700)
         self.furnish(name)
         return True
 
