@@ -73,7 +73,7 @@ def carried_on(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) ->
             if plan.action == "deploy":
                 if roll.reason and plan.gates.on_failure == ROLLBACK and not run.stop.level:
                     roll.take_back(taking_back(plan, work=work, roll=roll))
-                done = [name for name, result in roll.results.items() if result.outcome == "done" and name in made.relics]  # fmt: skip
+                done = [name for name, result in roll.ends.results.items() if result.outcome == "done" and name in made.relics]  # fmt: skip
                 prune(run.fleet, done, path=path, keep=made.service.keep, guard=locks.guard, tell=run.tell)  # fmt: skip
 
 

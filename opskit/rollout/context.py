@@ -121,7 +121,7 @@ class Run:
                 recorder.abandon(rollout)
         roll.close()
         report = roll.report()
-        recorder.finish(report.outcome, report.reason, output=roll.output, lost=roll.is_lost)
+        recorder.finish(report.outcome, report.reason, output=roll.output, lost=roll.ends.is_lost)
         return _with_record(report, recorder)
 
     def _recorder(self, plan: Plan, *, must: bool) -> Recorder:
@@ -183,7 +183,7 @@ class Run:
                 yield locks
         finally:
             self.fleet.resume()
-            locks.release(self.tell, keys="all" if roll.is_all_done else keys)
+            locks.release(self.tell, keys="all" if roll.ends.is_all_done else keys)
 
     def locks(self, plan: Plan, *, path: str, taken_over: Collection[str] = ()) -> Locks:
         """Give the locks of this run at one service's path, none of them taken yet."""

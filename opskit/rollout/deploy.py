@@ -225,7 +225,7 @@ def _prune(made: DeployPlan, run: Run, roll: Roll, locks: Locks) -> None:
     keep, states = made.service.keep, locks.states
     done = [
         name
-        for name, result in roll.results.items()
+        for name, result in roll.ends.results.items()
         if result.outcome == "done" and removable(after(states[name], made.release), keep=keep)
     ]
     prune(run.fleet, done, path=made.service.path, keep=keep, guard=locks.guard, tell=run.tell)

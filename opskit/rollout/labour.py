@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from opskit.config.service import CommandStep
 from opskit.errors import CommandTimeoutError, ConnectionLostError
@@ -36,7 +37,7 @@ GOING_DOWN = (
 )  # how a shell ends that the shutdown ends: by SIGHUP, SIGKILL, SIGTERM
 
 
-class Labour(Protocol):
+class Labour(ABC):
     """What is done; `step` is what it is called. May it be done `again`, where nobody knows whether it was done?
 
     A host that has only refused it is `untouched` by that, and it refuses it by itself if the lock is gone. After it, the host may be a `new_machine`, and what it has lost is
@@ -44,37 +45,39 @@ class Labour(Protocol):
     """
 
     step: ClassVar[str]
-    again: ClassVar[bool]
-    untouched: ClassVar[bool]
-    new_machine: ClassVar[bool]
-    regains: ClassVar[bool]
+    again: ClassVar[bool] = False
+    untouched: ClassVar[bool] = False
+    new_machine: ClassVar[bool] = False
+    regains: ClassVar[bool] = True
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """As whom something of it runs by sudo on hosts; a command of this machine, and a task, say that themselves."""
+        return ()
 
     @property
     def recorded(self) -> tuple[str, str]:
         """The task and the command as the changelog keeps them."""
+        return "", ""
 
-    @property
-    def users(self) -> tuple[str, ...]:
-        """As whom something of it runs by sudo on hosts."""
-
+    @abstractmethod
     def do(self, remote: Remote, *, plan: Plan, run: Run, guards: str) -> bool:
         """Do it; tells whether the host must then come back as another boot. Raises OpskitError."""
 
+    @abstractmethod
     def shown(self, host: str) -> str:
         """Give what is run, as people read it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reboot:
+class Reboot(Labour):
     """The host reboots, by its own command."""
 
     commands: Mapping[str, CommandStep]
     step: ClassVar[str] = "reboot"
     again: ClassVar[bool] = True
     untouched: ClassVar[bool] = True
-    new_machine: ClassVar[bool] = False
     regains: ClassVar[bool] = False
-    recorded: ClassVar[tuple[str, str]] = ("", "")
 
     def do(self, remote: Remote, *, plan: Plan, run: Run, guards: str) -> bool:
         """Ask the host to reboot. That the connection ends is what is wanted; a command that fails has done nothing."""
@@ -101,16 +104,13 @@ class Reboot:
 
 
 @dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Labour):
     """A command of this machine puts another machine in the host's place, within `timeout` seconds."""
 
     command: str
     timeout: float
     step: ClassVar[str] = "replace"
-    again: ClassVar[bool] = False
-    untouched: ClassVar[bool] = False
     new_machine: ClassVar[bool] = True
-    regains: ClassVar[bool] = True
 
     @property
     def recorded(self) -> tuple[str, str]:
@@ -138,26 +138,17 @@ class Replacement:
                 run.tell(Doing(f"{remote.name}: its host key is now {key}, says the command"))
         return True
 
-    @property
-    def users(self) -> tuple[str, ...]:
-        """Nobody: it says itself what it does."""
-        return ()
-
     def shown(self, host: str) -> str:  # noqa: ARG002 - the same for all
         """Give the command."""
         return self.command
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Task(Labour):
     """A task of tasks.py works on the host, and may have it reboot."""
 
     name: str
     step: ClassVar[str] = "task"
-    again: ClassVar[bool] = False
-    untouched: ClassVar[bool] = False
-    new_machine: ClassVar[bool] = False
-    regains: ClassVar[bool] = True
 
     @property
     def recorded(self) -> tuple[str, str]:
@@ -174,11 +165,6 @@ class Task:
         except ConnectionLostError:
             return True
         return False
-
-    @property
-    def users(self) -> tuple[str, ...]:
-        """Nobody: it says itself what it does."""
-        return ()
 
     def shown(self, host: str) -> str:  # noqa: ARG002 - the same for all
         """Give the name of the task."""

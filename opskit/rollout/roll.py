@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opskit.errors import LockLostError, OpskitError, RefusedError
+from opskit.errors import OpskitError, RefusedError
 from opskit.rollout.drain import Traffic
+from opskit.rollout.ends import Ends, said
 from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Stopped
-from opskit.rollout.gates import AGREED, below, fitting_in, full_floor
+from opskit.rollout.gates import AGREED
 from opskit.rollout.probe import probe
 from opskit.rollout.report import HostResult, Report, outcome_of
 from opskit.rollout.steps import failed
@@ -34,7 +35,7 @@ class Roll:
     def __init__(
         self, plan: Plan, *, path: str, fleet: Fleet, recorder: Recorder, tell: Teller, stop: Stop
     ) -> None:
-        self.results: dict[str, HostResult] = {}
+        self.ends = Ends(plan)
         self._begun: dict[str, None] = {}
         self._disagreed = ""
         self.reason = self.output = ""  # why it stops, and the last lines of a gate that says so
@@ -61,14 +62,14 @@ class Roll:
 
     def end(self, result: HostResult) -> None:
         """Take one host's end: tell it, record it."""
-        self.results[result.host] = result
+        self.ends.results[result.host] = result
         self._tell(HostEnded(result))
         self._recorder.host(result)
 
     def rest(self, result: HostResult, *, told: bool) -> None:
         """Take the end of a host where nothing is left to do; it is recorded unless the changelog has it (`told`)."""
         if told:
-            self.results[result.host] = result
+            self.ends.results[result.host] = result
         else:
             self.end(result)
 
@@ -80,36 +81,17 @@ class Roll:
         return self._recorder.receipt(before=before, after=after)
 
     def left(self) -> tuple[str, ...]:
-        """The hosts that are still to be changed, in the order of the batches."""
-        return tuple(
-            host for batch in self._plan.batches for host in batch if host not in self.results
-        )
-
-    @property
-    def is_all_done(self) -> bool:
-        """Whether nothing is left that anybody could go on with."""
-        return not self.left() and not self._not_done()
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether a host said that the lock of this run is gone."""
-        return any(LockLostError.words in result.error for result in self.results.values())
+        """Give the hosts that are still to be changed, in the order of the batches."""
+        return self.ends.left()
 
     def gate(self) -> bool:
         """Tell whether the run may go on; if not, `reason` says why."""
-        bad = [result for result in self._not_done() if not self._is_excused(result)]
         if self._stop.level:
             self.reason = "interrupted"
         elif self._recorder.must and self._recorder.error:
             self.reason = f"the changelog cannot be written: {self._recorder.error.what}"
-        elif len(bad) > self._plan.max_failures:
-            self.reason = _said(bad)
-        elif self._room() < 1:
-            self.reason = below(self._plan.gates, self._down())
-        elif full := full_floor(self._plan.gates, self.left(), self._down()):
-            self.reason = below(full, self._down())
         else:
-            self.reason = self._disagreed
+            self.reason = self.ends.against() or self._disagreed
         return not self.reason
 
     def run(
@@ -120,11 +102,13 @@ class Roll:
         After each batch but the last, `ask` says whether the run may go on.
         """
         for number, batch in enumerate(self._plan.batches, 1):
-            hosts = [host for host in batch if host not in self.results]
+            hosts = [host for host in batch if host not in self.ends.results]
             self._run_in_parts(work, number, hosts)
             if hosts and self.left() and self.gate():
-                self._disagreed, self.output = ask(number, [h for h in hosts if h in self.results])
-        if self.left() or self._not_done():
+                self._disagreed, self.output = ask(
+                    number, [h for h in hosts if h in self.ends.results]
+                )
+        if self.left() or self.ends.not_done():
             self.gate()
 
     def take_back(self, work: Callable[[Remote], HostResult]) -> None:
@@ -132,7 +116,7 @@ class Roll:
         there = [
             host
             for host in self._plan.hosts
-            if (end := self.results.get(host)) and end.outcome == "done" and end.before
+            if (end := self.ends.results.get(host)) and end.outcome == "done" and end.before
         ]
         if there:
             self._tell(Doing(f"puts back {', '.join(there)}: {self.reason}"))
@@ -153,8 +137,7 @@ class Roll:
 
     def report(self) -> Report:
         """Give the report of the run as it stands."""
-        results = tuple(self.results[host] for host in self._plan.hosts if host in self.results)
-        goal = self._plan.goal
+        results, goal = self.ends.in_order(), self._plan.goal
         outcome = outcome_of(results, interrupted=bool(self._stop.level), goal=goal)
         return Report(
             rollout=self._plan.rollout,
@@ -162,7 +145,7 @@ class Roll:
             service=self._plan.service,
             environment=self._plan.environment,
             outcome=outcome,
-            reason="" if outcome == goal else self.reason or _said(self._not_done()),
+            reason="" if outcome == goal else self.reason or said(self.ends.not_done()),
             seconds=self._recorder.seconds,
             hosts=results,
         )
@@ -173,8 +156,7 @@ class Roll:
         """Do a batch, as many hosts of it at a time as may be missing."""
         rest = list(hosts)
         while rest and self.gate():
-            fitting = fitting_in(self._plan.gates, rest[: self._room()], self._down())
-            part = self.traffic.admit(fitting, self.begin)
+            part = self.traffic.admit(self.ends.fitting(rest), self.begin)
             del rest[: len(part)]
             if not part:
                 self.heed_traffic()
@@ -182,17 +164,6 @@ class Roll:
             self._tell(BatchBegun(number, len(self._plan.batches), tuple(part)))
             self._run_batch(work, part)
             self._recorder.flush()
-
-    def _room(self) -> int:
-        """Give how many hosts may be changed at once, so that enough others are healthy; a rollback always may change one."""
-        gates = self._plan.gates
-        if gates.room is None:
-            return len(self._plan.hosts) or 1
-        room = gates.room - len(self._down())
-        return room if self._plan.problems_count else max(room, 1)
-
-    def _down(self) -> list[str]:
-        return [host for host, result in self.results.items() if _is_down(result)]
 
     def begin(self, hosts: Sequence[str], seats: Sequence[Seat]) -> bool:
         """Write that hosts are touched from now on, and tell whether the run may still go on."""
@@ -211,7 +182,7 @@ class Roll:
         self._disagreed = self._disagreed or self.traffic.reason
         for host in self.traffic.doubtful:
             self._note_doubtful(host)
-        if self.gate() or self.traffic.reason != self.reason or self.results:
+        if self.gate() or self.traffic.reason != self.reason or self.ends.results:
             return
         self._skip(self._begun)
         raise RefusedError(self.reason, hint="see: opskit lb")
@@ -229,17 +200,6 @@ class Roll:
         result = self.traffic.settled(result, last=True)
         if result.drained:
             self.end(result)
-
-    def _is_excused(self, result: HostResult) -> bool:
-        """Tell whether a host uses up no budget: none that is out of reach may stop a rollback of the others."""
-        if self._plan.problems_count:
-            return False
-        return result.outcome == "unreachable" or bool(
-            self._plan.targets_by_host[result.host].problem
-        )
-
-    def _not_done(self) -> list[HostResult]:
-        return [result for result in self.results.values() if result.outcome != self._plan.goal]
 
     def _run_batch(self, work: Callable[[Remote], HostResult], hosts: Sequence[str]) -> None:
         ends: list[HostResult] = []
@@ -285,16 +245,3 @@ class Roll:
                     end, outcome="failed" if end.outcome == "unknown" else end.outcome, live=live
                 )
         return list(known.values())
-
-
-def _is_down(result: HostResult) -> bool:
-    """Tell whether a host must be taken for one that does not serve: only what stayed on its old release, untouched, does."""
-    untouched = result.live == result.before != result.after
-    return result.outcome in ("unreachable", "unknown") or (
-        result.outcome == "failed" and not untouched
-    )
-
-
-def _said(bad: Sequence[HostResult]) -> str:
-    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-    return f"{bad[0].host}{more}: {bad[0].error}" if bad else ""

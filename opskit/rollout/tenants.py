@@ -196,7 +196,7 @@ def holding(
     finally:
         run.fleet.resume()
         for locks in every.values():
-            locks.release(run.tell, keys="own" if roll.is_all_done else keys)
+            locks.release(run.tell, keys="own" if roll.ends.is_all_done else keys)
 
 
 def _take(

@@ -12,12 +12,12 @@ from opskit.changelog import new_rollout_id
 from opskit.config.model import NOTHING
 from opskit.rollout import boots, breaking, tenants
 from opskit.rollout.batches import split
-from opskit.rollout.bench import Bench
 from opskit.rollout.gates import parts_of
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.probe import Release
 from opskit.rollout.status import by_words
 from opskit.rollout.targets import out_of_reach, survey
+from opskit.rollout.upkeep_host import UpkeepHost
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -197,7 +197,7 @@ def upkeep(made: UpkeepPlan, run: Run) -> Report:
         ) as locks:
 
             def work(remote: Remote) -> HostResult:
-                return Bench(made, remote, run=run, roll=roll, locks=locks).work()
+                return UpkeepHost(made, remote, run=run, roll=roll, locks=locks).work()
 
             roll.run(work, ask=tenants.asking_all(plan, made.tenants, run))
 

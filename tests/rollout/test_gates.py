@@ -130,7 +130,7 @@ def test_hosts_that_have_the_change_are_taken_back_the_last_first() -> None:
     def back(remote: Any) -> Any:
         order.append(remote.name)
         remote.live = "r1"
-        return replace(bench.roll.results[remote.name], outcome="reverted", live="r1")
+        return replace(bench.roll.ends.results[remote.name], outcome="reverted", live="r1")
 
     bench.roll.take_back(back)
     bench.roll.close()

@@ -104,7 +104,7 @@ class Bench:
 
     def said(self) -> str:
         """Give the outcomes in the order of the plan, by their first letters."""
-        return "".join(self.roll.results[name].outcome[0] for name in NAMES)
+        return "".join(self.roll.ends.results[name].outcome[0] for name in NAMES)
 
     def batches(self) -> list[tuple[str, ...]]:
         return [fact.hosts for fact in self.facts if isinstance(fact, BatchBegun)]
@@ -188,22 +188,25 @@ def test_a_rollback_goes_on_without_a_changelog() -> None:
 def test_a_host_that_nobody_knows_of_is_asked_what_it_runs() -> None:
     bench = Bench("a=raises")
     bench.run()
-    assert bench.roll.results["a"].live == "r2"
-    assert bench.roll.results["a"].outcome == "failed"
+    assert bench.roll.ends.results["a"].live == "r2"
+    assert bench.roll.ends.results["a"].outcome == "failed"
 
 
 def test_hosts_are_asked_again_after_stopping_now() -> None:
     bench = Bench("a=stop-now")
     bench.run()
     assert not bench.fleet.cancelled
-    assert bench.roll.results["a"].live == "r2"
-    assert bench.roll.results["a"].error == "cancelled"
+    assert bench.roll.ends.results["a"].live == "r2"
+    assert bench.roll.ends.results["a"].error == "cancelled"
 
 
 def test_a_host_that_cannot_be_asked_stays_unknown() -> None:
     bench = Bench("a=lost")
     bench.run()
-    assert (bench.roll.results["a"].outcome, bench.roll.results["a"].live) == ("unknown", "")
+    assert (bench.roll.ends.results["a"].outcome, bench.roll.ends.results["a"].live) == (
+        "unknown",
+        "",
+    )
 
 
 def test_a_host_that_failed_before_its_turn_is_left_out() -> None:
@@ -211,7 +214,7 @@ def test_a_host_that_failed_before_its_turn_is_left_out() -> None:
     bench.roll.note_error("c", HostError("c", "no room"))
     assert bench.run().outcome == "partial"
     assert bench.batches() == [("a",), ("b",), ("d", "e")]
-    assert bench.roll.results["c"].live == "r1"
+    assert bench.roll.ends.results["c"].live == "r1"
 
 
 def test_a_wish_to_stop_is_heard_at_the_first_gate() -> None:

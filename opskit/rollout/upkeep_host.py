@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from opskit.rollout.upkeep import UpkeepPlan
 
 
-class Bench:
-    """One host while it is worked on."""
+class UpkeepHost:
+    """One host in upkeep."""
 
     def __init__(
         self, made: UpkeepPlan, remote: Remote, *, run: Run, roll: Roll, locks: Mapping[str, Locks]
