@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from opskit.cli import complete, options, session
-from opskit.cli.session import Choice
 
 if TYPE_CHECKING:
+    from opskit.cli.choice import Choice
     from opskit.config.service import Service
     from opskit.rollout.source import Version
 
@@ -19,40 +19,27 @@ if TYPE_CHECKING:
 @click.argument("revision", required=False, shell_complete=complete.revisions)
 @options.environment
 @options.hosts
-@options.why
-@options.wait
-@options.dry_run
-@options.yes
 @click.option(
     "--auto-rollback/--no-auto-rollback",
     default=None,
     help="Whether hosts that have the change go back when the run is stopped, whatever opskit.toml says.",
 )
-@options.override_freeze
 @click.option(
     "--irreversible",
     metavar="REASON",
     callback=options.reasoned,
     help="This cannot simply be taken back: a rollback over it will ask for a reason.",
 )
-@options.no_drain
-@options.offline
-@options.as_json
+@options.change(frozen=True)
 def deploy(
     service: str,
     revision: str | None,
     *,
     environment: str | None,
     hosts: str | None,
-    why: str | None,
-    wait: str | None,
-    dry_run: bool,
-    yes: bool,
     auto_rollback: bool | None,
-    override_freeze: str | None,
     irreversible: str | None,
-    no_drain: bool,
-    as_json: bool,
+    choice: Choice,
 ) -> int:
     """Deploy a revision of a service, in health-checked batches.
 
@@ -66,8 +53,7 @@ def deploy(
     """
     from opskit.rollout.deploy import deploy, plan_deploy
 
-    choice = Choice("deploy", why, dry_run, yes, as_json, override_freeze, no_drain)
-    with session.on_service(choice, service, environment, hosts, wait=wait) as (opened, what):
+    with session.on_service(choice, service, environment, hosts) as (opened, what):
         made = plan_deploy(
             service=what,
             hosts=opened.hosts,

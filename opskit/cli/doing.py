@@ -12,7 +12,8 @@ from opskit.errors import InterruptedRunError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opskit.cli.session import Choice, Session
+    from opskit.cli.choice import Choice
+    from opskit.cli.session import Session
     from opskit.rollout.context import Run
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import Report

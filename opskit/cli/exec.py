@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from opskit.cli import options, session, sudo
-from opskit.cli.session import Choice
+from opskit.cli.choice import Choice
 from opskit.cli.sudo import user as sudo_of
 from opskit.errors import UsageError
 

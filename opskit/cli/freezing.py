@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from opskit.errors import RefusedError
 
 if TYPE_CHECKING:
-    from opskit.cli.session import Choice, Session
+    from opskit.cli.choice import Choice
+    from opskit.cli.session import Session
     from opskit.rollout.freeze import Frozen
     from opskit.rollout.plan import Override, Plan
 

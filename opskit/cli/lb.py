@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from opskit.cli import complete, options, session, sharing, wiring
-from opskit.cli.session import Choice
+from opskit.cli.choice import Choice
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from opskit.changelog import Changelog
-    from opskit.cli.session import Choice, Needed
+    from opskit.cli.choice import Choice, Needed
     from opskit.config.model import Config
     from opskit.config.service import CommandStep
     from opskit.config.sources import SecretSource
@@ -24,16 +24,14 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def on_hosts(
-    choice: Choice, environment: str | None, hosts: str, *, wait: str | None = None
-) -> Iterator[Session]:
+def on_hosts(choice: Choice, environment: str | None, hosts: str) -> Iterator[Session]:
     """Open what it takes to work on whole hosts; raises UsageError.
 
-    With `wait`, hosts that another run holds are waited for; raises LockedError when that takes too long.
+    Hosts that another run holds are waited for if the choice says so; raises LockedError when that takes too long.
     """
     from opskit.rollout.patience import Patience
 
-    patience = Patience(options.seconds(wait))
+    patience = Patience(options.seconds(choice.wait))
     config = wiring.read_config()
     inventory = wiring.open_inventory(config, environment)
     with sharing.open_changelog(config) as changelog:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from opskit.cli import complete
+from opskit.cli.choice import Choice
 from opskit.cli.render import terminal, text
 from opskit.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OFFLINE = "opskit.offline"
 LONGEST = 2000  # characters of a reason
@@ -100,6 +106,41 @@ offline = click.option(
     help="Do not try to reach the upstream of the changelog.",
 )
 service = click.argument("service", shell_complete=complete.services)
+
+
+def change(*, frozen: bool) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the options of each change that goes from batch to batch; it gets them as its `choice`.
+
+    A `frozen` command is refused in a freeze, and can be told to go ahead.
+    """
+    stack = [why, wait, dry_run, yes, *([override_freeze] if frozen else [])]
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        def chosen(
+            *,
+            why: str | None,
+            wait: str | None,
+            dry_run: bool,
+            yes: bool,
+            override_freeze: str | None = None,
+            no_drain: bool,
+            as_json: bool,
+            **own: Any,
+        ) -> int:
+            said = (why, dry_run, yes, as_json, override_freeze, no_drain, wait)
+            return command(choice=Choice(command.__name__, *said), **own)
+
+        shared, own = chosen.__annotations__, command.__annotations__
+        made: Callable[..., int] = functools.update_wrapper(chosen, command)
+        # what Click gives: its own names, and not the choice that is made of them
+        made.__annotations__ = {**own, **shared}
+        for name in ("choice", "own"):
+            del made.__annotations__[name]
+        for option in reversed([*stack, no_drain, offline, as_json]):
+            made = option(made)
+        return made
+
+    return decorate
 
 
 def seconds(duration: str | None, option: str = "--wait") -> float:

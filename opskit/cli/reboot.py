@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from opskit.cli import maintaining, options, session
-from opskit.cli.session import Choice
+
+if TYPE_CHECKING:
+    from opskit.cli.choice import Choice
 
 
 @click.command()
 @options.environment
 @options.required_hosts
-@options.why
 @options.batches
 @options.within
-@options.wait
-@options.dry_run
-@options.yes
-@options.override_freeze
-@options.no_drain
-@options.offline
-@options.as_json
+@options.change(frozen=True)
 def reboot(
     *,
     environment: str | None,
     hosts: str,
-    why: str | None,
     batches: str | None,
     within: str | None,
-    wait: str | None,
-    dry_run: bool,
-    yes: bool,
-    override_freeze: str | None,
-    no_drain: bool,
-    as_json: bool,
+    choice: Choice,
 ) -> int:
     """Reboot hosts in batches, each healthy before the next.
 
@@ -43,8 +34,7 @@ def reboot(
     from opskit.rollout.reboot import plan_reboot
     from opskit.rollout.upkeep import upkeep
 
-    choice = Choice("reboot", why, dry_run, yes, as_json, override_freeze, no_drain)
-    with maintaining.on_hosts(choice, environment, hosts, wait=wait) as opened:
+    with maintaining.on_hosts(choice, environment, hosts) as opened:
         made = plan_reboot(
             maintaining.wish(opened, choice, batches=batches, within=within),
             commands=maintaining.reboots(opened),

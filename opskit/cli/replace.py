@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from opskit.cli import complete, maintaining, options, session
-from opskit.cli.session import Choice
+
+if TYPE_CHECKING:
+    from opskit.cli.choice import Choice
 
 
 @click.command()
@@ -22,31 +26,18 @@ from opskit.cli.session import Choice
 )
 @options.environment
 @options.required_hosts
-@options.why
 @options.batches
 @options.within
-@options.wait
-@options.dry_run
-@options.yes
-@options.override_freeze
-@options.no_drain
-@options.offline
-@options.as_json
+@options.change(frozen=True)
 def replace(
     *,
     command: str | None,
     task: str | None,
     environment: str | None,
     hosts: str,
-    why: str | None,
     batches: str | None,
     within: str | None,
-    wait: str | None,
-    dry_run: bool,
-    yes: bool,
-    override_freeze: str | None,
-    no_drain: bool,
-    as_json: bool,
+    choice: Choice,
 ) -> int:
     """Replace hosts, or work on them, in batches.
 
@@ -57,8 +48,7 @@ def replace(
     """
     from opskit.rollout.upkeep import upkeep
 
-    choice = Choice("replace", why, dry_run, yes, as_json, override_freeze, no_drain)
-    with maintaining.on_hosts(choice, environment, hosts, wait=wait) as opened:
+    with maintaining.on_hosts(choice, environment, hosts) as opened:
         wish = maintaining.wish(opened, choice, batches=batches, within=within)
         made = maintaining.replacement(opened, wish, command=command or "", task=task or "")
         return session.carry_out(opened, choice, made.plan, lambda run: upkeep(made, run))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from opskit.cli import complete, options, resuming, session
-from opskit.cli.session import Choice
+
+if TYPE_CHECKING:
+    from opskit.cli.choice import Choice
 
 
 @click.command()
@@ -16,24 +20,13 @@ from opskit.cli.session import Choice
     is_flag=True,
     help="Break the locks of its dead run; needs --why, and stands in the changelog.",
 )
-@options.why
-@options.wait
-@options.dry_run
-@options.yes
-@options.no_drain
-@options.offline
-@options.as_json
+@options.change(frozen=False)
 def resume(
     rollout: str,
     *,
     revert: bool,
     take_over: bool,
-    why: str | None,
-    wait: str | None,
-    dry_run: bool,
-    yes: bool,
-    no_drain: bool,
-    as_json: bool,
+    choice: Choice,
 ) -> int:
     """Finish a rollout that was interrupted, or take it back.
 
@@ -41,8 +34,7 @@ def resume(
     them runs, has and holds; what the log says is only the plan. The same gates and the same failure budget hold as before.
     A lock of the dead run is taken over by itself if that ran on this machine; else it ends by itself, or --take-over breaks it.
     """
-    choice = Choice("resume", why, dry_run, yes, as_json)
-    how = {"revert": revert, "take_over": take_over, "drain": not no_drain}
-    with resuming.on_rollout(choice, rollout, wait=wait) as (opened, record):
+    how = {"revert": revert, "take_over": take_over, "drain": not choice.no_drain}
+    with resuming.on_rollout(choice, rollout) as (opened, record):
         plan, do = resuming.planned(opened, record, choice, **how)
         return session.carry_out(opened, choice, plan, do)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from opskit.changelog import Changelog, RolloutRecord
-    from opskit.cli.session import Choice, Needed
+    from opskit.cli.choice import Choice, Needed
     from opskit.config.model import Config
     from opskit.rollout.context import Run
     from opskit.rollout.labour import Labour
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def on_rollout(
-    choice: Choice, prefix: str, *, wait: str | None
-) -> Iterator[tuple[Session, RolloutRecord]]:
+def on_rollout(choice: Choice, prefix: str) -> Iterator[tuple[Session, RolloutRecord]]:
     """Open what it takes to go on with a rollout, with all hosts of its environment at hand. Raises UsageError."""
     from opskit.rollout.patience import Patience
     from opskit.rollout.remembered import UPKEEP, demand_open
 
-    patience = Patience(options.seconds(wait))
+    patience = Patience(options.seconds(choice.wait))
     config = wiring.read_config()
     with sharing.open_changelog(config) as changelog:
         record = changelog.rollout(prefix)

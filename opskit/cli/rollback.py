@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from opskit.cli import options, picking, session
-from opskit.cli.session import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from opskit.cli.choice import Choice
     from opskit.cli.session import Session
     from opskit.config.service import Service
     from opskit.rollout.context import Run
@@ -35,19 +35,13 @@ class _Goal(TypedDict):
 @click.option("--pick", is_flag=True, help="Choose from a list: how old, whose, why, good or bad.")
 @options.environment
 @options.hosts
-@options.why
-@options.wait
-@options.dry_run
-@options.yes
 @click.option(
     "--past-irreversible",
     metavar="REASON",
     callback=options.reasoned,
     help="Go back over what cannot be taken back; the changelog keeps the reason.",
 )
-@options.no_drain
-@options.offline
-@options.as_json
+@options.change(frozen=False)
 def rollback(
     service: str,
     *,
@@ -55,13 +49,8 @@ def rollback(
     pick: bool,
     environment: str | None,
     hosts: str | None,
-    why: str | None,
-    wait: str | None,
-    dry_run: bool,
-    yes: bool,
     past_irreversible: str | None,
-    no_drain: bool,
-    as_json: bool,
+    choice: Choice,
 ) -> int:
     """Put hosts back to the release that was last good on each.
 
@@ -69,8 +58,7 @@ def rollback(
     """
     from opskit.rollout.rollback import plan_rollback, rollback
 
-    choice = Choice("rollback", why, dry_run, yes, as_json, no_drain=no_drain)
-    with session.on_service(choice, service, environment, hosts, wait=wait) as (opened, what):
+    with session.on_service(choice, service, environment, hosts) as (opened, what):
         made = plan_rollback(
             service=what,
             hosts=opened.hosts,

@@ -8,7 +8,7 @@ import click
 import click.shell_completion
 
 from opskit.cli import complete, options, session, sudo, wiring
-from opskit.cli.session import Choice
+from opskit.cli.choice import Choice
 from opskit.errors import ConfigError, OpskitError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from opskit.cli import doing, freezing, hiding, options, retrying, sharing, waiting, wiring
 from opskit.errors import SelectorError, UsageError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog import Changelog, RolloutRecord
+    from opskit.cli.choice import Choice, Needed
     from opskit.cli.render.outputs import Watch
     from opskit.config.model import Config, Environment
     from opskit.config.service import Service
@@ -29,40 +30,12 @@ if TYPE_CHECKING:
     from opskit.rollout.tenants import Tenant
 
 
-Needed = Literal["now", "later", "never"]
-"""When a command needs the secrets of what it is about: a dry run shows where they are, and reads none."""
-NEEDLESS = ("lb", "unlock")
-"""Commands on a service that run nothing of it."""
-
-
 class Recorded(TypedDict):
     """What a plan is told beside its service, its hosts and its gates."""
 
     rollout: str
     judge: Judge
     drain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How the operator wants a change to be made: the options that all such commands share."""
-
-    command: str
-    why: str | None
-    dry_run: bool
-    yes: bool
-    as_json: bool
-    override_freeze: str | None = None
-    no_drain: bool = False
-    sudo: str = ""
-    """As whom what was typed runs by sudo, "" for not by sudo; a service says that itself."""
-
-    @property
-    def secrets(self) -> Needed:
-        """When the secrets are needed of what is changed."""
-        if self.command in NEEDLESS:
-            return "never"
-        return "later" if self.dry_run else "now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +92,18 @@ class Session:
 
 @contextlib.contextmanager
 def on_service(
-    choice: Choice,
-    name: str,
-    environment: str | None,
-    hosts: str | None,
-    *,
-    wait: str | None = None,
+    choice: Choice, name: str, environment: str | None, hosts: str | None
 ) -> Iterator[tuple[Session, Service]]:
     """Open what a command on a service needs; `hosts` narrows the service's own. Raises UsageError.
 
-    With `wait`, hosts that another run holds are waited for; raises LockedError when that takes too long.
+    Hosts that another run holds are waited for if the choice says so; raises LockedError when that takes too long.
     Raises ConfigError if secrets are needed now and cannot be had.
     """
     from opskit.rollout.patience import Patience
     from opskit.rollout.ready import demand_ready
     from opskit.rollout.secrets import demand_at_hand
 
-    patience = Patience(options.seconds(wait))
+    patience = Patience(options.seconds(choice.wait))
     config = wiring.read_config()
     service = config.service(name, environment)
     inventory = wiring.open_inventory(config, environment)

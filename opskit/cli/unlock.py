@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from opskit.cli import options, session
+from opskit.cli.choice import Choice
 from opskit.cli.render import locks
-from opskit.cli.session import Choice
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FRAME = {
     "app",
     "boundary",
+    "choice",
     "complete",
     "crash",
     "doing",
