@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import shlex
+import shutil
 import subprocess
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
@@ -14,9 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opskit.config.secret import REDACTED, Redactor, Secret
+from tests.support.missing import missing
 
 WRITERS = [str, json.dumps, lambda s: json.dumps(s, ensure_ascii=False), repr, shlex.quote, html.escape, quote, quote_plus, lambda s: quote(s, safe="")]  # fmt: skip
 VALUE = "p'ä\"ss w\\rd&<+/?=%\tΩ"
+VALUES = ["Kq7$pa$$w0rd-\"x'Zr9longer", VALUE, "a b*c?[d]{e,f}~g=~h:~i#j", "one'\nline $two`\x01\x1b", "!h^x|y;z(q)", "~a=b c#d", "=x 'y", "'a b'", "a\n\nb c,d", "\x01\x7f a'b\\c!"]  # fmt: skip
+POSIX = ("export -p", "set", 'set -x; : "$V"')
+OTHERS = {
+    "zsh -f": [*(f'print -rn -- "${{({flag})V}}"' for flag in ("q", "qq", "qqq", "qqqq", "q-", "q+")), 'printf %q "$V"', "typeset -p V", *POSIX],
+    "fish --no-config": ["string escape -- $V", "string escape -n -- $V", "string escape --style=url -- $V", "set -x", "set --show V"],
+    "mksh": ['print -r -- "${V@Q}"', "typeset -p V", *POSIX],
+    "dash": POSIX,
+    "busybox sh": POSIX,
+}  # fmt: skip
+LOCALES = {"fish": ("C.UTF-8",)}  # in C it writes something else than it was given
 
 
 @pytest.mark.parametrize("writer", WRITERS, ids=map(str, range(len(WRITERS))))
@@ -42,13 +55,23 @@ def test_base64_hides_nothing_wherever_it_begins(
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 @pytest.mark.parametrize("writer", ["export -p", "declare -p V", "set", 'printf %q "$V"', 'set -x; : "$V"'])  # fmt: skip
-@pytest.mark.parametrize(
-    "value", ["Kq7$pa$$w0rd-\"x'Zr9longer", VALUE, "a b*c?[d]{e,f}~g=~h:~i#j", "one'\nline $two`\x01\x1b", "!h^x|y;z(q)"]
-)  # fmt: skip
+@pytest.mark.parametrize("value", VALUES)
 def test_it_is_hidden_as_the_real_bash_writes_it(value: str, writer: str, locale: str) -> None:
     env = {"V": value, "LC_ALL": locale, "PATH": "/usr/bin:/bin"}
     ran = subprocess.run(["bash", "-c", writer], env=env, capture_output=True, check=True)
     assert REDACTED.encode() in Redactor((Secret(value),)).data(ran.stdout + ran.stderr)
+
+
+@pytest.mark.parametrize(("shell", "writer"), [(name, w) for name, ws in OTHERS.items() for w in ws])  # fmt: skip
+def test_it_is_hidden_as_other_real_shells_write_it(shell: str, writer: str) -> None:
+    name, *options = shell.split()
+    if shutil.which(name) is None:
+        missing(name)
+    for value, locale in itertools.product(VALUES, LOCALES.get(name, ("C", "C.UTF-8"))):
+        env = {"V": value, "LC_ALL": locale, "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
+        ran = subprocess.run([name, *options, "-c", writer], env=env, capture_output=True, check=True)  # fmt: skip
+        shown = Redactor((Secret(value),)).data(ran.stdout + ran.stderr)
+        assert REDACTED.encode() in shown, shown
 
 
 def test_long_lines_of_a_secret_are_hidden_alone_and_short_ones_are_not() -> None:
