@@ -51,6 +51,13 @@ class HostEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """What came of hosts whose turn never came: nothing."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """No further batch is begun, and why; `output` are the last lines of a gate that says so."""
 
@@ -65,7 +72,7 @@ class Warned:
     what: str
 
 
-Fact = Recorded | Doing | BatchBegun | StepBegun | HostEnded | Stopped | Warned
+Fact = Recorded | Doing | BatchBegun | StepBegun | HostEnded | Skipped | Stopped | Warned
 
 
 class Teller:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opskit.errors import OpskitError, RefusedError
 from opskit.rollout.drain import Traffic
 from opskit.rollout.ends import Ends, said
-from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Stopped
+from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Skipped, Stopped
 from opskit.rollout.gates import AGREED
 from opskit.rollout.probe import probe
 from opskit.rollout.report import HostResult, Report, outcome_of
@@ -62,8 +62,11 @@ class Roll:
 
     def end(self, result: HostResult) -> None:
         """Take one host's end: tell it, record it."""
-        self.ends.results[result.host] = result
         self._tell(HostEnded(result))
+        self._note(result)
+
+    def _note(self, result: HostResult) -> None:
+        self.ends.results[result.host] = result
         self._recorder.host(result)
 
     def rest(self, result: HostResult, *, told: bool) -> None:
@@ -189,10 +192,15 @@ class Roll:
 
     def _skip(self, hosts: Iterable[str]) -> None:
         """Give hosts the end `skipped`: they are as they were."""
-        for host in hosts:
-            before, after = self._releases(host)
-            end = HostResult(host, "skipped", before, after, before)
-            self.end(self.traffic.settled(end))
+        ends = [self.traffic.settled(self._skipped(host)) for host in hosts]
+        if ends:
+            self._tell(Skipped(tuple(end.host for end in ends)))
+        for end in ends:
+            self._note(end)
+
+    def _skipped(self, host: str) -> HostResult:
+        before, after = self._releases(host)
+        return HostResult(host, "skipped", before, after, before)
 
     def _note_doubtful(self, host: str) -> None:
         """Count a host of which nobody knows whether a load balancer took it out, unless it is put back now."""

@@ -163,6 +163,7 @@ def test_ctrl_c_stops_after_the_batch(light: Light, slow: Callable[..., Screen])
     assert screen.end() == 130
     assert light.live() == {**light.on_all(""), "web01": "v1"}
     assert "deploy shop: interrupted (1 done, 3 skipped)" in screen.drawing.text
+    assert "\nweb[02-04]  · skipped\n" in screen.drawing.text
     assert light.last()["outcome"] == "interrupted"
     assert light.locks() == []
 

@@ -9,7 +9,16 @@ import time
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import reports, terminal, text
-from opskit.rollout.facts import BatchBegun, Doing, HostEnded, Recorded, StepBegun, Stopped, Warned
+from opskit.rollout.facts import (
+    BatchBegun,
+    Doing,
+    HostEnded,
+    Recorded,
+    Skipped,
+    StepBegun,
+    Stopped,
+    Warned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +56,8 @@ def lines_of(fact: Fact, plan: Plan) -> list[str]:
     """Say a fact in plain lines."""
     if isinstance(fact, HostEnded):
         return reports.host_lines(fact.result, plan)
+    if isinstance(fact, Skipped):
+        return [reports.ended(fact.hosts, "skipped")]
     said = (
         fact.output.splitlines()[-text.SHOWN_OUTPUT_LINES :] if isinstance(fact, Stopped) else []
     )
@@ -144,6 +155,8 @@ class Board:
         if isinstance(fact, HostEnded):
             self._running.pop(fact.result.host, None)
             self._ended += 1
+        if isinstance(fact, Skipped):
+            self._ended += len(fact.hosts)
         if isinstance(fact, Doing | BatchBegun):
             self._running.clear()
             self._since = time.monotonic()
@@ -187,6 +200,8 @@ def _styled(line: str, fact: Fact) -> RenderableType:
     style = ""
     if isinstance(fact, HostEnded):
         style = text.Status(fact.result.outcome).colour
+    elif isinstance(fact, Skipped):
+        style = text.Status("skipped").colour
     elif isinstance(fact, Stopped | Warned):
         style = "yellow"
     elif isinstance(fact, BatchBegun):

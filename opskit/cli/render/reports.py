@@ -9,6 +9,8 @@ from opskit.cli.render import envelope, plans, text
 from opskit.errors import LockLostError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import HostResult, Report
 
@@ -52,12 +54,12 @@ def mention(report: Report, plan: Plan, *, spoken: bool = False, retry: str = ""
 
     `spoken` says that what hosts said was shown while they said it.
     """
-    for host in report.hosts:
-        if host.outcome != "done":
-            known = _has_spoken(report, host) or (spoken and host.outcome != "unreachable")
-            shown = replace(host, output="") if known else host
-            for line in host_lines(shown, plan):
-                text.mention(line)
+    bad = [
+        _unspoken(report, host, spoken=spoken) for host in report.hosts if host.outcome != "done"
+    ]
+    for hosts in _alike(bad, plan):
+        for line in host_lines(hosts[0], plan, also=[host.host for host in hosts[1:]]):
+            text.mention(line)
     for warning in report.warnings:
         text.mention(f"warning: {warning}", colour="yellow", wrap=True)
     colour = COLOURS.get(report.outcome, "red")
@@ -65,6 +67,21 @@ def mention(report: Report, plan: Plan, *, spoken: bool = False, retry: str = ""
     if retry:
         text.mention(f"  {REST}: {retry}", wrap=True)
     return report.exit_code
+
+
+def _unspoken(report: Report, host: HostResult, *, spoken: bool) -> HostResult:
+    """Give a result without what its host said, if that stands on the screen already."""
+    known = _has_spoken(report, host) or (spoken and host.outcome != "unreachable")
+    return replace(host, output="") if known else host
+
+
+def _alike(results: Sequence[HostResult], plan: Plan) -> list[list[HostResult]]:
+    """Give results together of which the same is said, in the order of the first of each."""
+    found: dict[tuple[str, ...], list[HostResult]] = {}
+    for result in results:
+        _, *rest = host_lines(result, plan)
+        found.setdefault((result.outcome, *_steps(result), *rest), []).append(result)
+    return list(found.values())
 
 
 def _where_it_stands(report: Report) -> str:
@@ -90,10 +107,16 @@ def summary(report: Report) -> str:
     return f"{what}: {report.outcome} ({said}) in {text.duration(report.seconds)}"
 
 
-def host_lines(result: HostResult, plan: Plan) -> list[str]:
-    """Say what came of one host: one line, and for a failure why, the last output, what to do."""
-    steps = ", ".join(f"{s.step} {text.duration(s.ms / 1000)}" for s in result.steps)
-    lines = [f"{result.host}  {text.Status(result.outcome).text()}{f'  {steps}' if steps else ''}"]
+def ended(hosts: Sequence[str], outcome: str) -> str:
+    """Say in one line what came of hosts of which there is nothing else to say."""
+    from opskit.fleet.selectors import fold
+
+    return f"{fold(hosts)}  {text.Status(outcome).text()}"
+
+
+def host_lines(result: HostResult, plan: Plan, *, also: Sequence[str] = ()) -> list[str]:
+    """Say what came of one host, and of others `also`: one line, and for a failure why, the last output, what to do."""
+    lines = ["  ".join((ended([result.host, *also], result.outcome), *_steps(result)))]
     if result.outcome == "skipped":
         return lines
     if result.error:
@@ -105,6 +128,11 @@ def host_lines(result: HostResult, plan: Plan) -> list[str]:
     if runs and result.outcome not in ("done", "unreachable"):
         lines.append(f"    {_now(result, plan)}")
     return lines
+
+
+def _steps(result: HostResult) -> list[str]:
+    steps = ", ".join(f"{s.step} {text.duration(s.ms / 1000)}" for s in result.steps)
+    return [steps] if steps else []
 
 
 def _now(result: HostResult, plan: Plan) -> str:

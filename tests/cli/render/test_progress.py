@@ -16,6 +16,7 @@ from opskit.rollout.facts import (
     Fact,
     HostEnded,
     Recorded,
+    Skipped,
     StepBegun,
     Stopped,
     Warned,
@@ -32,6 +33,7 @@ FACTS: dict[Fact, list[str]] = {
     StepBegun("web01", "switch"): ["web01  switch"],
     HostEnded(done()): ["web01  done  switch 0.0 s, restart 1.2 s"],
     HostEnded(HostResult("web03", "skipped")): ["web03  skipped"],
+    Skipped(("web02", "web03", "db01", "web04")): ["web[02-04],db01  skipped"],
     Stopped("web02: not healthy"): ["stopped: web02: not healthy"],
     Stopped("the gate", "one\ntwo"): ["stopped: the gate", "    | one", "    | two"],
     Warned("look"): ["warning: look"],
@@ -133,6 +135,16 @@ def test_ended_hosts_scroll_up_with_their_sign(monkeypatch: pytest.MonkeyPatch) 
     assert "web01  ✓ done" in shown
     assert "stopped: evil\\x1b[2J\\x0dline" in shown
     assert "\x1b[2J" not in shown
+
+
+def test_hosts_whose_turn_never_came_are_one_line_and_all_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = on_screen(monkeypatch)
+    board = progress.Board(plan())
+    board.take(Skipped(("web01", "web02", "web03")))
+    assert "web[01-03]  · skipped" in screen.getvalue()
+    assert "3/4 hosts" in rows(board)[0]
 
 
 def test_the_table_follows_the_window(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from opskit.cli.render import reports
 from opskit.fleet.command import Result
+from opskit.fleet.selectors import fold
 from opskit.rollout.report import EXIT_CODES, HostResult
 from tests.cli.render.samples import done, plan, report, reverted
 
@@ -73,6 +74,20 @@ def test_a_rollout_of_commands_mentions_only_what_went_wrong(
         "    cancelled",
         "    | from the error",
         "exec: partial (1 done, 2 failed) in 1 min 15 s: opskit log abcdefghjk",
+    ]
+
+
+def test_of_commands_that_failed_alike_the_same_is_said_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = [f"web{number:02}" for number in range(1, 41)]
+    away = [HostResult(name, "unreachable", error="does not answer") for name in names[::2]]
+    late = [HostResult(name, "skipped") for name in names[1::2]]
+    reports.mention(report(*away, *late, action="exec", service=""), plan(service="", script="x"))
+    assert capsys.readouterr().err.splitlines()[:-1] == [
+        f"{fold(names[::2])}  unreachable",
+        "    does not answer",
+        f"{fold(names[1::2])}  skipped",
     ]
 
 
