@@ -10,14 +10,16 @@ import pytest
 
 from tests.support.cli import Opskit, isolated_environment
 from tests.support.hosts import Hosts, demo_argv, openssh_argv, sshd
+from tests.support.missing import missing, pytest_runtest_makereport
 from tests.support.network import only_loopback
 from tests.support.project import Project
-from tests.support.sudoers import SudoHosts, is_possible
+from tests.support.sudoers import SudoHosts, demand_possible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+__all__ = ["pytest_runtest_makereport"]
 
 # A shell's background job ignores Ctrl-C, and so does all that it starts: the commands under test must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -55,8 +57,7 @@ def _demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
 
 @pytest.fixture(scope="session")
 def _sudo_hosts() -> Iterator[SudoHosts]:
-    if not is_possible():
-        pytest.skip("hosts with a sudo of their own take root, sudo, and `unshare -m`")
+    demand_possible()
     fleet = SudoHosts()
     yield fleet
     fleet.close()
@@ -73,8 +74,7 @@ def sudo_hosts(_sudo_hosts: SudoHosts) -> Iterator[SudoHosts]:
 def openssh_hosts(request: pytest.FixtureRequest) -> Iterator[Hosts]:
     """Real OpenSSH hosts, for what only OpenSSH can do; skipped where it is not installed."""
     if sshd() is None:
-        _never_in_ci()
-        pytest.skip("OpenSSH's sshd is not installed")
+        missing("OpenSSH's sshd")
     yield from _lent(request, "_openssh")
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.support.certificates import Authority
 from tests.support.hosts import sshd
 from tests.support.light import Light
+from tests.support.missing import missing
 from tests.support.pgbouncer import PASSWORD, pooler
 from tests.support.postgres import Server, server
 
@@ -95,7 +96,7 @@ def test_every_way_to_the_database_leads_there(light: Light, postgres: Server, w
     lines = [f'upstream = "{by_socket if "socket" in way else by_port}"']
     if "ssh host" in way:
         if "socket" in way and sshd() is None:
-            pytest.skip("OpenSSH's sshd is not installed")
+            missing("OpenSSH's sshd")
         lines.append('via = "web01"')
     team = Team(light, *lines)
     team.does("ana", "changelog", "init")

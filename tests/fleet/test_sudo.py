@@ -14,6 +14,7 @@ from opskit.errors import CommandTimeoutError, SudoError
 from opskit.fleet import bootstrap, sudo
 from opskit.fleet.command import Command
 from tests.fleet.opening import fleet_of, host_of
+from tests.support.missing import missing
 from tests.support.processes import at_home
 from tests.support.sudoers import ASKS, OPEN, PASSWORD, USER
 
@@ -62,7 +63,7 @@ def test_a_password_that_is_not_asked_for_is_not_run(
     shell: str, tmp_path: object, *, reads: bool
 ) -> None:
     if not shutil.which(shell.split(maxsplit=1)[0]):
-        pytest.skip(f"no {shell} here")
+        missing(shell)
     asks = "IFS= read -r p; [ \"$p\" = 'touch oops' ] || exit 1; " if reads else ""
     fake = f"sudo() {{ {asks}while [ \"$1\" != -- ]; do shift; done; shift; \"$@\"; }}\nid() {{ echo 7; }}\n"  # fmt: skip
     made = sudo.wrapped(
@@ -182,7 +183,7 @@ def test_what_runs_by_sudo_is_ended_by_sudo(
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh", "mksh"])
 def test_a_host_alone_passes_on_its_variables_and_no_text_holds_them(shell: str) -> None:
     if not shutil.which(shell.split(maxsplit=1)[0]):
-        pytest.skip(f"no {shell} here")
+        missing(shell)
     fake = 'sudo() { while [ "$1" != -- ]; do shift; done; shift; env -i PATH="$PATH" "$@"; }\nid() { echo 7; }\n'
     made = sudo.unattended('printf "%s|%s" "$A" "$B"; cat', ("A", "B"), user="root")
     ran = subprocess.run(

@@ -20,6 +20,7 @@ from opskit.rollout.doctor.configuration import check_configuration, check_tasks
 from opskit.rollout.doctor.machines import LOOK
 from opskit.rollout.doctor.record import check_changelog
 from tests.support.hosts import Hosts, login_shell
+from tests.support.missing import missing
 
 SERVICES = """
 [services.shop]
@@ -371,7 +372,7 @@ class TestHosts:
     def test_the_script_says_the_same_in_every_sh(self, shell):
         program = shutil.which(shell)
         if program is None:
-            pytest.skip(f"{shell} is not installed")
+            missing(shell)
         line = [program, "sh"] if shell == "busybox" else [program]
         ran = subprocess.run(line, input=LOOK, capture_output=True, text=True, check=True)
         assert [line.split()[0] for line in ran.stdout.splitlines()] == ["now", "end"]

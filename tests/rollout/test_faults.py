@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.hosts import login_shell
 from tests.support.light import TIMES, Light, finish, wait_for_file
+from tests.support.missing import forbidden
 from tests.support.proxy import proxied
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def small_disk(light: Light) -> Iterator[Light]:
     home = light.hosts.folder("web02")
     mount = ["mount", "-t", "tmpfs", "-o", "size=14m", "tmpfs", str(home)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root can mount a small disk")
+        forbidden("only root, with the right to mount, makes a small disk")
     yield light
     subprocess.run(["umount", "-l", str(home)], check=True)
 

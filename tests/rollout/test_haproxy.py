@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from opskit.rollout import haproxy
 from opskit.rollout.haproxy import Server
 from tests.support.haproxy import Answers, HAProxy
+from tests.support.missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,7 +140,7 @@ def test_a_real_one_answers_so(edge: HAProxy) -> None:
 def test_every_tool_carries_it_where_it_is_there(edge: HAProxy, tool: str, tmp_path: Path) -> None:
     found = sys.executable if tool == "python3" else shutil.which(tool)
     if not found or (tool == "nc" and "-U" not in _help(found)):
-        pytest.skip(f"no {tool} here that speaks to a socket")
+        missing(f"a {tool} that speaks to a socket")
     ran = _by_command(str(edge.socket), only=tool, folder=str(tmp_path))
     assert "BACKEND" in ran.stdout, ran.stderr
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.rollout.trees import BUSYBOX, busybox_tools
 from tests.support.light import Light
+from tests.support.missing import forbidden
 from tests.support.proxy import Proxy, proxied
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def test_a_disk_without_room_for_two_is_seen_before_anything_is_sent(big: Light)
     saved.rename(moved)
     mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(home)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root can mount a small disk")
+        forbidden("only root, with the right to mount, makes a small disk")
     try:
         subprocess.run(["cp", "-a", str(moved), str(saved)], check=True)
         done = big.deploy("v2", expect=1)

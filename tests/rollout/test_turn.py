@@ -14,6 +14,7 @@ import pytest
 
 from opskit.rollout import turn
 from tests.rollout.shells import SHELLS
+from tests.support.missing import FORBIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,7 +116,7 @@ def test_thousands_of_links_cost_no_time(socket: str) -> None:
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes links of others")
+@pytest.mark.skipif(os.geteuid() != 0, reason=f"{FORBIDDEN}only root makes links of others")
 def test_who_may_not_open_the_socket_has_no_turn_there(socket: str) -> None:
     link = make(socket, int(time.time()) + 20, "evil", uid=1)
     assert run(turn.take(socket, owner="ana1")) == "taken"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
-import pytest
 
+from tests.support.missing import missing
 from tests.support.postgres import as_nobody, free_port
 from tests.support.waiting import until
 
@@ -67,15 +67,13 @@ class Pooler:
 
 @contextlib.contextmanager
 def pooler(server: Server, *roles: str, size: int = 2, forced: str = "") -> Iterator[Pooler]:
-    """Give a pooler with `size` connections for each of these roles; skips where there is none, unless this is CI.
+    """Give a pooler with `size` connections for each of these roles; skips where there is none.
 
     With `forced`, all of them are that one role on the server.
     """
     program = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("PgBouncer is not installed")
-        pytest.skip("PgBouncer is not installed")
+        missing("PgBouncer")
     with tempfile.TemporaryDirectory(prefix="pgbouncer-", dir="/tmp") as name:
         made = Pooler(free_port(), Path(name))
         process = _started([program, _configured(made, server, roles, size, forced)], made.log)

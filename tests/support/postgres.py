@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-import pytest
 
+from tests.support.missing import missing
 from tests.support.processes import descendants, kill_all
 from tests.support.waiting import until
 
@@ -156,7 +156,7 @@ class Server:
         try:
             self._set_and_reload("ALTER SYSTEM SET ssl = on")
         except psycopg.errors.InvalidParameterValue:
-            pytest.skip("this PostgreSQL was built without TLS")
+            missing("a PostgreSQL that was built with TLS")
         until(lambda: shown_certificate(self.port) == certificate.read_text(), what="TLS")
 
     def encrypt_no_more(self) -> None:
@@ -216,12 +216,10 @@ class Server:
 
 @contextlib.contextmanager
 def server() -> Iterator[Server]:
-    """Give a started server with an empty database `opskit`; skips where there is none, unless this is CI."""
+    """Give a started server with an empty database `opskit`; skips where there is none."""
     programs = binaries()
     if programs is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is not installed")
-        pytest.skip("PostgreSQL is not installed")
+        missing("PostgreSQL")
     folder = _folder()
     try:
         made = Server(folder, programs)

@@ -13,11 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pytest
-
 from opskit.demo.keys import make_key
 from opskit.rollout.boots import BOOT_ID
 from tests.support.hosts import sshd
+from tests.support.missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,7 +103,7 @@ class Rebooting:
 def rebooting(light: Light, *names: str) -> Iterator[Rebooting]:
     """Give these hosts (else all) a boot of their own and a way to reboot, for the block."""
     if sshd() is None:
-        pytest.skip("OpenSSH's sshd is not installed")
+        missing("OpenSSH's sshd")
     odd = Rebooting(light, names or light.hosts.names)
     for name in odd.names:
         odd.furnish(name)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-import pytest
+from tests.support.missing import forbidden, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +24,11 @@ def private_network() -> Iterator[None]:
     libc = ctypes.CDLL(None, use_errno=True)
     try:
         if libc.unshare(NEW_NETWORK):
-            pytest.skip("no network of one's own may be made here")
+            forbidden(
+                f"the kernel gives no network of one's own: {os.strerror(ctypes.get_errno())}"
+            )
         try:
-            if not _prepare():
-                pytest.skip("no routes can be dropped here")
+            _prepare()
             yield
         finally:
             libc.setns(before, NEW_NETWORK)
@@ -45,15 +47,16 @@ def dropped(address: str) -> Iterator[None]:
         _ip("rule", "del", *rule)
 
 
-def _prepare() -> bool:
-    """Bring the loopback up, and let rules come before what is local; tells whether it can be done."""
+def _prepare() -> None:
+    """Bring the loopback up, and let rules come before what is local; skips the test where that cannot be done."""
+    if shutil.which("ip") is None:
+        missing("ip, of the package iproute2")
     try:
         _ip("link", "set", "lo", "up")
         _ip("rule", "add", "pref", "10", "lookup", "local")
         _ip("rule", "del", "pref", "0")
-    except (OSError, subprocess.CalledProcessError):
-        return False
-    return True
+    except subprocess.CalledProcessError as error:
+        forbidden(f"the kernel has no rules for routes: {error.stderr.decode().strip()}")
 
 
 def _ip(*words: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.hosts import Hosts, openssh_argv, sshd
+from tests.support.missing import forbidden, missing
 
 if TYPE_CHECKING:
     from tests.support.hosts import Machine, Options
@@ -38,16 +39,17 @@ exec "$@"
 """
 
 
-def is_possible() -> bool:
-    """Tell whether such hosts can be made here."""
-    if (
-        os.getuid() != 0
-        or sshd() is None
-        or not (shutil.which("sudo") and shutil.which("unshare"))
-    ):
-        return False
+def demand_possible() -> None:
+    """Skip the test where such hosts cannot be made."""
+    if sshd() is None or not (shutil.which("sudo") and shutil.which("unshare")):
+        missing("OpenSSH's sshd, sudo, or unshare")
+    if os.getuid() != 0:
+        forbidden("only root makes hosts with a sudo of their own")
     tried = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], check=False, capture_output=True)  # fmt: skip
-    return tried.returncode == 0 and Path("/etc/pam.d/sudo").exists()
+    if tried.returncode != 0:
+        forbidden("the kernel gives no mounts of one's own, as in a container without that right")
+    if not Path("/etc/pam.d/sudo").exists():
+        missing("/etc/pam.d/sudo, of the package sudo")
 
 
 class SudoHosts(Hosts):

@@ -21,13 +21,14 @@ from opskit.errors import UpstreamError
 from tests.changelog.upstream.places import KINDS, SHELLS, file_log
 from tests.changelog.upstream.writers import Writer, packets, pull
 from tests.rollout.shells import NASTY
+from tests.support.missing import FORBIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from opskit.changelog.upstream.file import FileLog
 
-as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+as_root = pytest.mark.skipif(os.getuid() != 0, reason=f"{FORBIDDEN}only root can be somebody else")
 
 
 @pytest.fixture

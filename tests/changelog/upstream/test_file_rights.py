@@ -15,11 +15,12 @@ import pytest
 from opskit.changelog.upstream.rights import for_others
 from tests.changelog.upstream.places import KINDS, file_log
 from tests.changelog.upstream.writers import Writer, pull
+from tests.support.missing import FORBIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+as_root = pytest.mark.skipif(os.getuid() != 0, reason=f"{FORBIDDEN}only root can be somebody else")
 GROUP, BEN = 54321, 54322
 
 PUSH = """

@@ -22,6 +22,7 @@ from tests.changelog.upstream.places import bare_tools, file_log
 from tests.changelog.upstream.writers import Writer, packets, pull
 from tests.rollout.shells import NASTY
 from tests.support.hosts import login_shell
+from tests.support.missing import missing
 from tests.support.proxy import proxied
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def test_a_path_may_begin_in_the_home_of_the_login_user(hosts: Hosts) -> None:
 def test_the_login_shell_does_not_matter(openssh_hosts: Hosts, shell: str) -> None:
     found = shutil.which(shell)
     if found is None:
-        pytest.skip(f"{shell} is not installed")
+        missing(shell)
     openssh_hosts.odd(shell, ForceCommand=login_shell(found))
     events = Writer().write(3)
     with opened(openssh_hosts, f"{openssh_hosts.folder(shell)}/it's $HOME", shell) as upstream:
@@ -130,7 +131,7 @@ def test_a_host_without_flock_keeps_pushers_apart_too(
 
 def test_a_full_disk_on_the_host_is_named_and_leaves_no_half(openssh_hosts: Hosts) -> None:
     if shutil.which("prlimit") is None:
-        pytest.skip("prlimit is not installed")
+        missing("prlimit")
     openssh_hosts.odd("full", ForceCommand=login_shell("prlimit --fsize=22000 /bin/sh"))
     path, writer = openssh_hosts.folder("full") / "log", Writer()
     with opened(openssh_hosts, str(path), "full") as upstream:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import pytest
 
 from opskit.changelog import Changelog, open_changelog
 from tests.support.browser import Browser, chromium
+from tests.support.missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A real Chromium; skipped where there is none, which CI must not do."""
     program = chromium()
     if program is None:
-        assert os.environ.get("CI") != "true", "CI must have Chromium"
-        pytest.skip("Chromium is not installed")
+        missing("Chromium")
     opened = Browser(program, tmp_path_factory.mktemp("chromium"))
     yield opened
     opened.close()
