@@ -99,12 +99,9 @@ class Run:
             retries=(*plan.retries, *self.retries),
         )
         recorder = self._recorder(plan, must=must)
-        dead = unended(self.changelog, plan)
         recorder.start(path=path)
         self._demand_shared(recorder, must=must)
-        roll = Roll(
-            plan, path=path, fleet=self.fleet, recorder=recorder, tell=self.tell, stop=self.stop
-        )
+        roll = self._roll(plan, path, recorder)
         try:
             roll.note_problems()
             for result, told in rest or ():
@@ -116,13 +113,21 @@ class Run:
             why = str(error) or type(error).__name__
             recorder.finish(word_for(error), why, output=said, void=not roll.held)
             raise
-        finally:
-            for rollout in dead if roll.held else ():  # whoever never got its hosts ends nobody's
-                recorder.abandon(rollout)
         roll.close()
         report = roll.report()
         recorder.finish(report.outcome, report.reason, output=roll.output, lost=roll.ends.is_lost)
         return _with_record(report, recorder)
+
+    def _roll(self, plan: Plan, path: str, recorder: Recorder) -> Roll:
+        return Roll(
+            plan,
+            path=path,
+            fleet=self.fleet,
+            recorder=recorder,
+            tell=self.tell,
+            stop=self.stop,
+            dead=unended(self.changelog, plan),
+        )
 
     def _recorder(self, plan: Plan, *, must: bool) -> Recorder:
         return Recorder(
@@ -178,7 +183,8 @@ class Run:
                     else:
                         roll.note_error(host, error)
                 _demand_as_planned(plan, {host: locks.states[host] for host in roll.left()})
-            keys, roll.held = "", True
+            keys = ""
+            roll.hold()
             with locks.kept():
                 yield locks
         finally:

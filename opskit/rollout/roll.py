@@ -18,6 +18,7 @@ from opskit.rollout.stop import STOP_NOW
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from opskit.changelog import RolloutRecord
     from opskit.fleet.command import Outcome
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
@@ -33,7 +34,15 @@ class Roll:
     """One run over the batches of a plan: counts failures, stops at the gate, knows every host's end."""
 
     def __init__(
-        self, plan: Plan, *, path: str, fleet: Fleet, recorder: Recorder, tell: Teller, stop: Stop
+        self,
+        plan: Plan,
+        *,
+        path: str,
+        fleet: Fleet,
+        recorder: Recorder,
+        tell: Teller,
+        stop: Stop,
+        dead: Sequence[RolloutRecord] = (),
     ) -> None:
         self.ends = Ends(plan)
         self._begun: dict[str, None] = {}
@@ -47,7 +56,14 @@ class Roll:
         self._recorder = recorder
         self._tell = tell
         self._stop = stop
+        self._dead = dead
         self.traffic = Traffic(plan.drains, fleet=fleet, tell=tell, stop=stop, owner=plan.owner)
+
+    def hold(self) -> None:
+        """Note that the run holds its hosts, and write that rollouts which died there are over: whoever never gets its hosts ends nobody's."""
+        self.held = True
+        for rollout in self._dead:
+            self._recorder.abandon(rollout)
 
     def note_problems(self) -> None:
         """Count the hosts that the plan found unable to take part."""

@@ -188,7 +188,8 @@ def holding(
             for host, error in _take(every, tenants, run=run, hosts=wanted).items():
                 if host not in (*may_be_away, *also):
                     roll.note_error(host, error)
-        keys, roll.held = "", True
+        keys = ""
+        roll.hold()
         with contextlib.ExitStack() as kept:
             for locks in every.values():
                 kept.enter_context(locks.kept())

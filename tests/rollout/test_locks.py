@@ -67,6 +67,27 @@ def test_a_plan_says_that_the_run_which_holds_the_hosts_died_and_what_becomes_of
     let_go(light)
 
 
+def test_a_rollout_that_died_is_over_as_soon_as_another_one_holds_its_hosts(light: Light) -> None:
+    process = held(light)
+    process.kill()
+    finish(process)
+    dead, home = light.last()["id"], light.hosts.folder("web01")
+    let_go(light)
+    until(lambda: not at_home([home]), what="the orphan to end")
+    for name in light.hosts.names:
+        for mark in ("go", "waits"):
+            (light.hosts.folder(name) / mark).unlink(missing_ok=True)
+    second = light.start("deploy", "shop", "v1", "-y")
+    wait_for_file(home / "waits")
+    new, old = light.log()[:2]
+    assert (new["outcome"], old["id"], old["outcome"]) == ("running", dead, "abandoned")
+    assert "never ended" not in light.opskit("log").stderr
+    second.kill()
+    finish(second)
+    assert [entry["outcome"] for entry in light.log()[:2]] == ["unfinished", "abandoned"]
+    let_go(light)
+
+
 def test_only_shared_hosts_are_in_the_way(light: Light) -> None:
     first = held(light, hosts='"web01"', batches="[1]")
     light.configure()

@@ -35,7 +35,8 @@ def test_six(): assert False
 
 
 @pytest.mark.parametrize(
-    ("ci", "counted"), [("true", "1 failed, 2 skipped, 1 xfailed, 2 errors"), ("", "5 skipped, 1 xfailed")]
+    ("ci", "counted"),
+    [("true", "1 failed, 2 skipped, 1 xfailed, 2 errors"), ("", "5 skipped, 1 xfailed")],
 )
 def test_in_ci_only_what_is_forbidden_is_skipped(tmp_path: Path, ci: str, counted: str) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
