@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.cli import maintaining, options, session, sharing, waiting, wiring
 from opskit.cli.session import Session
-from opskit.errors import RefusedError
+from opskit.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,31 @@ if TYPE_CHECKING:
     from opskit.rollout.report import Report
 
     Planned = tuple[Plan, Callable[[Run], Report]]
+
+
+def listed(choice: Choice, *, revert: bool, take_over: bool) -> int:
+    """Show what can be resumed, and give the exit code; raises UsageError if something is to be done with it."""
+    from datetime import UTC, datetime
+
+    from opskit.cli.render import resumable as shown
+    from opskit.rollout.resumable import resumable
+
+    done = (
+        choice.why,
+        choice.wait,
+        choice.dry_run,
+        choice.yes,
+        choice.no_drain,
+        revert,
+        take_over,
+    )
+    if any(done):
+        raise UsageError("say which ROLLOUT", hint="those that can be resumed: opskit resume")
+    config = wiring.read_config()
+    with sharing.open_changelog(config) as changelog:
+        found = resumable(changelog, config)
+        judged = changelog.judged(found, config.changelog)
+    return shown.show(judged, datetime.now(UTC), as_json=choice.as_json)
 
 
 @contextlib.contextmanager
