@@ -131,6 +131,7 @@ def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[bytes
         return subprocess.run(
             ["git", "--no-optional-locks", "-C", str(repository), *arguments], env=env,
             stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=600,
+            process_group=0,  # a Ctrl-C on the terminal is opskit's: it stops where it may
         )  # fmt: skip
     except FileNotFoundError:
         raise SourceError(

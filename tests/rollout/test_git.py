@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import sys
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -14,9 +17,19 @@ from opskit.demo.shop.history import git as run_git
 from opskit.errors import SourceError
 from opskit.rollout import git
 from opskit.rollout.source import commits_between, find_version
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+EXPORT = """
+import signal, sys
+from pathlib import Path
+from opskit.rollout import git
+signal.signal(signal.SIGINT, lambda *_: None)  # as while a rollout runs
+git.archive(Path(sys.argv[1]), "HEAD", folder="", to=Path(sys.argv[2]))
+"""
 
 
 def commit(repository: Path, subject: str, *, file: str = "app", author: str = "Ana") -> str:
@@ -211,6 +224,27 @@ def test_what_is_no_repository_is_said(tmp_path: Path, broken: str) -> None:
         "empty": "no revision 'HEAD'",
     }
     assert said[broken] in raised.value.what
+
+
+def test_ctrl_c_on_the_terminal_ends_no_git_amid_its_work(
+    repository: Path, tmp_path: Path
+) -> None:
+    waits, go, made = (tmp_path / name for name in ("waits", "go", "made.tar"))
+    slow = tmp_path / "git"
+    slow.write_text(
+        f'#!/bin/sh\n>"{waits}"\nuntil [ -e "{go}" ]; do sleep 0.05; done\n'
+        f'exec "{shutil.which("git")}" "$@"\n'
+    )
+    slow.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-c", EXPORT, repository, made],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, start_new_session=True,
+    )  # fmt: skip
+    until(waits.exists)
+    os.killpg(process.pid, signal.SIGINT)
+    go.touch()
+    assert process.wait(30) == 0
+    assert names_in(made) == ["app"]
 
 
 def test_without_git_the_way_out_is_named(
