@@ -39,20 +39,34 @@ STEPS = {
 FORCED = """exec /bin/sh -c 'IFS= read -r s && eval ". {trap}"'"""
 TRAP = """\
 f={fault}
-[ ! -e "$f.limit" ] || {{ trap '' XFSZ; ulimit -f 0; }}
-hit=
-if [ -e "$f" ]; then
-  {{ IFS= read -r moment; IFS= read -r left; IFS= read -r words; }} <"$f"
-  case $s in *"$words"*)
-    if [ "$left" -gt 1 ]; then printf '%s\\n' "$moment" $((left-1)) "$words" >"$f.new"; mv "$f.new" "$f"
-    else hit=$moment; mv "$f" "$f.struck"; fi;;
-  esac
-fi
+look() {{
+  [ ! -e "$f.limit" ] || {{ trap '' XFSZ; ulimit -f 0; }}
+  hit=
+  if [ -e "$f" ]; then
+    {{ IFS= read -r moment; IFS= read -r left; IFS= read -r words; }} <"$f"
+    case $s in *"$words"*)
+      if [ "$left" -gt 1 ]; then printf '%s\\n' "$moment" $((left-1)) "$words" >"$f.new"; mv "$f.new" "$f"
+      else hit=$moment; mv "$f" "$f.struck"; fi;;
+    esac
+  fi
+  [ "$hit" != before ] || strike
+}}
 strike() {{
   while [ -e "$f.struck" ]; do sleep 0.05; done
   [ ! -e "$f.limit" ] || {{ trap '' XFSZ; ulimit -f 0; }}
 }}
-[ "$hit" != before ] || strike
+case $s in *"while IFS= read -r s; do"*)
+  eval "$(printf %b "${{s%%while IFS=*}}")"
+  # what a kept shell says at the end of a script is not said before the trap has struck
+  printf() {{
+    case $hit$1 in 'after%s %s\\n') hit=; strike;; esac
+    command printf "$@"
+  }}
+  turn() {{ look; eval "$(command printf %b "$s")"; }}
+  while IFS= read -r s; do (turn); done
+  exit
+esac
+look
 if [ "$hit" = after ]; then
   (eval "$(printf %b "$s")"); code=$?
   strike
