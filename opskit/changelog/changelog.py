@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog.claims import Picks
+    from opskit.changelog.drains import Seat as Place
+    from opskit.changelog.drains import Seats
     from opskit.changelog.event import Event
     from opskit.changelog.exchange import Exchange
     from opskit.changelog.judging import Me, WriterRecord
@@ -147,6 +149,12 @@ class Changelog:
         """Give, by host, the newest release of a service that results of rollouts report."""
         return self._ask(lambda db: query.live(db, service, environment)) or {}
 
+    def last_drained(self, wanted: Seats) -> Mapping[Place, RolloutRecord]:
+        """Give, by seat, the newest rollout that says it took the host out of the load balancer there."""
+        from opskit.changelog.drains import last_drained
+
+        return self._ask(lambda db: last_drained(db, wanted)) or {}
+
     def count(self) -> int:
         """Give the number of events."""
         return self._ask(query.count) or 0
@@ -168,10 +176,7 @@ class Changelog:
         return the_one(prefix, self._ask(lambda db: shown_like(db, prefix)) or ())
 
     def redact(self, event: str, *, why: str) -> Event:
-        """Take away the body of the event of that hash (in hex), here and wherever this is shared.
-
-        Gives the event that says so. Raises UnknownNameError, and ChangelogError for an event that must stay whole.
-        """
+        """Take away the body of the event of that hash (in hex), wherever it is; gives the event that says so. Raises UnknownNameError, and ChangelogError for what must stay whole."""
         from opskit.changelog import redaction
 
         return redaction.redact(self, self.show(event).event, why=why)
@@ -210,10 +215,7 @@ class Changelog:
         return Exchange(self.file, self._settings)
 
     def verify(self, remarks: list[Problem] | None = None) -> list[Problem]:
-        """Check all chains, hashes, signatures, bodies and the index; an empty list if all is well.
-
-        `remarks` gets what looks strange, and is most likely not wrong.
-        """
+        """Check all chains, hashes, signatures, bodies and the index; an empty list if all is well. `remarks` gets what is most likely not wrong."""
         from opskit.changelog.database import copied, in_words
         from opskit.changelog.verify import verify
 
@@ -280,8 +282,7 @@ class Changelog:
     def follow(self, wanted: Filter, *, pause: Callable[[], None]) -> Iterator[list[Entry]]:
         """Give what is there (the newest `wanted.limit`), then what is new or changed, without end and without a gap.
 
-        Each list is the oldest first. `pause` is called between looks, and may raise to end it. A
-        look without a change reads one page of the file.
+        Each list is the oldest first. `pause` is called between looks, and may raise to end it. One without a change reads one page of the file.
         """
         from opskit.changelog.following import Follower
 

@@ -30,6 +30,7 @@ DERIVED = {
 }
 THERE = {
     "touched": "SELECT * FROM touched ORDER BY 1, 2",
+    "drained": "SELECT * FROM drained ORDER BY 1, 2, 3, 4, 5",
     "result": "SELECT * FROM result ORDER BY 1, 2, 3, 4, 5",
     "known_release": "SELECT * FROM known_release ORDER BY 1, 2",
     "words": "SELECT rowid, said FROM words ORDER BY 1",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import index
 from opskit.changelog.event import Header, read_body
-from opskit.changelog.found import found_of, hosts_of
+from opskit.changelog.found import found_of, hosts_of, seats_of
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def forget(connection: sqlite3.Connection, n: int) -> None:
     entry = connection.execute(statement("entry_of_rollout"), (found.claim,)).fetchone()
     for host in hosts_of(found) if entry else ():
         connection.execute(statement("untouch"), (host, entry[0]))
+    for seat in seats_of(found) if entry else ():
+        connection.execute(statement("undrain"), (*seat, entry[0]))
     connection.execute(statement("add_stale"), (found.claim, found.header.rollout))
 
 

@@ -13,6 +13,8 @@ from opskit.changelog.event import HOSTS, NOTE, RECOVERED, STARTED, Header
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SEAT = ("host", "at", "backend", "server")
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -54,6 +56,16 @@ def hosts_of(found: Found) -> list[str]:
     elif kind == NOTE and not found.claim:
         named = list(texts(body, "hosts"))
     return [host for host in named if host]
+
+
+def seats_of(found: Found) -> list[tuple[str, ...]]:
+    """Give where an event says that hosts are taken out of load balancers: host, load balancer, backend, server."""
+    if found.header.kind != HOSTS or not found.claim:
+        return []
+    told = parts(found.body, "drains")
+    told += (seat for result in parts(found.body, "results") for seat in parts(result, "drained"))
+    named = (tuple(text(seat, key) for key in SEAT) for seat in told)
+    return [seat for seat in named if all(seat)]
 
 
 def _as_it_was(header: Header, body: Mapping[str, object]) -> Header:

@@ -20,7 +20,7 @@ from opskit.changelog.event import (
     Header,
     read_body,
 )
-from opskit.changelog.found import Found, found_of, hosts_of
+from opskit.changelog.found import Found, found_of, hosts_of, seats_of
 from opskit.changelog.search import words_of
 from opskit.changelog.sql import script, statement
 
@@ -32,6 +32,7 @@ SAYS_NOTHING = ("skipped", "unreachable")  # results of hosts that the rollout d
 TABLES = (
     "entry",
     "touched",
+    "drained",
     "result",
     "known_release",
     "actor",
@@ -155,6 +156,7 @@ def _add_hosts(connection: sqlite3.Connection, entry: int, found: Found) -> None
     """Remember which hosts were touched, what is live on them since, and what releases are called."""
     kind = found.header.kind
     connection.executemany(statement("touch"), [(host, entry) for host in hosts_of(found)])
+    connection.executemany(statement("drain"), [(*seat, entry) for seat in seats_of(found)])
     if found.claim and kind == STARTED:
         _learn_releases(connection, found.claim, found.body)
     elif found.claim and kind in (HOSTS, RECOVERED):

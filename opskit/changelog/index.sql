@@ -45,6 +45,16 @@ CREATE TABLE touched (
     PRIMARY KEY (host, entry)
 ) STRICT, WITHOUT ROWID;
 
+-- Which rollouts say that they took a host out of a load balancer: as this server of this backend of that one.
+CREATE TABLE drained (
+    host TEXT NOT NULL,
+    at TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    server TEXT NOT NULL,
+    entry INTEGER NOT NULL,
+    PRIMARY KEY (host, at, backend, server, entry)
+) STRICT, WITHOUT ROWID;
+
 -- Every release that a rollout is known to have left live on a host.
 CREATE TABLE result (
     service TEXT NOT NULL,

@@ -54,7 +54,7 @@ def rollouts_like(connection: sqlite3.Connection, prefix: str) -> tuple[RolloutR
         found = [claim for (claim,) in rows]
         is_whole_name = BOUND in wanted or OPEN in wanted
         chosen = (found if is_whole_name else _not_outdone(connection, found))[:6]
-    return tuple(named(connection, each) for each in _rollouts(connection, chosen).values())
+    return tuple(named(connection, each) for each in of_claims(connection, chosen).values())
 
 
 def claims(connection: sqlite3.Connection, rollout: str) -> list[str]:
@@ -144,7 +144,7 @@ def hash_at(connection: sqlite3.Connection, writer: bytes, seq: int) -> bytes | 
 def _load(
     connection: sqlite3.Connection, found: Sequence[tuple[int, str | None]]
 ) -> Iterator[Entry]:
-    rollouts = _rollouts(connection, [name for _, name in found if name is not None])
+    rollouts = of_claims(connection, [name for _, name in found if name is not None])
     single = _by_number(connection, [number for number, name in found if name is None])
     for number, name in found:
         if name is not None and name in rollouts:
@@ -153,7 +153,7 @@ def _load(
             yield alone(single[number])
 
 
-def _rollouts(
+def of_claims(
     connection: sqlite3.Connection, chosen: Sequence[str]
 ) -> Mapping[str, RolloutRecord]:
     """Give the rollouts of claims: of each its own events, and what anybody wrote about it."""

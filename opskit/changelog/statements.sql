@@ -77,6 +77,9 @@ DELETE FROM known_release WHERE rollout = ?
 -- name: untouch
 DELETE FROM touched WHERE host = ? AND entry = ?
 
+-- name: undrain
+DELETE FROM drained WHERE host = ? AND at = ? AND backend = ? AND server = ? AND entry = ?
+
 -- name: add_stale
 INSERT INTO stale (claim, rollout) VALUES (?, ?) ON CONFLICT DO NOTHING
 
@@ -96,6 +99,18 @@ SELECT id, rank, hlc, hash FROM entry WHERE rollout = ?
 
 -- name: touch
 INSERT INTO touched (host, entry) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- name: drain
+INSERT INTO drained (host, at, backend, server, entry) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: last_drained
+SELECT e.rollout FROM (
+    SELECT entry FROM drained
+    WHERE host = :host AND at = :at AND backend = :backend AND server = :server ORDER BY entry DESC LIMIT 1000
+) newest JOIN entry e ON e.id = newest.entry
+WHERE e.kind = 'rollout' AND e.environment = :environment
+    AND (e.service = :service OR e.action IN (SELECT value FROM json_each(:whole)))
+ORDER BY e.hlc DESC, e.hash DESC LIMIT 1
 
 -- name: add_result
 INSERT INTO result (service, environment, host, hlc, hash, release, rollout, at_ms, changed)

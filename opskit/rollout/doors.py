@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from opskit.changelog import Filter
+from opskit.changelog.drains import Seats
 from opskit.errors import ChangelogError, OpskitError, RefusedError
 from opskit.fleet.selectors import fold
 from opskit.rollout import haproxy
 from opskit.rollout.balancer import balancers_of
 from opskit.rollout.followers import ask_followers
 from opskit.rollout.remembered import BY_HAND, UPKEEP
-from opskit.rollout.seats import drains_of, spoken_of, taken_out
+from opskit.rollout.seats import drains_of, taken_out
 from opskit.rollout.spare import alone, bearable, once_back, server_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opskit.changelog import Changelog, RolloutRecord
     from opskit.config.balancers import Behind
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from opskit.rollout.spare import States
     from opskit.rollout.status import Judge
 
-MOST_ROLLOUTS = 50  # of a service, in which is looked for who took a server out
 NO_DRAIN = "to change hosts without taking them out of it: --no-drain"
 
 
@@ -52,10 +51,10 @@ def drained(
     if not drain:
         said = f"hosts stay behind {behind.balancer.name} while they are changed"
         return replace(plan, notes=(*plan.notes, said))
-    ours = (*ours, *(judge.left_out(service) if judge else ()))
-    drains = drains_of(service, plan.ready, fleet.inventory, ours=ours, must=plan.problems_count)
-    if drains is None:
-        return plan
+    drains = drains_of(service, plan.ready, fleet.inventory)
+    assert drains  # noqa: S101 - it stands behind a load balancer
+    ours = (*ours, *(judge.left_out(service, drains.seats) if judge else ()))
+    drains = replace(drains, ours=frozenset(ours), must=plan.problems_count)
     states, errors = ask(drains, fleet)
     drains, problems = known(drains, states)
     problems = [*(f"{error}" for error in errors.values()), *problems]
@@ -94,50 +93,58 @@ def ask(
     return states, errors
 
 
-def left_out(changelog: Changelog, service: Service) -> dict[Seat, RolloutRecord]:
-    """Give the seats that rollouts of a service took out and never put back, by the changelog, each with the one that did so last."""
-    wanted = Filter(service=service.name, environment=service.environment, limit=MOST_ROLLOUTS)
-    whole = [wanted._replace(service="", action=action) for action in UPKEEP]
-    seen: set[Seat] = set()
-    found: dict[Seat, RolloutRecord] = {}
+def left_out(
+    changelog: Changelog, service: Service, seats: Iterable[Seat]
+) -> dict[Seat, RolloutRecord]:
+    """Give those of `seats` that rollouts of a service took out and never put back, by the changelog, each with the one that did so last."""
+    asked = {(seat.host, seat.at, seat.backend, seat.server): seat for seat in seats}
+    wanted = Seats(service.name, service.environment, UPKEEP, asked)
     try:
-        rollouts = [each for one in (wanted, *whole) for each in changelog.rollouts(one)]
+        told = changelog.last_drained(wanted)
     except ChangelogError:
         return {}
-    for rollout in sorted(rollouts, key=lambda each: each.at, reverse=True):
-        for seat in taken_out(rollout.events):
-            if seat not in seen:
-                found[seat] = rollout
-        seen |= spoken_of(rollout.events)
-    return found
+    out = {
+        rollout.id: taken_out(rollout.events)
+        for rollout in {r.id: r for r in told.values()}.values()
+    }
+    return {asked[place]: r for place, r in told.items() if asked[place] in out[r.id]}
 
 
-def ours_of(changelog: Changelog, service: Service) -> tuple[Seat, ...]:
+def ours_of(changelog: Changelog, service: Service, seats: Iterable[Seat]) -> tuple[Seat, ...]:
     """Give the seats that a dead or failed rollout left out, and that whoever makes the host well may put back."""
-    if service.load_balancer is None:
-        return ()
     return tuple(
         seat
-        for seat, rollout in left_out(changelog, service).items()
+        for seat, rollout in left_out(changelog, service, seats).items()
         if rollout.action not in BY_HAND and rollout.outcome != "running"
     )
 
 
-def taken_by_others(
-    service: Service, hosts: Sequence[str], fleet: Fleet, ours: Collection[Seat]
-) -> tuple[tuple[tuple[Seat, str], ...], tuple[str, ...]]:
-    """Ask where hosts are out of load balancers and not by `ours`, with how they are there; gives that, and what could not be found out."""
+class Absent(NamedTuple):
+    """Where hosts of a service are out of load balancers: by which rollout, as the changelog has it; by nobody whom it knows, and
+    how they are there, as load balancers say; and why some of those could not be asked.
+    """
+
+    left: Mapping[Seat, RolloutRecord] = {}
+    taken: tuple[tuple[Seat, str], ...] = ()
+    unasked: tuple[str, ...] = ()
+
+
+def absent(
+    service: Service, hosts: Sequence[str], fleet: Fleet, changelog: Changelog | None
+) -> Absent:
+    """Ask where hosts of a service are out of load balancers; changes nothing, and asks nothing if it stands behind none."""
     try:
         drains = drains_of(service, hosts, fleet.inventory)
     except OpskitError as error:
-        return (), (str(error),)
+        return Absent(unasked=(str(error),))
     if drains is None:
-        return (), ()
+        return Absent()
+    left = left_out(changelog, service, drains.seats) if changelog else {}
     states, errors = ask(drains, fleet)
     drains, problems = known(drains, states)
-    servers = ((seat, server_at(seat, states)) for seat in drains.seats if seat not in ours)
-    out = tuple((seat, server.word) for seat, server in servers if server and server.is_out)
-    return out, (*map(str, errors.values()), *problems)
+    servers = ((seat, server_at(seat, states)) for seat in drains.seats if seat not in left)
+    taken = tuple((seat, server.word) for seat, server in servers if server and server.is_out)
+    return Absent(left, taken, (*map(str, errors.values()), *problems))
 
 
 def known(drains: Drains, states: States) -> tuple[Drains, list[str]]:

@@ -89,7 +89,7 @@ def look(
     """Ask the load balancers of a service how its servers are, or those of some hosts `only`; raises ConfigError if it stands behind none."""
     behind, drains = _behind(service), _drains(service, fleet)
     states, errors = ask(drains, fleet)
-    by = left_out(changelog, service)
+    by = left_out(changelog, service, drains.seats)
     seats = {(seat.at, seat.backend, seat.server): seat for seat in drains.seats}
     backends = tuple((at, states[at][name]) for at in sorted(states) for name in behind.backends)
     rows = [

@@ -70,9 +70,6 @@ def drains_of(
     service: Service,
     hosts: Sequence[str],
     inventory: Inventory,
-    *,
-    ours: Iterable[Seat] = (),
-    must: bool = True,
 ) -> Drains | None:
     """Give the seats of a service's hosts, None if it stands behind no load balancer.
 
@@ -89,7 +86,7 @@ def drains_of(
         for backend in behind.backends
     )
     sockets = dict.fromkeys(doors, Socket(behind.balancer.socket, behind.balancer.sudo))
-    return Drains(seats, sockets, behind.drain, behind.restore, frozenset(ours), must)
+    return Drains(seats, sockets, behind.drain, behind.restore)
 
 
 def taken_out(events: Iterable[Event]) -> frozenset[Seat]:
@@ -111,12 +108,6 @@ def taken_out(events: Iterable[Event]) -> frozenset[Seat]:
             out.difference_update([seat for seat in own if seat.host == host])
             out.update(read(parts(result, "drained")))
     return frozenset(out)
-
-
-def spoken_of(events: Iterable[Event]) -> frozenset[Seat]:
-    """Give the seats that the events of a rollout say it took out, whether or not it put them back."""
-    told = (parts(e.body, "drains") for e in events if e.header.kind == HOSTS)
-    return frozenset(seat for bodies in told for seat in read(bodies))
 
 
 def read(bodies: Iterable[Mapping[str, object]]) -> list[Seat]:

@@ -10,7 +10,7 @@ from opskit.changelog import Filter
 from opskit.errors import ChangelogError
 from opskit.fleet.selectors import fold
 from opskit.rollout import edits
-from opskit.rollout.doors import left_out, ours_of, taken_by_others
+from opskit.rollout.doors import absent, ours_of
 from opskit.rollout.freeze import NOT_FROZEN, Frozen
 from opskit.rollout.memory import Memory, changed_by_hand, last_change
 from opskit.rollout.remembered import UPKEEP
@@ -105,17 +105,16 @@ def status(
     ]
     tried = (record for record in memory.known.values() if record.outcome != "refused")
     remark = _mixed(rows, next(tried, None))
-    left = left_out(changelog, service) if changelog and service.load_balancer else {}
-    taken_out, unasked = taken_by_others(service, hosts, fleet, left)
+    out = absent(service, hosts, fleet, changelog)
     return ServiceStatus(
         service.name,
         service.environment,
         tuple(rows),
         unfinished,
         remark=remark,
-        left_out=tuple((seat, by) for seat, by in left.items() if by.outcome != RUNNING),
-        taken_out=taken_out,
-        unasked=unasked,
+        left_out=tuple((seat, by) for seat, by in out.left.items() if by.outcome != RUNNING),
+        taken_out=out.taken,
+        unasked=out.unasked,
     )
 
 
@@ -126,9 +125,9 @@ class Judge:
     changelog: Changelog
     settings: ChangelogSettings
 
-    def left_out(self, service: Service) -> tuple[Seat, ...]:
-        """Give where rollouts that are over left hosts of a service out of load balancers."""
-        return ours_of(self.changelog, service)
+    def left_out(self, service: Service, seats: Iterable[Seat]) -> tuple[Seat, ...]:
+        """Give which of these seats rollouts of a service that are over took out and never put back."""
+        return ours_of(self.changelog, service, seats)
 
     def notes(self, service: Service, found: Survey) -> tuple[str, ...]:
         """Say of hosts what `opskit status` would find unrecorded or drifted, equal words once; never raises for a changelog."""

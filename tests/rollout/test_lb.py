@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opskit.changelog import Changelog
+from tests.changelog.writing import whole
 from tests.rollout.test_drain import ALL_UP, answers, configure, edge
 from tests.rollout.test_interrupt import WAIT, let_go
 from tests.support.light import finish, wait_for_file
@@ -114,6 +118,20 @@ def test_a_host_that_was_left_out_is_so_until_it_is_put_back(light: Light, edge:
     light.restart("-H", "web01")
     assert edge.words() == ALL_UP
     light.opskit("lb", "shop")
+
+
+def test_a_host_that_was_left_out_long_ago_is_not_forgotten(light: Light, edge: HAProxy) -> None:
+    light.make_sick("web01")
+    light.restart("-H", "web01", expect=1)
+    rollout = light.last()["id"]
+    (light.hosts.folder("web01") / "sick").unlink()
+    with Changelog(Path(os.environ["OPSKIT_STATE_DIR"]) / "test" / "changelog.db") as changelog:
+        for _ in range(60):
+            whole(changelog, hosts=("web01", "web02"), to=1)
+    assert f"restart {rollout} by " in light.opskit("lb", "shop", expect=1).stdout
+    done = light.restart("-H", "web01", expect=None)
+    assert "shop/web01 on lb01 is in DRAIN already: it is put back" in done.stdout + done.stderr
+    assert edge.words() == ALL_UP
 
 
 def test_a_host_that_runs_a_change_is_out_and_that_is_well(light: Light, edge: HAProxy) -> None:
