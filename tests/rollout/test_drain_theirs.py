@@ -38,6 +38,10 @@ def test_a_run_that_lost_its_lock_does_not_put_the_host_back(
     assert "web01 is left out of shop/web01 on lb01" in said
     assert "the lock of this run is gone" in said
     assert edge.words() == ALL_UP | {"web01": "DRAIN"}
+    assert "web01 is out of shop/web01" in light.opskit("status", "shop", expect=None).stdout
+    configure(light, edge)
+    light.opskit("resume", light.last()["id"], "--yes")
+    assert edge.words() == ALL_UP
 
 
 def test_maintenance_that_somebody_sets_meanwhile_is_left_so(light: Light, edge: HAProxy) -> None:
