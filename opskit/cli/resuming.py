@@ -44,7 +44,9 @@ def listed(choice: Choice, *, revert: bool, take_over: bool) -> int:
         raise UsageError("say which ROLLOUT", hint="those that can be resumed: opskit resume")
     config = wiring.read_config()
     with sharing.open_changelog(config) as changelog:
-        found = resumable(changelog, config)
+        found = resumable(
+            changelog, config, lambda name: wiring.open_inventory(config, name).hosts
+        )
         judged = changelog.judged(found, config.changelog)
     return shown.show(judged, datetime.now(UTC), as_json=choice.as_json)
 

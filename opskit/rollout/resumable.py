@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
@@ -10,7 +11,7 @@ from opskit.errors import RefusedError
 from opskit.rollout.remembered import ACTIONS, UPKEEP, demand_open, remember
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
 
     from opskit.changelog import Changelog, HostRecord, RolloutRecord
@@ -24,15 +25,26 @@ MOST = 200
 """Rollouts of each outcome, and of what came later, that are looked through."""
 
 
-def resumable(changelog: Changelog, config: Config) -> tuple[RolloutRecord, ...]:
-    """Give the rollouts of services and environments in opskit.toml that can be resumed, the newest first; raises ChangelogError."""
+def resumable(
+    changelog: Changelog, config: Config, hosts_in: Callable[[str], Collection[str]]
+) -> tuple[RolloutRecord, ...]:
+    """Give the rollouts of services and environments in opskit.toml that can be resumed, the newest first; raises ChangelogError.
+
+    `hosts_in` gives the hosts of an environment: on one that is gone, nothing is left to do.
+    """
     found = [
         record
         for outcome in (*BROKEN_OFF, *ENDED)
         for record in changelog.rollouts(Filter(outcome=outcome, limit=MOST))
         if _is_known(record, config) and _can_go_on(record)
     ]
-    left = (record for record in found if not _is_over(record, changelog))
+    since = functools.cache(functools.partial(_newest, changelog))
+    left = [
+        record
+        for record in found
+        if _left(record, hosts_in(record.environment))
+        - _come_to(since(record.service, record.environment), after=_last(record))
+    ]
     return tuple(sorted(left, key=lambda record: record.at, reverse=True))
 
 
@@ -71,26 +83,25 @@ def _is_touched(host: HostRecord) -> bool:
     return bool(lost) or host.outcome not in UNTOUCHED
 
 
-def _is_over(record: RolloutRecord, changelog: Changelog) -> bool:
-    """Tell whether later rollouts have come to all hosts on which something is left to do."""
+def _left(record: RolloutRecord, hosts: Collection[str]) -> set[str]:
+    """Give the hosts on which something is left to do: all of them, if only its end is missing."""
     goal = "reverted" if is_reverted(record) else "done"
     every = {host.name for host in record.hosts}
-    left = {host.name for host in record.hosts if host.outcome != goal} or every
-    return left <= set(_come_to(_later(record, changelog), since=_last(record)))
+    return ({host.name for host in record.hosts if host.outcome != goal} or every) & set(hosts)
 
 
-def _later(record: RolloutRecord, changelog: Changelog) -> Sequence[RolloutRecord]:
-    """Give what was done since to the same service; of what is about whole hosts, what was about whole hosts."""
-    wanted = Filter(environment=record.environment, since=record.at, limit=MOST)
-    if record.service:
-        return changelog.rollouts(wanted._replace(service=record.service))
+def _newest(changelog: Changelog, service: str, environment: str) -> Sequence[RolloutRecord]:
+    """Give what was done last to a service; without one, what was done last to whole hosts."""
+    wanted = Filter(service=service, environment=environment, limit=MOST)
+    if service:
+        return changelog.rollouts(wanted)
     return [r for action in UPKEEP for r in changelog.rollouts(wanted._replace(action=action))]
 
 
-def _come_to(later: Iterable[RolloutRecord], *, since: datetime) -> Iterable[str]:
-    for record in later:
-        if record.action in ACTIONS and record.at > since:
-            yield from (host.name for host in record.hosts if host.outcome not in UNTOUCHED)
+def _come_to(later: Iterable[RolloutRecord], *, after: datetime) -> set[str]:
+    """Give the hosts to which rollouts have come that began after a time."""
+    began = (r for r in later if r.action in ACTIONS and r.at > after)
+    return {host.name for r in began for host in r.hosts if host.outcome not in UNTOUCHED}
 
 
 def _last(record: RolloutRecord) -> datetime:

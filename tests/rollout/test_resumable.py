@@ -51,6 +51,16 @@ def test_it_is_listed_until_later_rollouts_have_come_to_all_its_hosts(light: Lig
     assert listed(light) == []
 
 
+def test_it_is_not_listed_for_hosts_that_are_gone(light: Light) -> None:
+    killed(light)
+    file = light.folder / "opskit.toml"
+    text = file.read_text()
+    for number, left in ((1, 1), (2, 1), (3, 1), (4, 0)):
+        text = text.replace(f"web0{number}", f"new0{number}")
+        file.write_text(text)
+        assert len(listed(light)) == left
+
+
 def test_one_that_is_being_taken_back_goes_on_so(light: Light) -> None:
     rollout = killed(light)
     light.hosts.stop("web01")
