@@ -33,6 +33,7 @@ REPOSITORY = Path(__file__).parents[2]
 LIBRARIES = ("fabric", "psycopg", "rich.live", "rich.table", "zoneinfo")
 AT_START = ("PYTHON", "LC_", "LANG")  # what Python reads only as it starts
 MOST_FILES = 4096
+NETWORK = Path("/proc/thread-self/ns/net")  # what a test has put its thread into; see `routes`
 
 
 def run(
@@ -43,7 +44,7 @@ def run(
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     stdin, stdout, stderr = (os.pipe() for _ in range(3))
     given = [stdin[0], stdout[1], stderr[1], theirs.fileno()]
-    server = _server(_settings(env))
+    server = _server(_settings(env), str(NETWORK.readlink()))
     server.ask([list(arguments), str(cwd), dict(env)], given)
     for fd in (*given[:3], theirs.detach()):
         os.close(fd)
@@ -82,7 +83,8 @@ def _settings(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def _server(settings: tuple[tuple[str, str], ...]) -> Server:
+def _server(settings: tuple[tuple[str, str], ...], _network: str) -> Server:
+    """Give the server for such runs: each network has its own, for a fork is in that of its parent."""
     return Server(dict(settings))
 
 
