@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RECORDING = 'tee -a "$HOME/record" | /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
 AROUND = (
+    "while IFS= read -r s; do",  # a shell is kept open
     "printf 'now %s",  # what a host is asked
     'mine="$l"/',  # the lock is taken
     ".opskit/renewed.",  # and given back
