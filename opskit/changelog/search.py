@@ -29,10 +29,10 @@ def words_of(header: Header, body: Mapping[str, object]) -> str:
 def match_of(wanted: str) -> str:
     """Give the FTS5 query for what somebody typed: all words, "a phrase", a beginning*; raises UsageError for no words.
 
-    Every piece is quoted, so that no text means anything else than itself.
+    Every piece is quoted, so that no text means anything else than itself; a NUL, which would end it for SQLite, parts words.
     """
     pieces = []
-    for phrase, word in re.findall(_PHRASE, wanted):
+    for phrase, word in re.findall(_PHRASE, wanted.replace("\0", " ")):
         bare = phrase or word
         star = "*" if word.endswith("*") and not phrase else ""
         bare = bare.rstrip("*") if star else bare

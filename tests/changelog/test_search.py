@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from opskit.changelog import Changelog, Filter
@@ -59,6 +59,7 @@ def test_without_a_word_there_is_nothing_to_look_for(changelog: Changelog, nothi
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=40) | st.from_regex(r'[a"*()^:+\-{}ANDORT ]{1,20}', fullmatch=True))
+@example("a\0b")
 def test_whatever_is_typed_is_text(changelog: Changelog, typed: str) -> None:
     if not changelog.count():
         changelog.append("note", {"text": "a AND b OR NOT c NEAR d"})
