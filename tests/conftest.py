@@ -7,8 +7,9 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from tests.support.cli import Opskit, isolated_environment
+from tests.support.cli import HEAVY, Opskit, isolated_environment
 from tests.support.hosts import Hosts, demo_argv, openssh_argv, sshd
 from tests.support.missing import missing, pytest_runtest_makereport
 from tests.support.network import only_loopback
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["pytest_runtest_makereport"]
+
+FEW = 30  # examples of a property whose test does not say how many; with OPSKIT_HEAVY=1 there are all
+settings.register_profile(
+    "few",
+    settings.get_profile("ci" if "CI" in os.environ else "default"),
+    max_examples=FEW,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+if not HEAVY:
+    settings.load_profile("few")
+
 
 # A shell's background job ignores Ctrl-C, and so does all that it starts: the commands under test must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)

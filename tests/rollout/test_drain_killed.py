@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["answers", "edge"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if HEAVY else 300)]
-TRIES = 100 if HEAVY else 6
+TRIES = 100 if HEAVY else 4
 
 
 class Watcher:

@@ -181,7 +181,14 @@ def test_a_service_path_that_cannot_be_written_is_said_at_once(light: Light) -> 
     assert light.live() == light.on_all("")
 
 
-SHELLS = ["/bin/tcsh", "/usr/bin/fish", "/usr/bin/zsh", "/bin/dash", "/bin/bash"]
+SHELLS = [path for path in ("/bin/tcsh", "/usr/bin/fish", "/usr/bin/zsh", "/bin/dash", "/bin/bash") if Path(path).exists()]  # fmt: skip
+ODD: dict[str, dict[str, str | None]] = {
+    **{Path(shell).name: {"ForceCommand": login_shell(shell)} for shell in SHELLS},
+    "no-sftp": {"Subsystem": None},
+    "one-session": {"MaxSessions": "1"},
+    "noisy": {"ForceCommand": f"echo Welcome; echo to >&2; {login_shell('/bin/sh')}"},
+    "strict": {"PermitTTY": "no", "AllowAgentForwarding": "no"},
+}
 
 
 @pytest.fixture
@@ -194,32 +201,21 @@ def odd(request: pytest.FixtureRequest, openssh_hosts: Hosts, tmp_path: Path) ->
     return light
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        *(
-            pytest.param(
-                {"ForceCommand": login_shell(shell)},
-                marks=pytest.mark.skipif(not Path(shell).exists(), reason=f"no {shell}"),
-                id=shell,
-            )
-            for shell in SHELLS
-        ),
-        pytest.param({"Subsystem": None}, id="no sftp"),
-        pytest.param({"MaxSessions": "1"}, id="one session"),
-        pytest.param({"ForceCommand": f"echo Welcome; echo to >&2; {login_shell('/bin/sh')}"}, id="noisy"),
-        pytest.param({"PermitTTY": "no", "AllowAgentForwarding": "no"}, id="strict"),
-    ],
-    indirect=True,
-)  # fmt: skip
-def test_odd_hosts_are_hosts_too(odd: Light) -> None:
-    odd.deploy("v1")
-    odd.deploy("v2")
-    assert (odd.live_on("odd"), odd.restarts("odd")) == ("v2", ["v1", "v2"])
-    odd.rollback()
-    assert odd.live_on("odd") == "v1"
-    assert odd.opskit("exec", "-H", "odd", "echo it").stdout == "it\n"
-    assert odd.opskit("status", "shop", "--json").json["data"]["services"][0]["well"]
+def test_odd_hosts_are_hosts_too(openssh_hosts: Hosts, tmp_path: Path) -> None:
+    for name, lines in ODD.items():
+        openssh_hosts.odd(name, **lines)
+    light = Light.create(tmp_path / "project", openssh_hosts)
+    light.configure(hosts=json.dumps(",".join(ODD)), batches='["100%"]')
+    light.commit("v2")
+    light.deploy("v1")
+    light.deploy("v2")
+    assert {name: light.live_on(name) for name in ODD} == dict.fromkeys(ODD, "v2")
+    assert {name: light.restarts(name) for name in ODD} == {name: ["v1", "v2"] for name in ODD}
+    light.rollback()
+    assert {name: light.live_on(name) for name in ODD} == dict.fromkeys(ODD, "v1")
+    for name in ODD:
+        assert light.opskit("exec", "-H", name, "echo it").stdout == "it\n", name
+    assert light.opskit("status", "shop", "--json").json["data"]["services"][0]["well"]
 
 
 @pytest.mark.parametrize("odd", [{"AllowTcpForwarding": "no"}], indirect=True)

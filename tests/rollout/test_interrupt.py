@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.cli.stopping import SAID
-from tests.support.cli import command
+from tests.support.cli import HEAVY, command
 from tests.support.light import finish, hear, wait_for_file
 from tests.support.waiting import until
 
@@ -151,7 +151,7 @@ def test_a_killed_opskit_left_a_record_and_whole_hosts(light: Light, moment: str
         assert light.live() == light.on_all("v2")
 
 
-@pytest.mark.parametrize("after", [0.0, 0.15, 0.3, 0.45, 0.6])
+@pytest.mark.parametrize("after", [0.0, 0.15, 0.3, 0.45, 0.6] if HEAVY else [0.0, 0.2])
 def test_killed_at_any_moment_hosts_run_the_old_or_the_new_whole(
     light: Light, after: float
 ) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if HEAVY else 600)]
 SEED = int(os.environ.get("OPSKIT_SEED", "0"))
 TRIES = {"deploy": 90, "rollback": 70, "restart": 60, "resume": 80, "revert": 60} if HEAVY else {
-    "deploy": 4, "rollback": 2, "restart": 2, "resume": 2, "revert": 2
+    "deploy": 2, "rollback": 1, "restart": 1, "resume": 2, "revert": 1
 }  # fmt: skip
 ENDS = {"revert": "reverted"}
 

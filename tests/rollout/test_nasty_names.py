@@ -131,7 +131,7 @@ def test_tags_of_any_name_can_be_deployed(light: Light, tag: str) -> None:
     "why", ["it's $(id) `id` \"x\" \\ ; rm -rf ~", "-m", "zwei\nZeilen", "茶 ü \u202e", "\x1b[2J", "%s"]
 )  # fmt: skip
 def test_a_reason_is_kept_as_it_is_and_shown_harmless(light: Light, why: str) -> None:
-    light.deploy("v1", "-m", why, env={"OPSKIT_ACTOR": "Zoë $(id) 'x': v1:a/b%"})
+    light.deploy("v1", "-H", "web01", "-m", why, env={"OPSKIT_ACTOR": "Zoë $(id) 'x': v1:a/b%"})
     last = light.last()
     assert (last["why"], last["actor"]) == (why.strip(), "Zoë $(id) 'x': v1:a/b%")
     shown = light.opskit("log").stdout

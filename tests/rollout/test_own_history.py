@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import REPOSITORY
+from tests.support.cli import HEAVY, REPOSITORY
 from tests.support.light import Light
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.support.hosts import Hosts
 
-UP, BACK = 5, 3
+UP, BACK = (5, 3) if HEAVY else (3, 2)
 
 
 @pytest.fixture
