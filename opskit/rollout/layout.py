@@ -188,15 +188,15 @@ def run_in_current(path: str, command: str, *, guarded: str = "", then: str = ""
 
 
 def prune(guarded: str, releases: Iterable[str]) -> str:
-    """Remove old releases, never the live one."""
+    """Remove old releases, never the live one; each goes away at once, so that half of one never stands among the others."""
     words = " ".join(shlex.quote(release) for release in releases)
     return "\n".join(
         (
             guarded,
+            'w="$p/.opskit/incoming"; [ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w"; g="$w/.gone"',
             'live=$(cd "$p/current" 2>/dev/null && pwd -P || true)',
-            (
-                f'for r in {words}; do there=$(cd "$p/releases/$r" 2>/dev/null && pwd -P || true); '
-                '[ "$live" = "$there" ] || rm -rf "$p/releases/$r" "$p/.opskit/release/$r"; done'
-            ),
+            f'for r in {words}; do there=$(cd "$p/releases/$r" 2>/dev/null && pwd -P || true)',
+            '  [ "$live" = "$there" ] || { rm -rf "$g"; [ ! -d "$p/releases/$r" ] || mv "$p/releases/$r" "$g"',
+            '    rm -rf "$g" "$p/releases/$r" "$p/.opskit/release/$r"; }; done',
         )
     )

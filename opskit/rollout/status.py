@@ -245,7 +245,8 @@ def _compare(state: HostState, recorded: LiveRecord | None) -> tuple[str, str]:
         )
     if not state.proven:
         action, rollout = (state.receipt.get(name, "?") for name in ("action", "rollout"))
-        return "doubtful", f"{action} {rollout} did not end well here: see `opskit log {rollout}`"
+        how = f"{action} {rollout} did not end well here, or could not write here that it did"
+        return "doubtful", f"{how}: see `opskit log {rollout}`; a restart checks it anew"
     return AGREES, ""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.rollout import layout
-from tests.rollout.shells import NASTY, SHELLS, Place, revision
+from tests.rollout.shells import NASTY, SHELLS, TOOLS, Place, revision
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,6 +158,20 @@ def test_pruning_never_removes_the_live_release(place: Place, link: str) -> None
     place.run(layout.prune(place.guard(), ["R1", "R2", "R3"]))
     assert [r.name for r in (place.root / "releases").iterdir()] == ["R1"]
     assert [r.name for r in (place.opskit / "release").iterdir()] == ["R1"]
+
+
+def test_a_pruning_that_is_cut_off_leaves_no_half_release(place: Place, tmp_path: Path) -> None:
+    place.stage({"a": "", "b": ""}, "R1")
+    (tmp_path / "rm").write_text(
+        f'#!/bin/sh\ncase "$*" in *releases*) {TOOLS}/rm -f "$2/a"; kill -9 $PPID; exit;; esac\nexec {TOOLS}/rm "$@"\n'
+    )
+    (tmp_path / "rm").chmod(0o755)
+    place.run(layout.prune(place.guard(), ["R1"]), path=tmp_path, expect=None)
+    assert list((place.root / "releases").iterdir()) == []
+    assert [release.id for release in place.probe().releases] == []
+    place.run(layout.prune(place.guard(), ["R1"]))
+    assert list((place.opskit / "incoming").iterdir()) == []
+    assert list((place.opskit / "release").iterdir()) == []
 
 
 def test_pruning_reaches_a_release_where_nothing_is_live(place: Place) -> None:
