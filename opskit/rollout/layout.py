@@ -193,10 +193,10 @@ def prune(guarded: str, releases: Iterable[str]) -> str:
     return "\n".join(
         (
             guarded,
-            'w="$p/.opskit/incoming"; [ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w"; g="$w/.gone"',
+            'w="$p/.opskit/incoming"; [ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w"; g="$w/.gone"; rm -rf "$g"',
             'live=$(cd "$p/current" 2>/dev/null && pwd -P || true)',
             f'for r in {words}; do there=$(cd "$p/releases/$r" 2>/dev/null && pwd -P || true)',
-            '  [ "$live" = "$there" ] || { rm -rf "$g"; [ ! -d "$p/releases/$r" ] || mv "$p/releases/$r" "$g"',
+            '  [ "$live" = "$there" ] || { [ ! -d "$p/releases/$r" ] || mv "$p/releases/$r" "$g"',
             '    rm -rf "$g" "$p/releases/$r" "$p/.opskit/release/$r"; }; done',
         )
     )

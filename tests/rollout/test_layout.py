@@ -73,10 +73,10 @@ mv -fT "$t" "$p/current" 2>/dev/null || mv -fh "$t" "$p/current"
 
 PRUNE = r"""
 GUARD
-w="$p/.opskit/incoming"; [ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w"; g="$w/.gone"
+w="$p/.opskit/incoming"; [ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w"; g="$w/.gone"; rm -rf "$g"
 live=$(cd "$p/current" 2>/dev/null && pwd -P || true)
 for r in R1 'R 2'; do there=$(cd "$p/releases/$r" 2>/dev/null && pwd -P || true)
-  [ "$live" = "$there" ] || { rm -rf "$g"; [ ! -d "$p/releases/$r" ] || mv "$p/releases/$r" "$g"
+  [ "$live" = "$there" ] || { [ ! -d "$p/releases/$r" ] || mv "$p/releases/$r" "$g"
     rm -rf "$g" "$p/releases/$r" "$p/.opskit/release/$r"; }; done
 """
 
