@@ -197,6 +197,11 @@ def prune(guarded: str, releases: Iterable[str]) -> str:
             'live=$(cd "$p/current" 2>/dev/null && pwd -P || true)',
             f'for r in {words}; do there=$(cd "$p/releases/$r" 2>/dev/null && pwd -P || true)',
             '  [ "$live" = "$there" ] || { [ ! -d "$p/releases/$r" ] || mv "$p/releases/$r" "$g"',
-            '    rm -rf "$g" "$p/releases/$r" "$p/.opskit/release/$r"; }; done',
+            '    rm -rf "$g" "$p/releases/$r"; }; done',
+            # what is known of a release goes with it, or with the next one
+            (
+                'for m in "$p"/.opskit/release/*/; do r=${m%/}; r=${r##*/}; '
+                '[ -d "$p/releases/$r" ] || [ ! -d "$m" ] || rm -rf "$m"; done'
+            ),
         )
     )

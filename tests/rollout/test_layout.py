@@ -77,7 +77,8 @@ w="$p/.opskit/incoming"; [ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w"; g="$w/.gone
 live=$(cd "$p/current" 2>/dev/null && pwd -P || true)
 for r in R1 'R 2'; do there=$(cd "$p/releases/$r" 2>/dev/null && pwd -P || true)
   [ "$live" = "$there" ] || { [ ! -d "$p/releases/$r" ] || mv "$p/releases/$r" "$g"
-    rm -rf "$g" "$p/releases/$r" "$p/.opskit/release/$r"; }; done
+    rm -rf "$g" "$p/releases/$r"; }; done
+for m in "$p"/.opskit/release/*/; do r=${m%/}; r=${r##*/}; [ -d "$p/releases/$r" ] || [ ! -d "$m" ] || rm -rf "$m"; done
 """
 
 
