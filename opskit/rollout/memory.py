@@ -114,13 +114,13 @@ def last_change(receipt: Mapping[str, object]) -> str:
     """Say what the newest receipt of a host says: `deploy k7x2m9qp4d by ana at 2026-11-24 09:02`."""
     action, rollout, actor = (receipt.get(name, "?") for name in ("action", "rollout", "actor"))
     at = receipt.get("at")
-    when = f" at {_local(at)}" if isinstance(at, int) and 0 < at < LAST_SECOND else ""
+    when = f" at {_local(at)}" if isinstance(at, int) and 0 < at < LAST_SECOND * 1000 else ""
     return f"{action} {rollout} by {actor}{when}"
 
 
-def _local(seconds: int) -> str:
+def _local(ms: int) -> str:
     """Give a time of a receipt, in the time zone of this machine."""
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
+    return f"{datetime.fromtimestamp(ms / 1000).astimezone():%Y-%m-%d %H:%M}"
 
 
 def changed_by_hand(state: HostState) -> str:

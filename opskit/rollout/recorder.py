@@ -183,7 +183,7 @@ class Recorder:
                 "action": self._plan.action,
                 "from": before,
                 "to": after,
-                "at": int(time.time()),
+                "at": int(time.time() * 1000),
             }
         )
 

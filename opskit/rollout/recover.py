@@ -65,7 +65,7 @@ def _body(receipts: Sequence[Receipt]) -> dict[str, object]:
     for receipt in receipts:
         hosts.setdefault(receipt.host, []).append(receipt)
     return {
-        "at": first.at * 1000,
+        "at": first.at,
         "actor": first.actor[:200],
         "hosts": [_host(told) for told in hosts.values()],
         "receipt": {"writer": first.writer, "seq": first.seq, "hash": first.hash},
@@ -81,7 +81,7 @@ def _host(receipts: Sequence[Receipt]) -> dict[str, object]:
         "from": first.before[:200],
         "to": last.to[:200],
         **({"tried": first.to[:200]} if back else {}),
-        "at": last.at * 1000,
+        "at": last.at,
     }
 
 

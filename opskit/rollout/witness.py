@@ -2,7 +2,7 @@
 
 A receipt is a line of JSON that a rollout appends to `<path>/.opskit/receipts` on a host before it changes
 anything there: {"writer", "seq", "hash", "actor", "rollout", "action", "from", "to", "at"}. The first three
-name the `rollout.started` event, or the `rollout.resumed` one if it was resumed; `at` is in seconds by the clock of the laptop.
+name the `rollout.started` event, or the `rollout.resumed` one if it was resumed; `at` is in milliseconds by the clock of the laptop.
 
 A host may lose its receipts, as when it is made anew. Where the oldest that it has is of a known rollout, what is older and
 left none is no doubt, but a remark: the next deploy or restart mends a host whose receipts are gone.
@@ -209,7 +209,7 @@ def _of_rollouts(
     since = 0 if whole else min(receipt.at for receipt in receipts)
     for record in recorded:
         done = any(h.name == host and h.outcome == "done" for h in record.hosts)
-        wanted = done and record.action in CHANGES and record.at.timestamp() >= since
+        wanted = done and record.action in CHANGES and record.at.timestamp() * 1000 >= since
         if wanted and record.id not in known:
             what = f"{record.action} {record.id} by {record.actor}: the host does not confirm it"
             yield Doubt(host, UNCONFIRMED, record.id, what), record

@@ -8,6 +8,8 @@ import pytest
 
 from tests.rollout.test_locks import held, let_go
 from tests.support.light import Light, finish
+from tests.support.processes import at_home
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,7 @@ def dead(light: Light) -> str:
     first.kill()
     finish(first)
     let_go(light)
+    until(lambda: not at_home([light.hosts.folder("web01")]), what="the orphan to end")
     light.configure()
     return str(light.log()[0]["id"])
 
