@@ -73,7 +73,7 @@ def test_the_ten_minutes_end_with_the_first_release_live(hosts: Hosts, tmp_path:
     said = person.types(f"cd ~/fleet\n{step(4)}", expect=1)
     for name in ("web01", "web02"):
         public = hosts.host(name).host_key.with_name(f"{name}.key.pub")
-        assert fingerprint_of(public) in said
+        assert fingerprint_of(public) in said, said
     accepting = re.findall(r"echo '.*' >> \S+known_hosts$", said, re.MULTILINE)
     assert len(accepting) == 2
     assert "0 bad" in person.types("\n".join(["cd ~/fleet", *accepting, step(4)]))
