@@ -162,7 +162,7 @@ else
   t=-$(group $p)
   if [ "$t" = - ] || [ "$t" = "-$(group $$)" ]; then
     t="$p $(ps -A -o pid= -o ppid= 2>/dev/null | awk -v p=$p '{{ up[$1] = $2 }}
-      END {{ for (i in up) {{ n = up[i]; while (n in up && n != p) n = up[n]; if (n == p) print i }} }}')"
+      END {{ for (i in up) {{ n = up[i]; for (k = 0; k < 99 && n in up && n != p; k++) n = up[n]; if (n == p) print i }} }}')"
   fi
 fi
 kill -s TERM -- $t 2>/dev/null

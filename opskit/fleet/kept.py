@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST = 32 * 1024
 """Bytes of a script that goes to a kept shell, so that no window is too small for it; of its input, as many."""
+MOST_DIGITS = 5  # of an exit status
 
 
 def suits(command: Command) -> bool:
@@ -102,9 +103,8 @@ class Turn(Session):
         self.channel.in_buffer.set_event(self.bell)
         self.channel.in_stderr_buffer.set_event(self.bell)
         with (
-            contextlib.suppress(
-                OSError, EOFError
-            ),  # whoever waits for its end sees what became of it
+            # whoever waits for its end sees what became of it
+            contextlib.suppress(OSError, EOFError),
             line.guard.limit(line.channel_timeout, line.transport.wire.expire),
         ):
             self.channel.sendall(words)
@@ -155,10 +155,10 @@ class Postamble:
         at = data.find(mark)
         if at < 0:
             at = len(data) - _begun(data, mark)
-        elif (end := data.find(b"\n", at)) >= 0:
-            self.found = True
-            self.status = int(data[at + len(mark) : end].strip() or b"0")
-            self.held = b""
+        elif b"\n" in data[at:] or len(data) - at > len(mark) + MOST_DIGITS:
+            said = data[at + len(mark) :].partition(b"\n")[0].strip()
+            self.found, self.held = True, b""
+            self.status = int(said) if said.isdigit() and len(said) <= MOST_DIGITS else -1
             return data[:at]
         self.held = data[at:]
         return data[:at]

@@ -169,3 +169,24 @@ def test_ending_a_group_ends_all_of_it_and_says_so_though_nobody_buries_the_dead
     assert done.stdout == b"gone\n"
     left = subprocess.run(["ps", "-A", "-o", "pgid="], capture_output=True, text=True, check=True)
     assert str(group.pid) not in left.stdout.split()
+
+
+def test_a_process_that_is_its_own_parent_does_not_keep_an_end_from_coming(tmp_path: Path) -> None:
+    """As the kernel of the BSDs is, in the list of processes."""
+    process = subprocess.Popen(["sleep", "300"])
+    ps = tmp_path / "ps"
+    real = shutil.which("ps")
+    ps.write_text(
+        f"#!/bin/sh\ncase $* in *ppid*) printf '0 0\\n1 0\\n%s 1\\n5 0\\n' {process.pid};; *) exec {real} \"$@\";; esac\n"
+    )
+    ps.chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    script = bootstrap.ending(process.pid, grace=0.1)
+    ended = subprocess.Popen(["/bin/sh", "-c", script], env=env, stdout=subprocess.DEVNULL)
+    try:
+        assert process.wait(20) != 0
+    finally:
+        process.kill()
+        process.wait()
+        ended.kill()
+        ended.wait()

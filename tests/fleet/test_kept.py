@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -225,15 +224,12 @@ def test_the_end_is_found_however_it_is_cut(
     assert (out, end.found, end.status) == (said, True, status)
 
 
-def test_it_is_faster_than_a_session_for_each(remote: Remote) -> None:
-    """It saves two round trips of three: here, where they cost nothing, the start of a shell."""
-    times: dict[bool, list[float]] = {True: [], False: []}
-    for _ in range(40):
-        for twice in (True, False):
-            began = time.perf_counter()
-            assert remote.execute(Command(":", twice=twice)).ok
-            times[twice].append(time.perf_counter() - began)
-    assert sorted(times[True])[20] < sorted(times[False])[20]
+@pytest.mark.parametrize(
+    "lie", [b"opskit-1 x\n", b"opskit-1 99999999999999\n", b"opskit-1 " + b"9" * 99]
+)
+def test_an_end_that_says_nothing_of_use_is_an_end(lie: bytes) -> None:
+    end = Postamble("opskit-1")
+    assert (end.feed(b"said" + lie), end.found, end.status, end.held) == (b"said", True, -1, b"")
 
 
 def test_no_secret_stands_in_a_process_list(remote: Remote) -> None:
