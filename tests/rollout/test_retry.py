@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from tests.support.hosts import Hosts
 
-TASKS = 'from fabric import task\n\n@task\ndef touch(c, name, twice=False):\n    """Touch."""\n    c.run(f"touch $HOME/{name}")\n'
+TASKS = 'from fabric import task\n\n@task\ndef touch(c, name, twice=False):\n    """Touch."""\n    c.run(f"touch \\"$HOME/{name}\\"")\n'
 CHANGES = {
     "deploy": ("deploy", "shop", "v2", "-m", "the summer's menu", "-y"),
     "restart": ("restart", "shop", "-y"),
     "run": ("run", "touch", "a b", "--twice", "-H", "@web"),
-    "exec": ("exec", "-H", "@web", "touch", "$HOME", "it's"),
+    "exec": ("exec", "-H", "@web", "printf", "%s", "$HOME", "it's"),
 }
 REST = "what was left undone: "
 
