@@ -57,7 +57,7 @@ def deploy(
         made = plan_deploy(
             service=what,
             hosts=opened.hosts,
-            version=_version(what, revision),
+            find=lambda: _version(what, revision),
             fleet=opened.fleet,
             why=session.reason(opened, choice),
             irreversible=irreversible or "",

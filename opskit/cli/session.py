@@ -110,16 +110,19 @@ def on_service(
     given = service.secrets if choice.secrets != "never" else {}
     if choice.secrets == "now":
         demand_at_hand(given, f"service {service.name}")
-    with sharing.open_changelog(config) as changelog:
-        retried = retrying.earlier(changelog, hosts)
-        retrying.demand_some(hosts, retried, inventory.hosts)
-        chosen = _narrowed(inventory, changelog, service, hosts)
-        demand_ready(service, [inventory.hosts[host] for host in chosen], tasks=config.tasks)
-        where = config.environment(environment)
-        lives_on = len(inventory.select(service.hosts))
-        with wiring.open_fleet(config, inventory) as fleet:
-            fleet.approach(chosen)
-            asked = (chosen, given, service, retried, lives_on)
+    where = config.environment(environment)
+    own = tuple(host.name for host in inventory.select(service.hosts))
+    with wiring.open_fleet(config, inventory) as fleet:
+        if not hosts:
+            fleet.approach(own)  # while the changelog is opened
+        with sharing.open_changelog(config) as changelog:
+            retried = retrying.earlier(changelog, hosts)
+            retrying.demand_some(hosts, retried, inventory.hosts)
+            chosen = _narrowed(inventory, changelog, service, own, hosts) if hosts else own
+            demand_ready(service, [inventory.hosts[host] for host in chosen], tasks=config.tasks)
+            if hosts:
+                fleet.approach(chosen)
+            asked = (chosen, given, service, retried, len(own))
             waiting.until_free(patience, fleet, changelog, service, chosen)
             yield Session(config, where, fleet, changelog, *asked, patience=patience), service
 
@@ -198,11 +201,12 @@ def _noted(session: Session, choice: Choice, plan: Plan) -> Plan:
 
 
 def _narrowed(
-    inventory: Inventory, changelog: Changelog, service: Service, selector: str | None
+    inventory: Inventory,
+    changelog: Changelog,
+    service: Service,
+    own: tuple[str, ...],
+    selector: str,
 ) -> tuple[str, ...]:
-    own = tuple(host.name for host in inventory.select(service.hosts))
-    if not selector:
-        return own
     asked = wiring.select(inventory, changelog, selector)
     if strangers := [name for name in asked if name not in own]:
         raise SelectorError(

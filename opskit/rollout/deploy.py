@@ -25,10 +25,10 @@ from opskit.rollout.probe import MARGIN_KIB, Release, probe, unfit
 from opskit.rollout.prune import after, prune, removable
 from opskit.rollout.stage import stage
 from opskit.rollout.status import Judge, by_words
-from opskit.rollout.targets import held_notes, survey
+from opskit.rollout.targets import ask_all, held_notes, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
@@ -60,7 +60,7 @@ def plan_deploy(
     *,
     service: Service,
     hosts: Sequence[str],
-    version: source.Version,
+    find: Callable[[], source.Version],
     fleet: Fleet,
     why: str,
     irreversible: str = "",
@@ -69,24 +69,24 @@ def plan_deploy(
     judge: Judge | None = None,
     drain: bool = True,
 ) -> DeployPlan:
-    """Ask every host what it runs, and say what a deploy will do; changes nothing.
+    """Ask every host what it runs, `find` the version meanwhile, and say what a deploy will do; changes nothing.
 
     `irreversible` says why it cannot be taken back, beside what commits say. `rollout` is its id, as `Changelog.new_rollout_id` gives it; without, it is bound to nobody. `gates` are those of all the
     service's hosts, of which `hosts` may be a part; without, they are of these hosts alone. `judge` tells what the deploy would go over
     that the changelog does not know. Unless they are to `drain`, hosts stay behind their load balancer.
     """
     gates = gates or gates_of(service, len(hosts))
-    found = survey(fleet, hosts, path=service.path, ask=edits.probe if judge else probe)
+    asked = ask_all(fleet, hosts, path=service.path, ask=edits.probe if judge else probe)
+    version = find()
+    found = survey(fleet, hosts, path=service.path, asked=asked)
     one_way = cleaned(irreversible) or _one_way(version, found.targets)
     gates, said = _one_way_gates(gates, one_way)
-    release_id = _release_id(version, found.states)
-    release = Release(release_id, version.revision, version.label, one_way)
+    release = _release(version, found.states, one_way)
     waits = bool(service.confirm_within)
     targets = tuple(_target(t, release, found.states, waits=waits) for t in found.targets)
-    rollout = rollout or new_rollout_id()
-    named = {"rollout": rollout, "release": release.id}
+    named = {"rollout": rollout or new_rollout_id(), "release": release.id}
     plan = Plan(
-        rollout=rollout,
+        rollout=named["rollout"],
         action="deploy",
         environment=service.environment,
         service=service.name,
@@ -149,6 +149,10 @@ def deploy(made: DeployPlan, run: Run) -> Report:
                 _prune(made, run, roll, locks)
 
     return run.record(made.plan, body, path=path)
+
+
+def _release(version: source.Version, states: Mapping[str, HostState], one_way: str) -> Release:
+    return Release(_release_id(version, states), version.revision, version.label, one_way)
 
 
 def _release_id(version: source.Version, states: Mapping[str, HostState]) -> str:

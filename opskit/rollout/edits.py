@@ -61,11 +61,11 @@ END {
 
 
 _UNTOUCHED = (
-    # the folder itself was put in place after its manifest: only what it holds counts
-    'if [ "$k" -eq 0 ] && [ -z "$(find . ! -name . $n "$m" -type d 2>/dev/null | head -n 1; find . -prune -newer "$m")" ]; '
-    "then echo looked; exit 0; fi"
+    # the folder itself was put in place after its manifest: only what it holds counts. A find without -cnewer says so
+    't=$({ find . -prune -newer "$m" && find . ! -name . -cnewer "$m" \\( -type f -o -type d \\) || echo no; } 2>/dev/null | head -n 1)',
+    '[ -n "$t" ] || { echo looked; exit 0; }',
 )
-"""What comes or goes changes the time of its folder: without one that was touched, nothing is new or missing."""
+"""What comes or goes changes the time of its folder: without a file or a folder that was touched, nothing is to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +134,17 @@ def read_edits(said: str) -> Edits:
 
 
 def look(*, whole: bool) -> str:
-    """Compare the files of the live release in `$p` with its manifest: those that were touched, or the `whole` of them."""
+    """Compare the files of the live release in `$p`, `$live` where a probe has found it, with its manifest: those that were touched, or the `whole` of them."""
     return "\n".join(
         (
             "(",
-            'live=$(readlink "$p/current") || exit 0; m="$p/.opskit/release/${live##*/}"',
+            'live=${live:-$(readlink "$p/current")} || exit 0; m="$p/.opskit/release/${live##*/}"',
             '[ -f "$m/manifest" ] && cd -P "$p/current/" 2>/dev/null || exit 0',
             "command -v awk >/dev/null && command -v find >/dev/null || exit 0; LC_ALL=C; export LC_ALL",
+            *(() if whole else _UNTOUCHED),
             'if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi',
             'n=-cnewer; find "$m" -prune -cnewer "$m" >/dev/null 2>&1 || n=-newer',
             *_touched(whole=whole),
-            *(() if whole else (_UNTOUCHED,)),
             "{",
             # a shared path is a link to the same name below `shared`
             (

@@ -32,8 +32,9 @@ PLACED, ANEW, LACKS = "placed", "anew", "lacks"
 class Expected:
     """What a host is told to make, and by what it knows that it is right.
 
-    `base` is the release on it that files are copied from, "" for none; `manifest` the SHA-256 of the whole list;
-    `room` the KiB that all of it takes; whether the parcel comes `zipped`. Numbers that are not known yet are `{…}`.
+    `base` is the release on it that files are copied from, "" for none; if that holds just so many `entries`, it is copied as a
+    whole. `manifest` is the SHA-256 of the whole list; `room` the KiB that all of it takes; whether the parcel comes `zipped`.
+    Numbers that are not known yet are `{…}`.
     """
 
     release: str
@@ -43,6 +44,7 @@ class Expected:
     folders: int | str
     room: int | str
     base: str = ""
+    entries: int = 0
     zipped: bool = True
 
 
@@ -61,7 +63,7 @@ def stage(
             *_open(what),
             *_receive(what),
             *_know(what),
-            *(_copy() if what.base else ()),
+            *(_copy(what) if what.base else ()),
             *_check(what),
             *_finish(),
             *links,
@@ -83,7 +85,7 @@ def _open(what: Expected) -> tuple[str, ...]:
     content = what.content  # hexadecimal, of our own making
     return (
         f'w="$p/.opskit/incoming"; c="$w/"{content}; i="$c."{shlex.quote(what.rollout)}',
-        '[ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w" "$p/releases" "$p/shared"',
+        '[ ! -L "$w" ] || rm -f "$w"',
         'for o in "$w"/* "$w"/.[!.]*; do',
         '  [ "$o" != "$i" ] && { [ -e "$o" ] || [ -L "$o" ]; } || continue',
         '  case $o in "$c."*) [ -e "$i/tree" ] || [ -L "$o" ] || { mkdir -p "$i"; mv "$o/tree" "$i/tree" 2>/dev/null || :; };; esac',
@@ -91,7 +93,7 @@ def _open(what: Expected) -> tuple[str, ...]:
         "done",
         # what is new needs no looking through
         'k=0; if [ -d "$i" ]; then k=$(du -sk "$i"); k=${k%%[!0-9]*}; rm -f "$i/deleted" "$i/added" "$i/end"',
-        '  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; fi; mkdir -p "$i/tree"',
+        '  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"',
         'free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }',
         f"trap 'e=$?; [ $e = 0 ] || [ ! -d \"$i\" ] || [ \"$(free)\" -ge {FLOOR_KIB} ] || rm -rf \"$i\"; exit $e' EXIT",
         "trap 'exit 1' HUP INT TERM",
@@ -136,15 +138,21 @@ def _know(what: Expected) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _copy() -> tuple[str, ...]:
-    """Copy what is not there yet, by name: whether it is the right content is for the check to say."""
+def _copy(what: Expected) -> tuple[str, ...]:
+    """Copy what is not there yet, by name where that is not the whole: whether it is the right content is for the check to say.
+
+    A release to which a service has added counts more entries than it should, and what was added is not ours to copy.
+    """
+    whole = ""
+    if what.entries:
+        whole = f'[ "$(find "$b" | wc -l)" -eq {what.entries} ] && cp -RPn --reflink=auto "$b/." "$i/tree" || '
     full = f'{{ rm -rf "$i"; echo "the disk is full" >&2; exit {NO_ROOM}; }}'
     return (
         "moved() { [ ! -f \"$b/$1\" ] || [ -e \"$i/tree/$2\" ] || cp \"$b/$1\" \"$i/tree/$2\" || :; }; . \"$i/moved\"",
         'if [ ! -s "$plain" ]; then :; else case $(cp --help 2>&1) in',
         # GNU's. A file system that can share blocks until one of the two is written to does so
-        "*--no-clobber*--parents*--reflink*) (cd \"$b\" && cut -b67- \"$plain\" | tr '\\n' '\\0' |",
-        '   xargs -0 cp -RPn --parents --reflink=auto -t "$i/tree") 2>/dev/null;;',
+        f"*--no-clobber*--parents*--reflink*) ({whole}{{ cd \"$b\" && cut -b67- \"$plain\" | tr '\\n' '\\0' |",
+        '   xargs -0 cp -RPn --parents --reflink=auto -t "$i/tree"; }) 2>/dev/null;;',
         # xargs takes every character behind a backslash as it is, and not every tar reads names from a file
         "*) LC_ALL=C sed 's/^.\\{66\\}//' \"$plain\" | while IFS= read -r n; do [ -e \"$i/tree/$n\" ] || printf '%s\\n' \"$n\"; done >\"$i/wanted\"",
         "   c='[ $# = 0 ] || tar -cf - \"$@\" | tar -xof - -C \"$0\"'",
@@ -162,8 +170,8 @@ def _check(what: Expected) -> tuple[str, ...]:
         '  LC_ALL=C sed \'s/^.\\{66\\}//\' "$plain" | while IFS= read -r n; do [ ! -d "$i/tree/$n" ] || rm -rf "$i/tree/$n"; done',
         f'  LC_ALL=C sort "$i/found" "$i/found" "$plain" | LC_ALL=C uniq -u >"$i/lacks"; [ -s "$i/lacks" ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}',
         f'  echo {LACKS}; cat "$i/lacks"; exit 0; fi',
-        # one walk; most modes are right already
-        "n=$(find \"$i/tree\" -type d -exec printf '%.0sx' {} + \\( -perm 755 -o -exec chmod 755 {} + \\) -o ! -perm 644 -exec chmod 644 {} +)",
+        # one walk; most modes are right already. Links that were copied are not ours: those are made when all is right
+        "n=$(find \"$i/tree\" -type d -exec printf '%.0sx' {} + \\( -perm 755 -o -exec chmod 755 {} + \\) -o ! -type f -exec rm -f {} + -o ! -perm 644 -exec chmod 644 {} +)",
         f'[ "${{#n}}" -eq {what.folders} ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}',
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LOCK_LOST = 75
 NOT_THEN = 79
 NOT_THEN_WORDS = "opskit: the command went well, and what was to follow did not"
-MOST_RECEIPTS = 2000
+MOST_RECEIPTS, MOST_MARKS = 2000, 400  # that are read: of every two lines at most one is empty
 LOST_WORDS = "the lock of this run is gone"
 TOOLS = "cat chmod cmp cp cut date dd df dirname du find gzip head ln mkdir mv readlink rm sed sort tail tar tr uniq wc xargs"
 """What a host must have to be deployed to."""
@@ -100,7 +100,7 @@ def probe(path: str) -> str:
             # no pipes and no `sed`: every process counts where hosts are many
             'n=\'\n\'; set -f; f=$(df -Pk "$d") || f=; set -- ${f#*"$n"}; printf \'free %s\\n\' "${4:-}"',
             (
-                '[ ! -f "$p/.opskit/history" ] || { IFS=$n; for m in $(tail -n 400 "$p/.opskit/history"); do '
+                f'[ ! -f "$p/.opskit/history" ] || {{ IFS=$n; for m in $(tail -n {2 * MOST_MARKS} "$p/.opskit/history"); do '
                 "printf 'mark %s\\n' \"$m\"; done; unset IFS; }; set +f"
             ),
             (
@@ -128,7 +128,7 @@ def receipts(path: str) -> str:
     return "\n".join(
         (
             opening(path),
-            f'[ ! -f "$p/.opskit/receipts" ] || tail -n {MOST_RECEIPTS} "$p/.opskit/receipts"',
+            f'[ ! -f "$p/.opskit/receipts" ] || tail -n {2 * MOST_RECEIPTS} "$p/.opskit/receipts"',
         )
     )
 
@@ -162,10 +162,9 @@ def mark(word: str, *, release: str, rollout: str) -> str:
 
 
 def _append(file: str, words: str, *, must: bool = True) -> str:
-    """Append a line to a file of `.opskit`; one that was broken off before does not swallow it."""
-    write = f"printf '%s\\n' {words} >>\"$f\""
-    whole = f'f="$p/.opskit/{file}"; [ -z "$(tail -c 1 "$f" 2>/dev/null)" ] || echo >>"$f"'
-    return f"{whole}; {write}" if must else f"{{ {whole}; {write}; }} || :"
+    """Append a line to a file of `.opskit`; one that was broken off before does not swallow it: an empty line counts for nothing."""
+    write = f"printf '\\n%s\\n' {words} >>\"$p/.opskit/{file}\""
+    return write if must else f"{{ {write}; }} || :"
 
 
 def enter_current(path: str, *, guarded: str = "") -> str:

@@ -13,8 +13,10 @@ Its members, in order (see `incoming` for what a host does with them):
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
+import stat
 import tarfile
 import zlib
 from dataclasses import dataclass
@@ -72,14 +74,16 @@ def pack(
     `manifest` is all of it, the step to it, or None where the host has it; `moved` are (name in the host's live
     release, name in the new one). Raises OSError.
     """
-    with to.open("wb") as raw, _Zipped(raw, zipped=zipped) as stream, _tar(stream) as tar:
+    with to.open("wb") as raw, contextlib.ExitStack() as stack:
+        stream = stack.enter_context(_Zipped(raw)) if zipped else None
+        tar = stack.enter_context(_tar(raw, stream))
         _add_manifest(tar, manifest)
         _add_known(tar, artifact, moved)
         _add_path(tar, artifact.tree, "tree")
         for name in artifact.folders:
             _add_path(tar, artifact.tree / name, f"tree/{name}")
         for file, name in _named(artifact, files):
-            if zipped:
+            if stream is not None:
                 stream.level = _level(artifact.tree / file.name, file.size)
             _add_path(tar, artifact.tree / file.name, name)
         _add_bytes(tar, "end", b"")
@@ -124,18 +128,21 @@ def _add_bytes(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _add_path(tar: tarfile.TarFile, path: Path, name: str) -> None:
-    entry = tar.gettarinfo(path, arcname=name)
+    found = path.lstat()
     # who owns a file here says nothing of who owns it there, and no deploy brings set-user-id bits
-    entry.uid = entry.gid = 0
-    entry.uname = entry.gname = ""
-    entry.mode = 0o755 if entry.isdir() or entry.mode & 0o111 else 0o644
-    if entry.islnk():
-        entry.type, entry.linkname, entry.size = tarfile.REGTYPE, "", path.stat().st_size
-    if entry.isreg():
-        with path.open("rb") as stream:
+    entry = tarfile.TarInfo(name)
+    entry.mtime = found.st_mtime
+    entry.mode = 0o755 if stat.S_ISDIR(found.st_mode) or found.st_mode & 0o111 else 0o644
+    if stat.S_ISREG(found.st_mode):
+        entry.size = found.st_size
+        with path.open("rb", buffering=0) as stream:
             tar.addfile(entry, stream)
+        return
+    if stat.S_ISLNK(found.st_mode):
+        entry.type, entry.linkname = tarfile.SYMTYPE, str(path.readlink())
     else:
-        tar.addfile(entry)
+        entry.type = tarfile.DIRTYPE
+    tar.addfile(entry)
 
 
 def _named(artifact: Artifact, files: frozenset[File]) -> Iterator[tuple[File, str]]:
@@ -146,7 +153,9 @@ def _named(artifact: Artifact, files: frozenset[File]) -> Iterator[tuple[File, s
             yield file, f"odd-{odd[file]}" if file.odd else f"tree/{file.name}"
 
 
-def _tar(stream: _Zipped) -> tarfile.TarFile:
+def _tar(raw: BinaryIO, stream: _Zipped | None) -> tarfile.TarFile:
+    if stream is None:
+        return tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT)
     return tarfile.open(fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT, bufsize=BUFFER)
 
 
@@ -161,27 +170,25 @@ def _level(path: Path, size: int) -> int:
 
 
 class _Zipped(io.RawIOBase):
-    """Writes gzip whose `level` may change: each change begins a new member, which every gzip reads on. Or all as it is."""
+    """Writes gzip whose `level` may change: each change begins a new member, which every gzip reads on."""
 
-    def __init__(self, raw: BinaryIO, *, zipped: bool) -> None:
+    def __init__(self, raw: BinaryIO) -> None:
         self.level = LEVEL
         self._raw = raw
         self._of = LEVEL
-        self._member = self._open(LEVEL) if zipped else None
+        self._member = self._open(LEVEL)
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        if self._member is None:
-            return self._raw.write(data)
         if self.level != self._of:
             self._member.close()
             self._member, self._of = self._open(self.level), self.level
         return self._member.write(data)
 
     def close(self) -> None:
-        if not self.closed and self._member is not None:
+        if not self.closed:
             self._member.close()
         super().close()
 

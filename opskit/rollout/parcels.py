@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opskit.rollout.manifest import Manifest, Step
 
 WHOLE, CHANGE, QUESTION, REST = "whole", "change", "question", "rest"
+NAME = len("0" * 64 + "  ")  # where it begins in a line of a manifest
 MOST_MOVED = 500  # files that a host copies one by one, a process each
 
 
@@ -27,12 +28,14 @@ class Wanted:
     """Which parcel: these files, for hosts whose live release has this manifest (None: nothing is known of it).
 
     `kind`: whole; change, from the base; question, to a host that is to find out what it has; rest, for one that has
-    found out, and has the new manifest already.
+    found out, and has the new manifest already. `entries` is how many files, folders and links such a base holds of which the
+    artifact has every one, 0 if it has not.
     """
 
     kind: str
     files: frozenset[File]
     base: Manifest | None = None
+    entries: int = 0
 
 
 @dataclass(slots=True)
@@ -66,7 +69,7 @@ class Parcels:
             missing = self.artifact.missing_in(base.lines)
             moved = {new for _, new in self._renamed(base)}
             files = frozenset(file for file in missing if file.name not in moved)
-            self._changes[base.digest] = Wanted(CHANGE, files, base)
+            self._changes[base.digest] = Wanted(CHANGE, files, base, self._entries(base))
         return self._changes[base.digest]
 
     def question(self, base: Manifest | None) -> Wanted:
@@ -116,6 +119,13 @@ class Parcels:
             what = f"{error.filename or to}: cannot be packed: {error.strerror}"
             hint = "is there room in the temporary folder? TMPDIR names another"
             raise OpskitError(what, hint=hint) from None
+
+    def _entries(self, base: Manifest) -> int:
+        new = self.artifact
+        names = {line[NAME:] for line in new.manifest.lines}
+        if self._odd or not all(line[NAME:] in names for line in base.lines):
+            return 0
+        return len(base.lines) + len(new.folders) + len(new.links) + 1
 
     def _manifest(self, base: Manifest | None) -> bytes | Step:
         step = step_between(base, self.artifact.manifest) if base else None

@@ -52,7 +52,7 @@ def regain(tenant: Tenant, release: Release, host: str, *, plan: Plan, run: Run)
     made = plan_deploy(
         service=service,
         hosts=[host],
-        version=find_same(service.source, revision=release.revision, label=release.label),
+        find=lambda: find_same(service.source, revision=release.revision, label=release.label),
         fleet=run.fleet,
         why=f"{host} was replaced: {plan.why}".removesuffix(": "),
         irreversible=release.irreversible,

@@ -56,7 +56,7 @@ def script(path: str, *, rollout: str, release: str) -> str:
             'if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi',
             '[ ! -f "$f" ] || printf \'manifest %s\\n\' "$($sum <"$f")"',
             f'f="$p/.opskit/history"; [ ! -f "$f" ] || sed -n "s/ "{word}" .*//p" "$f" | sed \'s/^/judged /\'',
-            f'f="$p/.opskit/receipts"; [ ! -f "$f" ] || tail -n {MOST} "$f" | sed \'s/^/left /\'; echo',
+            f'f="$p/.opskit/receipts"; [ ! -f "$f" ] || tail -n {2 * MOST} "$f" | sed \'s/^/left /\'; echo',
         )
     )
 

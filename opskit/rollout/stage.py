@@ -199,6 +199,7 @@ class _Staging:
             folders=len(artifact.folders) + 1,
             room=artifact.room,
             base=live if wanted.base else "",
+            entries=0 if service.shared_folders or service.shared_files else wanted.entries,
             zipped=zipped,
         )
         return incoming.stage(

@@ -14,7 +14,7 @@ from opskit.rollout.doors import absent, ours_of
 from opskit.rollout.freeze import NOT_FROZEN, Frozen
 from opskit.rollout.memory import Memory, changed_by_hand, last_change
 from opskit.rollout.remembered import UPKEEP
-from opskit.rollout.targets import survey
+from opskit.rollout.targets import ask_all, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,7 +96,8 @@ def status(
     """
     unfinished = _unfinished(changelog, service, hosts) if changelog else ()
     ask = functools.partial(edits.probe, whole=whole)
-    found = survey(fleet, hosts, path=service.path, ask=ask)
+    asked = ask_all(fleet, hosts, path=service.path, ask=ask)
+    found = survey(fleet, hosts, path=service.path, asked=asked)
     states = found.states.values()
     memory = Memory.of(changelog, service, states, settings) if changelog else Memory()
     rows = [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from opskit.changelog import Changelog
     from opskit.errors import OpskitError
-    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.fanout import Fleet, Outcomes
     from opskit.rollout.probe import HeldLock
 
 
@@ -31,13 +31,20 @@ class Survey:
     errors: Mapping[str, OpskitError]
 
 
-def survey(
+def ask_all(
     fleet: Fleet, hosts: Sequence[str], *, path: str, ask: Callable[..., HostState] = probe
+) -> Outcomes[HostState]:
+    """Begin to ask every host about the service at `path`, with a `probe` of your own if it is to ask more; reads only."""
+    return fleet.each(lambda remote: ask(remote, path=path), hosts)
+
+
+def survey(
+    fleet: Fleet, hosts: Sequence[str], *, path: str, asked: Outcomes[HostState] | None = None
 ) -> Survey:
-    """Ask every host about the service at `path`, with a `probe` of your own if it is to ask more; reads only."""
+    """Hear what every host says about the service at `path`; those that have been `asked` before are not asked again."""
     states: dict[str, HostState] = {}
     errors: dict[str, OpskitError] = {}
-    for outcome in fleet.each(lambda remote: ask(remote, path=path), hosts):
+    for outcome in ask_all(fleet, hosts, path=path) if asked is None else asked:
         if outcome.value:
             states[outcome.host] = outcome.value
         elif outcome.error:

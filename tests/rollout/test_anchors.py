@@ -107,7 +107,7 @@ def test_who_and_why_are_never_commands_on_a_host(light: Light) -> None:
     light.rollback("--past-irreversible", nasty, "-m", nasty, env=who)
     assert light.live_on("web01") == "v1"
     assert not (light.hosts.folder("web01") / "pwned").exists()
-    receipts = light.place("web01", ".opskit", "receipts").read_text().splitlines()
+    receipts = light.place("web01", ".opskit", "receipts").read_text().split("\n\n")
     assert [json.loads(line)["actor"] for line in receipts] == [nasty] * 4
     assert light.last()["overrides"][0]["why"] == nasty
 

@@ -121,6 +121,27 @@ def test_nothing_is_written_through_a_link_of_the_live_release(
     assert shape(release(sender, "R2")) == shape(v2)
 
 
+@pytest.mark.parametrize("gone", ["", "lib/b", "version"])
+@pytest.mark.parametrize("kind", ["file", "link", "pipe"])
+def test_what_was_added_to_a_release_does_not_come_into_the_next(
+    here: Sender, tmp_path: Path, kind: str, gone: str
+) -> None:
+    """Though as much went as came, so that a release counts as many entries as it should."""
+    v1, v2 = write(tmp_path / "v1", V1), write(tmp_path / "v2", V2)
+    here.stage(v1, "R1")
+    added = release(here, "R1") / "lib/added"
+    if kind == "file":
+        added.write_bytes(b"a log")
+    elif kind == "link":
+        added.symlink_to("/etc")
+    else:
+        os.mkfifo(added)
+    if gone:
+        (release(here, "R1") / gone).unlink()
+    here.stage(v2, "R2", base="R1", known=here.manifest(v1))
+    assert shape(release(here, "R2")) == shape(v2)
+
+
 def test_a_pipe_in_place_of_a_file_holds_nobody_up(here: Sender, tmp_path: Path) -> None:
     v1, v2 = write(tmp_path / "v1", V1), write(tmp_path / "v2", V2)
     here.stage(v1, "R1")

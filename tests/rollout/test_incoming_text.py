@@ -11,14 +11,14 @@ WHAT = incoming.Expected("R1", "c0ffee", "ab12", manifest="9" * 64, folders=3, r
 STAGE = r"""
 GUARD
 w="$p/.opskit/incoming"; c="$w/"c0ffee; i="$c."ab12
-[ ! -L "$w" ] || rm -f "$w"; mkdir -p "$w" "$p/releases" "$p/shared"
+[ ! -L "$w" ] || rm -f "$w"
 for o in "$w"/* "$w"/.[!.]*; do
   [ "$o" != "$i" ] && { [ -e "$o" ] || [ -L "$o" ]; } || continue
   case $o in "$c."*) [ -e "$i/tree" ] || [ -L "$o" ] || { mkdir -p "$i"; mv "$o/tree" "$i/tree" 2>/dev/null || :; };; esac
   rm -rf "$o"
 done
 k=0; if [ -d "$i" ]; then k=$(du -sk "$i"); k=${k%%[!0-9]*}; rm -f "$i/deleted" "$i/added" "$i/end"
-  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; fi; mkdir -p "$i/tree"
+  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"
 free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }
 trap 'e=$?; [ $e = 0 ] || [ ! -d "$i" ] || [ "$(free)" -ge 10240 ] || rm -rf "$i"; exit $e' EXIT
 trap 'exit 1' HUP INT TERM
@@ -37,8 +37,8 @@ sum="openssl dgst -sha256 -r"; s=$($sum <"$i/manifest" 2>/dev/null) || s=; if [ 
 odd() { rm -rf "$i/tree/$3"; }; . "$i/odd"
 moved() { [ ! -f "$b/$1" ] || [ -e "$i/tree/$2" ] || cp "$b/$1" "$i/tree/$2" || :; }; . "$i/moved"
 if [ ! -s "$plain" ]; then :; else case $(cp --help 2>&1) in
-*--no-clobber*--parents*--reflink*) (cd "$b" && cut -b67- "$plain" | tr '\n' '\0' |
-   xargs -0 cp -RPn --parents --reflink=auto -t "$i/tree") 2>/dev/null;;
+*--no-clobber*--parents*--reflink*) ({ cd "$b" && cut -b67- "$plain" | tr '\n' '\0' |
+   xargs -0 cp -RPn --parents --reflink=auto -t "$i/tree"; }) 2>/dev/null;;
 *) LC_ALL=C sed 's/^.\{66\}//' "$plain" | while IFS= read -r n; do [ -e "$i/tree/$n" ] || printf '%s\n' "$n"; done >"$i/wanted"
    c='[ $# = 0 ] || tar -cf - "$@" | tar -xof - -C "$0"'
    (cd "$b" && LC_ALL=C sed 's/./\\&/g' "$i/wanted" | LC_ALL=C xargs sh -c "$c" "$i/tree") 2>/dev/null;;
@@ -49,7 +49,7 @@ if ! cmp -s "$plain" "$i/found"; then
   LC_ALL=C sed 's/^.\{66\}//' "$plain" | while IFS= read -r n; do [ ! -d "$i/tree/$n" ] || rm -rf "$i/tree/$n"; done
   LC_ALL=C sort "$i/found" "$i/found" "$plain" | LC_ALL=C uniq -u >"$i/lacks"; [ -s "$i/lacks" ] || { rm -rf "$i"; echo anew; exit 0; }
   echo lacks; cat "$i/lacks"; exit 0; fi
-n=$(find "$i/tree" -type d -exec printf '%.0sx' {} + \( -perm 755 -o -exec chmod 755 {} + \) -o ! -perm 644 -exec chmod 644 {} +)
+n=$(find "$i/tree" -type d -exec printf '%.0sx' {} + \( -perm 755 -o -exec chmod 755 {} + \) -o ! -type f -exec rm -f {} + -o ! -perm 644 -exec chmod 644 {} +)
 [ "${#n}" -eq 3 ] || { rm -rf "$i"; echo anew; exit 0; }
 odd() { s=$($sum <"$i/odd-$1"); [ "${s%% *}" = "$2" ] && chmod 644 "$i/odd-$1" && mv "$i/odd-$1" "$i/tree/$3" || { echo "bytes arrived altered: $3" >&2; rm -rf "$i"; exit 65; }; }; . "$i/odd"
 programs() { (cd "$i/tree" && chmod 755 "$@"); }; . "$i/programs"
@@ -79,6 +79,12 @@ def test_nothing_is_copied_where_there_is_nothing_to_copy_from() -> None:
     whole = incoming.stage("GUARD", WHAT)
     assert all(word in whole and word not in bare for word in COPIES)
     assert set(bare.splitlines()) < set(whole.splitlines())
+
+
+def test_a_base_of_which_all_is_wanted_is_copied_as_a_whole_if_nothing_was_added() -> None:
+    copy = '[ "$(find "$b" | wc -l)" -eq 7 ] && cp -RPn --reflink=auto "$b/." "$i/tree" || { cd'
+    bare = incoming.stage("GUARD", WHAT)
+    assert incoming.stage("GUARD", replace(WHAT, entries=7)) == bare.replace("{ cd", copy)
 
 
 def test_what_comes_as_it_is_is_not_unzipped() -> None:

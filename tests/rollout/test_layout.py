@@ -35,7 +35,7 @@ d=$p; while [ ! -d "$d" ] && [ "$d" != "${d%/*}" ]; do d=${d%/*}; done; d=${d:-/
 [ ! -w "$d" ] || printf 'writable\n'
 n='
 '; set -f; f=$(df -Pk "$d") || f=; set -- ${f#*"$n"}; printf 'free %s\n' "${4:-}"
-[ ! -f "$p/.opskit/history" ] || { IFS=$n; for m in $(tail -n 400 "$p/.opskit/history"); do printf 'mark %s\n' "$m"; done; unset IFS; }; set +f
+[ ! -f "$p/.opskit/history" ] || { IFS=$n; for m in $(tail -n 800 "$p/.opskit/history"); do printf 'mark %s\n' "$m"; done; unset IFS; }; set +f
 if [ -L "$p/current" ]; then live=$(readlink "$p/current") || live=; printf 'live %s\n' "${live#"$p/"}"; elif [ -e "$p/current" ]; then printf 'blocked\n'; fi
 for r in "$p"/releases/*/; do [ -d "$r" ] || continue; r=${r%/}; r=${r##*/}; i=; { IFS= read -r i <"$p/.opskit/release/$r/info"; } 2>/dev/null || :; printf 'release %s %s\n' "$r" "$i"; done
 [ ! -f "$p/.opskit/receipts" ] || printf 'receipt %s\n' "$(tail -n 1 "$p/.opskit/receipts")"
@@ -66,7 +66,7 @@ echo taken
 SWITCH = r"""
 GUARD
 [ -d "$p/releases/"R1 ] || { echo "release is not on this host" >&2; exit 66; }
-f="$p/.opskit/receipts"; [ -z "$(tail -c 1 "$f" 2>/dev/null)" ] || echo >>"$f"; printf '%s\n' '{"it'"'"'s": 1}' >>"$f"
+printf '\n%s\n' '{"it'"'"'s": 1}' >>"$p/.opskit/receipts"
 t="$p/.current."ab12; rm -f "$t"; ln -s releases/R1 "$t"
 mv -fT "$t" "$p/current" 2>/dev/null || mv -fh "$t" "$p/current"
 """
@@ -80,9 +80,6 @@ for r in R1 'R 2'; do there=$(cd "$p/releases/$r" 2>/dev/null && pwd -P || true)
     rm -rf "$g" "$p/releases/$r"; }; done
 for m in "$p"/.opskit/release/*/; do r=${m%/}; r=${r##*/}; [ -d "$p/releases/$r" ] || [ ! -d "$m" ] || rm -rf "$m"; done
 """
-
-
-WHOLE = 'f="$p/.opskit/{}"; [ -z "$(tail -c 1 "$f" 2>/dev/null)" ] || echo >>"$f"'
 
 
 def test_guard() -> None:
@@ -137,18 +134,17 @@ def test_switch() -> None:
 
 def test_leave_receipt() -> None:
     script = layout.leave_receipt("GUARD", receipt="{}")
-    assert script == f"GUARD\n{WHOLE.format('receipts')}; printf '%s\\n' '{{}}' >>\"$f\""
+    assert script == "GUARD\nprintf '\\n%s\\n' '{}' >>\"$p/.opskit/receipts\""
 
 
 def test_mark() -> None:
     script = layout.mark("good", release="R1", rollout="ab12")
-    write = "printf '%s\\n' 'good R1 ab12 '\"$now\" >>\"$f\""
-    assert script == f"{WHOLE.format('history')}; {write}"
+    assert script == "printf '\\n%s\\n' 'good R1 ab12 '\"$now\" >>\"$p/.opskit/history\""
 
 
 def test_on_the_way_back_a_receipt_that_cannot_be_written_stops_nothing() -> None:
     script = layout.switch("GUARD", release="R1", rollout="ab12", receipt="{}", must=False)
-    write = f"{{ {WHOLE.format('receipts')}; printf '%s\\n' '{{}}' >>\"$f\"; }} || :"
+    write = "{ printf '\\n%s\\n' '{}' >>\"$p/.opskit/receipts\"; } || :"
     assert script.splitlines()[2] == write
 
 

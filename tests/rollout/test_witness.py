@@ -136,7 +136,7 @@ def test_a_line_with_a_wrong_value_is_left_out(wrong: dict[str, object]) -> None
 def test_reading_receipts_is_one_bounded_script() -> None:
     assert layout.receipts("~/my shop") == (
         "set -eu; umask 022; p=\"$HOME\"/'my shop'\n"
-        '[ ! -f "$p/.opskit/receipts" ] || tail -n 2000 "$p/.opskit/receipts"'
+        '[ ! -f "$p/.opskit/receipts" ] || tail -n 4000 "$p/.opskit/receipts"'
     )
 
 

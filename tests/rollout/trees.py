@@ -95,7 +95,9 @@ class Sender:
         what = self.place.expected(parcels.artifact, release, base if wanted.base else "", rollout)
         with parcels.parcel(wanted) as parcel:
             data = b"".join(parcel.chunks())[:cut]
-        script = incoming.stage(self.place.guard(rollout), replace(what, zipped=parcel.zipped))
+        script = incoming.stage(
+            self.place.guard(rollout), replace(what, zipped=parcel.zipped, entries=wanted.entries)
+        )
         done = self.place.run(script, input=data, expect=expect, path=self.tools)
         word, _, rest = done.stdout.partition(b"\n")
         return word.decode(), tuple(line + b"\n" for line in rest.split(b"\n") if line)
