@@ -27,10 +27,10 @@ STEPS = {
     "lock": 'mine="$l"/',
     "stage": 'w="$p/.opskit/incoming"; c=',
     "switch": ".current.",
-    "receipt": 'f="$p/.opskit/receipts"; [ -z ',
+    "receipt": '>>"$p/.opskit/receipts"',
     "restart": '>>"$HOME/restarts"',
     "check": '"$HOME/sick"',
-    "mark": 'f="$p/.opskit/history"; [ -z ',
+    "mark": '>>"$p/.opskit/history"',
     "unlock": 'f "$p/.opskit/locks/"',
 }
 """What of a step's script no other has, as it stands in the line that carries it."""
