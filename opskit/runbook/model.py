@@ -81,7 +81,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Decide(Part):
-    """`**Decide:** … go to [Roll back](#4-roll-back)`: each link is a choice, going on with what follows is always one."""
+    """`**Decide:** … go to [Roll back](#4-roll-back)`: each link is a choice; the last one (`NEXT`) always goes on with what follows."""
 
     text: str
     choices: tuple[Choice, ...]
@@ -198,7 +198,8 @@ class Runbook:
         """Give the step of that id, number (from 1) or anchor, None if there is none."""
         if name.isascii() and name.isdigit() and len(name) < 6:
             return self.steps[int(name) - 1] if 0 < int(name) <= len(self.steps) else None
-        return next((s for s in self.steps if name == s.id or name in s.anchors), None)
+        by_id = next((step for step in self.steps if step.id == name), None)
+        return by_id or next((step for step in self.steps if name in step.anchors), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ HEAVY = {
     "cryptography",
     "ClusterShell",
     "psycopg",
+    "markdown_it",
+    "yaml",
 }
 LATE = {"opskit.rollout.steps", "opskit.rollout.report"}
 """What only a rollout needs."""

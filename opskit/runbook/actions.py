@@ -1,0 +1,98 @@
+"""A fence that is run, from its text and attributes: what cannot work in its language is refused before anything is run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from opskit.errors import ConfigError
+from opskit.runbook.model import LANGUAGES, LOCAL, OPSKIT, PYTHON, REGEX, SH, TASK, Action, Expect
+
+if TYPE_CHECKING:
+    from opskit.runbook.attributes import Attributes
+
+TIMEOUT = 600.0
+BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_OF_SHELLS = re.compile(r"[|&;<>]+|[0-9]*[<>]+&?[0-9]*")
+
+
+def action(line: int, language: str, text: str, said: Attributes, *, rollback: str) -> Action:
+    """Give the action of a fence; `rollback` is the id of the step that it names. Raises ConfigError."""
+    runs = LANGUAGES.get(language)
+    if runs is None:
+        raise ConfigError(
+            f"{language!r} cannot be run" if language else "the fence says no language",
+            hint=f"what can be run: {', '.join(dict.fromkeys(LANGUAGES))}; take the comment away if it is only shown",
+        )
+    on = said.on or LOCAL
+    _check_place(runs, on, said)
+    _check_text(runs, text)
+    return Action(
+        line, runs, text, on,
+        batch=said.batch or 0,
+        timeout=said.timeout or TIMEOUT,
+        capture=said.capture,
+        mutates=said.mutates is not False,
+        rollback=rollback,
+        sudo=said.sudo,
+    )  # fmt: skip
+
+
+def expect(line: int, text: str, kind: str) -> Expect:
+    """Give what a fence must print; raises ConfigError for a regular expression that is none."""
+    wanted = text.removesuffix("\n")
+    if kind == REGEX:
+        try:
+            re.compile(wanted)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ConfigError(f"this is no regular expression: {error}") from None
+    return Expect(kind, wanted, line)
+
+
+def command_words(text: str) -> tuple[str, ...]:
+    """Give the words of a fence that is one command line without a shell; a line may go on behind a backslash.
+
+    `$NAME` stands in them as it was written. Raises ConfigError for several lines and for what only a shell can do.
+    """
+    joined = text.replace("\\\n", " ").strip()
+    if "\n" in joined:
+        raise ConfigError("expected one command line", hint="one fence for each command")
+    lexer = shlex.shlex(joined, posix=False, punctuation_chars=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    try:
+        operators = [word for word in lexer if _OF_SHELLS.fullmatch(word)]
+        words = tuple(shlex.split(joined))
+    except ValueError:
+        raise ConfigError("a quote is not closed") from None
+    if operators or "`" in joined or "$(" in joined:
+        sign = operators[0] if operators else "`" if "`" in joined else "$("
+        raise ConfigError(f"`{sign}` is for a shell, and none runs this", hint="make it a fence of `sh`")  # fmt: skip
+    return words
+
+
+def _check_place(runs: str, on: str, said: Attributes) -> None:
+    if runs in (PYTHON, OPSKIT) and on != LOCAL:
+        what = "Python" if runs == PYTHON else "an opskit command"
+        hint = (
+            "opskit takes hosts as an option" if runs == OPSKIT else "hosts need no Python; use sh"
+        )
+        raise ConfigError(f"{what} runs on this machine, and not on {on[:60]}", hint=hint)
+    if runs == TASK and on == LOCAL:
+        raise ConfigError("on which hosts does the task run?", hint="<!-- opskit: on=@web -->")
+    if runs == TASK and said.sudo not in ("", "root"):
+        raise ConfigError("a task itself says as whom it does what", hint="take `sudo` away")
+
+
+def _check_text(runs: str, text: str) -> None:
+    if not text.strip():
+        raise ConfigError("there is nothing to run")
+    if BIDI.search(text):
+        raise ConfigError(
+            "a sign that turns the direction of writing: it would not run as it reads"
+        )
+    if runs in (SH, PYTHON):
+        return
+    words = command_words(text)
+    if runs == OPSKIT and (words[0] != "opskit" or len(words) < 2):
+        raise ConfigError("expected one line that begins with `opskit`")

@@ -1,0 +1,124 @@
+"""What only the whole page tells: names that nobody gives, links that lead nowhere, what stands before the first step."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from opskit.errors import ConfigError
+from opskit.runbook import comments, keywords, names, shell
+from opskit.runbook.blocks import CELL, FENCE, HEADING, HTML, PARAGRAPH, links
+from opskit.runbook.model import SH, Action, Approve, Ask, Check, Confirm, Decide, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from opskit.runbook.blocks import Block, Blocks
+    from opskit.runbook.findings import Findings
+    from opskit.runbook.model import Part, Runbook
+    from opskit.runbook.outline import Outline
+
+
+def check(runbook: Runbook, blocks: Blocks, outline: Outline, found: Findings) -> None:
+    """Note what is wrong with a page as a whole."""
+    for block in outline.intro:
+        _check_above(block, blocks, found)
+    for block in blocks.all:
+        _check_links(block, blocks, outline, found)
+    known = {name for name, _ in _given(runbook)}
+    for step in runbook.steps:
+        for part in step.parts:
+            _check_names(part, known, found)
+    _check_given_once(runbook, found)
+    _check_used(runbook, blocks, found)
+
+
+def _given(runbook: Runbook) -> Iterator[tuple[str, int]]:
+    """Give each name that has a value in a run, and the line that says so (0: the front matter)."""
+    for parameter in runbook.parameters:
+        yield parameter.name, 0
+    for step in runbook.steps:
+        for part in step.parts:
+            if isinstance(part, Ask):
+                yield part.name, part.line
+            elif isinstance(part, Action) and part.capture:
+                yield part.capture, part.line
+
+
+def _check_given_once(runbook: Runbook, found: Findings) -> None:
+    captured = {a.capture: a.line for step in runbook.steps for a in step.actions if a.capture}
+    asked = {name for name, line in _given(runbook) if captured.get(name) != line}
+    for name, line in captured.items():
+        if name in asked:
+            found.warn(line, f"what is captured here takes the place of the {name} that was asked for")  # fmt: skip
+
+
+def _check_above(block: Block, blocks: Blocks, found: Findings) -> None:
+    """Nothing is asked or run before the first step."""
+    what = ""
+    if block.kind == FENCE and comments.info_words(block.info) is not None:
+        what = "a command"
+    elif block.kind == HTML and comments.hidden(block.text):
+        what = "a comment for opskit"
+    elif block.kind == PARAGRAPH:
+        try:
+            word = keywords.keyword(block.text, blocks.pieces(block.text))
+        except ConfigError as error:
+            found.error(block.line, error)
+            return
+        what = f"**{word}:**" if word in keywords.ASKS else ""
+    if what:
+        found.add(block.line, f"{what} stands before the first step", hint="put it below a heading of level 2")  # fmt: skip
+
+
+def _check_links(block: Block, blocks: Blocks, outline: Outline, found: Findings) -> None:
+    if block.kind not in (PARAGRAPH, HEADING, CELL) or "#" not in block.text:
+        return
+    for link in links(blocks.pieces(block.text)):
+        if link.href.startswith("#") and not outline.has(link.href):
+            found.warn(
+                block.line, f"the link {link.href[:80]} leads to no heading",
+                hint=keywords.near(link.href, outline),
+            )  # fmt: skip
+
+
+def _check_names(part: Part, known: Collection[str], found: Findings) -> None:
+    if isinstance(part, (Ask, Confirm, Decide, Wait, Approve, Check)):
+        for name in names.templates(part.text):
+            if name not in known:
+                found.warn(part.line, f"nothing gives {{{{ {name} }}}} a value", hint=_known(name, known))  # fmt: skip
+    elif isinstance(part, Action):
+        for name in names.templates(part.on):
+            if name not in known:
+                found.add(part.line, f"nothing gives {{{{ {name} }}}} a value", hint=_known(name, known))  # fmt: skip
+        _check_script(part, known, found)
+
+
+def _check_script(action: Action, known: Collection[str], found: Findings) -> None:
+    for name in dict.fromkeys(names.templates(action.text)):
+        hint = f"write ${name}: values reach commands as variables"
+        if name in known:
+            found.add(action.line, f"{{{{ {name} }}}} is not replaced in what is run", hint=hint)
+        elif f"{{{{ {name} }}}}" in action.text:
+            found.warn(action.line, f"{{{{ {name} }}}} is not replaced in what is run")
+    if action.language != SH:
+        return
+    for name in shell.unset(action.text):
+        if name not in known:
+            found.warn(action.line, f"nothing gives ${name} a value", hint=_known(name, known))
+
+
+def _known(name: str, known: Collection[str]) -> str:
+    from opskit.config.lookup import did_you_mean
+
+    return did_you_mean(name, known) or f"**Ask:** `{name}` - …, or a parameter of that name"
+
+
+def _check_used(runbook: Runbook, blocks: Blocks, found: Findings) -> None:
+    """A parameter that nothing on the page names is asked for in vain."""
+    text = "\n".join(block.text for block in blocks.all if block.kind != HTML)
+    said = " ".join(a.on for step in runbook.steps for a in step.actions)
+    words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", f"{text}\n{said}"))
+    for parameter in runbook.parameters:
+        if parameter.name not in words:
+            found.warn(1, f"params: nothing on the page uses {parameter.name}")

@@ -1,0 +1,35 @@
+"""Where attributes stand: in a comment before a fence, or, less portably, behind the language of the fence itself."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from opskit.runbook.blocks import Block
+
+_COMMENT = re.compile(r"<!--\s*opskit:(?P<words>.*?)-->", re.DOTALL)
+_NEARLY = re.compile(r"<!--\s*opskit\b", re.IGNORECASE)
+_INFO = re.compile(r"\S+\s+opskit(?::\s*|\s+|$)(?P<words>.*)", re.DOTALL)
+
+
+def words(block: Block) -> str | None:
+    """Give the words of a block that is one comment for opskit, None if it is none."""
+    found = _COMMENT.fullmatch(block.text.strip())
+    return found["words"] if found else None
+
+
+def hidden(text: str) -> bool:
+    """Whether HTML holds a comment that is perhaps meant for opskit."""
+    return bool(_NEARLY.search(text))
+
+
+def info_words(info: str) -> str | None:
+    """Give the words behind `opskit` in the info string of a fence, None if it stands not there."""
+    found = _INFO.fullmatch(info.strip())
+    return found["words"] if found else None
+
+
+def language(info: str) -> str:
+    """Give the first word of an info string, in small letters."""
+    return (info.split() or [""])[0].lower()

@@ -1,0 +1,77 @@
+"""The `params` of front matter: the values that a run needs, and how each is asked for."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+from opskit.config import checks
+from opskit.errors import ConfigError
+from opskit.runbook import names, yamlnodes
+from opskit.runbook.model import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yaml.nodes import Node
+
+    from opskit.runbook.findings import Findings
+
+
+def read(node: Node, found: Findings) -> tuple[Parameter, ...]:
+    """Read the table of parameters; raises ConfigError if it is none."""
+    if yamlnodes.is_null(node):
+        return ()
+    if yamlnodes.kind(node) != yamlnodes.TABLE:
+        raise ConfigError('expected a table, like {service: {ask: "Which service?"}}')
+    given: dict[str, Parameter] = {}
+    for key, value in node.value:
+        try:
+            parameter = _parameter(key, value, found)
+            if parameter.name in given:
+                raise ConfigError("stands there twice")  # noqa: TRY301 - told of in one place
+            given[parameter.name] = parameter
+        except ConfigError as error:
+            found.error(yamlnodes.line(key), error, about=f"params: {str(key.value)[:80]}")
+    return tuple(given.values())
+
+
+def _parameter(key: Node, value: Node, found: Findings) -> Parameter:
+    name = names.variable(yamlnodes.scalar(key))
+    if yamlnodes.is_null(value):
+        return Parameter(name)
+    if yamlnodes.kind(value) != yamlnodes.TABLE:
+        raise ConfigError('expected a table, like {ask: "Which service?"}')
+    parameter = Parameter(
+        name, **yamlnodes.fields(value, _READERS, found, f"front matter: params: {name}")
+    )
+    pattern, default = parameter.pattern, parameter.default
+    if pattern and default and not re.fullmatch(pattern, default):
+        raise ConfigError("its default does not match its pattern")
+    if parameter.secret and parameter.default:
+        hint = f"take `default` out; `env: {name.upper()}` can name a variable that has it"
+        raise ConfigError("a secret with a default is one that everybody reads", hint=hint)
+    return parameter
+
+
+def _pattern(node: Node, found: Findings) -> str:
+    value = yamlnodes.text(node, found)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(value)
+    except (re.error, RecursionError, OverflowError) as error:
+        what = yamlnodes.one_line(error)
+        raise ConfigError(f"this is no regular expression: {what}") from None
+    return value
+
+
+_READERS: Mapping[str, yamlnodes.Reader] = {
+    "ask": yamlnodes.text,
+    "default": yamlnodes.free,
+    "pattern": _pattern,
+    "env": yamlnodes.checked(checks.variable),
+    "required": yamlnodes.switch,
+    "secret": yamlnodes.switch,
+}

@@ -1,0 +1,51 @@
+"""Which variables a script of POSIX sh reads without having set them: only those that are certain."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_USE = re.compile(r"\\.|'[^']*'|\$(?:(?P<plain>[A-Za-z_][A-Za-z0-9_]*)|\{#?(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<how>[^}]?[^}]?))|\"", re.DOTALL)  # fmt: skip
+_SET = re.compile(r"\b([A-Za-z_][A-Za-z0-9_]*)=|\bfor\s+([A-Za-z_][A-Za-z0-9_]*)|\b(?:read|export|local|readonly|typeset|declare|mapfile|readarray|getopts\s+\S+)\s+([^;|&\n]*)")  # fmt: skip
+_UNCERTAIN = re.compile(
+    r"<<|\beval\b|(?:^|[;&|(]\s*)(?:\.|source)\s|\bset\s+-\w*a|\$'|#", re.MULTILINE
+)
+_COMMON = re.compile(r".*_proxy|path|argv|cdpath")
+
+
+def unset(script: str) -> tuple[str, ...]:
+    """Give the variables that a script reads, and neither sets nor has a default for.
+
+    A name without a small letter may be one of the host's, so it is left out; so is everything of a script that holds a here-document,
+    a comment or what sets variables that cannot be seen.
+    """
+    if _UNCERTAIN.search(script):
+        return ()
+    given = {
+        word for found in _SET.findall(script) for word in re.findall(r"\w+", " ".join(found))
+    }
+    return tuple(
+        name for name in dict.fromkeys(_uses(script)) if _sure(name) and name not in given
+    )
+
+
+def _uses(script: str) -> Iterator[str]:
+    """Give the names that are expanded; in double quotes, a single one quotes nothing."""
+    quoted, at = False, 0
+    while found := _USE.search(script, at):
+        at = found.end()
+        if found[0] == '"':
+            quoted = not quoted
+        elif found[0].startswith("'") and quoted:
+            at = found.start() + 1
+        elif found["plain"]:
+            yield found["plain"]
+        elif found["braced"] and found["how"].lstrip(":")[:1] not in ("-", "=", "+"):
+            yield found["braced"]
+
+
+def _sure(name: str) -> bool:
+    return name != name.upper() and not _COMMON.fullmatch(name)
