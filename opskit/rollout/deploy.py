@@ -23,7 +23,7 @@ from opskit.rollout.plan import Plan, Target
 from opskit.rollout.prepare import prepare
 from opskit.rollout.probe import MARGIN_KIB, Release, probe, unfit
 from opskit.rollout.prune import after, prune, removable
-from opskit.rollout.stage import stage
+from opskit.rollout.stage import ahead, stage
 from opskit.rollout.status import Judge, by_words
 from opskit.rollout.targets import ask_all, held_notes, survey
 
@@ -129,7 +129,7 @@ def deploy(made: DeployPlan, run: Run) -> Report:
 
     def body(roll: Roll) -> None:
         run.refuse_held(made.states)
-        with tempfile.TemporaryDirectory(prefix="opskit-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="opskit-", ignore_cleanup_errors=True) as scratch:
             artifact = prepare(
                 made.service,
                 made.version,
@@ -138,9 +138,12 @@ def deploy(made: DeployPlan, run: Run) -> Report:
                 run=run,
                 scratch=Path(scratch),
             )
-            with run.locked(made.plan, roll, path=path) as locks:
+            parcels = Parcels(artifact, Path(scratch))
+            with (
+                ahead(parcels, made.states),
+                run.locked(made.plan, roll, path=path) as locks,
+            ):
                 work = run.work(made.plan, made.service, locks.guard, roll)
-                parcels = Parcels(artifact, Path(scratch))
                 stage(made.plan, parcels, states=locks.states, work=work, run=run, roll=roll)
                 ask = asking(made.plan, made.service, run)
                 roll.run(activation(made.plan, made.release, work=work, roll=roll), ask=ask)

@@ -110,7 +110,8 @@ def _receive(what: Expected) -> tuple[str, ...]:
     unzip = "gzip -dc | " if what.zipped else ""
     rest = "$(dd bs=1 count=1 2>/dev/null | wc -c)"
     return (
-        f's=0; {unzip}tar -xof - -C "$i" || s=$?; if [ "$s" -ne 0 ] || [ ! -e "$i/end" ]; then',
+        # GNU's reads ten kilobytes at a time if it is not told otherwise; others look at no such variable
+        f's=0; {unzip}TAR_OPTIONS=-b128 tar -xof - -C "$i" || s=$?; if [ "$s" -ne 0 ] || [ ! -e "$i/end" ]; then',
         f'  if [ -e "$i/end" ] || [ $(({rest})) -gt 0 ] || [ "$(free)" -lt {FLOOR_KIB} ]; then',
         f'    rm -rf "$i"; echo "the release cannot be unpacked" >&2; exit {NO_ROOM}; fi',
         f'  echo "the transfer broke off" >&2; exit {BROKE_OFF}; fi',

@@ -13,6 +13,7 @@ from opskit.rollout.pack import Parcel, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from opskit.rollout.artifact import Artifact, File
@@ -54,10 +55,11 @@ class Parcels:
         """Whether parcels that are made from now on are."""
         self._folder = folder
         self._lock = threading.Lock()
-        self._made: dict[Wanted, _Made] = {}
+        self._made: dict[tuple[Wanted, bool], _Made] = {}
         self._changes: dict[str, Wanted] = {}
         self._odd = frozenset(file for file in artifact.files if file.odd)
         self._number = 0
+        self._packer: threading.Thread | None = None
 
     def whole(self) -> Wanted:
         """Give all of the artifact."""
@@ -82,25 +84,48 @@ class Parcels:
         return Wanted(REST, found | self._odd)
 
     @contextlib.contextmanager
-    def parcel(self, wanted: Wanted) -> Iterator[Parcel]:
+    def ahead(self, wanted: Wanted) -> Iterator[None]:
+        """Pack a parcel as it is, not zipped, while the block goes on; what goes wrong with it is said to who asks for it."""
+
+        def pack() -> None:
+            with contextlib.suppress(OpskitError), self._used(wanted, zipped=False):
+                pass
+
+        self._packer = threading.Thread(target=pack, daemon=True, name="parcels")
+        self._packer.start()
+        try:
+            yield
+        finally:
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait until nothing is packed ahead any more."""
+        if self._packer is not None:
+            self._packer.join()
+
+    def parcel(self, wanted: Wanted) -> AbstractContextManager[Parcel]:
         """Give a parcel for the block; the rests are removed when nobody uses them, each is another. Raises OpskitError."""
+        return self._used(wanted, zipped=self.zipped)
+
+    @contextlib.contextmanager
+    def _used(self, wanted: Wanted, *, zipped: bool) -> Iterator[Parcel]:
         with self._lock:
-            made = self._made.setdefault(wanted, _Made())
+            made = self._made.setdefault((wanted, zipped), _Made())
             made.users += 1
         try:
             with made.lock:
                 if made.parcel is None:
-                    made.parcel = self._pack(wanted)
+                    made.parcel = self._pack(wanted, zipped=zipped)
             yield made.parcel
         finally:
             with self._lock:
                 made.users -= 1
                 if wanted.kind == REST and not made.users:
-                    del self._made[wanted]
+                    del self._made[wanted, zipped]
                     if made.parcel is not None:
                         made.parcel.file.unlink()
 
-    def _pack(self, wanted: Wanted) -> Parcel:
+    def _pack(self, wanted: Wanted, *, zipped: bool) -> Parcel:
         with self._lock:
             self._number += 1
             to = self._folder / f"parcel-{self._number}.tar"
@@ -113,7 +138,7 @@ class Parcels:
                 to=to,
                 manifest=manifest,
                 moved=moved,
-                zipped=self.zipped,
+                zipped=zipped,
             )
         except OSError as error:
             what = f"{error.filename or to}: cannot be packed: {error.strerror}"

@@ -23,7 +23,7 @@ free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }
 trap 'e=$?; [ $e = 0 ] || [ ! -d "$i" ] || [ "$(free)" -ge 10240 ] || rm -rf "$i"; exit $e' EXIT
 trap 'exit 1' HUP INT TERM
 f=$(free); n=$((100+10240)); [ "$((f+k))" -ge "$n" ] || { echo "$(((f+k)/1024)) MiB free, $((n/1024)) MiB needed" >&2; exit 74; }
-s=0; gzip -dc | tar -xof - -C "$i" || s=$?; if [ "$s" -ne 0 ] || [ ! -e "$i/end" ]; then
+s=0; gzip -dc | TAR_OPTIONS=-b128 tar -xof - -C "$i" || s=$?; if [ "$s" -ne 0 ] || [ ! -e "$i/end" ]; then
   if [ -e "$i/end" ] || [ $(($(dd bs=1 count=1 2>/dev/null | wc -c))) -gt 0 ] || [ "$(free)" -lt 10240 ]; then
     rm -rf "$i"; echo "the release cannot be unpacked" >&2; exit 74; fi
   echo "the transfer broke off" >&2; exit 69; fi
@@ -89,7 +89,7 @@ def test_a_base_of_which_all_is_wanted_is_copied_as_a_whole_if_nothing_was_added
 
 def test_what_comes_as_it_is_is_not_unzipped() -> None:
     script = incoming.stage("GUARD", replace(WHAT, zipped=False))
-    assert 's=0; tar -xof - -C "$i" || s=$?; if' in script
+    assert 's=0; TAR_OPTIONS=-b128 tar -xof - -C "$i" || s=$?; if' in script
     assert "gzip" not in script
 
 

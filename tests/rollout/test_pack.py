@@ -28,17 +28,21 @@ NAMES = st.one_of(
 ).filter(lambda name: name not in (".", ".."))
 
 
-def whole(tree: Path, to: Path, info: dict[str, str] | None = None) -> tuple[Artifact, Parcel]:
+def whole(
+    tree: Path, to: Path, info: dict[str, str] | None = None, *, zipped: bool = True
+) -> tuple[Artifact, Parcel]:
     artifact = look_at(tree, info=info or {})
     files = frozenset(artifact.files)
-    return artifact, pack(artifact, files, to=to, manifest=artifact.manifest.data)
+    return artifact, pack(artifact, files, to=to, manifest=artifact.manifest.data, zipped=zipped)
 
 
 def unpacked(tree: Path, parcel: Parcel, to: Path) -> Path:
     """Unpack and check as a host does, with its own programs; files with odd names get them last."""
     to.mkdir()
     data = b"".join(parcel.chunks())
-    subprocess.run(["tar", "-xozf", "-", "-C", str(to)], input=data, check=True)
+    subprocess.run(
+        ["tar", "-xozf" if parcel.zipped else "-xof", "-", "-C", str(to)], input=data, check=True
+    )
     odd = (file for file in look_at(tree, info={}).files if file.odd)
     for number, file in enumerate(odd, 1):
         (to / f"odd-{number}").rename(to / "tree" / file.name)
@@ -57,10 +61,11 @@ def unpacked(tree: Path, parcel: Parcel, to: Path) -> Path:
     folder=NAMES,
     link=NAMES,
     target=BYTES.map(os.fsdecode),
+    zipped=st.booleans(),
 )
 @settings(deadline=None, max_examples=50)
 def test_any_name_and_any_bytes_arrive(
-    files: dict[str, bytes], folder: str, link: str, target: str
+    files: dict[str, bytes], folder: str, link: str, target: str, zipped: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch, "tree")
@@ -69,7 +74,7 @@ def test_any_name_and_any_bytes_arrive(
             (tree / folder / name).write_bytes(data)
         if link != folder:
             (tree / link).symlink_to(target)
-        artifact, parcel = whole(tree, Path(scratch, "parcel"))
+        artifact, parcel = whole(tree, Path(scratch, "parcel"), zipped=zipped)
         held = (len(artifact.files), artifact.size)
         assert held == (len(files), sum(map(len, files.values())))
         there = unpacked(tree, parcel, Path(scratch, "there"))
