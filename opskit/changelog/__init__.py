@@ -5,10 +5,10 @@ never altered or dropped. Reading needs neither a key nor cryptography, and crea
 """
 
 from opskit.changelog.changelog import Changelog, open_changelog
-from opskit.changelog.claims import new_rollout_id
 from opskit.changelog.event import Event
 from opskit.changelog.filtering import Filter
-from opskit.changelog.machine import this_machine
+from opskit.changelog.ids import new_rollout_id
+from opskit.changelog.machine import during_here, this_machine
 from opskit.changelog.records import (
     Commit,
     Entry,
@@ -19,6 +19,7 @@ from opskit.changelog.records import (
     Release,
     RolloutRecord,
 )
+from opskit.changelog.runrecords import RunRecord
 
 __all__ = [
     "Changelog",
@@ -32,6 +33,8 @@ __all__ = [
     "OtherEntry",
     "Release",
     "RolloutRecord",
+    "RunRecord",
+    "during_here",
     "new_rollout_id",
     "open_changelog",
     "this_machine",

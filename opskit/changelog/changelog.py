@@ -7,12 +7,11 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from opskit.changelog import query
-from opskit.changelog.claims import new_rollout_id
 from opskit.changelog.files import changelog_file
-from opskit.changelog.filtering import Filter
+from opskit.changelog.ids import new_rollout_id
 from opskit.changelog.machine import actor_here
+from opskit.changelog.questions import Questions
 from opskit.changelog.reader import Reader
-from opskit.changelog.records import NoteEntry, RolloutRecord
 from opskit.errors import ChangelogError
 
 if TYPE_CHECKING:
@@ -21,14 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog.claims import Picks
-    from opskit.changelog.drains import Seat as Place
-    from opskit.changelog.drains import Seats
     from opskit.changelog.event import Event
     from opskit.changelog.exchange import Exchange
+    from opskit.changelog.filtering import Filter
     from opskit.changelog.judging import Me, WriterRecord
     from opskit.changelog.logs import Alarm
     from opskit.changelog.packet import Packet
-    from opskit.changelog.records import Entry, LiveRecord
+    from opskit.changelog.records import Entry
     from opskit.changelog.showing import Shown
     from opskit.changelog.standing import Standing
     from opskit.changelog.store import Store
@@ -55,7 +53,7 @@ def open_changelog(
     return Changelog(changelog_file(name), actor=actor, settings=settings, on_wait=on_wait)
 
 
-class Changelog:
+class Changelog(Questions):
     """One local changelog; may be used from several threads. Every method raises ChangelogError."""
 
     def __init__(
@@ -122,52 +120,15 @@ class Changelog:
             return new_rollout_id()
         return self._store.picks.new(writer) if self._store else new_rollout_id()
 
+    def new_run_id(self) -> str:
+        """Give the id of a run of a runbook, which only the writer of this changelog can begin; colleagues may go on with it."""
+        writer = self.me().writer
+        return self._store.picks.new_run(writer) if self._store else new_rollout_id()
+
     @property
     def picks(self) -> Picks | None:
         """What the ids of rollouts are made of; None before `me`, or an event, opened the changelog for writing."""
         return self._store.picks if self._store else None
-
-    def entries(self, wanted: Filter | None = None) -> tuple[Entry, ...]:
-        """Give rollouts, notes and events of unknown kinds, newest first."""
-        return self._ask(lambda db: tuple(query.entries(db, wanted or Filter()))) or ()
-
-    def rollouts(self, wanted: Filter | None = None) -> tuple[RolloutRecord, ...]:
-        """Give rollouts, newest first."""
-        found = self._ask(lambda db: tuple(query.entries(db, wanted or Filter(), kind="rollout")))
-        return tuple(entry for entry in found or () if isinstance(entry, RolloutRecord))
-
-    def notes(self, wanted: Filter | None = None) -> tuple[NoteEntry, ...]:
-        """Give notes, newest first."""
-        found = self._ask(lambda db: tuple(query.entries(db, wanted or Filter(), kind="note")))
-        return tuple(entry for entry in found or () if isinstance(entry, NoteEntry))
-
-    def rollout(self, prefix: str) -> RolloutRecord:
-        """Give the rollout whose id starts with `prefix` (4 characters or more); raises UnknownNameError."""
-        return query.the_one(prefix, self._ask(lambda db: query.rollouts_like(db, prefix)) or ())
-
-    def live(self, service: str, environment: str) -> Mapping[str, LiveRecord]:
-        """Give, by host, the newest release of a service that results of rollouts report."""
-        return self._ask(lambda db: query.live(db, service, environment)) or {}
-
-    def last_drained(self, wanted: Seats) -> Mapping[Place, RolloutRecord]:
-        """Give, by seat, the newest rollout that says it took the host out of the load balancer there."""
-        from opskit.changelog.drains import last_drained
-
-        return self._ask(lambda db: last_drained(db, wanted)) or {}
-
-    def count(self) -> int:
-        """Give the number of events."""
-        return self._ask(query.count) or 0
-
-    def clock_off(self) -> int:
-        """Give the milliseconds that are to be added to this machine's clock, 0 if it is right, or nobody knows."""
-        from opskit.changelog.store import clock_field
-
-        return int((self._ask(clock_field) or {}).get("off", 0))
-
-    def hash_at(self, writer: str, seq: int) -> bytes | None:
-        """Give the hash of the event at one place of a chain (`writer` in hex); None if it is not here."""
-        return self._ask(lambda db: query.hash_at(db, bytes.fromhex(writer), seq))
 
     def show(self, prefix: str) -> Shown:
         """Give the event whose hash starts with `prefix` (4 hex digits or more); raises UnknownNameError."""

@@ -18,6 +18,10 @@ key, whose private half the rollout leaves on the hosts that it locks, and nowhe
 that key's signature over "opskit.resume.v1" || id || writer. It counts for what a resumer writes: that he resumed, results of hosts, the end.
 It does not begin a rollout, and says nothing in the name of the run that was before.
 
+The id of a run of a runbook is made in the same way, of "opskit.run.v1" instead: no id is both a rollout's and a run's. What a runbook says
+is done on no hosts of its own that could let somebody in, and any colleague may go on with it: the `heir` of his events names the
+owner, and nothing else. They are *a guest's*: what he says of steps and of the end counts from his own `run.resumed` on, see `runs`; he begins no run.
+
 <owner> is the first 16 hex digits of a writer. The first of these that is there, and the only one of its kind, is what people
 mean by the id alone; the others are called by their whole name, and change nothing of what it says. What an id is bound
 to takes 2^50 tries to hit for one rollout, and fewer for any of many: two that are bound are both called by their whole name.
@@ -37,9 +41,16 @@ from opskit.changelog.event import (
     NOTE,
     RECOVERED,
     RESUMED,
+    RUN,
+    RUN_APPROVED,
+    RUN_FINISHED,
+    RUN_RESUMED,
+    RUN_STARTED,
+    RUN_STEP,
     STARTED,
     Header,
 )
+from opskit.changelog.ids import id_of, run_id_of
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
@@ -49,22 +60,16 @@ if TYPE_CHECKING:
 
     from opskit.changelog.event import Event
 
-CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 BOUND, OPEN = ".", "@"
 HEIR, RESUME = b"opskit.heir.v1", b"opskit.resume.v1"
 RESUMERS = (RESUMED, HOSTS, FINISHED)
 """The kinds of events that a resumer may write into the rollout of another writer."""
+GUESTS = (RUN_RESUMED, RUN_STEP, RUN_FINISHED, RUN_APPROVED)
+"""The kinds of events that anybody may write into the run of another writer."""
 
 _WRITER = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[0-9a-z_-]{1,40}")
 _CLAIM = re.compile(r"([0-9a-z_-]{1,40})(?:\.[0-9a-f]{16}|@(?:[0-9a-f]{16})?)")
-
-
-def new_rollout_id() -> str:
-    """Give an id that is bound to no writer, for a rollout that nothing is recorded of; else see the changelog's own."""
-    import secrets
-
-    return "".join(secrets.choice(CROCKFORD) for _ in range(10))
 
 
 def claim_of(header: Header) -> str:
@@ -82,13 +87,20 @@ def owner_of(header: Header) -> str:
     """Give the writer (in hex) that the id of an event's rollout is bound to, "" if the event cannot speak for that."""
     if not header.pick:
         return ""
-    if id_of(header.writer, header.pick) == header.rollout:
+    make = run_id_of if header.kind.startswith(RUN) else id_of
+    if make(header.writer, header.pick) == header.rollout:
         return header.writer
-    owner = abandoned_for(header) or resumed_for(header)
+    owner = guest_of(header) or abandoned_for(header) or resumed_for(header)
     if not owner:
         key, signature = (text(header.heir, name) for name in ("key", "signature"))
         owner = _owner_by_heir(key, signature, header.writer) if key else ""
-    return owner if owner and id_of(owner, header.pick) == header.rollout else ""
+    return owner if owner and make(owner, header.pick) == header.rollout else ""
+
+
+def guest_of(header: Header) -> str:
+    """Give the owner (in hex) of the run into which another writer writes as a guest; "" if the event is no guest's."""
+    owner = text(header.heir, "owner") if header.kind in GUESTS else ""
+    return owner if _WRITER.fullmatch(owner) and owner != header.writer else ""
 
 
 def abandoned_for(header: Header) -> str:
@@ -122,16 +134,6 @@ def _is_let_in(key: str, signature: str, rollout: str, writer: str) -> bool:
 
 def _resumes(rollout: str, writer: str) -> bytes:
     return RESUME + rollout.encode() + bytes.fromhex(writer)
-
-
-@functools.lru_cache(4096)
-def id_of(writer: str, pick: str) -> str:
-    """Give the id that a writer (in hex) makes of a pick: 10 characters, easy to read out and to type."""
-    import hashlib
-
-    digest = hashlib.sha256(b"opskit.rollout.v1" + bytes.fromhex(writer) + pick.encode()).digest()
-    bits = int.from_bytes(digest[:7], "big") >> 6
-    return "".join(CROCKFORD[bits >> shift & 31] for shift in range(45, -1, -5))
 
 
 @functools.lru_cache(4096)
@@ -209,6 +211,15 @@ class Picks:
         self._keys[rollout] = key.private.hex()
         return rollout
 
+    def new_run(self, writer: bytes) -> str:
+        """Make an id of a run that only this writer can begin."""
+        import secrets
+
+        pick = secrets.token_hex(16)
+        run = run_id_of(writer.hex(), pick)
+        self._new[run] = (writer.hex(), pick)
+        return run
+
     def key_of(self, rollout: str) -> str:
         """Give the private key (in hex) that a rollout leaves on its hosts, "" if it is not known here."""
         return self._keys.get(rollout, "")
@@ -234,7 +245,7 @@ class Picks:
         """Give what a header needs beside the id to speak for a rollout; nothing if `writer` cannot."""
         if not rollout or kind in (NOTE, RECOVERED):
             return {}
-        owner, pick = self._new.get(rollout) or _begun(connection, rollout)
+        owner, pick = self._new.get(rollout) or _begun(connection, kind, rollout)
         if not owner or owner == writer.hex():
             return {"pick": pick} if owner else {}
         from opskit.changelog.signing import load_key, writer_key
@@ -242,7 +253,7 @@ class Picks:
         key = load_key(self._folder, bytes.fromhex(owner))
         if key is not None:
             heir = {"key": key.public.hex(), "signature": key.sign(HEIR + writer).hex()}
-        elif kind == ABANDONED:
+        elif kind == ABANDONED or kind in GUESTS:
             heir = {"owner": owner}
         elif kind in RESUMERS and rollout in self._keys:
             lent = writer_key(bytes.fromhex(self._keys[rollout]))
@@ -253,9 +264,10 @@ class Picks:
         return {"pick": pick, "heir": heir}
 
 
-def _begun(connection: sqlite3.Connection, rollout: str) -> tuple[str, str]:
-    """Give the owner and the pick of a rollout that is in this database; nothing for any other."""
-    for (signed,) in connection.execute(statement("starts"), (rollout, STARTED)):
+def _begun(connection: sqlite3.Connection, kind: str, rollout: str) -> tuple[str, str]:
+    """Give the owner and the pick of a rollout, or the run, that is in this database; nothing for any other."""
+    begins = RUN_STARTED if kind.startswith(RUN) else STARTED
+    for (signed,) in connection.execute(statement("starts"), (rollout, begins)):
         try:
             header = Header.decode(signed)
         except ValueError:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog.naming import named
 from opskit.changelog.query import of_claims
+from opskit.changelog.records import RolloutRecord
 from opskit.changelog.sql import statement
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
-
-    from opskit.changelog.records import RolloutRecord
 
     Seat = tuple[str, str, str, str]
     """A host, the load balancer, a backend of it, and the server there."""
@@ -45,5 +44,9 @@ def last_drained(connection: sqlite3.Connection, wanted: Seats) -> dict[Seat, Ro
         if row:
             found[seat] = row[0]
     records = of_claims(connection, list(dict.fromkeys(found.values())))
-    named_ones = {claim: named(connection, record) for claim, record in records.items()}
+    named_ones = {
+        claim: named(connection, record)
+        for claim, record in records.items()
+        if isinstance(record, RolloutRecord)
+    }
     return {seat: named_ones[claim] for seat, claim in found.items() if claim in named_ones}

@@ -23,6 +23,10 @@ ENROLLED, REVOKED = "writer.enrolled", "writer.revoked"
 SET_BACK = "log.set_back"
 REDACTED = "body.redacted"
 FREEZE, THAW = "freeze", "thaw"
+RUN = "run."
+"""How the kinds of events begin that a run of a runbook leaves."""
+RUN_STARTED, RUN_STEP, RUN_FINISHED = "run.started", "run.step", "run.finished"
+RUN_RESUMED, RUN_APPROVED = "run.resumed", "run.approved"
 
 _KNOWN = frozenset(
     [

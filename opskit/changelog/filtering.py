@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog.clock import COUNTER_BITS
+from opskit.changelog.found import A_ROLLBACK, DURING, INCIDENT, OWES, RUNBOOK
 from opskit.changelog.records import RUNNING, UNFINISHED
 from opskit.changelog.search import match_of
 from opskit.changelog.sql import statement
@@ -36,8 +37,10 @@ class Filter(NamedTuple):
     """Which entries are wanted; what is empty does not restrict.
 
     `hosts`: any of them was touched. `actor`: a part of the name. `action`: deploy, rollback,
-    restart, task, exec, or note. `outcome`: as in RolloutRecord. `since` is included, `until` is
+    restart, task, exec, runbook, or note. `outcome`: as in RolloutRecord and RunRecord. `since` is included, `until` is
     not. `limit`: the newest so many, 0 for all. `grep`: words that stand in it, as `search.match_of` reads them.
+    `runbook`: runs of that page. `incident`: what was done about it. `during`: what was done in the run of that id. `owes`: only
+    runs that may have left something to be taken back; their `liabilities` say whether that is so.
     """
 
     service: str = ""
@@ -50,7 +53,17 @@ class Filter(NamedTuple):
     until: datetime | None = None
     limit: int = 0
     grep: str = ""
+    runbook: str = ""
+    incident: str = ""
+    during: str = ""
+    owes: bool = False
 
+
+_ABOUT = {
+    what: f"SELECT entry FROM about WHERE what = '{what}' AND name = :{what}"  # noqa: S608 - only our own words
+    for what in (RUNBOOK, INCIDENT, DURING, OWES)
+}
+"""What entries are about: which they are, by what it is called."""
 
 # A wish that names entries: the column, what it must be, and what the index of that column needs to know besides.
 _EQUAL = {
@@ -58,10 +71,11 @@ _EQUAL = {
     "environment": ("environment", "= :environment", ""),
     "action": ("iif(kind = 'rollout', action, kind)", "= :action", ""),
     "actor": ("actor", "IN (SELECT a.actor FROM actor a WHERE instr(lower(a.actor), lower(:actor)) > 0)", ""),
-    "outcome": ("outcome", "= :outcome", "outcome <> 'done' AND kind = 'rollout'"),
+    "outcome": ("outcome", "= :outcome", "outcome <> 'done' AND kind IN ('rollout', 'runbook')"),
     "hosts": ("id", "IN (SELECT entry FROM touched WHERE host IN (SELECT value FROM json_each(:hosts)))", ""),
     "grep": ("id", "IN (SELECT s.entry FROM words w JOIN said s ON s.n = w.rowid WHERE words MATCH :grep)", ""),
     "ids": ("id", "IN (SELECT value FROM json_each(:ids))", ""),
+    **{what: ("id", f"IN ({asked})", "") for what, asked in _ABOUT.items()},
 }  # fmt: skip
 
 _OF_ENTRY = {
@@ -80,6 +94,7 @@ _COUNTED = {
     "hosts": "SELECT 1 FROM touched WHERE host IN (SELECT value FROM json_each(:hosts))",
     "grep": "SELECT 1 FROM words WHERE words MATCH :grep",
     "ids": "SELECT 1 FROM json_each(:ids)",
+    **_ABOUT,
 }
 """How some are counted: not by looking at entries."""
 
@@ -134,6 +149,10 @@ def _values(wanted: Filter, kind: str, ids: Sequence[int] | None) -> dict[str, o
         "outcome": wanted.outcome,
         "kind": kind,
         "grep": match_of(wanted.grep) if wanted.grep else "",
+        "runbook": wanted.runbook,
+        "incident": wanted.incident,
+        "during": wanted.during,
+        "owes": A_ROLLBACK if wanted.owes else "",
     }
     values = {name: value for name, value in values.items() if value}
     if wanted.outcome in OPEN_OUTCOMES:
@@ -176,7 +195,7 @@ def _conditions(
             yield besides
     yield "+kind = :kind" if "kind" in values else "+kind <> 'gone'"
     if "outcome" in values:
-        yield "+kind = 'rollout'"
+        yield "+kind IN ('rollout', 'runbook')"
 
 
 def _bounds(

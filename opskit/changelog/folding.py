@@ -108,6 +108,8 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         worst_ms=number(body, "worst_ms"),
         overrides=tuple(_override(each) for each in parts(body, "overrides")),
         retries=texts(body, "retries"),
+        during=text(body, "during"),
+        incident=text(body, "incident"),
         earlier=tuple(_earlier(events)) if resumed else (),
     )
 
@@ -161,6 +163,7 @@ def _resumption(event: Event) -> Resumption:
         run=text(event.body, "run"),
         revert=event.body.get("revert") is True,
         why=text(event.body, "why"),
+        during=text(event.body, "during"),
     )
 
 
@@ -177,6 +180,8 @@ def note(event: Event) -> NoteEntry:
         environment=event.header.environment,
         rollout=event.header.rollout,
         hosts=texts(event.body, "hosts"),
+        during=text(event.body, "during"),
+        incident=text(event.body, "incident"),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import query
 from opskit.changelog.records import RUNNING, RolloutRecord
+from opskit.changelog.runrecords import RunRecord
 
 if TYPE_CHECKING:
     import sqlite3
@@ -60,7 +61,7 @@ class Follower:
         return [entry for entry in reversed(found) if self._is_news(entry)]
 
     def _is_news(self, entry: Entry) -> bool:
-        outcome = entry.outcome if isinstance(entry, RolloutRecord) else ""
+        outcome = entry.outcome if isinstance(entry, RolloutRecord | RunRecord) else ""
         if self._told.get(entry.id) == outcome:
             return False
         self._told[entry.id] = outcome

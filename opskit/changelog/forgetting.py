@@ -25,16 +25,22 @@ def forget(connection: sqlite3.Connection, n: int) -> None:
     where = (found.header.service, found.header.environment)
     for host in hosts_of(found):
         connection.execute(statement("forget_result"), (*where, host, found.hash))
+    row = connection.execute(statement("entry_of_rollout"), (found.claim,)).fetchone()
     if not found.claim:
-        for host in hosts_of(found):
-            connection.execute(statement("untouch"), (host, n))
-        return
-    entry = connection.execute(statement("entry_of_rollout"), (found.claim,)).fetchone()
-    for host in hosts_of(found) if entry else ():
-        connection.execute(statement("untouch"), (host, entry[0]))
-    for seat in seats_of(found) if entry else ():
-        connection.execute(statement("undrain"), (*seat, entry[0]))
-    connection.execute(statement("add_stale"), (found.claim, found.header.rollout))
+        _forget_entry(connection, found, n)
+    elif row:
+        _forget_entry(connection, found, row[0])
+    if found.claim:
+        connection.execute(statement("add_stale"), (found.claim, found.header.rollout))
+
+
+def _forget_entry(connection: sqlite3.Connection, found: Found, entry: int) -> None:
+    """Take out what an event says of its entry, beside what stands in that one's row."""
+    for host in hosts_of(found):
+        connection.execute(statement("untouch"), (host, entry))
+    for seat in seats_of(found):
+        connection.execute(statement("undrain"), (*seat, entry))
+    connection.execute(statement("forget_about"), (entry,))
 
 
 def tidy(connection: sqlite3.Connection) -> None:

@@ -8,12 +8,30 @@ from typing import TYPE_CHECKING
 from opskit.changelog.body import number, parts, text, texts
 from opskit.changelog.claims import claim_of
 from opskit.changelog.clock import COUNTER_BITS, LAST_MS, placed, written_ms
-from opskit.changelog.event import HOSTS, NOTE, RECOVERED, STARTED, Header
+from opskit.changelog.event import (
+    HOSTS,
+    NOTE,
+    RECOVERED,
+    RESUMED,
+    RUN_STARTED,
+    RUN_STEP,
+    STARTED,
+    Header,
+)
+from opskit.changelog.runrecords import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SEAT = ("host", "at", "backend", "server")
+A_ROLLBACK = "a rollback"
+RUNBOOK, INCIDENT, DURING, OWES, ON = "runbook", "incident", "during", "owes", "on"
+_ABOUT = {
+    RUN_STARTED: (RUNBOOK, INCIDENT),
+    STARTED: (DURING, INCIDENT),
+    RESUMED: (DURING, INCIDENT),
+    NOTE: (DURING, INCIDENT),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +73,23 @@ def hosts_of(found: Found) -> list[str]:
         named = [text(result, "host") for result in parts(body, "results")]
     elif kind == NOTE and not found.claim:
         named = list(texts(body, "hosts"))
+    elif kind == RUN_STEP and found.claim:
+        named = [host for host in texts(body, "hosts") if host != LOCAL]
     return [host for host in named if host]
+
+
+def about(found: Found) -> list[tuple[str, str]]:
+    """Give what an event says its entry is about: a runbook, an incident, the run that it was done in.
+
+    Of a run also the hosts that it came to, and that something may be owed since.
+    """
+    body = found.body
+    told = [(what, text(body, what)) for what in _ABOUT.get(found.header.kind, ())]
+    if found.header.kind == RUN_STEP:
+        told += [(ON, host) for host in hosts_of(found)]
+        owes = text(body, "rollback") and body.get("mutates") is True
+        told += [(OWES, A_ROLLBACK)] if owes else []
+    return [(what, name) for what, name in told if name]
 
 
 def seats_of(found: Found) -> list[tuple[str, ...]]:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opskit.changelog import body as read
-from opskit.changelog.event import ABANDONED, FINISHED, NOTE, STARTED
+from opskit.changelog.event import ABANDONED, FINISHED, NOTE, RUN_FINISHED, RUN_STARTED, STARTED
 from opskit.changelog.records import title_of
 
 if TYPE_CHECKING:
@@ -114,6 +114,13 @@ def in_words(event: Event) -> str:
     elif header.kind == NOTE:
         about = f" on {header.service}" if header.service else ""
         said = f"{header.actor} noted{about}{where}{_why(body, 'text')}"
+    elif header.kind == RUN_STARTED:
+        told = ": ".join(filter(None, (read.text(body, "incident"), read.text(body, "why"))))
+        why = f": {plain(told, MOST_WHY)}" if told else ""
+        said = f"runbook {read.text(body, 'runbook')}{where} began{why} {more}"
+    elif header.kind == RUN_FINISHED:
+        outcome = read.text(body, "outcome") or "over"
+        said = f"run of a runbook{where}: {outcome}{_why(body, 'reason')} {more}"
     else:
         said = f"{header.kind}{where} by {header.actor}{_why(body, 'why')}"
     return plain(said, MOST_TEXT)

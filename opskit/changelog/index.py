@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import database
 from opskit.changelog.body import number, part, parts, text
-from opskit.changelog.claims import OPEN, rollout_of
+from opskit.changelog.claims import OPEN, guest_of, rollout_of
 from opskit.changelog.clock import COUNTER_BITS
 from opskit.changelog.event import (
     ABANDONED,
@@ -15,12 +15,17 @@ from opskit.changelog.event import (
     HOSTS,
     RECOVERED,
     RESUMED,
+    RUN,
+    RUN_FINISHED,
+    RUN_RESUMED,
+    RUN_STARTED,
+    RUN_STEP,
     SET_BACK,
     STARTED,
     Header,
     read_body,
 )
-from opskit.changelog.found import Found, found_of, hosts_of, seats_of
+from opskit.changelog.found import RUNBOOK, Found, about, found_of, hosts_of, seats_of
 from opskit.changelog.search import words_of
 from opskit.changelog.sql import script, statement
 
@@ -32,6 +37,8 @@ SAYS_NOTHING = ("skipped", "unreachable")  # results of hosts that the rollout d
 TABLES = (
     "entry",
     "touched",
+    "about",
+    "joined",
     "drained",
     "result",
     "known_release",
@@ -42,9 +49,9 @@ TABLES = (
     "stale",
 )
 RELEASE = ("release", "revision", "label")
-RANKS = {STARTED: 2, RECOVERED: 1}
+RANKS = {STARTED: 2, RUN_STARTED: 2, RECOVERED: 1}
 UNTOLD = (ENROLLED, SET_BACK)
-ENDS = (FINISHED, ABANDONED, RECOVERED, RESUMED)
+ENDS = (FINISHED, ABANDONED, RECOVERED, RESUMED, RUN_FINISHED, RUN_RESUMED)
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
@@ -100,10 +107,27 @@ def add(
 def tell(connection: sqlite3.Connection, found: Found) -> int:
     """Bring what an event says into its entry, and into what is known of hosts; gives the entry. It may be told again."""
     entry = add_entry(connection, found)
+    if not counts(connection, found):
+        return entry
     _add_hosts(connection, entry, found)
+    told = [(what, name, entry) for what, name in about(found)]
+    connection.executemany(statement("add_about"), told)
     if found.header.kind in ENDS:
         settle(connection, found)
     return entry
+
+
+def counts(connection: sqlite3.Connection, found: Found) -> bool:
+    """Tell whether what an event says counts: of a guest's in a run, what comes after that one went on with it, see `runs`."""
+    header = found.header
+    if not guest_of(header):
+        return True
+    if header.kind == RUN_RESUMED:
+        connection.execute(statement("join"), (found.claim, header.writer, header.seq))
+    if header.kind not in (RUN_STEP, RUN_FINISHED):
+        return True
+    row = connection.execute(statement("joined"), (found.claim, header.writer)).fetchone()
+    return row is not None and row[0] < header.seq
 
 
 def _add(connection: sqlite3.Connection, found: Found) -> None:
@@ -121,7 +145,7 @@ def add_entry(connection: sqlite3.Connection, found: Found) -> int:
     if claim and row is None:
         _outdo(connection, claim)
     if row is None or (-rank, header.hlc, found.hash) < (-row[1], *row[2:]):
-        kind = _kind(connection, claim) if claim else header.kind
+        kind = _kind(connection, claim, header) if claim else header.kind
         names = (header.action, header.service, header.environment, header.actor)
         told = (found.n, claim or None, kind, *names, found.at_ms, header.hlc, found.hash, rank)
         connection.execute(statement("add_entry"), told)
@@ -129,8 +153,10 @@ def add_entry(connection: sqlite3.Connection, found: Found) -> int:
     return int(row[0]) if row else found.n
 
 
-def _kind(connection: sqlite3.Connection, claim: str) -> str:
-    """Give what an entry is: a rollout, or gone if it was recovered and the owner's own events are here."""
+def _kind(connection: sqlite3.Connection, claim: str, header: Header) -> str:
+    """Give what an entry is: a rollout, a run of a runbook, or gone if it was recovered and the owner's own events are here."""
+    if header.kind.startswith(RUN):
+        return RUNBOOK
     if not claim.endswith(OPEN):
         return "rollout"
     bound = connection.execute(statement("is_bound"), {"rollout": rollout_of(claim)}).fetchone()
@@ -171,6 +197,8 @@ def settle(connection: sqlite3.Connection, found: Found) -> None:
         ABANDONED: ("abandoned", header.hlc),
         RESUMED: ("", header.hlc),  # open again
         RECOVERED: ("recovered", 1),  # anything else that is known of its end is better
+        RUN_FINISHED: (text(found.body, "outcome") or "unknown", header.hlc),
+        RUN_RESUMED: ("", header.hlc),
     }[header.kind]
     end = (hlc, outcome)
     connection.execute(statement("settle"), (*end, found.claim, *end))
@@ -204,7 +232,7 @@ def add_results(connection: sqlite3.Connection, found: Found) -> None:
 
 def _recovered_results(connection: sqlite3.Connection, found: Found) -> list[tuple[object, ...]]:
     """Give what receipts say was live since, unless the owner's own events say it better."""
-    if _kind(connection, found.claim) == "gone":
+    if _kind(connection, found.claim, found.header) == "gone":
         return []
     where = (found.header.service, found.header.environment)
     times = [(host, max(number(host, "at"), 1)) for host in parts(found.body, "hosts")]

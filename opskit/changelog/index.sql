@@ -4,12 +4,12 @@
 -- hlc is the clock by which entries are ordered: the event's own, but not later than a minute after an
 -- upstream received it. hash (of the event) decides between equal clocks.
 
--- One row a line of `opskit log`: a rollout (all its events), or an event that stands alone (a
+-- One row a line of `opskit log`: a rollout or a run of a runbook (all its events), or an event that stands alone (a
 -- note, a kind we do not know).
 CREATE TABLE entry (
     id INTEGER PRIMARY KEY,                     -- event.n of the event of it that was stored first
     rollout TEXT UNIQUE,                        -- the claim, see `claims.py`; NULL for an event that stands alone
-    kind TEXT NOT NULL,                         -- 'rollout', 'note', or the unknown kind; 'gone' for a recovery that is not needed
+    kind TEXT NOT NULL,                         -- 'rollout', 'runbook' (a run of one), 'note', or the unknown kind; 'gone' for a recovery that is not needed
     action TEXT NOT NULL,
     service TEXT NOT NULL,
     environment TEXT NOT NULL,
@@ -17,7 +17,7 @@ CREATE TABLE entry (
     at_ms INTEGER NOT NULL,                     -- the writer's wall clock, set right as far as that is known
     hlc INTEGER NOT NULL,
     hash BLOB NOT NULL,                         -- the event that all this is from
-    rank INTEGER NOT NULL,                      -- 2 if that is the start of the rollout, 1 a recovery, 0 any other
+    rank INTEGER NOT NULL,                      -- 2 if that is the start of the rollout, or the run, 1 a recovery, 0 any other
     outcome TEXT NOT NULL,                      -- '' until a finished event came
     settled INTEGER NOT NULL                    -- hlc of that finished event
 ) STRICT;
@@ -34,7 +34,7 @@ CREATE INDEX entry_actor ON entry (actor);
 
 CREATE INDEX entry_action ON entry (iif(kind = 'rollout', action, kind));
 
-CREATE INDEX entry_outcome ON entry (outcome) WHERE outcome <> 'done' AND kind = 'rollout';
+CREATE INDEX entry_outcome ON entry (outcome) WHERE outcome <> 'done' AND kind IN ('rollout', 'runbook');
 
 -- Those whose clock runs ahead of their time: a writer's clock was wrong once and never goes back.
 CREATE INDEX entry_ahead ON entry ((hlc >> 16) - at_ms) WHERE (hlc >> 16) - at_ms > 1000;
@@ -43,6 +43,24 @@ CREATE TABLE touched (
     host TEXT NOT NULL,
     entry INTEGER NOT NULL,
     PRIMARY KEY (host, entry)
+) STRICT, WITHOUT ROWID;
+
+-- What entries are about, beside their columns: see `found.about`.
+CREATE TABLE about (
+    what TEXT NOT NULL,
+    name TEXT NOT NULL,
+    entry INTEGER NOT NULL,
+    PRIMARY KEY (what, name, entry)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX about_entry ON about (entry);
+
+-- Who went on with the run of another writer, and the number of the event that says so first: what that one says later counts.
+CREATE TABLE joined (
+    run TEXT NOT NULL,                          -- the claim
+    writer TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (run, writer)
 ) STRICT, WITHOUT ROWID;
 
 -- Which rollouts say that they took a host out of a load balancer: as this server of this backend of that one.

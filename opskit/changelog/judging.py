@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from opskit.changelog import database
-from opskit.changelog.event import RECOVERED, STARTED
+from opskit.changelog.event import RECOVERED, RUN_RESUMED, RUN_STARTED, STARTED
 from opskit.changelog.evidence import Evidence, Place, gather
 from opskit.changelog.records import RolloutRecord
+from opskit.changelog.runrecords import RunRecord
 from opskit.changelog.signers import read_signers
 from opskit.changelog.sql import statement
 from opskit.changelog.sshkeys import fingerprint, material
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog.records import Entry
+    from opskit.changelog.runrecords import Approval
     from opskit.changelog.signers import Signers
     from opskit.changelog.store import Store
     from opskit.config.model import ChangelogSettings
@@ -129,8 +131,10 @@ def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
         principal=standing.principal,
         doubt=standing.reason,
     )
-    if not isinstance(found, RolloutRecord):
+    if not isinstance(found, RolloutRecord | RunRecord):
         return cast("E", found)
+    if isinstance(found, RunRecord):
+        found = found._replace(approvals=_weighed(found, told))
     names = {event.hash.hex(): f"{event.header.kind} {event.id}" for event in found.events}
     doubts = [
         f"{names[event]} is {told[event].state}: {told[event].reason}"
@@ -142,14 +146,39 @@ def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
 
 def _hashes(entry: Entry, *, whole: bool) -> list[str]:
     """Give the hashes of the events to look at, the one that began the entry first."""
-    if not isinstance(entry, RolloutRecord):
+    if not isinstance(entry, RolloutRecord | RunRecord):
         return [entry.hash]
+    events = entry.events or getattr(entry, "strange", ())
     tells = (
-        each for kind in (STARTED, RECOVERED) for each in entry.events if each.header.kind == kind
+        each
+        for kind in (STARTED, RECOVERED, RUN_STARTED)
+        for each in events
+        if each.header.kind == kind
     )
-    first = next(tells, entry.events[0])
-    others = [e for e in entry.events if whole and e is not first]
+    first = next(tells, events[0])
+    others = [e for e in events if whole and e is not first]
     return [event.hash.hex() for event in (first, *others)]
+
+
+def _weighed(run: RunRecord, told: Mapping[str, Standing]) -> tuple[Approval, ...]:
+    """Give who said yes in a run: it counts only if it is attested, by somebody who vouches for none of those who run it.
+
+    Where nobody's signature is asked for, only what is revoked or forked is in `told`.
+    """
+    turns = [e for e in run.events if e.header.kind in (RUN_STARTED, RUN_RESUMED)]
+    runners = {told[e.hash.hex()].principal for e in turns if e.hash.hex() in told}
+    found = []
+    for each in run.approvals:
+        standing = told.get(each.hash, Standing(""))
+        good = standing.state in ("", ATTESTED) and standing.principal not in runners - {""}
+        said = each._replace(
+            counts=each.counts and good,
+            standing=standing.state,
+            principal=standing.principal,
+            doubt=standing.reason,
+        )
+        found.append(said)
+    return tuple(found)
 
 
 def writers(file: Path, ask: Ask, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_ACTOR = 200
+LONGEST_INCIDENT = 100
 
 
 def actor_here(named: str | None = None) -> str:
@@ -32,6 +33,23 @@ def actor_here(named: str | None = None) -> str:
 def this_machine() -> dict[str, object]:
     """Give what `rollout.started` says of the process that runs it: host, pid, boot."""
     return {"host": os.uname().nodename, "pid": os.getpid(), "boot": boot()}
+
+
+def during_here() -> dict[str, str]:
+    """Give the run of a runbook that this process is a part of (`during`), and the incident, as the environment says.
+
+    `$OPSKIT_RUN` and `$OPSKIT_INCIDENT` say so. What cannot be right is left out: it must not keep a rollback from being done.
+    """
+    run = os.environ.get("OPSKIT_RUN", "").strip()
+    incident = incident_from(os.environ.get("OPSKIT_INCIDENT", ""))
+    found = {"during": run if re.fullmatch("[0-9a-z]{10}", run) else "", "incident": incident}
+    return {name: said for name, said in found.items() if said}
+
+
+def incident_from(said: str) -> str:
+    """Give what somebody calls an incident, as it may stand in a changelog: one line, not too long."""
+    line = "".join(sign for sign in " ".join(said.split()) if sign.isprintable())
+    return line[:LONGEST_INCIDENT]
 
 
 def is_running(machine: Mapping[str, object], since_ms: int) -> bool:

@@ -13,6 +13,8 @@ from opskit.changelog.event import (
     HOSTS,
     RECOVERED,
     RESUMED,
+    RUN_FINISHED,
+    RUN_RESUMED,
     Header,
     read_body,
 )
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from opskit.changelog.found import Found
 
 _TS = re.compile(rb'"ts":(-?[0-9]{1,16})[,}]')
-ENDS = (FINISHED, ABANDONED, RESUMED)
+ENDS = (FINISHED, ABANDONED, RESUMED, RUN_FINISHED, RUN_RESUMED)
 
 
 def place(connection: sqlite3.Connection, n: int) -> None:
@@ -81,5 +83,7 @@ def _settle_again(connection: sqlite3.Connection, found: Found) -> None:
             each = found_of(n, digest, header, read_body(body)[0], received_ms)
         except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError):
             continue
-        if each.claim == found.claim and header.kind in (*ENDS, RECOVERED):
+        if each.claim != found.claim or header.kind not in (*ENDS, RECOVERED):
+            continue
+        if index.counts(connection, each):
             index.settle(connection, each)

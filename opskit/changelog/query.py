@@ -6,21 +6,26 @@ import json
 from typing import TYPE_CHECKING
 
 from opskit.changelog.claims import BOUND, OPEN, claim_of, meant, rollout_of
-from opskit.changelog.event import NOTE, Event, Header, read_body
+from opskit.changelog.event import NOTE, RUN, Event, Header, read_body
 from opskit.changelog.filtering import OPEN_OUTCOMES, Filter, find
 from opskit.changelog.folding import alone, moment, rollout
+from opskit.changelog.found import RUNBOOK
 from opskit.changelog.machine import is_running
 from opskit.changelog.naming import named
-from opskit.changelog.records import Entry, LiveRecord
+from opskit.changelog.records import Entry, LiveRecord, RolloutRecord
+from opskit.changelog.runrecords import RunRecord
+from opskit.changelog.runs import brief, run
 from opskit.changelog.sql import statement
 from opskit.errors import UnknownNameError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from opskit.changelog.records import RolloutRecord
-
+Record = RolloutRecord | RunRecord
+ROLLOUT = "rollout"
+NAMES = {ROLLOUT: "rollout", RUNBOOK: "run"}
+"""What people call an entry, by its kind."""
 SHORTEST_PREFIX = 4
 PAGE = 200
 
@@ -32,11 +37,14 @@ def entries(
     kind: str = "",
     ids: Sequence[int] | None = None,
 ) -> Iterator[Entry]:
-    """Give entries, newest first; of one `kind` ("rollout", "note") or among `ids` if asked for."""
+    """Give entries, newest first; of one `kind` ("rollout", "runbook", "note") or among `ids` if asked for.
+
+    Runs are told in brief if there is no `kind`.
+    """
     found = find(connection, wanted, kind=kind, ids=ids)
     given = 0
     for start in range(0, len(found), PAGE):
-        for entry in _load(connection, found[start : start + PAGE]):
+        for entry in _load(connection, found[start : start + PAGE], whole=bool(kind)):
             if wanted.outcome in OPEN_OUTCOMES and getattr(entry, "outcome", "") != wanted.outcome:
                 continue
             yield entry
@@ -45,16 +53,19 @@ def entries(
                 return
 
 
-def rollouts_like(connection: sqlite3.Connection, prefix: str) -> tuple[RolloutRecord, ...]:
-    """Give the rollouts whose id starts so, at most 6; of a whole id only that one, if one is meant by it."""
+def records_like(
+    connection: sqlite3.Connection, prefix: str, kinds: Sequence[str]
+) -> tuple[Record, ...]:
+    """Give the entries of these kinds whose id starts so, at most 6; of a whole id only that one, if one is meant by it, whatever it is."""
     wanted = prefix.lower()
     chosen = [claim] if (claim := meant(claims(connection, wanted))) else []
     if not chosen:
-        rows = connection.execute(statement("rollouts_like"), {"prefix": wanted}).fetchall()
+        values = {"prefix": wanted, "kinds": json.dumps(kinds)}
+        rows = connection.execute(statement("records_like"), values).fetchall()
         found = [claim for (claim,) in rows]
         is_whole_name = BOUND in wanted or OPEN in wanted
         chosen = (found if is_whole_name else _not_outdone(connection, found))[:6]
-    return tuple(named(connection, each) for each in of_claims(connection, chosen).values())
+    return tuple(_named(connection, each) for each in of_claims(connection, chosen).values())
 
 
 def claims(connection: sqlite3.Connection, rollout: str) -> list[str]:
@@ -77,15 +88,24 @@ def _not_outdone(connection: sqlite3.Connection, found: Sequence[str]) -> list[s
     return [claim for claim in found if first[rollout_of(claim)] in ("", claim)]
 
 
-def the_one(prefix: str, found: Sequence[RolloutRecord]) -> RolloutRecord:
-    """Give the only one of the rollouts found for `prefix`; raises UnknownNameError."""
-    if len(prefix) < SHORTEST_PREFIX or not found:
+def the_one(prefix: str, found: Sequence[Record], kinds: Sequence[str]) -> Record:
+    """Give the only one of the entries found for `prefix`; raises UnknownNameError, also if it is none of these kinds."""
+    fitting = [record for record in found if kind_of(record) in kinds]
+    what = " or ".join(NAMES[kind] for kind in kinds)
+    if len(prefix) < SHORTEST_PREFIX or not fitting:
         hint = f"give at least {SHORTEST_PREFIX} characters of an id that `opskit log` shows"
-        raise UnknownNameError(f"no rollout {prefix!r}", hint=hint)
-    if len(found) > 1:
-        which = ", ".join(record.id for record in found)
-        raise UnknownNameError(f"several rollouts start with {prefix!r}", hint=f"one of: {which}")
-    return found[0]
+        if found and len(prefix) >= SHORTEST_PREFIX:
+            hint = f"{found[0].id} is a {NAMES[kind_of(found[0])]}: opskit log {found[0].id}"
+        raise UnknownNameError(f"no {what} {prefix!r}", hint=hint)
+    if len(fitting) > 1:
+        which = ", ".join(record.id for record in fitting)
+        raise UnknownNameError(f"several {what}s start with {prefix!r}", hint=f"one of: {which}")
+    return fitting[0]
+
+
+def kind_of(record: Record) -> str:
+    """Give the kind of the entry that a record is, as the index has it."""
+    return RUNBOOK if isinstance(record, RunRecord) else ROLLOUT
 
 
 def live(connection: sqlite3.Connection, service: str, environment: str) -> dict[str, LiveRecord]:
@@ -142,41 +162,66 @@ def hash_at(connection: sqlite3.Connection, writer: bytes, seq: int) -> bytes | 
 
 
 def _load(
-    connection: sqlite3.Connection, found: Sequence[tuple[int, str | None]]
+    connection: sqlite3.Connection, found: Sequence[tuple[int, str | None]], *, whole: bool
 ) -> Iterator[Entry]:
-    rollouts = of_claims(connection, [name for _, name in found if name is not None])
+    names = [name for _, name in found if name is not None]
+    rollouts = of_claims(connection, names, whole=whole)
     single = _by_number(connection, [number for number, name in found if name is None])
     for number, name in found:
         if name is not None and name in rollouts:
-            yield named(connection, rollouts[name])
+            yield _named(connection, rollouts[name])
         elif name is None and number in single:
             yield alone(single[number])
 
 
 def of_claims(
-    connection: sqlite3.Connection, chosen: Sequence[str]
-) -> Mapping[str, RolloutRecord]:
-    """Give the rollouts of claims: of each its own events, and what anybody wrote about it."""
+    connection: sqlite3.Connection, chosen: Sequence[str], *, whole: bool = True
+) -> Mapping[str, Record]:
+    """Give the rollouts and runs of claims: of each its own events, and what anybody wrote about it; runs in brief if not `whole`."""
     names = sorted({name for claim in chosen for name in (claim, rollout_of(claim))})
     events: dict[str, list[tuple[str, Event]]] = {name: [] for name in names}
     query = statement("events_of_rollouts")
-    for _, event in _events(connection.execute(query, (json.dumps(names),))):
+    values = {"names": json.dumps(names), "whole": whole}
+    for _, event in _events(connection.execute(query, values)):
         events[event.header.rollout].append((claim_of(event.header), event))
-    told = {}
+    told: dict[str, Record] = {}
     for claim in chosen:
         name = rollout_of(claim)
         about = [(c, e) for c, e in events[name] if c == claim or e.header.kind == NOTE]
         if name != claim:
             about += [(c, e) for c, e in events[claim] if e.header.kind == NOTE]
-        others = {c for c, _ in events[name] if c}
-        if any(c == claim for c, _ in about):
-            told[claim] = rollout(
+        own = [event for c, event in about if c == claim]
+        if own:
+            others = {c for c, _ in events[name] if c}
+            told[claim] = _folder(own)(
                 [event for _, event in about],
                 is_running,
                 name=name if meant(others) == claim else claim,
                 foreign=sum(_is_foreign(c, claim) for c, _ in events[name]),
             )
-    return told
+    return told if whole else _in_brief(connection, told)
+
+
+def _in_brief(connection: sqlite3.Connection, told: Mapping[str, Record]) -> dict[str, Record]:
+    """Give runs, whose steps were not looked at, with the hosts that they came to."""
+    runs = json.dumps([claim for claim, record in told.items() if isinstance(record, RunRecord)])
+    hosts: dict[str, list[str]] = {}
+    for claim, host in connection.execute(statement("hosts_of_runs"), (runs,)):
+        hosts.setdefault(claim, []).append(host)
+    return {
+        claim: brief(record, hosts.get(claim, ())) if isinstance(record, RunRecord) else record
+        for claim, record in told.items()
+    }
+
+
+def _folder(own: Sequence[Event]) -> Callable[..., Record]:
+    """Give what folds the events of a claim: its first one tells whether it is a run of a runbook, or a rollout."""
+    first = min(own, key=lambda event: event.header.seq)
+    return run if first.header.kind.startswith(RUN) else rollout
+
+
+def _named(connection: sqlite3.Connection, record: Record) -> Record:
+    return named(connection, record) if isinstance(record, RolloutRecord) else record
 
 
 def _is_foreign(other: str, claim: str) -> bool:

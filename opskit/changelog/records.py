@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from opskit.changelog.runrecords import RunRecord
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -112,6 +114,7 @@ class Resumption(NamedTuple):
     run: str
     revert: bool = False
     why: str = ""
+    during: str = ""
 
 
 class RolloutRecord(NamedTuple):
@@ -122,6 +125,8 @@ class RolloutRecord(NamedTuple):
     `output` is the end of what a failed build said. `ms` is the duration, None until finished. `events` are all events of the rollout, `notes` what
     people wrote about it since, `remarks` what opskit remarked at its start. `retries` are the ids of rollouts of which it does
     what was left undone.
+
+    `during` is the id of the run of a runbook in which it was done, `incident` what that was about; "" for none.
 
     `resumed` tells who went on with it, the last one last; `outcome`, `reason` and `ms` are then of the last run.
 
@@ -164,6 +169,8 @@ class RolloutRecord(NamedTuple):
     fast_ms: int = 0
     overrides: tuple[Override, ...] = ()
     retries: tuple[str, ...] = ()
+    during: str = ""
+    incident: str = ""
     most_bad: int = 0
     worst_ms: int = 0
     earlier: tuple[HostRecord, ...] = ()
@@ -223,7 +230,7 @@ class RolloutRecord(NamedTuple):
 
 
 class NoteEntry(NamedTuple):
-    """What somebody wrote down; `rollout` if it is about one. Standing, principal and doubt as of a RolloutRecord."""
+    """What somebody wrote down; `rollout` if it is about one, or about a run. Standing, principal, doubt, during and incident as of a RolloutRecord."""
 
     id: str
     hash: str
@@ -238,6 +245,8 @@ class NoteEntry(NamedTuple):
     standing: str = ""
     principal: str = ""
     doubt: str = ""
+    during: str = ""
+    incident: str = ""
 
 
 class OtherEntry(NamedTuple):
@@ -273,4 +282,4 @@ class LiveRecord(NamedTuple):
         return title_of(self.label, self.revision, self.release)
 
 
-Entry = RolloutRecord | NoteEntry | OtherEntry
+Entry = RolloutRecord | RunRecord | NoteEntry | OtherEntry

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import parts, text, texts
-from opskit.changelog.event import FINISHED, HOSTS, NOTE, STARTED
+from opskit.changelog.event import FINISHED, HOSTS, NOTE, RUN_STARTED, RUN_STEP, STARTED
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,14 @@ _PHRASE = r'"([^"]*)"?|(\S+)'
 
 def words_of(header: Header, body: Mapping[str, object]) -> str:
     """Give what is searched of an event: reasons, notes, errors, the end of output, commits, tasks; "" for nothing."""
-    said = {STARTED: _started, HOSTS: _hosts, FINISHED: _finished, NOTE: _note}.get(header.kind)
+    said = {
+        STARTED: _started,
+        HOSTS: _hosts,
+        FINISHED: _finished,
+        NOTE: _note,
+        RUN_STARTED: _run_started,
+        RUN_STEP: _run_step,
+    }.get(header.kind)
     found = said(body) if said else (value for value in body.values() if isinstance(value, str))
     return "\n".join(each for each in found if each)[:LONGEST]
 
@@ -66,3 +73,14 @@ def _finished(body: Mapping[str, object]) -> Iterator[str]:
 
 def _note(body: Mapping[str, object]) -> Iterator[str]:
     yield text(body, "text")
+
+
+def _run_started(body: Mapping[str, object]) -> Iterator[str]:
+    yield from (text(body, name) for name in ("runbook", "title", "incident", "why"))
+    for value in parts(body, "params"):
+        yield text(value, "value")
+
+
+def _run_step(body: Mapping[str, object]) -> Iterator[str]:
+    yield from (text(body, name) for name in ("why", "value"))
+    yield from _hosts(body)

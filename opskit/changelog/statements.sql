@@ -100,6 +100,22 @@ SELECT id, rank, hlc, hash FROM entry WHERE rollout = ?
 -- name: touch
 INSERT INTO touched (host, entry) VALUES (?, ?) ON CONFLICT DO NOTHING
 
+-- name: add_about
+INSERT INTO about (what, name, entry) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: hosts_of_runs
+SELECT e.rollout, a.name FROM entry e JOIN about a ON a.entry = e.id
+WHERE e.rollout IN (SELECT value FROM json_each(?)) AND e.kind = 'runbook' AND a.what = 'on' ORDER BY a.name
+
+-- name: forget_about
+DELETE FROM about WHERE entry = ?
+
+-- name: join
+INSERT INTO joined (run, writer, seq) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: joined
+SELECT seq FROM joined WHERE run = ? AND writer = ?
+
 -- name: drain
 INSERT INTO drained (host, at, backend, server, entry) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
@@ -197,8 +213,9 @@ LEFT JOIN (
 ) named ON k.release IS NULL AND named.release = newest.release
 ORDER BY l.host
 
--- name: rollouts_like
-SELECT rollout FROM entry WHERE rollout >= :prefix AND rollout < :prefix || 'zzzzzzzzzzzzzzzz' AND kind = 'rollout'
+-- name: records_like
+SELECT rollout FROM entry WHERE rollout >= :prefix AND rollout < :prefix || 'zzzzzzzzzzzzzzzz'
+    AND kind IN (SELECT value FROM json_each(:kinds))
 ORDER BY rollout LIMIT 60
 
 -- name: events_of_rollouts
@@ -206,7 +223,7 @@ SELECT e.n, e.header, e.prev, e.hash, e.signature, b.body,
     EXISTS (SELECT 1 FROM redacted WHERE redacted.hash = e.hash),
     coalesce((SELECT min(p.received_ms) FROM place p WHERE p.n = e.n AND p.received_ms > 0), 0)
 FROM event e JOIN writer w USING (wid) LEFT JOIN body b USING (n)
-WHERE e.rollout <> '' AND e.rollout IN (SELECT value FROM json_each(?))
+WHERE e.rollout <> '' AND e.rollout IN (SELECT value FROM json_each(:names)) AND (:whole OR e.kind <> 'run.step')
 ORDER BY e.hlc, w.writer, e.seq
 
 -- name: events_by_number

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from opskit.errors import OpskitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import click
 
+    from opskit.changelog import Changelog, Filter, RolloutRecord, RunRecord
     from opskit.config.model import Config
 
 RECENT = 50  # rollouts that TAB offers
@@ -77,6 +78,29 @@ def revisions(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 def rollouts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
     """Give the ids of recent rollouts that start so, the newest first."""
+    return _ids(incomplete, lambda changelog, wanted: changelog.rollouts(wanted))
+
+
+def records(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Give the ids of recent rollouts and runs that start so, the newest first."""
+
+    def ask(changelog: Changelog, wanted: Filter) -> Sequence[RolloutRecord | RunRecord]:
+        both: list[RolloutRecord | RunRecord] = [*changelog.rollouts(wanted)]
+        both += changelog.runs(wanted)
+        return sorted(both, key=lambda record: record.at, reverse=True)
+
+    return _ids(incomplete, ask)
+
+
+def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Give the ids of recent runs of runbooks that start so, the newest first."""
+    return _ids(incomplete, lambda changelog, wanted: changelog.runs(wanted))
+
+
+def _ids(
+    incomplete: str,
+    ask: Callable[[Changelog, Filter], Sequence[RolloutRecord | RunRecord]],
+) -> list[str]:
     from opskit.changelog import Filter
     from opskit.cli import wiring
 
@@ -84,7 +108,7 @@ def rollouts(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
         return []
     try:
         with wiring.open_changelog(config, quiet=True) as changelog:
-            found = changelog.rollouts(Filter(limit=RECENT))
+            found = ask(changelog, Filter(limit=RECENT))
     except OpskitError:
         return []
     return [record.id for record in found if _is_harmless(record.id, incomplete)]

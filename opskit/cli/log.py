@@ -12,20 +12,30 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, get_args
 import click
 
 from opskit.cli import complete, options, sharing, vouching, wiring
+from opskit.cli.opening import open_one
 from opskit.cli.render import envelope, terminal, text
 from opskit.cli.web.command import write_page
 from opskit.cli.wishes import DEFAULT_LIMIT, Wishes
-from opskit.errors import UnknownNameError, UsageError
+from opskit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opskit.changelog import Changelog, Entry, RolloutRecord
-    from opskit.changelog.showing import Shown
+    from opskit.changelog import Changelog, Entry
     from opskit.config.model import Config
 
 Kind = Literal[
-    "deploy", "rollback", "restart", "reboot", "replace", "task", "exec", "note", "freeze", "thaw"
+    "deploy",
+    "rollback",
+    "restart",
+    "reboot",
+    "replace",
+    "task",
+    "exec",
+    "runbook",
+    "note",
+    "freeze",
+    "thaw",
 ]
 Outcome = Literal[
     "done",
@@ -38,12 +48,13 @@ Outcome = Literal[
     "recovered",
     "running",
     "unfinished",
+    "suspended",
+    "aborted",
 ]
 P = ParamSpec("P")
 PAGE_LIMIT = 5000
 INTERRUPTED = 130
 LOOK_EVERY_MS = 500
-RETRIES_AMONG = 500  # rollouts of the same service since
 LOOK_UPSTREAM = 3.0  # seconds
 
 
@@ -64,7 +75,7 @@ def _until_read(command: Callable[P, int]) -> Callable[P, int]:
 
 
 @click.command()
-@click.argument("rollout", required=False, shell_complete=complete.rollouts)
+@click.argument("rollout", required=False, shell_complete=complete.records)
 @click.option(
     "-s",
     "--service",
@@ -77,13 +88,16 @@ def _until_read(command: Callable[P, int]) -> Callable[P, int]:
 @click.option("--actor", metavar="TEXT", help="Only by people whose name contains this.")
 @click.option("--kind", type=click.Choice(get_args(Kind)), help="Only entries of this kind.")
 @click.option(
-    "--outcome", type=click.Choice(get_args(Outcome)), help="Only rollouts that came out so."
+    "--outcome",
+    type=click.Choice(get_args(Outcome)),
+    help="Only rollouts and runs that came out so.",
 )
 @click.option(
     "--grep",
     metavar="TEXT",
     help='Only with these words in reasons, notes, errors, commits: all of them, "a phrase", begin*.',
 )
+@click.option("--incident", metavar="ID", help="Only what was done about this incident.")
 @click.option("--since", metavar="TIME", help="Only from then on: 2h, 'yesterday 14:00', a date.")
 @click.option("--until", metavar="TIME", help="Only before then.")
 @click.option(
@@ -113,6 +127,7 @@ def log(
     kind: Kind | None,
     outcome: Outcome | None,
     grep: str | None,
+    incident: str | None,
     since: str | None,
     until: str | None,
     limit: int | None,
@@ -123,16 +138,16 @@ def log(
 ) -> int:
     """Show what was rolled out, by whom and why.
 
-    The newest comes first, notes stand between. ROLLOUT (the first characters of its id) opens
-    that one: its hosts, commits, output and notes; the id of a note opens that. Without --env, all environments are shown.
+    The newest comes first, runs of runbooks and notes stand between. ROLLOUT (the first characters of its id) opens
+    that one: its hosts, commits, output and notes; the id of a run or of a note opens that. Without --env, all environments are shown.
     """
-    most = limit or (PAGE_LIMIT if web else DEFAULT_LIMIT)
-    wishes = Wishes(service, environment, hosts, actor, kind, outcome, grep, since, until, most)
+    asked = (service, environment, hosts, actor, kind, outcome, grep, since, until)
+    wishes = Wishes(*asked, limit or (PAGE_LIMIT if web else DEFAULT_LIMIT), incident)
     _check_together(rollout, wishes, follow=follow, as_json=as_json, as_csv=as_csv, web=web)
     config = vouching.warned(wiring.read_config(whole=False))
     with sharing.open_changelog(config, every=LOOK_UPSTREAM if follow else None) as changelog:
         if rollout:
-            return _open(changelog, rollout, config, as_json=as_json)
+            return open_one(changelog, rollout, config, as_json=as_json)
         if follow:
             return _follow(changelog, wishes, config, as_csv=as_csv)
         shown, more = _newest(changelog, wishes, config)
@@ -184,46 +199,6 @@ def _newest(
     more = len(found) > wanted.limit
     _say_what_is_missing(wishes, config, changelog, more=more, none=not shown)
     return shown, more
-
-
-def _open(changelog: Changelog, prefix: str, config: Config, *, as_json: bool) -> int:
-    """Show one rollout, or the note or other event whose id starts so."""
-    from opskit.cli.render import event, records, rollout
-
-    try:
-        found = changelog.rollout(prefix)
-    except UnknownNameError as error:
-        shown = _event_instead(changelog, prefix, error)
-        standing = changelog.standing(shown.event, config.changelog)
-        if as_json:
-            return envelope.show("log", {"event": event.as_data(shown, standing)})
-        event.show(event.plain(shown, standing))
-        return 0
-    (record,) = changelog.judged([found], config.changelog, whole=True)
-    if as_json:
-        about = sharing.lag_of(config, changelog)
-        return envelope.show("log", {"rollout": records.as_whole(record), **about})
-    rollout.show(record, datetime.now(UTC), retried_by=_retries_of(changelog, record))
-    return 0
-
-
-def _retries_of(changelog: Changelog, record: RolloutRecord) -> list[str]:
-    """Give the rollouts that did what this one left undone, the oldest first."""
-    from opskit.changelog import Filter
-
-    wanted = Filter(service=record.service, environment=record.environment, since=record.at)
-    found = changelog.rollouts(wanted._replace(limit=RETRIES_AMONG))
-    return [other.id for other in reversed(found) if record.id in other.retries]
-
-
-def _event_instead(changelog: Changelog, prefix: str, error: UnknownNameError) -> Shown:
-    """Give the only event whose id starts so; raises the error of the rollout where that says more."""
-    if error.what.startswith("several"):
-        raise error from None
-    try:
-        return changelog.show(prefix)
-    except UnknownNameError:
-        raise error from None
 
 
 def _as_json(entries: Sequence[Entry], config: Config, changelog: Changelog) -> int:

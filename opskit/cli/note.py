@@ -27,7 +27,7 @@ LONGEST = 10_000
 )
 @options.environment
 @options.hosts
-@click.option("--rollout", metavar="ID", help="The rollout that it is about.")
+@click.option("--rollout", metavar="ID", help="The rollout, or the run, that it is about.")
 @options.offline
 @options.as_json
 def note(
@@ -48,9 +48,9 @@ def note(
     config = wiring.read_config(whole=False)
     where = config.environment(environment).name
     about = config.service(service, where).name if service else ""
-    body = {"text": wiring.redactor(config).text(said), "hosts": _names(config, where, hosts)}
+    body = {**_said(config, said), "hosts": _names(config, where, hosts)}
     with sharing.open_changelog(config) as changelog:
-        its = changelog.rollout(rollout).id if rollout else ""
+        its = changelog.record(rollout).id if rollout else ""
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)
         event = changelog.append("note", body, service=about, environment=where, rollout=its)
     if as_json:
@@ -67,6 +67,15 @@ def _checked(said: str) -> str:
     if len(said) > LONGEST:
         raise UsageError(f"the note is longer than {LONGEST} characters")
     return said
+
+
+def _said(config: Config, said: str) -> dict[str, object]:
+    """Give what is said, and during which run of a runbook, without secrets."""
+    from opskit.changelog.machine import during_here
+
+    redactor = wiring.redactor(config)
+    told = {"text": said, **during_here()}
+    return {name: redactor.text(value) for name, value in told.items()}
 
 
 def _names(config: Config, environment: str, selector: str | None) -> list[str]:

@@ -12,7 +12,7 @@ from opskit.cli.render import statuses, text
 from opskit.errors import ChangelogError, SelectorError
 
 if TYPE_CHECKING:
-    from opskit.changelog import Changelog
+    from opskit.changelog import Changelog, RunRecord
     from opskit.config.model import Config
     from opskit.rollout.status import ServiceStatus
 
@@ -39,20 +39,32 @@ def status(
     """Show what hosts really run against what the changelog says.
 
     It asks what is live, whether its files were changed by hand and how the last change there ended, not whether the service
-    is healthy now. Also which hosts are held by a run or out of a load balancer, and which rollouts never ended. Exit code 1
-    if a host or a rollout is not as it should be.
+    is healthy now. Also which hosts are held by a run or out of a load balancer, which rollouts and runs of runbooks never ended,
+    and what these left to be undone. Exit code 1 if a host, a rollout or a run is not as it should be.
     """
     config = wiring.read_config()
     where = config.environment(environment).name
     names = [service] if service else [n for n, at in config.services.items() if where in at]
     with sharing.open_changelog(config) as changelog:
         found = [_ask(config, changelog, name, where, hosts, whole=check_files) for name in names]
+        runs = _open_runs(changelog, where, service or "")
     if service and not any(asked.hosts for asked in found):
         raise SelectorError(
             f"{hosts} does not run {service}",
             hint=f"{service} lives on {config.service(service, where).hosts} in {where}",
         )
-    return statuses.show([asked for asked in found if asked.hosts], as_json=as_json)
+    shown = [asked for asked in found if asked.hosts]
+    return statuses.show(shown, runs, as_json=as_json)
+
+
+def _open_runs(changelog: Changelog, environment: str, service: str) -> tuple[RunRecord, ...]:
+    from opskit.rollout.openruns import open_runs
+
+    try:
+        return open_runs(changelog, environment, service)
+    except ChangelogError as error:
+        text.mention(f"warning: {error}", colour="yellow")
+        return ()
 
 
 def _ask(

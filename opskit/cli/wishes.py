@@ -33,6 +33,7 @@ class Wishes:
     since: str | None = None
     until: str | None = None
     limit: int = DEFAULT_LIMIT
+    incident: str | None = None
 
     def as_filter(self, config: Config) -> Filter:
         """Give the question to the changelog; raises UsageError for what cannot be read."""
@@ -46,6 +47,7 @@ class Wishes:
             action=self.kind or "",
             outcome=self.outcome or "",
             grep=self.grep or "",
+            incident=self.incident or "",
             since=_time(self.since),
             until=_time(self.until),
             limit=self.limit,

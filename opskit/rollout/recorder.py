@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from opskit import __version__
-from opskit.changelog import this_machine
+from opskit.changelog import during_here, this_machine
 from opskit.errors import ChangelogError
 from opskit.rollout.facts import Recorded, Warned
 from opskit.rollout.report import MOST_ERROR, MOST_OUTPUT
@@ -43,6 +43,7 @@ NAMES = frozenset(
         "was",
         "boot",
         "on_failure",
+        "during",
     }
 )
 """What of a body holds names, ids and words of ours alone: a password that is such a word must not make a record unreadable."""
@@ -99,6 +100,7 @@ class Recorder:
         """
         body = self._plan.body()
         body |= {"command": command_line(), "opskit": __version__, "machine": this_machine()}
+        body |= during_here()
         if self._plan.run:
             self._append("rollout.resumed", body)
         else:

@@ -71,7 +71,7 @@ def test_a_note_about_a_rollout_stands_on_its_page(opskit: Opskit) -> None:
         (["note", "x", "-s", "shpo"], "no service 'shpo'"),
         (["note", "x", "-e", "prod"], "no environment 'prod'"),
         (["note", "x", "-H", "web99"], "no host web99"),
-        (["note", "x", "--rollout", "zzzz"], "no rollout 'zzzz'"),
+        (["note", "x", "--rollout", "zzzz"], "no rollout or run 'zzzz'"),
     ],
 )
 def test_a_note_that_makes_no_sense_is_not_written(

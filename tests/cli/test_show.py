@@ -37,7 +37,7 @@ def test_a_note_is_opened_by_its_id_as_an_event_is(opskit: Opskit, changelog: Ch
     assert "environment  production\n" in shown
     assert "standing" not in shown, "nobody's signature is asked for"
     assert opskit("log", note.id, "--json").json["data"]["event"]["id"] == note.id
-    assert "no rollout 'zzzz'" in opskit("log", "zzzz", expect=2).stderr
+    assert "no rollout or run 'zzzz'" in opskit("log", "zzzz", expect=2).stderr
 
 
 def test_show_names_the_command_that_opens_a_rollout(opskit: Opskit, changelog: Changelog) -> None:

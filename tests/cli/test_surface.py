@@ -32,6 +32,7 @@ FRAME = {
     "freezing",
     "hiding",
     "maintaining",
+    "opening",
     "options",
     "picking",
     "render",

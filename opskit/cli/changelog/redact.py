@@ -14,7 +14,7 @@ from opskit.errors import AttestationError, ChangelogError, UnknownNameError, Us
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from opskit.changelog import Changelog, Event
+    from opskit.changelog import Changelog, Event, RolloutRecord, RunRecord
     from opskit.config.model import ChangelogSettings
 
 HINT = "add -m/--why TEXT (not the secret!)"
@@ -32,7 +32,7 @@ def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
 
     Here, upstream, and on every laptop at its next sync: for a secret that got into a reason, a note or some output. What is left is who, when and which kind; the chain
     still verifies. It cannot be taken back. EVENT is the beginning of its hash, as a rollout's page and
-    `opskit log --json` give it; the id of a ROLLOUT means all its events: reason, output and results, after which only the hosts know what it left there. Exit code 3 if the upstream keeps it, or has not got the
+    `opskit log --json` give it; the id of a ROLLOUT, or of a run, means all its events: reason, output and results, after which only the hosts know what it left there. Exit code 3 if the upstream keeps it, or has not got the
     redaction yet. Where allowed_signers are configured, a machine may redact what it wrote itself; what
     others wrote only if its owner's SSH key signs for it. Where none are, everybody may redact everything.
     """
@@ -52,27 +52,34 @@ def redact(event: str, *, why: str | None, yes: bool, as_json: bool) -> int:
 
 
 def _meant(changelog: Changelog, name: str) -> list[Event]:
-    """Give the event whose hash begins so, or all of the rollout whose id does that still tell something.
+    """Give the event whose hash begins so, or all of the rollout or the run whose id does that still tell something.
 
     Raises UnknownNameError, UsageError if both do, ChangelogError for what must stay whole or is gone.
     """
     from opskit.changelog.redaction import demand_redactable, redactable
 
     try:
-        record = changelog.rollout(name)
+        record = changelog.record(name)
     except UnknownNameError:
         found = [changelog.show(name).event]
         demand_redactable(found[0])
         return found
     with contextlib.suppress(UnknownNameError):
-        what = f"rollout {record.id} begins so, and event {changelog.show(name).event.id}"
+        what = f"{_called(record)} begins so, and event {changelog.show(name).event.id}"
         raise UsageError(f"{name!r} means two things: {what}", hint="give more characters")
     if notes := ", ".join(note.hash[:10] for note in record.notes if not note.damage):
         text.mention(f"notes about it are not a part of it: {notes}")
-    own = [each for each in record.events if each.header.kind != "note"]
+    all_of_it = (*record.events, *getattr(record, "strange", ()))
+    own = [each for each in all_of_it if each.header.kind != "note"]
     if found := redactable(own):
         return found
-    raise ChangelogError(f"rollout {record.id} tells nothing that could be redacted")
+    raise ChangelogError(f"{_called(record)} tells nothing that could be redacted")
+
+
+def _called(record: RolloutRecord | RunRecord) -> str:
+    from opskit.changelog import RunRecord
+
+    return f"{'run' if isinstance(record, RunRecord) else 'rollout'} {record.id}"
 
 
 def _question(events: Sequence[Event]) -> str:

@@ -38,13 +38,16 @@ def show(event: str, *, raw: bool, as_json: bool) -> int:
 
 
 def _the_one(changelog: Changelog, prefix: str) -> Shown:
-    """Give the event whose hash starts so; raises UnknownNameError, which names the rollout that was perhaps meant."""
+    """Give the event whose hash starts so; raises UnknownNameError, which names the rollout, or the run, that was perhaps meant."""
+    from opskit.changelog import RolloutRecord
+
     try:
         return changelog.show(prefix)
     except UnknownNameError as error:
         try:
-            rollout = changelog.rollout(prefix).id
+            found = changelog.record(prefix)
         except UnknownNameError:
             raise error from None
-    hint = f"there is a rollout {rollout}: opskit log {rollout}"
+    what = "rollout" if isinstance(found, RolloutRecord) else "run"
+    hint = f"there is a {what} {found.id}: opskit log {found.id}"
     raise UnknownNameError(f"no event {prefix!r}", hint=hint)

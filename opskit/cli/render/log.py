@@ -1,4 +1,4 @@
-"""The changelog as lines: one for each rollout or note, in columns that fit the reader's screen."""
+"""The changelog as lines: one for each rollout, run of a runbook or note, in columns that fit the reader's screen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.changelog import NoteEntry, RolloutRecord
+from opskit.changelog import NoteEntry, RolloutRecord, RunRecord
 from opskit.changelog.records import BY_SUDO
 from opskit.cli.render import kinds, terminal, text
 from opskit.cli.render.fitting import (
@@ -24,16 +24,17 @@ from opskit.cli.render.fitting import (
     wider,
 )
 from opskit.cli.render.marks import marks, who, written_down
+from opskit.cli.render.releases import release_in_short, releases
+from opskit.cli.render.runs import how_to_go_on, named_run, what_run, why_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from opskit.changelog import Entry, Release
+    from opskit.changelog import Entry
 
 MONTHS = 300  # days for which a date needs no year
 SHOWN_OF_SCRIPT = 30  # characters
-SHORT = 8  # characters of a revision, or of a label that needs none
 UNATTESTED = ("[unattested]", "[unatt.]")  # and the same in few words
 DOUBTFUL = {"revoked": "red", "forked": "red"}
 
@@ -97,11 +98,13 @@ def is_open(record: RolloutRecord) -> bool:
 
 
 def mention_unfinished(entries: Sequence[Entry]) -> None:
-    """Say on standard error how to go on with rollouts that never ended."""
+    """Say on standard error how to go on with rollouts that never ended, and with runs that have not."""
     for entry in entries:
         if isinstance(entry, RolloutRecord) and is_open(entry):
             said = f"{entry.action} {entry.id} never ended: opskit resume {entry.id}"
             text.mention(said, colour="yellow")
+        elif isinstance(entry, RunRecord) and entry.is_open:
+            text.mention(f"{named_run(entry)} {how_to_go_on(entry)}", colour="yellow")
 
 
 _Forms = tuple[list[str], list[str]]
@@ -126,7 +129,7 @@ def _forms(entry: Entry, now: datetime | None, *, one_place: bool) -> _Forms:
     if isinstance(entry, RolloutRecord):
         short[RELEASE] = release_in_short(entry)
         short[WHERE] = _counted([host.name for host in entry.hosts], whole[WHERE])
-    elif isinstance(entry, NoteEntry):
+    elif isinstance(entry, NoteEntry | RunRecord):
         short[WHERE] = _counted(entry.hosts, whole[WHERE])
     return whole, [terminal.visible(cell, one_line=True) for cell in short]
 
@@ -151,6 +154,12 @@ def _told(entry: Entry) -> tuple[str, str, tuple[str, str, str, str]]:
         hosts = folded([host.name for host in entry.hosts])
         told = (what(entry), releases(entry), entry.outcome, entry.why or written_down(entry))
         return entry.environment, hosts, told
+    if isinstance(entry, RunRecord):
+        return (
+            entry.environment,
+            folded(entry.hosts),
+            (what_run(entry), "", entry.outcome, why_run(entry)),
+        )
     if isinstance(entry, NoteEntry):
         about = entry.rollout or entry.service
         told = (f"note {about}".strip(), "", "", entry.text)
@@ -171,61 +180,6 @@ def what(record: RolloutRecord) -> str:
     return " ".join(
         word for word in (action, record.service, record.task, _short(record.script), by) if word
     )
-
-
-def releases(record: RolloutRecord) -> str:
-    """Give `v1 → v2`, as far as the rollout was about releases; `→ v1 (6244b7ed)` for the first of all.
-
-    Where labels do not tell one from the other, as those of folders: `site (6244b7ed → 9a8b7c6d)`.
-    """
-    before, after = record.before, record.after
-    if not after:
-        return ""
-    if before == after:
-        return ", ".join(release.title for release in after)
-    if before and _labels_differ(record):
-        return from_to([named(release) for release in before], _listed(map(named, after)))
-    label, every = after[0].label, (*before, *after)
-    if not before or not all(each.label == label and each.revision for each in every):
-        return from_to([r.title for r in before], _listed(r.title for r in after))
-    revisions = _listed(release.revision[:8] for release in after)
-    return f"{label} ({from_to([release.revision[:8] for release in before], revisions)})"
-
-
-def release_in_short(record: RolloutRecord) -> str:
-    """Give what runs since, `→ v2` or `→ 9a8b7c6d`: the revision where labels do not tell releases apart."""
-    before, after = record.before, record.after
-    if not after:
-        return ""
-    differ = bool(before) and _labels_differ(record)
-    short = _listed(_in_short(release, differ=differ) for release in after)
-    return short if before == after else from_to([], short)
-
-
-def _in_short(release: Release, *, differ: bool) -> str:
-    label = named(release) if differ else ""
-    return label if 0 < len(label) <= SHORT else release.revision[:SHORT] or named(release)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
-def _labels_differ(record: RolloutRecord) -> bool:
-    several = len(record.after) > 1  # of which one may be what another host ran before
-    releases = (*record.before, *record.after)
-    told = [release.label for release in (dict.fromkeys(releases) if several else releases)]
-    return len(set(told)) == len(told)
-
-
-def from_to(before: Sequence[str], after: str) -> str:
-    """Give `v1 → v2`, or nothing where there is no `after`."""
-    return f"{', '.join(before)} → {after}".lstrip() if after else ""
-
-
-def named(release: Release) -> str:
-    """Give a release in few characters: its label, else its title."""
-    return release.label or release.title
 
 
 def folded(hosts: Sequence[str]) -> str:
@@ -259,7 +213,7 @@ def local(at: datetime) -> str:
 
 def colour_of(entry: Entry) -> str:
     """Give the colour of an entry's line: none for what is done or needs no attention."""
-    outcome = entry.outcome if isinstance(entry, RolloutRecord) else ""
+    outcome = entry.outcome if isinstance(entry, RolloutRecord | RunRecord) else ""
     colour = "" if outcome == "done" else text.Status(outcome).colour
     return DOUBTFUL.get(entry.standing, "") or colour
 

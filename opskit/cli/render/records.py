@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.changelog import NoteEntry, RolloutRecord
+from opskit.changelog import NoteEntry, RolloutRecord, RunRecord
 from opskit.changelog.event import NOTE
-from opskit.cli.render.log import named
+from opskit.cli.render.releases import named
+from opskit.cli.render.runs import what_run, why_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opskit.changelog import Entry, Event
 
+ONLY_WHOLE = ("steps", "acts", "liabilities", "approvals")
 CSV_HEADER = (
     *("id", "type", "at", "actor", "action", "service", "environment", "from", "to"),
     *("hosts", "outcome", "seconds", "why", "reason", "from_revision", "to_revision"),
@@ -22,11 +24,11 @@ CSV_HEADER = (
 
 def as_data(entry: Entry) -> Mapping[str, object]:
     """Give an entry as plain values: `type` says which fields there are; times are ISO 8601 in UTC."""
-    if isinstance(entry, RolloutRecord):
-        names = [field for field in entry._fields if field != "events"]
+    if isinstance(entry, RolloutRecord | RunRecord):
+        names = [field for field in entry._fields if field not in _left_out(entry)]
         hashes = [event.hash.hex() for event in entry.events if event.header.kind != NOTE]
         return {
-            "type": "rollout",
+            "type": "run" if isinstance(entry, RunRecord) else "rollout",
             **{name: getattr(entry, name) for name in names},
             "hashes": hashes,
         }
@@ -37,8 +39,14 @@ def as_data(entry: Entry) -> Mapping[str, object]:
     return {"type": "event", **about, "event": _event(entry.event)}
 
 
-def as_whole(record: RolloutRecord) -> Mapping[str, object]:
-    """Give a rollout with all its events as they were written."""
+def _left_out(entry: RolloutRecord | RunRecord) -> tuple[str, ...]:
+    """Give the fields of a record that are not data, or that nobody looked at: of a run among many, only its own page has them."""
+    brief = isinstance(entry, RunRecord) and entry.is_brief
+    return ("events", "strange", "is_brief", *(ONLY_WHOLE if brief else ()))
+
+
+def as_whole(record: RolloutRecord | RunRecord) -> Mapping[str, object]:
+    """Give a rollout or a run with all its events as they were written."""
     return {**as_data(record), "events": [_event(event) for event in record.events]}
 
 
@@ -58,6 +66,19 @@ def as_row(entry: Entry) -> list[object]:
             " ".join(r.revision for r in entry.after),
         )
         return [entry.id, "rollout", at, *names, *told, *revisions, *signed]
+    if isinstance(entry, RunRecord):
+        seconds = "" if entry.ms is None else f"{entry.ms / 1000:.3f}"
+        names = (entry.actor, what_run(entry), entry.service, entry.environment)
+        told = (
+            "",
+            "",
+            " ".join(entry.hosts),
+            entry.outcome,
+            seconds,
+            why_run(entry),
+            entry.reason,
+        )
+        return [entry.id, "run", at, *names, *told, "", "", *signed]
     if isinstance(entry, NoteEntry):
         names = (entry.actor, "", entry.service, entry.environment)
         told = ("", "", " ".join(entry.hosts), "", "", entry.text, "")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import envelope, terminal, text
-from opskit.cli.render.log import colour_of, folded, releases, what, when
+from opskit.cli.render.log import colour_of, folded, what, when
 from opskit.cli.render.marks import who
+from opskit.cli.render.releases import releases
 from opskit.rollout.resumable import command, is_reverted
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from opskit.cli.render import terminal, text
 from opskit.cli.render.kinds import raw
-from opskit.cli.render.log import colour_of, folded, from_to, local, what
+from opskit.cli.render.log import colour_of, folded, local, what
 from opskit.cli.render.marks import signature
+from opskit.cli.render.releases import from_to
 from opskit.cli.render.text import Status
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _facts(record: RolloutRecord, now: datetime) -> Iterator[tuple[str, str]]:
     for override in record.overrides:
         yield "override", f"{override.why} ({override.rule}: {override.what})"
     yield "retry of", ", ".join(record.retries)
+    yield "in run", f"{record.during}: opskit log {record.during}" if record.during else ""
+    yield "incident", record.incident
     for resumed in record.resumed:
         yield "reverted" if resumed.revert else "resumed", _resumption(resumed)
     yield "reason", record.reason
@@ -130,7 +133,8 @@ def _clock(record: RolloutRecord) -> str:
 def _resumption(resumed: Resumption) -> str:
     where = f", on {resumed.machine}" if resumed.machine else ""
     why = f": {resumed.why}" if resumed.why else ""
-    return f"{local(resumed.at)} by {resumed.actor}{where}{why}"
+    during = f", in run {resumed.during}" if resumed.during else ""
+    return f"{local(resumed.at)} by {resumed.actor}{where}{during}{why}"
 
 
 def _quoted(word: str) -> str:

@@ -6,29 +6,38 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from opskit.cli.render import envelope, table, text
+from opskit.cli.render import envelope, table, terminal, text
 from opskit.cli.render.plans import title
+from opskit.cli.render.runs import open_lines
 from opskit.cli.render.text import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from opskit.changelog import RunRecord
     from opskit.rollout.probe import HeldLock
     from opskit.rollout.status import HostStatus, ServiceStatus
 
 HEADER = ("HOST", "STATE", "RUNS", "CHANGELOG SAYS", "BY", "")
 
 
-def show(services: Sequence[ServiceStatus], *, as_json: bool) -> int:
-    """Show services; gives 0 if all is well, else 1."""
-    exit_code = 0 if all(service.well for service in services) else 1
+def show(
+    services: Sequence[ServiceStatus], runs: Sequence[RunRecord] = (), *, as_json: bool
+) -> int:
+    """Show services, and what is open of runs of runbooks; gives 0 if all is well, else 1."""
+    from opskit.rollout.openruns import is_well
+
+    well = all(service.well for service in services) and all(map(is_well, runs))
+    exit_code = 0 if well else 1
     if as_json:
-        data = {"services": [_data(service) for service in services]}
+        data = {"services": [_data(service) for service in services], "runs": [*map(_run, runs)]}
         return envelope.show("status", data, exit_code=exit_code)
     for service in services:
         _show(service)
     if not services:
         text.say("no services: describe one in opskit.toml")
+    for line in open_lines(runs):
+        text.say(terminal.visible(line, one_line=True), colour="yellow")
     return exit_code
 
 
@@ -112,4 +121,23 @@ def _data(service: ServiceStatus) -> dict[str, object]:
             }
             for r in service.unfinished
         ],
+    }
+
+
+def _run(record: RunRecord) -> dict[str, object]:
+    names = (
+        "runbook",
+        "title",
+        "actor",
+        "people",
+        "services",
+        "environment",
+        "incident",
+        "at",
+        "outcome",
+    )
+    return {
+        "run": record.id,
+        **{name: getattr(record, name) for name in names},
+        "liabilities": [owed._asdict() for owed in record.liabilities],
     }

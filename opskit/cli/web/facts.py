@@ -8,10 +8,12 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from opskit.changelog import NoteEntry, RolloutRecord
+from opskit.changelog import NoteEntry, RolloutRecord, RunRecord
 from opskit.cli.render import kinds
-from opskit.cli.render.log import folded, release_in_short, releases, what
+from opskit.cli.render.log import folded, what
 from opskit.cli.render.marks import marks, signature, who, written_down
+from opskit.cli.render.releases import release_in_short, releases
+from opskit.cli.render.runs import what_run, why_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +73,11 @@ def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
             where=_folded(entry.hosts),
             rollout=entry.rollout,
         )
+    if isinstance(entry, RunRecord):
+        did = f"{what_run(entry)}: {entry.outcome}"
+        told = {"kind": "runbook", "what": did, "why": why_run(entry)[:SHOWN_OF_WHY]}
+        where = _folded(entry.hosts)
+        return _filled(**{"type": "event", **common, **_place(entry), **told}, where=where)
     header, (did, why) = entry.event.header, kinds.told(entry)
     told = {"kind": header.kind, "what": did, "why": why[:SHOWN_OF_WHY]}
     return _filled(**{"type": "event", **common, **_place(header), **told})
@@ -80,6 +87,11 @@ def opened(entry: Entry) -> Mapping[str, object]:
     """Give what only the entry's own page shows."""
     if isinstance(entry, NoteEntry):
         return _filled(why=entry.text, signed=signature(entry), damage=entry.damage)
+    if isinstance(entry, RunRecord):
+        steps = {step.title or step.id: step.state for step in entry.steps}
+        return _filled(
+            body=steps, why=why_run(entry), damage=entry.damage, signed=signature(entry)
+        )
     if not isinstance(entry, RolloutRecord):
         body, damage = dict(entry.event.body), entry.event.damage
         return _filled(body=body, damage=damage, signed=signature(entry))

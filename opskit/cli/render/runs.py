@@ -1,0 +1,68 @@
+"""A run of a runbook in a few words: for a line of the log, for what is still open of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opskit.changelog import RunRecord
+    from opskit.changelog.runrecords import Liability
+
+USUAL = "run"
+
+
+def what_run(record: RunRecord) -> str:
+    """Give `runbook haproxy-queue`, and how it is run where that is not the usual way: `runbook haproxy-queue (drill)`."""
+    mode = f" ({record.mode})" if record.mode not in ("", USUAL) else ""
+    return f"runbook {record.runbook}".rstrip() + mode
+
+
+def why_run(record: RunRecord) -> str:
+    """Give why it was run: the incident, the reason; and who else went on with it."""
+    others = [name for name in record.people if name != record.actor]
+    gone_on = f"({', '.join(others)} went on)" if others else ""
+    told = ": ".join(filter(None, (record.incident, record.why))) or record.title
+    return " ".join(filter(None, (told, gone_on)))
+
+
+def named_run(record: RunRecord) -> str:
+    """Give how people call a run: `run k7x2m9qp4d of haproxy-queue (ana@mac)`."""
+    return f"run {record.id} of {record.runbook} ({record.people[-1]})"
+
+
+def how_to_go_on(record: RunRecord) -> str:
+    """Say of a run that has not come to its end how somebody goes on with it."""
+    stands = "is suspended" if record.outcome == "suspended" else "never ended"
+    return f"{stands}: opskit runbook resume {record.id}"
+
+
+def debt(record: RunRecord, owed: Liability) -> str:
+    """Say what is still to be taken back: `step 2 (Drain the slow server) on lb01 with server=web03 is not undone`."""
+    values = ", ".join(f"{value.name}={value.value}" for value in owed.values)
+    where = f" on {', '.join(owed.hosts)}" if owed.hosts else ""
+    which = f" with {values}" if values else ""
+    return f"{number_of(record, owed.step)}{where}{which} is not undone"
+
+
+def number_of(record: RunRecord, step: str) -> str:
+    """Give a step with its number and its title: `step 2 (Drain the slow server)`."""
+    names = [each.id for each in record.steps]
+    number = f" {names.index(step) + 1}" if step in names else ""
+    title = record.title_of(step)
+    return f"step{number} ({title})" if title else f"step{number}"
+
+
+def open_lines(records: Sequence[RunRecord]) -> list[str]:
+    """Say of runs what is still open: that they have not come to their end, and what nobody has taken back."""
+    lines = []
+    for record in records:
+        name = named_run(record)
+        if record.is_open:
+            lines.append(f"{name} {how_to_go_on(record)}")
+        lines += [
+            f"{name}: {debt(record, one)}: opskit runbook undo {record.id}"
+            for one in record.liabilities
+        ]
+    return lines

@@ -1,0 +1,114 @@
+"""What a run has done and nobody has taken back: from the moment in which it began until somebody did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.changelog import Filter
+from tests.changelog import running
+from tests.changelog.running import act, begin, drain, finish, people, resume, step, tell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from opskit.changelog import Changelog
+
+
+def owed(changelog: Changelog, run: str) -> list[tuple[str, str]]:
+    """Give what is open of a run: the step, and the server that it was about."""
+    found = changelog.run(run).liabilities
+    return [(one.step, ",".join(value.value for value in one.values)) for one in found]
+
+
+def about(changelog: Changelog, run: str, server: str) -> None:
+    step(changelog, run, "drain", 0, "answered", kind="ask", name="server", value=server)
+
+
+@pytest.mark.parametrize("outcome", ["", "done", "failed", "interrupted"])
+def test_it_is_open_from_the_moment_in_which_it_began(changelog: Changelog, outcome: str) -> None:
+    run = begin(changelog)
+    drain(changelog, run, outcome=outcome)
+    finish(changelog, run, "aborted")
+    (one,) = changelog.run(run).liabilities
+    assert (one.step, one.part, one.rollback, one.hosts) == ("drain", 2, "put-back", ("lb01",))
+    assert (one.title, one.values) == ("Drain the slow server", (("server", "web03"),))
+    assert [r.id for r in changelog.runs(Filter(owes=True))] == [run]
+
+
+def test_nothing_is_owed_by_what_changes_nothing_or_cannot_be_undone_or_is_a_drill(
+    changelog: Changelog,
+) -> None:
+    run = begin(changelog)
+    drain(changelog, run, mutates=False)
+    act(changelog, run, "drain", 2)
+    drill = begin(changelog, mode="drill")
+    drain(changelog, drill)
+    assert owed(changelog, run) == owed(changelog, drill) == []
+
+
+def test_the_step_that_takes_it_back_ends_it_once_all_of_that_is_done(
+    changelog: Changelog,
+) -> None:
+    page = {**running.PAGE, "put-back": ("Put it back", (1, 2))}
+    run = begin(changelog, page=page)
+    drain(changelog, run)
+    act(changelog, run, "put-back", 1)
+    assert owed(changelog, run) == [("drain", "web03")]
+    act(changelog, run, "put-back", 2, outcome="failed")
+    assert owed(changelog, run) == [("drain", "web03")]
+    act(changelog, run, "put-back", 2)
+    assert owed(changelog, run) == []
+    drain(changelog, run)
+    assert owed(changelog, run) == [("drain", "web03")], "it is drained once more"
+
+
+def test_what_was_skipped_takes_nothing_back(changelog: Changelog) -> None:
+    run = begin(changelog)
+    drain(changelog, run)
+    step(changelog, run, "put-back", 1, "skipped", why="no time")
+    step(changelog, run, "put-back", -1, "skipped", why="no time")
+    assert owed(changelog, run) == [("drain", "web03")]
+
+
+def test_to_put_back_one_server_takes_not_back_what_was_done_to_another(
+    changelog: Changelog,
+) -> None:
+    run = begin(changelog)
+    about(changelog, run, "web03")
+    drain(changelog, run)
+    step(changelog, run, "drain", -1, "went", to="drain", how="back")
+    about(changelog, run, "web05")
+    drain(changelog, run)
+    assert owed(changelog, run) == [("drain", "web05"), ("drain", "web03")]
+    act(changelog, run, "put-back", 1)
+    assert owed(changelog, run) == [("drain", "web03")]
+    step(changelog, run, "drain", 2, "undone", of="drain", rollback="put-back")
+    assert owed(changelog, run) == []
+    assert {each.id: each.state for each in changelog.run(run).steps}["drain"] == "undone"
+
+
+@pytest.mark.parametrize("part", [2, -1])
+def test_somebody_says_with_a_reason_that_it_is_none(changelog: Changelog, part: int) -> None:
+    run = begin(changelog)
+    drain(changelog, run)
+    step(changelog, run, "drain", part, "cleared", why="the server is gone")
+    assert owed(changelog, run) == []
+
+
+def test_a_colleague_takes_it_back_after_the_run_was_given_up(tmp_path: Path) -> None:
+    ana, ben = people(tmp_path, "ana", "ben")
+    run = begin(ana)
+    drain(ana, run)
+    finish(ana, run, "aborted")
+    tell(ana, ben)
+    resume(ben, run, undo=True)
+    step(ben, run, "drain", 2, "undone", of="drain", rollback="put-back")
+    finish(ben, run, "aborted")
+    tell(ben, ana)
+    record = ana.run(run)
+    assert (record.liabilities, record.outcome) == ((), "aborted")
+    assert [(goer.actor, goer.undo) for goer in record.resumed] == [("ben@laptop", True)]
+    ana.close()
+    ben.close()
