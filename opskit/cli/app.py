@@ -25,6 +25,7 @@ from opskit.cli.restart import restart
 from opskit.cli.resume import resume
 from opskit.cli.rollback import rollback
 from opskit.cli.run import run
+from opskit.cli.runbook import runbook
 from opskit.cli.status import status
 from opskit.cli.thaw import thaw
 from opskit.cli.unlock import unlock
@@ -44,6 +45,7 @@ SECTIONS: Mapping[str, Sequence[click.Command]] = {
         resume,
         run,
         exec_,
+        runbook,
         unlock,
         freeze,
         thaw,

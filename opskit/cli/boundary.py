@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DONE = 0
 FAILED = 1
-GROUP = "changelog"
+GROUPS = ("changelog", "runbook")
 
 
 def run(args: Sequence[str]) -> int:
@@ -145,4 +145,4 @@ def wants_json(args: Sequence[str]) -> bool:
 def command_of(args: Sequence[str]) -> str:
     """Give the command that the arguments name, of a group's both words, or nothing."""
     words = [arg for arg in args if not arg.startswith("-")]
-    return " ".join(words[: 2 if words[:1] == [GROUP] else 1])
+    return " ".join(words[: 2 if words[:1] and words[0] in GROUPS else 1])

@@ -114,6 +114,14 @@ def _ids(
     return [record.id for record in found if _is_harmless(record.id, incomplete)]
 
 
+def runbooks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Give the names of runbooks that start so."""
+    from opskit.runbook.shelf import files
+
+    config = _config()
+    return _starting((file.stem for file in files(config.root)) if config else (), incomplete)
+
+
 def _is_harmless(name: str, incomplete: str) -> bool:
     """Tell whether an id starts so and is one that opskit makes: what a stranger made up reaches no shell."""
     return name.startswith(incomplete) and re.fullmatch(ID, name) is not None

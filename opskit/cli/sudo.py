@@ -54,7 +54,7 @@ def ready(session: Session, plan: Plan, users: Sequence[str], reader: Reader) ->
 
     if users and plan.ready:
         lenient = plan.is_rolling and not plan.problems_count
-        ask, again = _asking(session, reader), session.environment.sudo_password is None
+        ask, again = asking(session, reader), session.environment.sudo_password is None
         refused = let_in(session.fleet, plan.ready, users, ask=ask, again=again, lenient=lenient)
         if refused and plan.is_rolling and not lenient:
             raise refused[0]
@@ -64,7 +64,8 @@ def ready(session: Session, plan: Plan, users: Sequence[str], reader: Reader) ->
         session.fleet.vault.forget()
 
 
-def _asking(session: Session, reader: Reader) -> Callable[[str, Sequence[str]], Secret]:
+def asking(session: Session, reader: Reader) -> Callable[[str, Sequence[str]], Secret]:
+    """Give what asks for a password: the environment's own source, else whoever sits at the terminal."""
     source, asked = session.environment.sudo_password, list[str]()
 
     def ask(login: str, hosts: Sequence[str]) -> Secret:

@@ -65,7 +65,7 @@ class Reader:
         """Give one secret; raises ConfigError."""
         if source not in self._read:
             what = f"the secret {name} ({source})"
-            self._read[source] = _checked(what, self._value(what, source))
+            self._read[source] = checked(what, self._value(what, source))
         return self._read[source]
 
     def _value(self, what: str, source: SecretSource) -> bytes:
@@ -153,7 +153,7 @@ def hint_for(source: SecretSource) -> str:
             return ""
 
 
-def _checked(what: str, value: bytes) -> Secret:
+def checked(what: str, value: bytes) -> Secret:
     """Give the secret, without the line's end; raises ConfigError for a value that no variable could hold, or that cannot be hidden."""
     try:
         text = value.decode().rstrip("\r\n")

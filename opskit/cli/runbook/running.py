@@ -1,0 +1,189 @@
+"""A runbook followed, gone on with, put back: what the commands of this group have in common below their options."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from opskit.cli import wiring
+from opskit.cli.render import following, text
+from opskit.cli.runbook import opening
+from opskit.errors import InterruptedRunError, OpskitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from opskit.changelog import Changelog, Event
+    from opskit.cli.runbook.opening import Opened
+    from opskit.config.model import Config
+    from opskit.runbook.acting import Hands
+    from opskit.runbook.model import Action, Runbook
+    from opskit.runbook.walk import Walk
+
+
+def values(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Give what `-p NAME=VALUE` said; raises UsageError."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"-p {pair}: it is written NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def start(
+    name: str,
+    *,
+    environment: str | None,
+    given: Mapping[str, str],
+    mode: str,
+    step: str,
+    incident: str,
+    why: str | None,
+    as_json: bool,
+) -> int:
+    """Follow a runbook from its beginning, or from a step."""
+    opening.demand_answerable(auto=mode == "auto")
+    config = wiring.read_config()
+    book = _book(config, name)
+    reason = opening.reason(config.environment(environment), why)
+    with (
+        opening.shared(config) as changelog,
+        opening.opened(config, changelog, book, environment, as_json=as_json) as o,
+    ):
+        head_up(o)
+        walk = _begin(o, given=given, mode=mode, start=step, incident=incident, why=reason)
+        walk.hands = _noting(walk.hands, o, walk.record.run)
+        text.mention(f"run {walk.record.run} of {book.id} is recorded", colour="bright_black")
+        return following.show_end(book, walk.go(), command="runbook run", as_json=as_json)
+
+
+def head_up(opened: Opened) -> None:
+    """Show, before the first step and before anything is asked, what is to be known of the services of the runbook.
+
+    The last rollouts on them by anyone, open locks, drains and unfinished runs, how the last runs of this runbook ended: `runbook.headup`.
+    """
+    text.mention(opened.book.title, bold=True, wrap=True)
+
+
+def plan(
+    name: str, *, environment: str | None, given: Mapping[str, str], step: str, as_json: bool
+) -> int:
+    """Show what a runbook would do, and where; runs nothing and records nothing."""
+    from opskit.runbook.run import step_of
+    from opskit.runbook.values import demand_known, fill
+
+    config = wiring.read_config()
+    book = _book(config, name)
+    demand_known(book, given)
+    inventory = wiring.open_inventory(config, environment)
+    known = {each.name: each.default for each in book.parameters if each.default} | dict(given)
+    first = book.steps.index(step_of(book, step)) if step else 0
+    with wiring.open_changelog(config) as changelog:
+
+        def where(action: Action) -> tuple[tuple[str, ...], str]:
+            if action.on == "local":
+                return ("local",), ""
+            try:
+                return wiring.select(inventory, changelog, fill(action.on, known)), ""
+            except OpskitError as error:
+                return (), str(error)
+
+        filled = partial(fill, values=known)
+        return following.show_plan(
+            book, book.steps[first:], where=where, fill=filled, as_json=as_json
+        )
+
+
+def go_on(run: str, *, mode: str, take_over: bool, as_json: bool) -> int:
+    """Go on with a run that was left."""
+    from opskit.runbook.folding import fold
+    from opskit.runbook.resume import differences, settle
+
+    opening.demand_answerable(auto=mode == "auto")
+    config = wiring.read_config()
+    with opening.shared(config) as changelog:
+        book, events = _past(config, changelog, run)
+        where, found = events[0].header.environment, differences(book, fold(book.steps, events))
+        with opening.opened(config, changelog, book, where, as_json=as_json) as o:
+            walk = _reopen(o, events, mode=mode, take_over=take_over)
+            end = walk.go(partial(settle, walk, found))
+            return following.show_end(book, end, command="runbook resume", as_json=as_json)
+
+
+def put_back(
+    run: str, *, clear: str | None, why: str | None, dry_run: bool, take_over: bool, as_json: bool
+) -> int:
+    """Put back what a run has left open, or say that it is none."""
+    from opskit.runbook import undo
+
+    opening.demand_answerable(auto=bool(clear) or dry_run)
+    config = wiring.read_config()
+    with opening.shared(config) as changelog:
+        book, events = _past(config, changelog, run)
+        where = events[0].header.environment
+        with opening.opened(config, changelog, book, where, as_json=as_json) as o:
+            walk = _reopen(o, events, take_over=take_over, undo=True, written=not dry_run)
+            if not clear:
+                undo.show(walk)
+            if dry_run:
+                return following.show_open(walk.record.now, as_json=as_json)
+            end = undo.clear(walk, clear, why or "") if clear else undo.undo(walk)
+            return following.show_end(book, end, command="runbook undo", as_json=as_json)
+
+
+def _book(config: Config, name: str | Path) -> Runbook:
+    from opskit.runbook import shelf
+
+    return shelf.open_book(shelf.find(config.root, str(name)))
+
+
+def _past(config: Config, changelog: Changelog, prefix: str) -> tuple[Runbook, tuple[Event, ...]]:
+    """Give the page of a run as it is here and now, and the run's events; raises UnknownNameError, ConfigError."""
+    from pathlib import Path
+
+    from opskit.runbook.past import events_of
+
+    record = changelog.run(prefix)
+    file = Path(record.file)
+    inside = config.root / "runbooks" / file.name
+    here = next((f for f in (file, inside) if f.is_file()), None)
+    return _book(config, here or record.runbook), events_of(changelog, record, config.changelog)
+
+
+def _begin(opened: Opened, **how: object) -> Walk:
+    from opskit.runbook.run import begin
+    from opskit.runbook.talk import LeftError
+
+    try:
+        return begin(
+            opened.book, opened.changelog, opened.hands, opened.person,
+            environment=opened.environment.name, refuse_unshared=opened.config.changelog.offline == "refuse", **how,  # type: ignore[arg-type]
+        )  # fmt: skip
+    except LeftError:
+        raise InterruptedRunError("left before the first step: nothing was done") from None
+
+
+def _reopen(opened: Opened, events: tuple[Event, ...], **how: object) -> Walk:
+    from opskit.runbook.resume import reopen
+    from opskit.runbook.talk import LeftError
+
+    run = events[0].header.rollout
+    hands = _noting(opened.hands, opened, run)
+    try:
+        return reopen(
+            opened.book, opened.changelog, hands, opened.person,
+            events=events, environment=opened.environment.name, reload=partial(opened.reload, run), **how,  # type: ignore[arg-type]
+        )  # fmt: skip
+    except LeftError:
+        raise InterruptedRunError(f"left before it went on: run {run} is as it was") from None
+
+
+def _noting(hands: Hands, opened: Opened, run: str) -> Hands:
+    """Give hands that know the rollouts of a run."""
+    from opskit.runbook.past import rollouts_during
+
+    return replace(hands, rollouts=partial(rollouts_during, opened.changelog, run))

@@ -1,0 +1,218 @@
+"""What only a person can do: answer, confirm, decide, look, approve. `--auto` stops at each of them and never answers one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from opskit.errors import UsageError
+from opskit.runbook.model import (
+    NEXT,
+    Action,
+    Approve,
+    Ask,
+    Check,
+    Choice,
+    Confirm,
+    Decide,
+    Wait,
+)
+from opskit.runbook.parts import APPROVED, WHOLE, name_of
+from opskit.runbook.progress import SUSPENDED
+from opskit.runbook.stopping import ABORTED, StoppedError
+from opskit.runbook.talk import (
+    ABORT,
+    AGAIN,
+    BACK,
+    CHOICE,
+    GO,
+    LEAVE,
+    NO,
+    SKIP,
+    TEXT,
+    YES,
+    Question,
+    Reply,
+)
+from opskit.runbook.values import problem_of, secret
+
+if TYPE_CHECKING:
+    from opskit.runbook.model import Parameter, Part, Step
+    from opskit.runbook.parts import Done
+    from opskit.runbook.walk import Walk
+
+WAYS_OUT = (SKIP, BACK, ABORT, LEAVE)
+GO_ON = Choice("go on with what follows", NEXT)
+
+
+def part(walk: Walk, step: Step, number: int, which: Part, done: Done) -> None:
+    """Ask what a part of a step asks for, until it is answered or left in another way."""
+    match which:
+        case Ask():
+            _ask(walk, step, number, which)
+        case Confirm():
+            _confirm(walk, step, number, which)
+        case Decide():
+            _decide(walk, step, number, which)
+        case Check():
+            _check(walk, step, number, which)
+        case Approve():
+            _approve(walk, step, number, which, done)
+        case _:
+            walk.note(step, number, "answered", kind="read", value="")
+
+
+def read(walk: Walk, step: Step) -> None:
+    """Let a step be read that asks for nothing; `--auto` goes on."""
+    if walk.mode != "auto":
+        question = Question("read", "", (GO, *WAYS_OUT), step)
+        if left(walk, step, reply := walk.talk.ask(question)) or reply.key != GO:
+            return
+    walk.note(step, WHOLE, "answered", kind="read", value="")
+
+
+def ask(walk: Walk, question: Question) -> Reply:
+    """Ask a person; where nobody is to be asked, the run stops here and says what it would have asked."""
+    if walk.mode == "auto":
+        where = f"{name_of(question.step)}: " if question.step else ""
+        raise StoppedError(
+            SUSPENDED, f"a person must say: {where}{question.text or question.kind}"
+        )
+    return walk.talk.ask(question)
+
+
+def left(walk: Walk, step: Step, reply: Reply) -> bool:
+    """Do what an answer says that is a way out of any question; tells whether it was one. Raises StoppedError."""
+    if reply.key == SKIP:
+        walk.note(step, WHOLE, "skipped", why=reply.text)
+    elif reply.key == BACK:
+        walk.back(step)
+    elif reply.key == ABORT:
+        raise StoppedError(ABORTED, reply.text or "aborted")
+    elif reply.key == LEAVE:
+        raise StoppedError(SUSPENDED, "left by whoever ran it")
+    return reply.key in WAYS_OUT
+
+
+def what_next(walk: Walk, step: Step) -> None:
+    """Ask what is to be done about something that could not even begin."""
+    question = Question("failed", "", (AGAIN, *WAYS_OUT), step)
+    left(walk, step, ask(walk, question))
+
+
+def caution(walk: Walk, step: Step, number: int, text: str) -> bool:
+    """Let the id of a step be typed before something that cannot be taken lightly; tells whether it was."""
+    question = Question("caution", text, (TEXT, *WAYS_OUT), step, wanted=step.id)
+    while not left(walk, step, reply := ask(walk, question)):
+        if reply.text.strip() == step.id:
+            walk.note(step, number, "answered", kind="caution", value=step.id)
+            return True
+        question = replace(question, problem=f"that is not {step.id}")
+    return False
+
+
+def title(walk: Walk, which: Part) -> str:
+    """Give what a part is called in one line."""
+    match which:
+        case Action():
+            first = which.text.strip().partition("\n")[0]
+            return f"$ {first}"
+        case Ask() | Confirm() | Decide() | Wait() | Check() | Approve():
+            return " ".join(walk.say(which.text).split())
+        case _:
+            return ""
+
+
+def _parameter(walk: Walk, name: str) -> Parameter | None:
+    return next((each for each in walk.record.book.parameters if each.name == name), None)
+
+
+def _ask(walk: Walk, step: Step, number: int, which: Ask) -> None:
+    parameter = _parameter(walk, which.name)
+    if parameter is not None and parameter.secret:
+        _ask_secret(walk, step, number, which, parameter)
+        return
+    known = walk.known.get(which.name, "")
+    question = Question(
+        "ask", walk.say(which.text), (TEXT, *WAYS_OUT), step, wanted=which.name, default=known
+    )
+    if walk.mode == "auto" and which.name in walk.given:
+        walk.note(step, number, "answered", kind="ask", name=which.name, value=known)
+        return
+    while not left(walk, step, reply := ask(walk, question)):
+        value = reply.text or known
+        if not (problem := problem_of(parameter, value)):
+            walk.note(step, number, "answered", kind="ask", name=which.name, value=value)
+            return
+        question = replace(question, problem=problem)
+
+
+def _ask_secret(walk: Walk, step: Step, number: int, which: Ask, parameter: Parameter) -> None:
+    question = Question("secret", walk.say(which.text), (TEXT, *WAYS_OUT), step, wanted=which.name)
+    while not left(walk, step, reply := ask(walk, question)):
+        try:
+            walk.secrets[which.name] = secret(parameter, reply.text)
+        except UsageError as error:
+            question = replace(question, problem=error.what)
+            continue
+        walk.hands.fleet.vault.hide([walk.secrets[which.name]])
+        walk.note(step, number, "answered", kind="ask", name=which.name, value="", secret=True)
+        return
+
+
+def _confirm(walk: Walk, step: Step, number: int, which: Confirm) -> None:
+    text = walk.say(which.text)
+    if which.typed:
+        if caution(walk, step, WHOLE, text):
+            walk.note(step, number, "answered", kind="confirm", value=step.id)
+        return
+    question = Question("confirm", text, (YES, NO, *WAYS_OUT), step)
+    if left(walk, step, reply := ask(walk, question)):
+        return
+    if reply.key != YES:
+        raise StoppedError(SUSPENDED, f"not confirmed: {text}")
+    walk.note(step, number, "answered", kind="confirm", value="yes")
+
+
+def _decide(walk: Walk, step: Step, number: int, which: Decide) -> None:
+    choices = which.choices
+    if all(choice.target != NEXT for choice in choices):
+        choices = (*choices, GO_ON)
+    question = Question("decide", walk.say(which.text), (CHOICE, *WAYS_OUT), step, choices=choices)
+    while not left(walk, step, reply := ask(walk, question)):
+        chosen = next((each for each in choices if each.label == reply.text), None)
+        if chosen is None:
+            question = replace(question, problem=f"{reply.text!r} is no choice")
+            continue
+        if chosen.target == NEXT:
+            walk.note(step, number, "answered", kind="decide", value=chosen.label)
+        else:
+            walk.note(step, number, "went", to=chosen.target, how="decide", value=chosen.label)
+        return
+
+
+def _check(walk: Walk, step: Step, number: int, which: Check) -> None:
+    text = walk.say(which.text)
+    if not which.evidence:
+        question = Question("check", text, (GO, *WAYS_OUT), step)
+        if not left(walk, step, ask(walk, question)):
+            walk.note(step, number, "answered", kind="check", value="yes")
+        return
+    question = Question("evidence", text, (TEXT, *WAYS_OUT), step)
+    while not left(walk, step, reply := ask(walk, question)):
+        if reply.text.strip():
+            walk.note(step, number, "answered", kind="evidence", value=reply.text.strip())
+            return
+        question = replace(question, problem="say what was seen")
+
+
+def _approve(walk: Walk, step: Step, number: int, which: Approve, done: Done) -> None:
+    if done.status == APPROVED:
+        walk.note(step, number, "answered", kind="approve", value=done.actor)
+    elif walk.mode == "drill":
+        walk.note(step, number, "answered", kind="approve", value="a drill needs none")
+    else:
+        text = walk.say(which.text)
+        waits = {"for": "approval", "step": step.id, "part": number, "text": text}
+        reason = f"{name_of(step)} waits for somebody else's approval: {text}"
+        raise StoppedError(SUSPENDED, reason, waits=waits)

@@ -1,0 +1,169 @@
+"""What a machine does: the commands of a step, asked about, written down before and after; and what is waited for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opskit.errors import ChangelogError, LockedError, OpskitError
+from opskit.runbook.acting import act
+from opskit.runbook.asking import WAYS_OUT, ask, caution, left, title
+from opskit.runbook.ends import Acted, HostEnd
+from opskit.runbook.model import LOCAL, Action, Confirm
+from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, UNKNOWN, name_of
+from opskit.runbook.stopping import StoppedError
+from opskit.runbook.talk import (
+    AGAIN,
+    GO,
+    MARK,
+    SHELL,
+    TEXT,
+    UNDO,
+    Ended,
+    LeftError,
+    Question,
+    Shown,
+)
+
+if TYPE_CHECKING:
+    from opskit.runbook.model import Step
+    from opskit.runbook.parts import Done
+    from opskit.runbook.walk import Walk
+
+
+def action(walk: Walk, step: Step, number: int, which: Action) -> None:
+    """Ask about a command, and do it."""
+    hosts = where(walk, which)
+    if walk.mode == "drill" and which.mutates:
+        _predict(walk, step, number, which, hosts)
+        return
+    warned = not which.mutates or _is_cautioned(walk, step)
+    if not (warned or caution(walk, step, -1, title(walk, which))):
+        return
+    if walk.mode == "auto" or _agreed(walk, step, which, hosts):
+        do(walk, step, number, which, hosts)
+
+
+def where(walk: Walk, which: Action) -> tuple[str, ...]:
+    """Give the hosts of a command, or `local`; raises SelectorError, UnknownNameError."""
+    return (LOCAL,) if which.on == LOCAL else walk.hands.select(walk.say(which.on))
+
+
+def do(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, ...]) -> None:
+    """Write that it begins, do it, write what came of it. Raises LeftError once it is written, if nobody waits any more."""
+    walk.record.demand_ours()
+    if which.sudo and which.on != LOCAL:
+        with walk.hands.listening():
+            walk.hands.let_in(hosts, which.sudo)
+    begin(walk, step, number, which, hosts)
+    before = walk.hands.rollouts()
+    acted = carried_out(walk, which, hosts)
+    capture = (
+        {"name": which.capture, "value": acted.captured}
+        if which.capture and acted.outcome == DONE
+        else {}
+    )
+    new = [each for each in walk.hands.rollouts() if each not in before]
+    walk.note(
+        step,
+        number,
+        "ended",
+        outcome=acted.outcome,
+        results=acted.bodies(),
+        capture=capture,
+        rollouts=new,
+    )
+    walk.talk.tell(Ended(which, acted.outcome, acted.results))
+    if acted.left:
+        raise LeftError(interrupted=True)
+
+
+def what_now(walk: Walk, step: Step, number: int, which: Action, done: Done) -> None:
+    """Ask what becomes of a command that failed, was ended before its end, or of which nobody knows."""
+    kind = "unknown" if done.status == UNKNOWN else "failed"
+    said = _told(step, which, done)
+    if walk.mode == "auto" and kind == "failed":
+        raise StoppedError(FAILED, said)
+    hosts = tuple(host for host in done.hosts if host != LOCAL)
+    keys = (
+        AGAIN, MARK, *((UNDO,) if which.rollback else ()), *((SHELL,) if hosts else ()), *WAYS_OUT,
+    )  # fmt: skip
+    reply = ask(walk, Question(kind, said, keys, step, action=which, hosts=hosts))
+    if left(walk, step, reply):
+        return
+    match reply.key:
+        case "again":
+            do(walk, step, number, which, where(walk, which))
+        case "mark":
+            walk.note(step, number, "marked", why=reply.text)
+        case "undo":
+            walk.note(step, number, "went", to=which.rollback, how="undo")
+        case _:
+            _shell(walk, step, reply.text)
+
+
+def _is_cautioned(walk: Walk, step: Step) -> bool:
+    """Tell whether a step needs no typed word before its commands, or had it."""
+    typed = any(isinstance(part, Confirm) and part.typed for part in step.parts)
+    return not step.cautious or typed or step.id in walk.record.now.cautioned
+
+
+def _agreed(walk: Walk, step: Step, which: Action, hosts: tuple[str, ...]) -> bool:
+    """Let a person say that a command is to be done; tells whether that was said."""
+    keys = (GO, SHELL, *WAYS_OUT)
+    question = Question("act", title(walk, which), keys, step, action=which, hosts=hosts)
+    while not left(walk, step, reply := ask(walk, question)):
+        if reply.key != SHELL:
+            return True
+        _shell(walk, step, reply.text or hosts[0])
+    return False
+
+
+def _shell(walk: Walk, step: Step, host: str) -> None:
+    """Let somebody look at a host; that it was done is written down."""
+    walk.note(step, -1, "answered", kind="shell", value=host)
+    walk.talk.shell(host, walk.known)
+
+
+def _predict(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, ...]) -> None:
+    """Show a command that a drill does not run, and let somebody say what it would do."""
+    walk.talk.tell(Shown(which, hosts, "a drill does not run it"))
+    question = Question(
+        "predict", "what do you expect to see?", (TEXT, *WAYS_OUT), step, action=which, hosts=hosts
+    )
+    if not left(walk, step, reply := ask(walk, question)):
+        walk.note(step, number, "answered", kind="predict", value=reply.text)
+
+
+def begin(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, ...]) -> None:
+    """Write that a command begins: durable before it does."""
+    walk.note(
+        step, number, "began", hosts=list(hosts), script=which.text, language=which.language,
+        on=walk.say(which.on), mutates=which.mutates, rollback=which.rollback if which.mutates else "",
+    )  # fmt: skip
+
+
+def carried_out(walk: Walk, which: Action, hosts: tuple[str, ...]) -> Acted:
+    """Do it, shown as it goes; what cannot be run at all has failed on all of its hosts."""
+    env = walk.env(here=which.on == LOCAL)
+    try:
+        with walk.talk.watching(hosts) as watch:
+            return act(which, hosts, env, walk.hands, watch)
+    except (ChangelogError, LockedError):
+        raise
+    except OpskitError as error:
+        ends = tuple(HostEnd(host, FAILED, error=error.what, hint=error.hint) for host in hosts)
+        return Acted(FAILED, ends)
+
+
+def _told(step: Step, which: Action, done: Done) -> str:
+    from opskit.fleet.selectors import fold
+
+    first = which.text.strip().partition("\n")[0]
+    where_ = "here" if done.hosts in ((), (LOCAL,)) else f"on {fold(done.hosts)}"
+    if done.status == UNKNOWN:
+        return f"{name_of(step)}: `{first}` began {where_}, and nobody knows how it ended"
+    bad = [each for each in done.results if each.get("outcome") not in (DONE, "skipped")]
+    why = f": {bad[0].get('error')}" if bad and bad[0].get("error") else ""
+    names = [str(each.get("name")) for each in bad]
+    at = "here" if names in ([], [LOCAL]) else f"on {fold(names)}"
+    return f"{name_of(step)}: `{first}` {'was ended' if done.status == INTERRUPTED else 'failed'} {at}{why}"

@@ -1,0 +1,97 @@
+"""What a run has done to the world and not yet put back: commands that change something and name the step that undoes them.
+
+One is open from the moment in which its command began until that step was done afterwards (with the same values: what was done to one
+server is not undone by putting back another), or it was undone, or somebody said with a reason that it is none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.runbook.parts import last_done
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opskit.runbook.model import Step
+    from opskit.runbook.parts import Done
+
+    Parts = Mapping[tuple[str, int], Done]
+
+EVERY = -1
+"""Whoever closes this part closes all of a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Liability:
+    """What part `part` of a step did on `hosts`, and `rollback`, the id of the step that undoes it, with the `values` of that moment."""
+
+    step: str
+    part: int
+    rollback: str
+    hosts: tuple[str, ...]
+    values: Mapping[str, str]
+    actor: str
+    at_ms: int
+    number: int = 0
+    """That of the event by which it began, from 1."""
+    began: str = ""
+    """The id of that event."""
+
+
+class Liabilities:
+    """Those that are open, as the events of a run come in; `steps` are those of the file now, by their ids."""
+
+    def __init__(self, steps: Mapping[str, Step]) -> None:
+        self._steps = steps
+        self._open: list[Liability] = []
+
+    @property
+    def open(self) -> tuple[Liability, ...]:
+        """The open ones, the oldest first."""
+        return tuple(self._open)
+
+    def begin(self, found: Liability, body: Mapping[str, object]) -> None:
+        """Take in that a command begins, by the body that says so."""
+        if body.get("mutates") is not True or not found.rollback:
+            return
+        used = self._used(found.rollback)
+        self._open = [each for each in self._open if not _is_same(each, found, used)]
+        self._open.append(found)
+
+    def close(self, step: str, part: int, began: str) -> None:
+        """Take in that somebody has undone a part of a step (`began` names it if that was begun more than once), or says that nothing of it is left."""
+        self._open = [
+            e
+            for e in self._open
+            if e.step != step or part not in (EVERY, e.part) or began not in ("", e.began)
+        ]
+
+    def settle(self, rollback: str, parts: Parts, values: Mapping[str, str]) -> None:
+        """Close what a step undoes once all of it was done, after what it undoes began."""
+        step = self._steps.get(rollback)
+        since = last_done(step, parts) if step else 0
+        used = self._used(rollback) if since else frozenset()
+        self._open = [
+            each
+            for each in self._open
+            if each.rollback != rollback or each.number > since or not _has(each, values, used)
+        ]
+
+    def _used(self, rollback: str) -> frozenset[str]:
+        """Give the words of what a step runs: values that it does not name make no difference to it."""
+        step = self._steps.get(rollback)
+        said = " ".join(f"{each.text} {each.on}" for each in step.actions) if step else ""
+        return frozenset(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", said))
+
+
+def _is_same(one: Liability, other: Liability, used: frozenset[str]) -> bool:
+    same = (one.step, one.part, one.rollback) == (other.step, other.part, other.rollback)
+    return same and _has(one, other.values, used)
+
+
+def _has(liability: Liability, values: Mapping[str, str], used: frozenset[str]) -> bool:
+    known = used & liability.values.keys()
+    return all(liability.values[name] == values.get(name, "") for name in known)

@@ -1,0 +1,171 @@
+"""A process of a runbook on this machine: a process group of its own, with a time limit, its output masked, bounded and told."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from opskit.config.secret import Secret
+from opskit.errors import UsageError
+from opskit.fleet.capture import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from opskit.config.secret import Redactor
+
+GRACE = 15.0
+"""Seconds between a first signal and SIGKILL; whoever waits can have it at once."""
+QUIET = 0.3
+"""Seconds for which output is awaited that something holds open past the end of the command."""
+BLOCK = 64 * 1024
+POLL = 0.1
+LONGEST = 100_000
+"""Bytes of a script: the system takes no longer argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalResult:
+    """What came of it: `exit` is below 0 for a signal; `late`: it was ended as its time was over; `cut`: ended by whoever waits."""
+
+    exit: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    late: bool = False
+    cut: bool = False
+
+
+class Local:
+    """One process; `interrupt` may be called from any thread, again and again: each time it is told more plainly.
+
+    `gently`: it is opskit itself, which must find out first what it has left on hosts: SIGINT, then SIGTERM, then SIGKILL.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str | Secret],
+        folder: Path,
+        timeout: float,
+        redactor: Redactor,
+        watch: Callable[[str, bytes], None] | None = None,
+        gently: bool = False,
+    ) -> None:
+        if max(len(os.fsencode(word)) for word in argv) > LONGEST:
+            raise UsageError(f"a script for this machine is at most {LONGEST} bytes long")
+        self._argv, self._env, self._folder, self._timeout = list(argv), env, folder, timeout
+        hidden = redactor.also(env.values())
+        self._streams = {name: Stream(name, hidden, watch) for name in ("stdout", "stderr")}
+        first = [signal.SIGINT, signal.SIGTERM] if gently else [signal.SIGTERM]
+        self._signals = [*first, signal.SIGKILL]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._kill_at = float("inf")
+        self._cut = self._late = False
+
+    def run(self) -> LocalResult:
+        """Run it to its end, whatever that is; raises UsageError if there is no such program."""
+        began = time.monotonic()
+        plain = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in self._env.items()
+        }
+        try:
+            self._process = subprocess.Popen(
+                self._argv, cwd=self._folder, env={**os.environ, **plain}, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise UsageError(f"{self._argv[0]} cannot be run: {error.strerror}") from None
+        with self._process as process:
+            try:
+                self._follow(process, began + self._timeout)
+            finally:
+                self._kill_rest(process)
+        ended = {name: stream.end() for name, stream in self._streams.items()}
+        seconds = time.monotonic() - began
+        return LocalResult(
+            process.returncode, ended["stdout"], ended["stderr"], seconds, self._late, self._cut
+        )
+
+    def interrupt(self) -> None:
+        """Have it end."""
+        self._cut = True
+        self._signal()
+
+    def _signal(self) -> None:
+        number = self._signals.pop(0) if len(self._signals) > 1 else self._signals[0]
+        self._kill_at = min(self._kill_at, time.monotonic() + GRACE * len(self._signals))
+        if self._process is not None:
+            _send(self._process, number)
+
+    def _follow(self, process: subprocess.Popen[bytes], until: float) -> None:
+        """Take in output until the process has ended, or its time is over."""
+        with selectors.DefaultSelector() as waiting:
+            for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)):
+                waiting.register(_number(stream), selectors.EVENT_READ, self._streams[name])
+            ended = 0.0
+            while True:
+                now = time.monotonic()
+                if process.poll() is not None:
+                    ended = ended or now
+                    if not waiting.get_map() or now - ended > QUIET:
+                        return
+                self._look_at_the_clock(process, now, until)
+                _pump(waiting)
+
+    def _look_at_the_clock(
+        self, process: subprocess.Popen[bytes], now: float, until: float
+    ) -> None:
+        if now >= until and not self._late:
+            self._late = True
+            self._signal()
+        if now >= self._kill_at:
+            _send(process, signal.SIGKILL)
+
+    def _kill_rest(self, process: subprocess.Popen[bytes]) -> None:
+        """End what is left of the group of a command that was ended: what it has begun must not go on unseen.
+
+        One that ended by itself may have begun a daemon, which is left alone.
+        """
+        if process.poll() is None or self._cut or self._late:
+            until = min(self._kill_at, time.monotonic() + GRACE)
+            while _lives(process) and time.monotonic() < until:
+                time.sleep(POLL)
+            _send(process, signal.SIGKILL)
+            process.wait()
+
+
+def _pump(waiting: selectors.BaseSelector) -> None:
+    if not waiting.get_map():
+        time.sleep(POLL)
+        return
+    for key, _ in waiting.select(POLL):
+        block = os.read(key.fd, BLOCK)
+        key.data.feed(block) if block else waiting.unregister(key.fd)
+
+
+def _number(stream: IO[bytes] | None) -> int:
+    return stream.fileno() if stream else -1
+
+
+def _send(process: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _lives(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()
+    try:
+        os.killpg(process.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

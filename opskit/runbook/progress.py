@@ -1,0 +1,83 @@
+"""Where a run of a runbook stands: a fold of its events, and of nothing else.
+
+A part of a step that began and did not end is of unknown outcome: whoever goes on must say what became of it. The live run asks
+this very fold what comes next after each of its own events, so that it and whoever resumes it cannot differ.
+
+Of `run.step`, `what` is began, ended, answered, skipped, marked, went, undone or cleared. Of what is answered, these kinds finish nothing
+and are kept for whoever reads it: caution (the id of the step was typed out), shell (somebody looked at a host).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.changelog.body import text
+from opskit.runbook.parts import FAILED, INTERRUPTED, NOT_BEGUN, Done
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opskit.runbook.liabilities import Liability
+
+STARTED, STEP, FINISHED = "run.started", "run.step", "run.finished"
+RESUMED, APPROVAL = "run.resumed", "run.approved"
+OPEN, SUSPENDED = "", "suspended"
+REMARKS = ("caution", "shell")
+"""Kinds of answers that finish no part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Somebody who ran it: who began it, or went on with it; on which machine, since when."""
+
+    actor: str
+    writer: str
+    at_ms: int
+    machine: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands.
+
+    `step` is the id of the step that is next, "" when there is none; `part` the number of the part of it. `values` are what
+    commands get: parameters, answers, captures; `secrets` the names of those that are asked again. `parts` tells what is known by step
+    and part. `ran` has the digest that each step had when it was last worked on; `path` the steps that the run came to, in their order, `visits` how often it came to one.
+    `outcome` is "" while the run is open.
+    """
+
+    run: str
+    started: Mapping[str, object]
+    step: str
+    part: int
+    values: Mapping[str, str]
+    secrets: tuple[str, ...]
+    parts: Mapping[tuple[str, int], Done]
+    ran: Mapping[str, str]
+    path: tuple[str, ...]
+    visits: int
+    cautioned: frozenset[str]
+    liabilities: tuple[Liability, ...]
+    runners: tuple[Runner, ...]
+    outcome: str
+    reason: str
+    last_ms: int
+    order: tuple[str, ...]
+    """The ids of the steps as the file had them when somebody last went on."""
+    environment: str = ""
+    service: str = ""
+
+    def of(self, step: str, number: int) -> Done:
+        """Give what is known of a part of a step."""
+        return self.parts.get((step, number), NOT_BEGUN)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a part that nobody has dealt with failed, or was ended before its end."""
+        return any(done.status in (FAILED, INTERRUPTED) for done in self.parts.values())
+
+    @property
+    def mode(self) -> str:
+        """How it is run: run, auto or drill."""
+        return text(self.started, "mode") or "run"

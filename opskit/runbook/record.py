@@ -1,0 +1,166 @@
+"""The record of one run: each event durable before what it tells of is done, and nothing of a run kept anywhere else."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from opskit import __version__
+from opskit.changelog import this_machine
+from opskit.changelog.body import text
+from opskit.errors import ChangelogError, LockedError
+from opskit.rollout.recorder import command_line, redacted
+from opskit.runbook.folding import fold
+from opskit.runbook.parts import working
+from opskit.runbook.progress import FINISHED, RESUMED, STARTED, STEP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from opskit.changelog import Changelog, Event
+    from opskit.config.secret import Redactor
+    from opskit.runbook.model import Runbook
+from opskit.runbook.progress import Progress
+
+OURS = frozenset(("runbook", "title", "digest", "mode", "id", "start", "what", "part", "kind", "name", "how", "to", "of", "rollback", "language", "mutates", "outcome", "step", "secret", "secrets", "machine", "rollouts", "exit", "steps", "params"))  # fmt: skip
+"""What of a body holds names and words of ours: nobody's secret stands there, or what is read back would not be what was written."""
+INNER = ("steps", "params", "results")
+"""Lists of a body that are looked into."""
+
+
+class Record:
+    """Writes a run's events, without the secrets that `redactor` gives, and tells where the run stands.
+
+    With `must`, an event that cannot be written raises ChangelogError before anything is done; else (what puts things back must not
+    wait for a record) it is kept, tried again with the next one, and `lost` says so.
+    """
+
+    def __init__(
+        self,
+        book: Runbook,
+        changelog: Changelog,
+        *,
+        run: str,
+        environment: str,
+        redactor: Callable[[], Redactor],
+        earlier: Sequence[Event] = (),
+        must: bool = True,
+        reload: Callable[[], Sequence[Event]] | None = None,
+    ) -> None:
+        self.book = book
+        self.run = run
+        self.events = list(earlier)
+        self.lost: ChangelogError | None = None
+        self._changelog = changelog
+        self._environment = environment
+        self._redactor = redactor
+        self._must = must
+        self._kept: list[tuple[str, dict[str, object]]] = []
+        self._reload = reload
+        self._began = time.monotonic()
+        self._mine: Event | None = None
+
+    @property
+    def now(self) -> Progress:
+        """Where the run stands after all that was written."""
+        return fold(self.book.steps, self.events)
+
+    def start(
+        self,
+        *,
+        mode: str,
+        start: str,
+        params: Mapping[str, str],
+        secrets: Sequence[str],
+        incident: str,
+        why: str,
+    ) -> None:
+        """Make the run durable, before its first step. Raises ChangelogError."""
+        book = self.book
+        body = {
+            "runbook": book.id, "title": book.title, "file": str(book.file), "digest": book.digest,
+            "services": list(book.services), "mode": mode, "incident": incident, "why": why, "start": start, "secrets": list(secrets),
+            "params": [{"name": name, "value": value} for name, value in params.items()],
+            **self._here(),
+        }  # fmt: skip
+        self._mine = self._append(STARTED, body)
+
+    def resume(self, *, changed: Sequence[str], undo: bool = False) -> None:
+        """Make durable that somebody goes on, or puts things back. Raises ChangelogError."""
+        more = {"undo": True} if undo else {}
+        self._mine = self._append(RESUMED, {"changed": list(changed), **more, **self._here()})
+
+    def step(self, step: str, part: int, what: str, **more: object) -> None:
+        """Write what was done to a part of a step; durable when this returns. Raises ChangelogError."""
+        self._append(STEP, {"step": step, "part": part, "what": what, **more})
+
+    def finish(
+        self, outcome: str, reason: str, *, waits: Mapping[str, object] | None = None
+    ) -> None:
+        """Write how it ended, or that it is suspended, and for what it waits."""
+        ms = round((time.monotonic() - self._began) * 1000)
+        more = {"waits": waits} if waits else {}
+        self._append(FINISHED, {"outcome": outcome, "reason": reason[:1000], "ms": ms, **more})
+
+    def demand_ours(self) -> None:
+        """Raise LockedError if somebody else has gone on with the run since we did: it is theirs now."""
+        if self._reload is None or self._mine is None:
+            return
+        events = list(self._reload())
+        hashes = [event.hash for event in events]
+        at = hashes.index(self._mine.hash) if self._mine.hash in hashes else len(events)
+        for event in events[at + 1 :]:
+            if event.header.kind == RESUMED:
+                who = f"{event.header.actor} on {text(event.body.get('machine') or {}, 'host')}"  # type: ignore[arg-type]
+                raise LockedError(
+                    f"run {self.run} was taken over by {who}",
+                    hint=f"look with: opskit log {self.run}",
+                )
+
+    def _here(self) -> dict[str, object]:
+        steps = [
+            {"id": s.id, "title": s.title, "digest": s.digest, "parts": list(working(s))}
+            for s in self.book.steps
+        ]
+        machine = this_machine()
+        return {
+            "steps": steps,
+            "command": command_line(),
+            "opskit": __version__,
+            "machine": machine,
+        }
+
+    def _append(self, kind: str, body: dict[str, object]) -> Event | None:
+        self._kept.append((kind, without_secrets(body, self._redactor())))
+        event = None
+        try:
+            while self._kept:
+                event = self._write(*self._kept[0])
+                self.events.append(event)
+                self._kept.pop(0)
+        except ChangelogError as error:
+            self.lost = error
+            if self._must:
+                raise
+        else:
+            self.lost = None
+        return event
+
+    def _write(self, kind: str, body: dict[str, object]) -> Event:
+        service = next(iter(self.book.services), "")
+        return self._changelog.append(
+            kind, body, service=service, environment=self._environment, rollout=self.run, action="runbook",
+        )  # fmt: skip
+
+
+def without_secrets(body: dict[str, object], redactor: Redactor) -> dict[str, object]:
+    """Give a body without secrets in what people and hosts said; names and words of ours stay as they are."""
+    return {name: _clean(name, value, redactor) for name, value in body.items()}
+
+
+def _clean(name: str, value: Any, redactor: Redactor) -> Any:
+    if isinstance(value, dict):
+        return without_secrets(value, redactor)
+    if isinstance(value, list) and name in INNER:
+        return [_clean(name, each, redactor) for each in value]
+    return value if name in OURS else redacted(value, redactor)

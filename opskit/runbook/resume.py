@@ -1,0 +1,147 @@
+"""A run goes on: from any laptop with the shared changelog, from where its events say that it stands, with the file as it is now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.errors import RefusedError
+from opskit.runbook.folding import fold
+from opskit.runbook.parts import DONE, name_of
+from opskit.runbook.past import demand_free
+from opskit.runbook.progress import SUSPENDED
+from opskit.runbook.record import Record
+from opskit.runbook.run import asker
+from opskit.runbook.stopping import ABORTED, StoppedError
+from opskit.runbook.talk import ANEW, BACK, GO, LEAVE, Question, Warned
+from opskit.runbook.values import secrets
+from opskit.runbook.walk import AUTO, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opskit.changelog import Changelog, Event
+    from opskit.runbook.acting import Hands
+    from opskit.runbook.model import Runbook, Step
+    from opskit.runbook.progress import Progress
+    from opskit.runbook.talk import Talk
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What of the file is not as it was: steps that were finished and have changed since, new ones, ids of those that are gone.
+
+    `current` is the step that is next, if a part of it was done before it changed.
+    """
+
+    changed: tuple[Step, ...] = ()
+    new: tuple[Step, ...] = ()
+    gone: tuple[str, ...] = ()
+    current: Step | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        """The steps that differ from what was run, by their ids."""
+        return [step.id for step in (*self.changed, *((self.current,) if self.current else ()))]
+
+
+def differences(book: Runbook, now: Progress) -> Differences:
+    """Compare the file with what was run of it."""
+    differ = [s for s in book.steps if now.ran.get(s.id, s.digest) not in ("", s.digest)]
+    over = tuple(step for step in differ if step.id != now.step)
+    begun = [s for s in differ if s.id == now.step and any(key[0] == s.id for key in now.parts)]
+    known = {step.id for step in book.steps}
+    return Differences(
+        changed=over,
+        new=tuple(step for step in book.steps if step.id not in now.order),
+        gone=tuple(name for name in now.order if name not in known),
+        current=begun[0] if begun else None,
+    )
+
+
+def reopen(
+    book: Runbook,
+    changelog: Changelog,
+    hands: Hands,
+    talk: Talk,
+    *,
+    events: Sequence[Event],
+    environment: str,
+    mode: str = "",
+    take_over: bool = False,
+    undo: bool = False,
+    written: bool = True,
+    reload: Callable[[], Sequence[Event]] | None = None,
+) -> Walk:
+    """Make durable that somebody goes on with a run, or (`undo`) puts back what it left; gives what follows it.
+
+    What is not `written` is only looked at. `mode` is how it goes on, "" for as it was begun; an automatic one is gone on with by hand. Raises LockedError if somebody else is at it,
+    RefusedError for one that is over, UsageError for a secret that is missing.
+    """
+    now = fold(book.steps, events)
+    if not undo:
+        _demand_open(now)
+    if written and not take_over:
+        demand_free(changelog, now)
+    how = mode or ("drill" if now.mode == "drill" else "run")
+    needed = [p for p in book.parameters if written and p.secret and p.name in now.secrets]
+    hidden = secrets(needed, ask=None if how == AUTO else asker(talk))
+    hands.fleet.vault.hide(hidden.values())
+    record = Record(
+        book,
+        changelog,
+        run=now.run,
+        environment=environment,
+        redactor=lambda: hands.fleet.vault.redactor,
+        earlier=events,
+        must=not undo,
+        reload=reload,
+    )
+    if written:
+        record.resume(changed=differences(book, now).ids, undo=undo)
+    return Walk(record, hands, talk, mode=how, secrets=hidden)
+
+
+def settle(walk: Walk, found: Differences) -> None:
+    """Tell what of the file is not as it was, and ask where that matters. Raises StoppedError, LeftError."""
+    if found.new:
+        names = ", ".join(name_of(step) for step in found.new)
+        walk.talk.tell(Warned(f"new in the file since the run began: {names}"))
+    if found.gone:
+        walk.talk.tell(Warned(f"no longer in the file: {', '.join(found.gone)}"))
+    if found.changed:
+        _ask_about_finished(walk, found)
+    if found.current is not None and walk.record.now.step == found.current.id:
+        _ask_about_current(walk, found.current)
+
+
+def _demand_open(now: Progress) -> None:
+    if now.outcome == DONE:
+        raise RefusedError(f"run {now.run} is done", hint=f"see: opskit log {now.run}")
+    if now.outcome == ABORTED:
+        hint = f"begin a new one; to put back what it left: opskit runbook undo {now.run}"
+        raise RefusedError(f"run {now.run} was aborted", hint=hint)
+
+
+def _ask_about_finished(walk: Walk, found: Differences) -> None:
+    names = ", ".join(name_of(step) for step in found.changed)
+    text = f"finished, and changed in the file since: {names}"
+    reply = _ask(walk, text, (GO, BACK, LEAVE), found.changed[0])
+    if reply == BACK:
+        now, first = walk.record.now, found.changed[0]
+        walk.note(first, -1, "went", to=first.id, how="jump", value=f"from {now.step}")
+
+
+def _ask_about_current(walk: Walk, step: Step) -> None:
+    text = f"{name_of(step)} has changed in the file since a part of it was done"
+    if _ask(walk, text, (GO, ANEW, LEAVE), step) == ANEW:
+        walk.note(step, -1, "went", to=step.id, how="jump")
+
+
+def _ask(walk: Walk, text: str, keys: tuple[str, ...], step: Step) -> str:
+    if walk.mode == AUTO:
+        raise StoppedError(SUSPENDED, f"a person must say: {text}")
+    reply = walk.talk.ask(Question("changed", text, keys, step))
+    if reply.key == LEAVE:
+        raise StoppedError(SUSPENDED, text)
+    return reply.key

@@ -1,0 +1,118 @@
+"""What a run has left open is put back, the last first, each by the step that it names; or somebody says with a reason that it is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from opskit.errors import OpskitError, UnknownNameError
+from opskit.runbook import doing
+from opskit.runbook.folding import fold
+from opskit.runbook.parts import WHOLE, last_done, name_of
+from opskit.runbook.progress import FINISHED, OPEN, STARTED
+from opskit.runbook.stopping import ABORTED, StoppedError
+from opskit.runbook.talk import GO, LEAVE, MARK, SKIP, LeftError, Question, Shown, Warned
+
+if TYPE_CHECKING:
+    from opskit.runbook.liabilities import Liability
+    from opskit.runbook.model import Step
+    from opskit.runbook.walk import End, Walk
+
+DRY = "this puts it back"
+
+
+def show(walk: Walk) -> None:
+    """Show what would be run to put back all that is open, the last first, and run nothing."""
+    for owed in reversed(walk.record.now.liabilities):
+        step = walk.record.book.step(owed.rollback)
+        walk.talk.tell(Warned(f"open: {told(walk, owed)}"))
+        if step is None:
+            walk.talk.tell(Warned(f"there is no step {owed.rollback} in {walk.record.book.file}"))
+            continue
+        walk.values = owed.values
+        for action in step.actions:
+            try:
+                walk.talk.tell(Shown(action, doing.where(walk, action), DRY))
+            except OpskitError as error:
+                walk.talk.tell(Warned(str(error)))
+        walk.values = None
+
+
+def undo(walk: Walk) -> End:
+    """Put back what is open, each when somebody agrees; gives how the run stands then, as it did before but for that."""
+    outcome, interrupted = _outcome(walk), False
+    try:
+        for owed in reversed(walk.record.now.liabilities):
+            if not _one(walk, owed):
+                break
+    except (LeftError, KeyboardInterrupt):
+        interrupted = True
+    except StoppedError as stop:
+        walk.talk.tell(Warned(stop.reason))
+    left = walk.record.now.liabilities
+    end = walk.end(
+        outcome, "something is still open" if left else "put back", interrupted=interrupted
+    )
+    return end if interrupted else replace(end, exit_code=3 if left else 0)
+
+
+def clear(walk: Walk, name: str, why: str) -> End:
+    """Write that what a step left is none any more; raises UnknownNameError if nothing of that step is open."""
+    ids = {owed.step for owed in walk.record.now.liabilities}
+    step = walk.record.book.step(name)
+    wanted = step.id if step else name
+    if wanted not in ids:
+        hint = f"open are: {', '.join(sorted(ids))}" if ids else "nothing is open"
+        walk.end(_outcome(walk), "nothing was cleared")
+        raise UnknownNameError(f"nothing of step {name!r} is open", hint=hint)
+    walk.record.step(wanted, WHOLE, "cleared", why=why)
+    return replace(walk.end(_outcome(walk), "cleared"), exit_code=0)
+
+
+def told(walk: Walk, owed: Liability) -> str:
+    """Give in one line what is open."""
+    from opskit.fleet.selectors import fold
+
+    step = walk.record.book.step(owed.step)
+    at = f" on {fold(owed.hosts)}" if owed.hosts and owed.hosts != ("local",) else ""
+    return f"{name_of(step) if step else owed.step}{at}, by {owed.actor}"
+
+
+def _outcome(walk: Walk) -> str:
+    """Give the outcome that the run had before anything was put back; one that had none is aborted."""
+    events = list(walk.record.events)
+    while events and events[-1].header.kind not in (FINISHED, STARTED):
+        events.pop()
+    was = fold(walk.record.book.steps, events).outcome
+    return ABORTED if was == OPEN else was
+
+
+def _one(walk: Walk, owed: Liability) -> bool:
+    """Put one thing back if somebody agrees; tells whether to go on with the next."""
+    step = walk.record.book.step(owed.rollback)
+    if step is None:
+        walk.talk.tell(Warned(f"there is no step {owed.rollback} in {walk.record.book.file}"))
+        return True
+    if owed not in walk.record.now.liabilities:
+        return True  # what was put back before has done it, too
+    question = Question("undo", told(walk, owed), (GO, SKIP, MARK, LEAVE), step, hosts=owed.hosts)
+    reply = walk.talk.ask(question)
+    more = {"began": owed.began}
+    if reply.key == GO:
+        return _put_back(walk, owed, step)
+    if reply.key == MARK:
+        walk.record.step(owed.step, owed.part, "cleared", why=reply.text, **more)
+    return reply.key != LEAVE
+
+
+def _put_back(walk: Walk, owed: Liability, step: Step) -> bool:
+    record, more = walk.record, {"began": owed.began}
+    record.step(owed.step, owed.part, "went", to=step.id, how="undo", **more)
+    walk.values = owed.values
+    try:
+        walk.follow(until=lambda now: now.step != step.id)
+    finally:
+        walk.values = None
+    if last_done(step, record.now.parts):
+        record.step(owed.step, owed.part, "undone", of=owed.step, rollback=step.id, **more)
+    return True

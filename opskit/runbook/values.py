@@ -1,0 +1,171 @@
+"""The values of a run: what was given, asked, answered and captured; they reach commands as environment, never as text of a script."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from opskit.errors import ConfigError, UsageError
+from opskit.rollout.secrets import checked
+from opskit.runbook.model import Ask
+from opskit.runbook.talk import TEXT, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from opskit.config.secret import Secret
+    from opskit.runbook.model import Parameter, Runbook
+
+MOST = 16 * 1024
+"""Characters of a value: what is longer would not fit beside others into the environment of a process."""
+PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Give a text with `{{ name }}` replaced by values; names that have none stay as they are."""
+    return PLACE.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def demand_known(book: Runbook, given: Mapping[str, str]) -> None:
+    """Raise UsageError for a value that the page neither has as a parameter nor asks for, or that is a secret."""
+    from opskit.config.lookup import did_you_mean
+
+    known = {each.name: each for each in book.parameters}
+    names = {*known, *asked_later(book)}
+    for name in given:
+        if name not in names:
+            raise UsageError(
+                f"{book.id} has no parameter {name!r}", hint=did_you_mean(name, names)
+            )
+        if name in known and known[name].secret:
+            env = known[name].env
+            hint = f"it is asked for{f', or taken from ${env}' if env else ''}"
+            raise UsageError(f"{name} is a secret: it does not stand on a command line", hint=hint)
+
+
+def problem_of(parameter: Parameter | None, value: str) -> str:
+    """Say what is wrong with a value, "" if nothing is."""
+    if "\0" in value:
+        return "a value holds no NUL character"
+    if len(value) > MOST:
+        return f"it is longer than {MOST} characters"
+    if parameter is None:
+        return ""
+    if parameter.required and not value.strip():
+        return f"{parameter.name} needs a value"
+    if parameter.pattern and value and not re.fullmatch(parameter.pattern, value):
+        return f"{parameter.name} must match {parameter.pattern}"
+    return ""
+
+
+def asked_later(book: Runbook) -> frozenset[str]:
+    """Give the names that steps ask for themselves."""
+    parts = (part for step in book.steps for part in step.parts)
+    return frozenset(part.name for part in parts if isinstance(part, Ask))
+
+
+def collect(
+    book: Runbook, given: Mapping[str, str], *, ask: Callable[[Question], str] | None
+) -> dict[str, str]:
+    """Give the values of all parameters that are no secrets: given, of the environment, asked for, or their defaults.
+
+    Without `ask`, nobody can be asked. Raises UsageError for a value that is missing, or does not fit.
+    """
+    demand_known(book, given)
+    later = asked_later(book)
+    answers = {name: value for name, value in given.items() if name in later}
+    for name, value in answers.items():
+        if problem := problem_of(None, value):
+            raise UsageError(f"{name}: {problem}")
+    return answers | {
+        each.name: _one(
+            each, given, None if each.name in later else ask, needed=each.name not in later
+        )
+        for each in book.parameters
+        if not each.secret
+    }
+
+
+def _one(
+    parameter: Parameter,
+    given: Mapping[str, str],
+    ask: Callable[[Question], str] | None,
+    *,
+    needed: bool,
+) -> str:
+    name = parameter.name
+    told = given.get(name) if name in given else os.environ.get(parameter.env or "", None)
+    if told is not None:
+        if problem := problem_of(parameter, told):
+            raise UsageError(f"{name}: {problem}")
+        return told
+    if ask is None or not (parameter.ask or (parameter.required and not parameter.default)):
+        problem = problem_of(parameter, parameter.default)
+        if problem and needed:
+            raise UsageError(f"{name}: {problem}", hint=f"say it: -p {name}=VALUE")
+        return parameter.default
+    text = parameter.ask or f"the value of {name}"
+    return _until_it_fits(
+        parameter, Question("param", text, (TEXT,), wanted=name, default=parameter.default), ask
+    )
+
+
+def _until_it_fits(
+    parameter: Parameter, question: Question, ask: Callable[[Question], str]
+) -> str:
+    from dataclasses import replace
+
+    while True:
+        value = ask(question)
+        problem = problem_of(parameter, value)
+        if not problem:
+            return value
+        question = replace(question, problem=problem)
+
+
+def secrets(
+    parameters: Iterable[Parameter], *, ask: Callable[[Question], str] | None
+) -> dict[str, Secret]:
+    """Give the secrets that are had of the environment, or typed by somebody; none is kept anywhere. Raises UsageError."""
+    found: dict[str, Secret | None] = {}
+    for each in parameters:
+        told = os.environ.get(each.env, "") if each.env else ""
+        if told:
+            found[each.name] = secret(each, told)
+        elif ask is not None:
+            found[each.name] = _typed(each, ask)
+        elif each.required:
+            hint = (
+                f"set ${each.env}" if each.env else "run it on a terminal, where it is asked for"
+            )
+            raise UsageError(f"the secret {each.name} is missing", hint=hint)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def secret(parameter: Parameter, value: str) -> Secret:
+    """Give a value as a secret; raises UsageError for one that does not fit, or could not be hidden."""
+    if problem := problem_of(parameter, value):
+        raise UsageError(
+            f"the secret {parameter.name}: it does not fit its pattern"
+            if parameter.pattern
+            else problem
+        )
+    try:
+        return checked(f"the secret {parameter.name}", value.encode("utf-8", "surrogateescape"))
+    except ConfigError as error:
+        raise UsageError(error.what, hint=error.hint) from None
+
+
+def _typed(parameter: Parameter, ask: Callable[[Question], str]) -> Secret | None:
+    """Let somebody type a secret until it can be one; None if it is not needed and nothing was typed."""
+    text = parameter.ask or f"the secret {parameter.name}"
+    problem = ""
+    while True:
+        typed = ask(Question("secret", text, (TEXT,), wanted=parameter.name, problem=problem))
+        if not typed and not parameter.required:
+            return None
+        try:
+            return secret(parameter, typed)
+        except UsageError as error:
+            problem = error.what

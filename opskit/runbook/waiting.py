@@ -1,0 +1,108 @@
+"""What is waited for: a time, or that a command prints what it should."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from opskit.errors import UsageError
+from opskit.runbook.asking import WAYS_OUT, ask, left
+from opskit.runbook.doing import begin, carried_out, where
+from opskit.runbook.ends import Acted
+from opskit.runbook.model import Wait
+from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, OVER, name_of
+from opskit.runbook.stopping import StoppedError
+from opskit.runbook.talk import AGAIN, GO, MARK, LeftError, Question
+
+if TYPE_CHECKING:
+    from opskit.runbook.model import Part, Step
+    from opskit.runbook.parts import Done
+    from opskit.runbook.walk import Walk
+
+
+def wait(walk: Walk, step: Step, number: int, which: Part, done: Done) -> bool:
+    """Wait, if that is what a part says; tells whether it is."""
+    if not isinstance(which, Wait) or done.status in OVER:
+        return False
+    if walk.mode == "drill":
+        walk.note(step, number, "answered", kind="wait", value="a drill does not wait")
+    elif done.status in (FAILED, INTERRUPTED):
+        _waited_in_vain(walk, step, number, which)
+    elif which.name:
+        _wait_until(walk, step, number, which)
+    else:
+        _wait_for(walk, step, number, which)
+    return True
+
+
+def _wait_for(walk: Walk, step: Step, number: int, which: Wait) -> None:
+    if walk.talk.rest(which.seconds, walk.say(which.text)):
+        walk.note(step, number, "answered", kind="wait", value=f"{which.seconds:g} s")
+    else:
+        _interrupted(walk, step, number, which)
+
+
+def _interrupted(walk: Walk, step: Step, number: int, which: Wait) -> None:
+    """Ask whether to go on waiting."""
+    question = Question("wait", walk.say(which.text), (GO, MARK, *WAYS_OUT), step)
+    if not left(walk, step, reply := ask(walk, question)) and reply.key == MARK:
+        walk.note(step, number, "marked", why=reply.text)
+
+
+def _wait_until(walk: Walk, step: Step, number: int, which: Wait) -> None:
+    """Run the command that captures a value again and again, until it is as it should be or the time is over."""
+    looks = next((a for a in step.actions if a.capture == which.name), None)
+    if looks is None:
+        raise UsageError(f"{name_of(step)}: no command of this step captures {which.name}")
+    hosts = where(walk, looks)
+    walk.record.demand_ours()
+    begin(walk, step, number, looks, hosts)
+    until = time.monotonic() + which.seconds
+    while True:
+        acted = carried_out(walk, looks, hosts)
+        met = (
+            acted.outcome == DONE and (acted.captured.strip() == which.value) is not which.negated
+        )
+        if met or acted.outcome == INTERRUPTED or time.monotonic() + which.every > until:
+            break
+        said = acted.captured.strip() if acted.outcome == DONE else acted.outcome
+        if not walk.talk.rest(
+            which.every, f"{which.name} is {said[:60] or 'empty'}: {walk.say(which.text)}"
+        ):
+            acted = Acted(INTERRUPTED, acted.results)
+            break
+    _waited(walk, step, number, which, acted, met=met)
+
+
+def _waited(walk: Walk, step: Step, number: int, which: Wait, acted: Acted, *, met: bool) -> None:
+    """Write what waiting came to, and go where it says if it was in vain."""
+    outcome = INTERRUPTED if acted.outcome == INTERRUPTED else DONE if met else FAILED
+    value = acted.captured
+    capture = {"name": which.name, "value": value} if acted.outcome == DONE else {}
+    walk.note(
+        step,
+        number,
+        "ended",
+        outcome=outcome,
+        results=acted.bodies(),
+        capture=capture,
+        rollouts=[],
+    )
+    if acted.left:
+        raise LeftError(interrupted=True)
+    if outcome == FAILED and which.otherwise:
+        walk.note(step, number, "went", to=which.otherwise, how="wait")
+
+
+def _waited_in_vain(walk: Walk, step: Step, number: int, which: Wait) -> None:
+    text = walk.say(which.text)
+    said = f"{name_of(step)}: waited in vain: {text}"
+    if walk.mode == "auto":
+        raise StoppedError(FAILED, said)
+    reply = ask(walk, Question("failed", said, (AGAIN, MARK, *WAYS_OUT), step))
+    if left(walk, step, reply):
+        return
+    if reply.key == MARK:
+        walk.note(step, number, "marked", why=reply.text)
+    else:
+        _wait_until(walk, step, number, which)

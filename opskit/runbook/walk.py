@@ -1,0 +1,191 @@
+"""A runbook followed: what is next, is asked of the record after each event; it is shown, done, and written down.
+
+The walk holds nothing that the record has not: a run that dies anywhere is found there as it was left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opskit.errors import ChangelogError, LockedError, OpskitError
+from opskit.runbook import asking, doing, waiting, words
+from opskit.runbook.model import Action, Prose
+from opskit.runbook.parts import DONE, FAILED, NOT_BEGUN, OVER, PENDING, WHOLE
+from opskit.runbook.progress import SUSPENDED
+from opskit.runbook.stopping import ABORTED, StoppedError
+from opskit.runbook.talk import CameTo, Known, LeftError, Owed, Said, Warned
+from opskit.runbook.values import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opskit.config.secret import Secret
+    from opskit.runbook.acting import Hands
+    from opskit.runbook.model import Part, Step
+    from opskit.runbook.progress import Progress
+    from opskit.runbook.record import Record
+    from opskit.runbook.talk import Talk
+
+AUTO, DRILL, RUN = "auto", "drill", "run"
+EXITS = {DONE: 0, FAILED: 1, SUSPENDED: 3, ABORTED: 5}
+INTERRUPTED_EXIT = 130
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How following it ended: done, failed, aborted or suspended, why, and where it stands."""
+
+    outcome: str
+    reason: str
+    exit_code: int
+    now: Progress
+
+
+@dataclass(slots=True)
+class Walk:
+    """One process's part in a run. `mode` is run, auto or drill; `given` are the names of values that were given beforehand.
+
+    `values`, if any, are those of an earlier moment, with which something is put back. `secrets` are the values that nothing keeps.
+    """
+
+    record: Record
+    hands: Hands
+    talk: Talk
+    mode: str = RUN
+    secrets: dict[str, Secret] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+    values: Mapping[str, str] | None = None
+    _visit: int = -1
+    _step: Step | None = None
+    _shown: int = 0
+    _dealt: set[tuple[int, int]] = field(default_factory=set)
+
+    def go(self, first: Callable[[], object] = tuple) -> End:
+        """Follow it to its end, or to where somebody stops it, or nobody answers; `first` is done before. Raises ChangelogError, LockedError."""
+        try:
+            first()
+            self.follow()
+        except StoppedError as stop:
+            return self.end(stop.outcome, stop.reason, waits=stop.waits)
+        except LeftError as left:
+            return self.end(SUSPENDED, "left", interrupted=left.interrupted)
+        except KeyboardInterrupt:
+            return self.end(SUSPENDED, "interrupted", interrupted=True)
+        return self.end(DONE, "")
+
+    def follow(self, *, until: Callable[[Progress], bool] = lambda _: False) -> None:
+        """Deal with one part after the other until there is none, or `until` says so. Raises StoppedError, LeftError, and as `go` does."""
+        while (now := self.record.now).step and not until(now):
+            self._one(now)
+        self._show_rest()
+
+    def end(
+        self,
+        outcome: str,
+        reason: str,
+        *,
+        interrupted: bool = False,
+        waits: Mapping[str, object] | None = None,
+    ) -> End:
+        """Write how it ended, and say what is still open."""
+        if outcome == ABORTED and self.record.now.failed:
+            outcome = FAILED
+        self.record.finish(outcome, reason, waits=waits)
+        now = self.record.now
+        if now.liabilities:
+            self.talk.tell(Owed(now.liabilities[::-1]))
+        code = INTERRUPTED_EXIT if interrupted else EXITS[outcome]
+        return End(outcome, reason, code, now)
+
+    def env(self, *, here: bool) -> dict[str, str | Secret]:
+        """Give what a command gets: the values of the run; `here`, on this machine, also what tells opskit that it is part of one."""
+        known: dict[str, str | Secret] = {**self.known, **self.secrets}
+        if not here:
+            return known
+        incident = str(self.record.now.started.get("incident") or "")
+        ours = {"OPSKIT_RUN": self.record.run, "OPSKIT_INCIDENT": incident}
+        return {**known, **ours, "PATH": words.path(os.environ.get("PATH", ""))}
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """The values that are no secrets."""
+        return self.values if self.values is not None else self.record.now.values
+
+    def say(self, text: str) -> str:
+        """Give a text of the page with the values filled in."""
+        return fill(text, self.known)
+
+    def note(self, step: Step, part: int, what: str, **more: object) -> None:
+        """Write what was done to a part; it need not be shown again as known."""
+        self._dealt.add((self._visit, part))
+        self.record.step(step.id, part, what, **more)
+
+    def back(self, step: Step) -> None:
+        """Go back to the step before this one, on the way that the run came."""
+        path = self.record.now.path
+        if len(path) < 2:
+            self.talk.tell(Warned("this is the first step that the run came to"))
+            return
+        self.note(step, WHOLE, "went", to=path[-2], how="back")
+
+    def _one(self, now: Progress) -> None:
+        """Deal with the part that is next."""
+        step = self.record.book.step(now.step)
+        if step is None:
+            raise StoppedError(
+                SUSPENDED, f"there is no step {now.step} in {self.record.book.file}"
+            )
+        self._show(step, now)
+        if now.part == WHOLE:
+            asking.read(self, step)
+            return
+        part = step.parts[now.part]
+        try:
+            self._deal(step, now.part, part, now)
+        except (ChangelogError, LockedError):
+            raise
+        except OpskitError as error:
+            if self.mode == AUTO:
+                raise StoppedError(FAILED, str(error)) from None
+            self.talk.tell(Warned(f"{error}{f'; {error.hint}' if error.hint else ''}"))
+            asking.what_next(self, step)
+
+    def _deal(self, step: Step, number: int, part: Part, now: Progress) -> None:
+        done = now.of(step.id, number)
+        if isinstance(part, Action) and done.status not in (PENDING, *OVER):
+            doing.what_now(self, step, number, part, done)
+        elif isinstance(part, Action):
+            doing.action(self, step, number, part)
+        elif not waiting.wait(self, step, number, part, done):
+            asking.part(self, step, number, part, done)
+
+    def _show(self, step: Step, now: Progress) -> None:
+        """Show a step, from where it was not shown yet to the part that is next."""
+        if now.visits != self._visit:
+            self._show_rest()
+            self._visit, self._step, self._shown = now.visits, step, 0
+            steps = self.record.book.steps
+            self.talk.tell(CameTo(step, steps.index(step) + 1, len(steps)))
+        upto = len(step.parts) if now.part == WHOLE else now.part
+        self._tell(step, upto, now)
+
+    def _tell(self, step: Step, upto: int, now: Progress) -> None:
+        for number in range(self._shown, upto):
+            part = step.parts[number]
+            if isinstance(part, Prose):
+                self.talk.tell(Said(self.say(part.text)))
+            elif (self._visit, number) not in self._dealt:
+                done = now.of(step.id, number)
+                if done is not NOT_BEGUN:
+                    self.talk.tell(Known(asking.title(self, part), done))
+        self._shown = max(self._shown, upto)
+
+    def _show_rest(self) -> None:
+        """Show what stands behind the last thing that was done in a step."""
+        if self._step is not None:
+            with contextlib.suppress(ValueError):
+                self._tell(self._step, len(self._step.parts), self.record.now)
+            self._step = None
