@@ -58,6 +58,11 @@ def render(attributes: Attributes) -> str:
     return " ".join(_closed_nowhere(shlex.quote(word)) for word in said if word)
 
 
+def look_like(words: str) -> bool:
+    """Whether words that nobody marked as attributes are perhaps meant as some."""
+    return any(word.split("=")[0] in _READERS for word in words.split() if "=" in word)
+
+
 def _words(text: str) -> list[str]:
     if len(text) > LONGEST:
         raise ConfigError(f"longer than {LONGEST} characters")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from opskit.config.lookup import did_you_mean
 from opskit.errors import ConfigError
 from opskit.runbook import comments, keywords, names, shell
 from opskit.runbook.blocks import CELL, FENCE, HEADING, HTML, PARAGRAPH, links
 from opskit.runbook.model import SH, Action, Approve, Ask, Check, Confirm, Decide, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from opskit.runbook.blocks import Block, Blocks
     from opskit.runbook.findings import Findings
@@ -19,18 +20,22 @@ if TYPE_CHECKING:
     from opskit.runbook.outline import Outline
 
 
-def check(runbook: Runbook, blocks: Blocks, outline: Outline, found: Findings) -> None:
-    """Note what is wrong with a page as a whole."""
+def check(
+    runbook: Runbook, blocks: Blocks, outline: Outline, places: Mapping[str, int], found: Findings
+) -> None:
+    """Note what is wrong with a page as a whole; `places` as in `Page`."""
     for block in outline.intro:
         _check_above(block, blocks, found)
     for block in blocks.all:
+        if found.full:
+            return
         _check_links(block, blocks, outline, found)
     known = {name for name, _ in _given(runbook)}
     for step in runbook.steps:
-        for part in step.parts:
+        for part in () if found.full else step.parts:
             _check_names(part, known, found)
     _check_given_once(runbook, found)
-    _check_used(runbook, blocks, found)
+    _check_used(runbook, places, found)
 
 
 def _given(runbook: Runbook) -> Iterator[tuple[str, int]]:
@@ -109,16 +114,21 @@ def _check_script(action: Action, known: Collection[str], found: Findings) -> No
 
 
 def _known(name: str, known: Collection[str]) -> str:
-    from opskit.config.lookup import did_you_mean
+    guess = did_you_mean(name, known) if len(known) <= keywords.MANY else ""
+    return guess or f"**Ask:** `{name}` - …, or a parameter of that name"
 
-    return did_you_mean(name, known) or f"**Ask:** `{name}` - …, or a parameter of that name"
 
-
-def _check_used(runbook: Runbook, blocks: Blocks, found: Findings) -> None:
-    """A parameter that nothing on the page names is asked for in vain."""
-    text = "\n".join(block.text for block in blocks.all if block.kind != HTML)
-    said = " ".join(a.on for step in runbook.steps for a in step.actions)
-    words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", f"{text}\n{said}"))
+def _check_used(runbook: Runbook, places: Mapping[str, int], found: Findings) -> None:
+    """A parameter that nothing asks with, and nothing that is run names, is asked for in vain."""
+    used: set[str] = set()
+    for step in runbook.steps:
+        for part in step.parts:
+            if isinstance(part, Action):
+                used.update(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", f"{part.text} {part.on}"))
+            elif isinstance(part, Ask):
+                used.add(part.name)
+            used.update(names.templates(getattr(part, "text", "")))
     for parameter in runbook.parameters:
-        if parameter.name not in words:
-            found.warn(1, f"params: nothing on the page uses {parameter.name}")
+        if parameter.name not in used:
+            line = places.get(f"params.{parameter.name}", 1)
+            found.warn(line, f"params: nothing in the steps uses {parameter.name}")

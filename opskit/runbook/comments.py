@@ -30,6 +30,11 @@ def info_words(info: str) -> str | None:
     return found["words"] if found else None
 
 
+def other_words(info: str) -> str:
+    """Give what stands behind the language in an info string."""
+    return info.strip().partition(" ")[2]
+
+
 def language(info: str) -> str:
     """Give the first word of an info string, in small letters."""
     return (info.split() or [""])[0].lower()

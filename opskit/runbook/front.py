@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
 from opskit.config import checks
+from opskit.config.model import NOTHING
 from opskit.errors import ConfigError
 from opskit.runbook import parameters, yamlnodes
 
@@ -29,7 +30,7 @@ _DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What front matter says; see `Runbook`."""
+    """What front matter says, see `Runbook`; `places` as in `Page`."""
 
     id: str = ""
     owner: str = ""
@@ -38,6 +39,7 @@ class Front:
     params: tuple[Parameter, ...] = ()
     last_reviewed_on: date | None = None
     review_in: int | None = None
+    places: Mapping[str, int] = field(default=NOTHING, hash=False)
 
 
 def read(lines: Sequence[str], found: Findings) -> tuple[Front, int]:
@@ -66,7 +68,17 @@ def _read(text: str, found: Findings) -> Front:
     for key in ("opskit", "id"):
         if key not in said:
             found.add(1, f"front matter: `{key}` is missing", hint=_first(found))
-    return Front(**{key: value for key, value in given.items() if key != "opskit"})
+    given.pop("opskit", None)
+    return Front(**given, places=_places(root))
+
+
+def _places(root: Node) -> dict[str, int]:
+    told = {str(key.value): (key, value) for key, value in root.value}
+    places = {name: yamlnodes.line(key) for name, (key, _) in told.items()}
+    below = told["params"][1] if "params" in told else None
+    if below is not None and yamlnodes.kind(below) == yamlnodes.TABLE:
+        places |= {f"params.{key.value}": yamlnodes.line(key) for key, _ in below.value}
+    return places
 
 
 def _root(text: str, found: Findings) -> Node | None:

@@ -9,8 +9,10 @@ import re
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from opskit.config import checks
+from opskit.config.lookup import did_you_mean
 from opskit.errors import ConfigError
 from opskit.runbook import names
 from opskit.runbook.blocks import links
@@ -27,7 +29,10 @@ ASKS = ("Ask", "Confirm", "Decide", "Wait", "Approve", "Rollback")
 WORDS = (*ASKS, "Note")
 """All that have a meaning; a Note is only read."""
 GO_ON = "go on"
+MANY = 1000
+"""Anchors of a page: among more, looking for a near one takes too long."""
 _START = re.compile(r"(\*\*|__)(?P<word>[A-Za-z]+):\1(?:\s+|$)(?P<rest>.*)", re.DOTALL)
+_MARKED = re.compile(r"(?:\*\*|__)\s*([A-Za-z]+)\s*:")
 _ASK = re.compile(r"`+\s*\$?(?P<name>[^`\s]*)\s*`+\s*(?:[-\u2013\u2014:]+(?:\s+|$))?(?P<text>.*)", re.DOTALL)  # fmt: skip
 _SPAN = r"\d+(?:\.\d+)?(?:ms|s|m|h)"
 _FOR = re.compile(rf"(?a)(?:for\s+)?(?P<span>{_SPAN})(?![\w.])")
@@ -49,13 +54,19 @@ def keyword(text: str, pieces: Sequence[Piece]) -> str:
     shown = _shown(pieces)
     if word and shown == word:
         return word
-    if shown in WORDS or word:
-        wanted = shown if shown in WORDS else word
+    if wanted := shown or word or _unclosed(text, pieces):
         raise ConfigError(
             f"this looks like a keyword and is none: write `**{wanted}:** …`",
             hint="the bold word begins the paragraph, with its colon inside, and a blank behind it",
         )
     return ""
+
+
+def _unclosed(text: str, pieces: Sequence[Piece]) -> str:
+    """Give the keyword that the marks before it do not make bold, as in `**Ask: **`, "" if there is none."""
+    found = _MARKED.match(text)
+    bold = pieces and pieces[0].kind == "strong"
+    return found[1] if found and found[1] in ASKS and not bold else ""
 
 
 def _shown(pieces: Sequence[Piece]) -> str:
@@ -147,9 +158,8 @@ def no_such(href: str, outline: Outline) -> str:
 
 def near(href: str, outline: Outline) -> str:
     """Give a hint that names the closest anchor."""
-    from opskit.config.lookup import did_you_mean
-
-    return did_you_mean(href[1:], outline.targets)
+    near_enough = len(outline.targets) <= MANY
+    return did_you_mean(unquote(href[1:])[:100], outline.targets) if near_enough else ""
 
 
 def _wait(line: int, rest: str, pieces: Sequence[Piece], outline: Outline) -> Wait:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opskit.config.model import NOTHING
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import date
     from pathlib import Path
 
@@ -219,7 +221,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What came of reading a file: the runbook, if nothing fatal was found, and all that was found."""
+    """What came of reading a file: the runbook, if nothing fatal was found, and all that was found.
+
+    `places` are the lines of front matter's keys: `services`, `params.NAME`, ….
+    """
 
     runbook: Runbook | None
-    problems: tuple[Problem, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()
+    places: Mapping[str, int] = field(default=NOTHING, hash=False, compare=False)

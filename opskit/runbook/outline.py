@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opskit.runbook.blocks import Block, Blocks
     from opskit.runbook.findings import Findings
 
+LONGEST = 200
 _HTML_HEADING = re.compile(r"<h2\b", re.IGNORECASE)
 
 
@@ -133,6 +134,8 @@ def _check_ids(sections: Sequence[Section], found: Findings) -> None:
         line = section.heading.line
         if not section.id or section.id.isdigit():
             found.add(line, "a step needs a heading with a word in it")
+        elif len(section.title) > LONGEST:
+            found.add(line, f"the heading of a step is longer than {LONGEST} characters")
         elif section.id in seen:
             found.add(
                 line, f"the step in line {seen[section.id]} is called {section.id!r}, too",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 1 << 20
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def read(file: Path) -> Page:
@@ -43,8 +43,10 @@ def parse(text: str, file: Path) -> Page:
     text = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
     if not _fit(text, found):
         return Page(None, found.all())
-    runbook = _runbook(text, file, found)
-    return Page(None if found.fatal else runbook, found.all())
+    lines = text.split("\n")
+    head, above = front.read(lines, found)
+    runbook = _runbook(text, lines, head, above, found)
+    return Page(None if found.fatal else runbook, found.all(), head.places)
 
 
 def _decoded(data: bytes, file: Path, found: Findings) -> Page:
@@ -71,9 +73,9 @@ def _fit(text: str, found: Findings) -> bool:
     return not found.fatal
 
 
-def _runbook(text: str, file: Path, found: Findings) -> Runbook:
-    lines = text.split("\n")
-    head, above = front.read(lines, found)
+def _runbook(
+    text: str, lines: list[str], head: front.Front, above: int, found: Findings
+) -> Runbook:
     # The front matter's lines stay as empty ones, so that all others keep their numbers.
     body = blocks.read("\n".join([*[""] * above, *lines[above:]]))
     if body.too_deep is not None:
@@ -83,12 +85,12 @@ def _runbook(text: str, file: Path, found: Findings) -> Runbook:
         steps.Reader(section, body, shape, lines, found).step() for section in shape.sections
     )
     runbook = Runbook(
-        id=head.id, title=shape.title or head.id, file=file, digest=hashlib.sha256(text.encode()).hexdigest(),
+        id=head.id, title=shape.title or head.id, file=found.file, digest=hashlib.sha256(text.encode()).hexdigest(),
         steps=read_steps, intro=_intro(lines, above, shape), owner=head.owner, services=head.services,
         alerts=head.alerts, parameters=head.params, last_reviewed_on=head.last_reviewed_on,
         review_days=head.review_in,
     )  # fmt: skip
-    checking.check(runbook, body, shape, found)
+    checking.check(runbook, body, shape, head.places, found)
     return runbook
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _USE = re.compile(r"\\.|'[^']*'|\$(?:(?P<plain>[A-Za-z_][A-Za-z0-9_]*)|\{#?(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<how>[^}]?[^}]?))|\"", re.DOTALL)  # fmt: skip
 _SET = re.compile(r"\b([A-Za-z_][A-Za-z0-9_]*)=|\bfor\s+([A-Za-z_][A-Za-z0-9_]*)|\b(?:read|export|local|readonly|typeset|declare|mapfile|readarray|getopts\s+\S+)\s+([^;|&\n]*)")  # fmt: skip
 _UNCERTAIN = re.compile(
-    r"<<|\beval\b|(?:^|[;&|(]\s*)(?:\.|source)\s|\bset\s+-\w*a|\$'|#", re.MULTILINE
+    r"<<|\beval\b|(?:^|[;&|(]\s*)(?:\.|source)\s|\bset\s+-\w*a|\$'|(?:^|\s)#", re.MULTILINE
 )
 _COMMON = re.compile(r".*_proxy|path|argv|cdpath")
 

@@ -109,6 +109,8 @@ class Reader:
         bound, self._comment = self._comment, None
         words = comments.info_words(block.info)
         if bound is None and words is None:
+            if attributes.look_like(comments.other_words(block.info)):
+                self._found.warn(block.line, "this is shown and not run", hint="a comment before the fence says how: <!-- opskit: … -->")  # fmt: skip
             return
         if block.quoted:
             self._quoted(block)
@@ -121,7 +123,7 @@ class Reader:
         if words is not None:
             self._found.warn(
                 block.line, "attributes behind the language: not all that shows Markdown can read this",
-                hint=f"<!-- opskit: {words.strip()} --> before the fence",
+                hint=f"<!-- opskit: {words.strip()[:200]} --> before the fence",
             )  # fmt: skip
         said = bound[1] if bound else self._attributes(block.line, words or "")
         self._taken.append(block)
@@ -240,15 +242,14 @@ def prose(
 ) -> list[Prose]:
     """Give what stands from line `start` up to `end`, from 0, without the lines of what is `taken`."""
     gone = {line for block in taken for line in range(block.start, block.end)}
-    inside = {line for b in blocks if b.within for line in range(b.start + 1, b.end)}
+    inside = {line for b in blocks if b.within for line in range(b.start, b.end)}
     found: list[Prose] = []
     kept: list[int] = []
     for line in range(start, end + 1):
         if line < end and line not in gone:
-            kept.append(line)
+            if kept or lines[line].strip():
+                kept.append(line)
             continue
-        while kept and not lines[kept[0]].strip():
-            kept.pop(0)
         if kept:
             text = "\n".join(lines[kept[0] : kept[-1] + 1])
             found.append(

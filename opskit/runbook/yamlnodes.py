@@ -94,6 +94,8 @@ def fields(
     seen: set[str] = set()
     for key_node, value in node.value:
         key = str(key_node.value)[:80] if kind(key_node) == SCALAR else ""
+        if found.full:
+            break
         if key not in readers:
             found.add(line(key_node), f"{about}: there is no key {key!r} here", hint=did_you_mean(key, readers))  # fmt: skip
         elif key in seen:
