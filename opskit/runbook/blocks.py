@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HEADING, PARAGRAPH, CELL, FENCE = "heading", "paragraph", "cell", "fence"
 HTML, QUOTE, OTHER = "html", "quote", "other"
 DEEPEST = 40
-LONGEST = 20_000
+LONGEST = 5000
 """Characters of one paragraph or heading: what looks for emphasis and links in it takes longer than its length."""
 _LISTS = ("bullet_list_open", "ordered_list_open", "table_open")
 
@@ -64,11 +64,20 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """The blocks of a page in their order; `too_deep` is the line from which on nothing was read, None if all was."""
+    """The blocks of a page in their order; `too_deep` is the line from which on nothing was read, None if all was.
+
+    `references` are what the parser knows of links' definitions.
+    """
 
     all: tuple[Block, ...]
     references: Mapping[str, Any]
+    doubles: tuple[Mapping[str, Any], ...] = ()
     too_deep: int | None = None
+
+    def definitions(self) -> list[tuple[int, int]]:
+        """Give the lines, from 0, at which links' definitions begin and before which they end."""
+        known = [*self.references.values(), *self.doubles]
+        return sorted(tuple(one["map"]) for one in known)
 
     def pieces(self, text: str) -> tuple[Piece, ...]:
         """Give what a paragraph or heading shows; one that is too long is plain text."""
@@ -85,7 +94,8 @@ def read(text: str) -> Blocks:
     tokens = _markdown().parse(text, env)
     deep = [t for t in tokens if t.nesting == 1 and t.level >= DEEPEST - 2]
     too_deep = (deep[0].map or [0])[0] + 1 if deep else None
-    return Blocks(tuple(_blocks(tokens)), env.get("references", {}), too_deep)
+    doubles = tuple(env.get("duplicate_refs", ()))
+    return Blocks(tuple(_blocks(tokens)), env.get("references", {}), doubles, too_deep)
 
 
 def plain(pieces: Sequence[Piece]) -> str:

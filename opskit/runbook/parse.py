@@ -7,7 +7,7 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
-from opskit.runbook import blocks, checking, front, outline, steps
+from opskit.runbook import blocks, checking, doubtful, front, outline, steps
 from opskit.runbook.findings import Findings
 from opskit.runbook.model import Page, Prose, Runbook
 
@@ -80,6 +80,8 @@ def _runbook(
     body = blocks.read("\n".join([*[""] * above, *lines[above:]]))
     if body.too_deep is not None:
         found.add(body.too_deep, "lists or quotes are nested too deeply")
+    for line, what, hint in doubtful.doubtful(body, lines):
+        found.add(line, what, hint=hint)
     shape = outline.read(body, len(lines), found)
     read_steps = tuple(
         steps.Reader(section, body, shape, lines, found).step() for section in shape.sections

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from opskit.errors import ConfigError
 from opskit.runbook import actions, attributes, comments, keywords
-from opskit.runbook.blocks import FENCE, HTML, PARAGRAPH, QUOTE
+from opskit.runbook.blocks import FENCE, HTML, LONGEST, PARAGRAPH, QUOTE
 from opskit.runbook.model import Action, Check, Part, Prose, Step, Wait
 
 if TYPE_CHECKING:
@@ -162,6 +162,10 @@ class Reader:
         self._parts[-1] = replace(before, expect=actions.expect(block.line, block.text, kind))
 
     def _paragraph(self, block: Block) -> None:
+        if len(block.text) > LONGEST:
+            self._found.warn(
+                block.line, "too long a paragraph: nobody looks for links and keywords in it"
+            )
         pieces = self._blocks.pieces(block.text)
         if any(piece.kind == "html" and comments.hidden(piece.text) for piece in pieces):
             self._found.add(block.line, "this comment is not read: it must stand on lines of its own, right before a fence")  # fmt: skip
