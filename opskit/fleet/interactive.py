@@ -9,7 +9,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from opskit.fleet.inventory import Host
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 def ssh_line(host: Host) -> list[str]:
     """Give the words that open a shell on a host on the terminal."""
     return ["ssh", "-t", *_options(host, host.hops, host.proxy_command), "--", host.address]
-
-
-def variables(env: Mapping[str, str]) -> str:
-    """Give the lines for sh that set these, for whoever wants them in a shell."""
-    return "\n".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
 
 
 def _options(host: Host, hops: tuple[Host, ...], proxy: str) -> list[str]:

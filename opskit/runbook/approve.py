@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import number, part, text
+from opskit.changelog.event import RUN_APPROVED, RUN_FINISHED, RUN_RESUMED, RUN_STARTED
 from opskit.changelog.machine import actor_here
 from opskit.errors import RefusedError
-from opskit.runbook.progress import APPROVAL, FINISHED, RESUMED, STARTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 def waits_for(events: Sequence[Event]) -> Mapping[str, object]:
     """Give what a run waits for: step, part and the text of what is to be approved; raises RefusedError if for nothing."""
     last = next(
-        (e for e in reversed(events) if e.header.kind in (FINISHED, RESUMED, STARTED)), None
+        (e for e in reversed(events) if e.header.kind in (RUN_FINISHED, RUN_RESUMED, RUN_STARTED)),
+        None,
     )
-    waits = part(last.body, "waits") if last is not None and last.header.kind == FINISHED else {}
+    waits = (
+        part(last.body, "waits") if last is not None and last.header.kind == RUN_FINISHED else {}
+    )
     if text(waits, "for") != "approval":
         run = events[0].header.rollout if events else "it"
         raise RefusedError(f"run {run} waits for nobody's approval", hint=f"see: opskit log {run}")
@@ -33,7 +36,7 @@ def approve(changelog: Changelog, events: Sequence[Event], *, why: str) -> Event
     header = events[0].header
     actor, writer = actor_here(), changelog.me().writer.hex()
     for event in events:
-        if event.header.kind not in (STARTED, RESUMED):
+        if event.header.kind not in (RUN_STARTED, RUN_RESUMED):
             continue
         if event.header.actor == actor or event.header.writer == writer:
             who = (
@@ -45,6 +48,6 @@ def approve(changelog: Changelog, events: Sequence[Event], *, why: str) -> Event
             )
     where = {"step": text(waits, "step"), "part": number(waits, "part")}
     return changelog.append(
-        APPROVAL, {**where, "why": why},
+        RUN_APPROVED, {**where, "why": why},
         service=header.service, environment=header.environment, rollout=header.rollout, action="runbook",
     )  # fmt: skip

@@ -10,6 +10,7 @@ from opskit.runbook.asking import WAYS_OUT, ask, caution, left, title
 from opskit.runbook.ends import Acted, HostEnd
 from opskit.runbook.model import LOCAL, Action, Confirm
 from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, UNKNOWN, name_of
+from opskit.runbook.progress import SUSPENDED
 from opskit.runbook.stopping import StoppedError
 from opskit.runbook.talk import (
     AGAIN,
@@ -55,14 +56,15 @@ def do(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, ...
         with walk.hands.listening():
             walk.hands.let_in(hosts, which.sudo)
     begin(walk, step, number, which, hosts)
-    before = walk.hands.rollouts()
+    look = walk.hands.rollouts if which.on == LOCAL else tuple
+    before = look()
     acted = carried_out(walk, which, hosts)
     capture = (
         {"name": which.capture, "value": acted.captured}
         if which.capture and acted.outcome == DONE
         else {}
     )
-    new = [each for each in walk.hands.rollouts() if each not in before]
+    new = [each for each in look() if each not in before]
     walk.note(
         step,
         number,
@@ -81,6 +83,8 @@ def what_now(walk: Walk, step: Step, number: int, which: Action, done: Done) -> 
     """Ask what becomes of a command that failed, was ended before its end, or of which nobody knows."""
     kind = "unknown" if done.status == UNKNOWN else "failed"
     said = _told(step, which, done)
+    if walk.mode == "auto" and done.status == INTERRUPTED:
+        raise StoppedError(SUSPENDED, said, interrupted=True)
     if walk.mode == "auto" and kind == "failed":
         raise StoppedError(FAILED, said)
     hosts = tuple(host for host in done.hosts if host != LOCAL)
@@ -98,7 +102,7 @@ def what_now(walk: Walk, step: Step, number: int, which: Action, done: Done) -> 
         case "undo":
             walk.note(step, number, "went", to=which.rollback, how="undo")
         case _:
-            _shell(walk, step, reply.text)
+            _shell(walk, step, reply.text or hosts[0])
 
 
 def _is_cautioned(walk: Walk, step: Step) -> bool:

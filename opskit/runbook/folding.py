@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from opskit.changelog import event as event_
 from opskit.changelog.body import number, part, parts, text, texts
 from opskit.config.model import NOTHING
 from opskit.runbook.liabilities import Liabilities, Liability
@@ -74,15 +75,15 @@ class _Fold:
         self.last_ms = max(self.last_ms, event.at_ms)
         self.number += 1
         match event.header.kind:
-            case "run.started":
+            case event_.RUN_STARTED:
                 self._begin(event)
-            case "run.resumed":
+            case event_.RUN_RESUMED:
                 self._go_on(event)
-            case "run.step":
+            case event_.RUN_STEP:
                 self._step(event)
-            case "run.approved":
+            case event_.RUN_APPROVED:
                 self._approve(event)
-            case "run.finished":
+            case event_.RUN_FINISHED:
                 self.outcome = text(event.body, "outcome") or UNKNOWN
                 self.reason = text(event.body, "reason")
                 waits = part(event.body, "waits")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.changelog import this_machine
 from opskit.changelog.body import text
+from opskit.changelog.event import RUN_APPROVED
 from opskit.changelog.machine import is_running
 from opskit.changelog.signing import held_writers
 from opskit.errors import LockedError
-from opskit.runbook.progress import APPROVAL, OPEN
+from opskit.runbook.progress import OPEN
+from opskit.runbook.shelf import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +33,19 @@ def events_of(
     """Give the events of a run that count, the oldest first: no approval is among them that is none."""
     judged, *_ = changelog.judged([run], settings, whole=True)
     good = {approval.hash for approval in judged.approvals if approval.counts}
-    return tuple(e for e in run.events if e.header.kind != APPROVAL or e.hash.hex() in good)
+    return tuple(e for e in run.events if e.header.kind != RUN_APPROVED or e.hash.hex() in good)
+
+
+def file_of(changelog: Changelog, run: RunRecord, root: Path) -> Path | None:
+    """Give the file of a run where that is known for certain; None if its id must do.
+
+    A path that another one's event names is not opened: what stands there may be anything.
+    """
+    file = Path(run.file)
+    if run.writer[:16] in held_writers(changelog.file.parent) and file.is_file():
+        return file
+    here = root / FOLDER / file.name
+    return here if here.is_file() else None
 
 
 def demand_free(changelog: Changelog, now: Progress) -> None:
@@ -55,5 +70,4 @@ def rollouts_during(changelog: Changelog, run: str) -> Sequence[str]:
     """Give the ids of rollouts that say they are part of this run, the oldest first."""
     from opskit.changelog import Filter
 
-    found = changelog.rollouts(Filter(limit=200))
-    return [r.id for r in reversed(found) if r.events and text(r.events[0].body, "during") == run]
+    return [record.id for record in reversed(changelog.rollouts(Filter(during=run, limit=200)))]

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import text
-from opskit.runbook.parts import FAILED, INTERRUPTED, NOT_BEGUN, Done
+from opskit.runbook.parts import FAILED, INTERRUPTED, NOT_BEGUN, OVER, WHOLE, Done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opskit.runbook.liabilities import Liability
 
-STARTED, STEP, FINISHED = "run.started", "run.step", "run.finished"
-RESUMED, APPROVAL = "run.resumed", "run.approved"
 OPEN, SUSPENDED = "", "suspended"
 REMARKS = ("caution", "shell")
 """Kinds of answers that finish no part."""
@@ -75,7 +73,13 @@ class Progress:
     @property
     def failed(self) -> bool:
         """Whether a part that nobody has dealt with failed, or was ended before its end."""
-        return any(done.status in (FAILED, INTERRUPTED) for done in self.parts.values())
+        over = {
+            step
+            for (step, part), done in self.parts.items()
+            if part == WHOLE and done.status in OVER
+        }
+        bad = (FAILED, INTERRUPTED)
+        return any(done.status in bad and key[0] not in over for key, done in self.parts.items())
 
     @property
     def mode(self) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from opskit import __version__
 from opskit.changelog import this_machine
 from opskit.changelog.body import text
+from opskit.changelog.event import RUN_FINISHED, RUN_RESUMED, RUN_STARTED, RUN_STEP
 from opskit.errors import ChangelogError, LockedError
 from opskit.rollout.recorder import command_line, redacted
 from opskit.runbook.folding import fold
 from opskit.runbook.parts import working
-from opskit.runbook.progress import FINISHED, RESUMED, STARTED, STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opskit.changelog import Changelog, Event
     from opskit.config.secret import Redactor
     from opskit.runbook.model import Runbook
-from opskit.runbook.progress import Progress
+    from opskit.runbook.progress import Progress
 
 OURS = frozenset(("runbook", "title", "digest", "mode", "id", "start", "what", "part", "kind", "name", "how", "to", "of", "rollback", "language", "mutates", "outcome", "step", "secret", "secrets", "machine", "rollouts", "exit", "steps", "params"))  # fmt: skip
 """What of a body holds names and words of ours: nobody's secret stands there, or what is read back would not be what was written."""
@@ -83,16 +83,16 @@ class Record:
             "params": [{"name": name, "value": value} for name, value in params.items()],
             **self._here(),
         }  # fmt: skip
-        self._mine = self._append(STARTED, body)
+        self._mine = self._append(RUN_STARTED, body)
 
     def resume(self, *, changed: Sequence[str], undo: bool = False) -> None:
         """Make durable that somebody goes on, or puts things back. Raises ChangelogError."""
         more = {"undo": True} if undo else {}
-        self._mine = self._append(RESUMED, {"changed": list(changed), **more, **self._here()})
+        self._mine = self._append(RUN_RESUMED, {"changed": list(changed), **more, **self._here()})
 
     def step(self, step: str, part: int, what: str, **more: object) -> None:
         """Write what was done to a part of a step; durable when this returns. Raises ChangelogError."""
-        self._append(STEP, {"step": step, "part": part, "what": what, **more})
+        self._append(RUN_STEP, {"step": step, "part": part, "what": what, **more})
 
     def finish(
         self, outcome: str, reason: str, *, waits: Mapping[str, object] | None = None
@@ -100,7 +100,7 @@ class Record:
         """Write how it ended, or that it is suspended, and for what it waits."""
         ms = round((time.monotonic() - self._began) * 1000)
         more = {"waits": waits} if waits else {}
-        self._append(FINISHED, {"outcome": outcome, "reason": reason[:1000], "ms": ms, **more})
+        self._append(RUN_FINISHED, {"outcome": outcome, "reason": reason[:1000], "ms": ms, **more})
 
     def demand_ours(self) -> None:
         """Raise LockedError if somebody else has gone on with the run since we did: it is theirs now."""
@@ -110,7 +110,7 @@ class Record:
         hashes = [event.hash for event in events]
         at = hashes.index(self._mine.hash) if self._mine.hash in hashes else len(events)
         for event in events[at + 1 :]:
-            if event.header.kind == RESUMED:
+            if event.header.kind == RUN_RESUMED:
                 who = f"{event.header.actor} on {text(event.body.get('machine') or {}, 'host')}"  # type: ignore[arg-type]
                 raise LockedError(
                     f"run {self.run} was taken over by {who}",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from opskit.changelog.event import RUN_FINISHED, RUN_STARTED
 from opskit.errors import OpskitError, UnknownNameError
 from opskit.runbook import doing
 from opskit.runbook.folding import fold
 from opskit.runbook.parts import WHOLE, last_done, name_of
-from opskit.runbook.progress import FINISHED, OPEN, STARTED
+from opskit.runbook.progress import OPEN
 from opskit.runbook.stopping import ABORTED, StoppedError
 from opskit.runbook.talk import GO, LEAVE, MARK, SKIP, LeftError, Question, Shown, Warned
 
@@ -81,7 +82,7 @@ def told(walk: Walk, owed: Liability) -> str:
 def _outcome(walk: Walk) -> str:
     """Give the outcome that the run had before anything was put back; one that had none is aborted."""
     events = list(walk.record.events)
-    while events and events[-1].header.kind not in (FINISHED, STARTED):
+    while events and events[-1].header.kind not in (RUN_FINISHED, RUN_STARTED):
         events.pop()
     was = fold(walk.record.book.steps, events).outcome
     return ABORTED if was == OPEN else was

@@ -11,8 +11,9 @@ from opskit.runbook.doing import begin, carried_out, where
 from opskit.runbook.ends import Acted
 from opskit.runbook.model import Wait
 from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, OVER, name_of
+from opskit.runbook.progress import SUSPENDED
 from opskit.runbook.stopping import StoppedError
-from opskit.runbook.talk import AGAIN, GO, MARK, LeftError, Question
+from opskit.runbook.talk import AGAIN, GO, MARK, Ended, LeftError, Question
 
 if TYPE_CHECKING:
     from opskit.runbook.model import Part, Step
@@ -44,6 +45,8 @@ def _wait_for(walk: Walk, step: Step, number: int, which: Wait) -> None:
 
 def _interrupted(walk: Walk, step: Step, number: int, which: Wait) -> None:
     """Ask whether to go on waiting."""
+    if walk.mode == "auto":
+        raise StoppedError(SUSPENDED, "interrupted while it waited", interrupted=True)
     question = Question("wait", walk.say(which.text), (GO, MARK, *WAYS_OUT), step)
     if not left(walk, step, reply := ask(walk, question)) and reply.key == MARK:
         walk.note(step, number, "marked", why=reply.text)
@@ -71,6 +74,7 @@ def _wait_until(walk: Walk, step: Step, number: int, which: Wait) -> None:
         ):
             acted = Acted(INTERRUPTED, acted.results)
             break
+    walk.talk.tell(Ended(looks, acted.outcome, acted.results))
     _waited(walk, step, number, which, acted, met=met)
 
 
@@ -96,9 +100,12 @@ def _waited(walk: Walk, step: Step, number: int, which: Wait, acted: Acted, *, m
 
 def _waited_in_vain(walk: Walk, step: Step, number: int, which: Wait) -> None:
     text = walk.say(which.text)
-    said = f"{name_of(step)}: waited in vain: {text}"
+    ended = walk.record.now.of(step.id, number).status == INTERRUPTED
+    said = (
+        f"{name_of(step)}: {'interrupted while it waited' if ended else 'waited in vain'}: {text}"
+    )
     if walk.mode == "auto":
-        raise StoppedError(FAILED, said)
+        raise StoppedError(SUSPENDED if ended else FAILED, said, interrupted=ended)
     reply = ask(walk, Question("failed", said, (AGAIN, MARK, *WAYS_OUT), step))
     if left(walk, step, reply):
         return

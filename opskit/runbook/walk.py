@@ -69,7 +69,9 @@ class Walk:
             first()
             self.follow()
         except StoppedError as stop:
-            return self.end(stop.outcome, stop.reason, waits=stop.waits)
+            return self.end(
+                stop.outcome, stop.reason, waits=stop.waits, interrupted=stop.interrupted
+            )
         except LeftError as left:
             return self.end(SUSPENDED, "left", interrupted=left.interrupted)
         except KeyboardInterrupt:

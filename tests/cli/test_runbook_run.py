@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from opskit.changelog import open_changelog
 from tests.cli.screen import Screen
 from tests.rollout.test_secrets import Watcher, told
 from tests.support.light import Light
@@ -95,12 +97,6 @@ def answer(screen: Screen, question: str, *keys: str) -> None:
         screen.type(f"{each}\n")
 
 
-def run_of(light: Light) -> Any:
-    """Give the newest run as `opskit log --json` has it."""
-    found = light.opskit("log", "--json").json["data"]["entries"]
-    return next(each for each in found if "runbook" in each)
-
-
 def test_a_page_is_followed_step_by_step_on_its_hosts(
     light: Light, screen: Callable[..., Screen]
 ) -> None:
@@ -176,8 +172,7 @@ def test_it_fits_on_a_narrow_screen_and_has_no_colour_if_none_is_wanted(
     assert "\x1b[3" not in one.said
     one.resize(width + 20)
     one.type("?\n")
-    one.wait_for("leaves the run")
-    one.type("q\n")
+    answer(one, "leaves the run", "q")
     one.wait_for("suspended")
     assert one.end() == 3
     assert all(len(line) <= width + 20 for line in one.drawing.text.splitlines())
@@ -213,6 +208,45 @@ def test_ctrl_c_ends_the_command_on_its_host_and_asks_what_now(
     answer(one, "Which one is slow?", ":a enough")
     one.wait_for("aborted: enough")
     assert one.end() == 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_an_automatic_run_and_its_command(
+    light: Light, number: signal.Signals
+) -> None:
+    write(light, "slow", PAGE.replace('echo "well, $why"', 'touch "$HOME/begun"; exec sleep 600'))
+    run = light.start("runbook", "run", "slow", "--auto", "--json")
+    until(light.hosts.folder("web02").joinpath("begun").exists, within=30)
+    run.send_signal(number)
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert json.loads(said)["data"]["outcome"] == "suspended"
+    with open_changelog("test") as changelog:
+        act = changelog.runs()[0].acts[-1]
+    assert (act.what, act.outcome) == ("ended", "interrupted")
+
+
+def test_what_was_typed_before_a_question_is_no_answer_to_it(
+    light: Light, screen: Callable[..., Screen]
+) -> None:
+    write(
+        light,
+        "slow",
+        PAGE.replace(
+            'echo "well, $why"',
+            'touch "$HOME/begun"; until test -e "$HOME/go"; do sleep 0.1; done',
+        ),
+    )
+    one = screen("run", "slow")
+    answer(one, "changes nothing", "")
+    until(light.hosts.folder("web02").joinpath("begun").exists, within=30)
+    one.type("web02\n\n")
+    for name in ("web01", "web02"):
+        light.hosts.folder(name).joinpath("go").touch()
+    answer(one, "Which one is slow?", "web03")
+    one.wait_for("on web03")
+    one.type("q\n")
+    assert one.end() == 3
 
 
 def test_sigterm_leaves_it_where_it_stands(light: Light, screen: Callable[..., Screen]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import terminal, text
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     Say = Callable[..., None]
 
 BAR = "  | "
+LINK = re.compile(r"\[([^\[\]]*)\]\(<?([^()\s<>]*)>?(?:\s+\"[^\"]*\")?\)")
+BOLD = re.compile(r"\*\*([^*]+)\*\*")
+ALERT = re.compile(r"\s*>\s*\[!([A-Z]+)\]\s*$")
+ALERTS = {"CAUTION": "red", "NOTE": "cyan", "TIP": "cyan"}
 KEYS: Mapping[str, tuple[str, str]] = {
     "go": ("", "go on"),
     "yes": ("y", "yes"),
@@ -67,8 +72,16 @@ def step(say: Say, which: Step, number: int, of: int) -> None:
 def prose(say: Say, words: str) -> None:
     """Show what is only read."""
     say()
-    for line in words.strip("\n").splitlines():
-        say(line, wrap=True)
+    for each in words.strip("\n").splitlines():
+        alert = ALERT.match(each)
+        colour = ALERTS.get(alert[1], "yellow") if alert else ""
+        say(f"{alert[1]}:" if alert else plain(each), colour=colour, bold=bool(alert), wrap=True)
+
+
+def plain(words: str) -> str:
+    """Give a line of Markdown as it is read: links by what they are called, with their address if that leads out of the page."""
+    words = LINK.sub(lambda it: it[1] if it[2].startswith("#") else f"{it[1]} <{it[2]}>", words)
+    return BOLD.sub(r"\1", words)
 
 
 def action(say: Say, which: Action, hosts: Sequence[str]) -> None:
@@ -151,7 +164,7 @@ def prompt(question: Question) -> str:
     said = []
     if "go" in question.keys:
         said.append(f"Enter {ENTER.get(question.kind, 'go on')}")
-    if "text" in question.keys:
+    if "text" in question.keys and question.kind != "caution":
         said.append(f"Enter {question.default!r}" if question.default else "type an answer")
     if "choice" in question.keys:
         said.append(f"1-{len(question.choices)}")
@@ -170,7 +183,8 @@ def ask(say: Say, question: Question) -> None:
             action(say, question.action, question.hosts)
     elif question.text:
         say()
-        say(f"{LABELS.get(question.kind, '')}{question.text}", bold=True, wrap=True)
+        name = f"{question.wanted}: " if question.kind == "ask" else ""
+        say(f"{LABELS.get(question.kind, '')}{name}{plain(question.text)}", bold=True, wrap=True)
     for number, choice in enumerate(question.choices, 1):
         say(f"  {number} {choice.label}", wrap=True)
     if question.kind == "caution":

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import termios
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -183,6 +184,10 @@ class Person:
     def _line(self, shown: str) -> str:
         """Read a line; raises LeftError where the terminal has ended."""
         sys.stdout.flush()
+        with contextlib.suppress(
+            termios.error, ValueError
+        ):  # a line that was typed before the question is no answer to it
+            termios.tcflush(0, termios.TCIFLUSH)
         sys.stderr.write(walking.line(shown))
         sys.stderr.flush()
         typed = self._read()

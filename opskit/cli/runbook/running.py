@@ -143,15 +143,14 @@ def _book(config: Config, name: str | Path) -> Runbook:
 
 def _past(config: Config, changelog: Changelog, prefix: str) -> tuple[Runbook, tuple[Event, ...]]:
     """Give the page of a run as it is here and now, and the run's events; raises UnknownNameError, ConfigError."""
-    from pathlib import Path
-
-    from opskit.runbook.past import events_of
+    from opskit.runbook.past import events_of, file_of
 
     record = changelog.run(prefix)
-    file = Path(record.file)
-    inside = config.root / "runbooks" / file.name
-    here = next((f for f in (file, inside) if f.is_file()), None)
-    return _book(config, here or record.runbook), events_of(changelog, record, config.changelog)
+    file = file_of(changelog, record, config.root)
+    book = _book(config, file or record.runbook)
+    if book.id != record.runbook:
+        book = _book(config, record.runbook)
+    return book, events_of(changelog, record, config.changelog)
 
 
 def _begin(opened: Opened, **how: object) -> Walk:
