@@ -63,6 +63,7 @@ _ABOUT = {
     what: f"SELECT entry FROM about WHERE what = '{what}' AND name = :{what}"  # noqa: S608 - only our own words
     for what in (RUNBOOK, INCIDENT, DURING, OWES)
 }
+_ABOUT[OWES] += " AND EXISTS (SELECT 1 FROM entry e WHERE e.id = about.entry AND e.owes <> 0)"
 """What entries are about: which they are, by what it is called."""
 
 # A wish that names entries: the column, what it must be, and what the index of that column needs to know besides.

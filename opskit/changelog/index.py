@@ -201,7 +201,9 @@ def settle(connection: sqlite3.Connection, found: Found) -> None:
         RUN_RESUMED: ("", header.hlc),
     }[header.kind]
     end = (hlc, outcome)
-    connection.execute(statement("settle"), (*end, found.claim, *end))
+    owed = found.body.get("owes") if header.kind == RUN_FINISHED else None
+    owes = 0 if owed == 0 and type(owed) is int else 1
+    connection.execute(statement("settle"), (*end, owes, found.claim, *end))
 
 
 def _end(found: Found) -> tuple[str, int]:

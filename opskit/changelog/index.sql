@@ -19,7 +19,8 @@ CREATE TABLE entry (
     hash BLOB NOT NULL,                         -- the event that all this is from
     rank INTEGER NOT NULL,                      -- 2 if that is the start of the rollout, or the run, 1 a recovery, 0 any other
     outcome TEXT NOT NULL,                      -- '' until a finished event came
-    settled INTEGER NOT NULL                    -- hlc of that finished event
+    settled INTEGER NOT NULL,                   -- hlc of that finished event
+    owes INTEGER NOT NULL DEFAULT 1             -- 0 if that says that nothing of a run is left to be undone
 ) STRICT;
 
 -- How entries are gone through from the newest on, whatever is wanted of them; see `filtering.py`.

@@ -105,8 +105,11 @@ def approve(changelog: Changelog, run: str, name: str, part: int = 0, why: str =
     return put(changelog, "run.approved", {"step": name, "part": part, "why": why}, run)
 
 
-def finish(changelog: Changelog, run: str, outcome: str = "done", reason: str = "") -> Event:
-    return put(changelog, "run.finished", {"outcome": outcome, "reason": reason, "ms": 4200}, run)
+def finish(
+    changelog: Changelog, run: str, outcome: str = "done", reason: str = "", **more: object
+) -> Event:
+    body = {"outcome": outcome, "reason": reason, "ms": 4200, **more}
+    return put(changelog, "run.finished", body, run)
 
 
 def whole(changelog: Changelog, outcome: str = "done", **more: object) -> str:

@@ -112,3 +112,20 @@ def test_a_colleague_takes_it_back_after_the_run_was_given_up(tmp_path: Path) ->
     assert [(goer.actor, goer.undo) for goer in record.resumed] == [("ben@laptop", True)]
     ana.close()
     ben.close()
+
+
+def test_a_run_whose_end_says_that_it_owes_nothing_is_looked_through_no_more_until_it_goes_on(
+    changelog: Changelog,
+) -> None:
+    run = begin(changelog)
+    drain(changelog, run)
+    owing = [r.id for r in changelog.runs(Filter(owes=True))]
+    act(changelog, run, "put-back", 1)
+    finish(changelog, run, owes=0)
+    paid = [r.id for r in changelog.runs(Filter(owes=True))]
+    resume(changelog, run)
+    again = [r.id for r in changelog.runs(Filter(owes=True))]
+    assert (owing, paid, again) == ([run], [], [run])
+    finish(changelog, run, owes=False)
+    assert changelog.runs(Filter(owes=True)), "only a number is one"
+    assert changelog.verify() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,12 @@ def packets(changelog: Changelog) -> list[Packet]:
         return exchange.unsent("none")[0]
     finally:
         exchange.close()
+
+
+def at_the_right_time(upstream: Memory) -> Memory:
+    """Let a log receive events when they are written; what it receives much earlier is ordered as it came there."""
+    upstream.clock = time.time_ns() // 1_000_000
+    return upstream
 
 
 def read_by_all(folder: Path, *writers: Changelog) -> Iterator[Changelog]:
@@ -237,7 +244,7 @@ def test_a_changelog_that_was_rebuilt_goes_on_with_its_runs(
 def test_three_who_work_on_one_run_end_up_with_the_same_through_an_upstream(
     tmp_path: Path, trio: list[Changelog]
 ) -> None:
-    upstream = Memory()
+    upstream = at_the_right_time(Memory())
     ana, ben, eve = trio
     run = begin(ana)
     drain(ana, run)
@@ -258,7 +265,7 @@ def test_three_who_work_on_one_run_end_up_with_the_same_through_an_upstream(
 
 
 def test_a_fork_of_who_runs_it_is_told_on_the_page(tmp_path: Path) -> None:
-    upstream = Memory()
+    upstream = at_the_right_time(Memory())
     (ana,) = people(tmp_path, "ana")
     run = begin(ana)
     shared(ana.file, upstream)
