@@ -10,6 +10,8 @@ from opskit.errors import ConfigError
 from opskit.runbook.model import LANGUAGES, LOCAL, OPSKIT, PYTHON, REGEX, SH, TASK, Action, Expect
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opskit.runbook.attributes import Attributes
 
 TIMEOUT = 600.0
@@ -51,11 +53,12 @@ def expect(line: int, text: str, kind: str) -> Expect:
 
 
 def command_words(text: str) -> tuple[str, ...]:
-    """Give the words of a fence that is one command line without a shell; a line may go on behind a backslash.
+    """Give the words of a fence that is one command line without a shell; it may go on behind a backslash, and below lines of `#`.
 
     `$NAME` stands in them as it was written. Raises ConfigError for several lines and for what only a shell can do.
     """
-    joined = text.replace("\\\n", " ").strip()
+    kept = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
+    joined = "\n".join(kept).replace("\\\n", " ").strip()
     if "\n" in joined:
         raise ConfigError("expected one command line", hint="one fence for each command")
     lexer = shlex.shlex(joined, posix=False, punctuation_chars=True)
@@ -94,5 +97,21 @@ def _check_text(runs: str, text: str) -> None:
     if runs in (SH, PYTHON):
         return
     words = command_words(text)
-    if runs == OPSKIT and (words[0] != "opskit" or len(words) < 2):
+    if not words:
+        raise ConfigError("there is nothing to run")
+    if runs == TASK:
+        _check_options(words)
+    elif words[0] != "opskit" or len(words) < 2:
         raise ConfigError("expected one line that begins with `opskit`")
+
+
+def _check_options(words: Sequence[str]) -> None:
+    """Raise ConfigError for what is no `--option` of a task, nor the value of one."""
+    before = ""
+    for word in words[1:]:
+        option = word.startswith("--") and len(word) > 2
+        if not option and (not before.startswith("--") or "=" in before):
+            raise ConfigError(
+                f"{word[:60]!r} is no --option of a task", hint="NAME --option value"
+            )
+        before = word

@@ -9,7 +9,18 @@ from opskit.config.lookup import did_you_mean
 from opskit.errors import ConfigError
 from opskit.runbook import comments, keywords, names, shell
 from opskit.runbook.blocks import CELL, FENCE, HEADING, HTML, PARAGRAPH, links
-from opskit.runbook.model import SH, Action, Approve, Ask, Check, Confirm, Decide, Wait
+from opskit.runbook.model import (
+    OPSKIT,
+    SH,
+    TASK,
+    Action,
+    Approve,
+    Ask,
+    Check,
+    Confirm,
+    Decide,
+    Wait,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -34,6 +45,7 @@ def check(
     for step in runbook.steps:
         for part in () if found.full else step.parts:
             _check_names(part, known, found)
+    _check_secrets(runbook, found)
     _check_given_once(runbook, found)
     _check_used(runbook, places, found)
 
@@ -48,6 +60,17 @@ def _given(runbook: Runbook) -> Iterator[tuple[str, int]]:
                 yield part.name, part.line
             elif isinstance(part, Action) and part.capture:
                 yield part.capture, part.line
+
+
+def _check_secrets(runbook: Runbook, found: Findings) -> None:
+    """A secret is in the environment of commands alone: everybody on a machine sees command lines."""
+    secrets = {parameter.name for parameter in runbook.parameters if parameter.secret}
+    for action in (action for step in runbook.steps for action in step.actions):
+        said = (*names.used(action.text), *names.templates(action.on))
+        if action.language not in (OPSKIT, TASK):
+            said = names.templates(action.on)
+        for name in secrets.intersection(said):
+            found.add(action.line, f"${name} is a secret: it cannot stand in a command line")
 
 
 def _check_given_once(runbook: Runbook, found: Findings) -> None:
@@ -106,9 +129,15 @@ def _check_script(action: Action, known: Collection[str], found: Findings) -> No
             found.add(action.line, f"{{{{ {name} }}}} is not replaced in what is run", hint=hint)
         elif f"{{{{ {name} }}}}" in action.text:
             found.warn(action.line, f"{{{{ {name} }}}} is not replaced in what is run")
-    if action.language != SH:
-        return
-    for name in shell.unset(action.text):
+    _check_variables(action, known, found)
+
+
+def _check_variables(action: Action, known: Collection[str], found: Findings) -> None:
+    if action.language in (OPSKIT, TASK):
+        for name in names.used(action.text):
+            if name not in known:
+                found.add(action.line, f"nothing gives ${name} a value", hint=_known(name, known))
+    for name in shell.unset(action.text) if action.language == SH else ():
         if name not in known:
             found.warn(action.line, f"nothing gives ${name} a value", hint=_known(name, known))
 

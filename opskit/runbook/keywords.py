@@ -127,10 +127,19 @@ def _ask(line: int, rest: str, pieces: Sequence[Piece], outline: Outline) -> Ask
 
 
 def _decide(line: int, rest: str, pieces: Sequence[Piece], outline: Outline) -> Decide:
-    ways = [Choice(link.text or link.href, target(link, outline)) for link in own(pieces)]
+    ways = [Choice(_label(link), target(link, outline)) for link in own(pieces)]
     once = {way.target: way for way in reversed(ways)}
     chosen = [way for way in ways if once[way.target] is way]
+    labels = [way.label for way in chosen]
+    if len({*labels, GO_ON}) <= len(labels):
+        raise ConfigError(
+            f"two ways are called the same, or {GO_ON!r}", hint="what a link says is its name"
+        )
     return Decide(line, rest, (*chosen, Choice(GO_ON, NEXT)))
+
+
+def _label(link: Piece) -> str:
+    return " ".join(link.text.split())[:100] or link.href
 
 
 def _approve(line: int, rest: str, pieces: Sequence[Piece], outline: Outline) -> Approve:  # noqa: ARG001

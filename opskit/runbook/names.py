@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opskit.config import checks
 from opskit.errors import ConfigError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+USED = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 TAKEN = frozenset({
     "_", "PATH", "HOME", "IFS", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME", "ENV", "CDPATH", "TERM", "LANG", "LANGUAGE", "TZ",
     "TMPDIR", "MAIL", "OPTIND", "OPTARG", "OPTERR", "PPID", "UID", "EUID", "GID", "LINENO", "RANDOM", "SECONDS", "NLSPATH",
@@ -36,6 +34,6 @@ def templates(text: str) -> tuple[str, ...]:
     return tuple(TEMPLATE.findall(text))
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """Give a text with each `{{ name }}` of `values` replaced, once; what is not known stays."""
-    return TEMPLATE.sub(lambda found: values.get(found[1], found[0]), text)
+def used(words: str) -> tuple[str, ...]:
+    """Give the names that stand in a command line as `$NAME` or `${NAME}`, in quotes or not."""
+    return tuple(found[1] or found[2] for found in USED.finditer(words))

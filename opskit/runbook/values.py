@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from opskit.errors import ConfigError, UsageError
 from opskit.rollout.secrets import checked
 from opskit.runbook.model import Ask
+from opskit.runbook.names import TEMPLATE
 from opskit.runbook.talk import TEXT, Question
 
 if TYPE_CHECKING:
@@ -19,12 +20,11 @@ if TYPE_CHECKING:
 
 MOST = 16 * 1024
 """Characters of a value: what is longer would not fit beside others into the environment of a process."""
-PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Give a text with `{{ name }}` replaced by values; names that have none stay as they are."""
-    return PLACE.sub(lambda found: values.get(found[1], found[0]), text)
+    return TEMPLATE.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 def demand_known(book: Runbook, given: Mapping[str, str]) -> None:

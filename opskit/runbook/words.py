@@ -6,24 +6,23 @@ never stands in a command line: it reaches commands as environment alone.
 
 from __future__ import annotations
 
-import re
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.config.secret import Secret
 from opskit.errors import UsageError
+from opskit.runbook.actions import command_words
 from opskit.runbook.model import OPSKIT, PYTHON
+from opskit.runbook.names import USED
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Mapping
 
     from opskit.runbook.model import Action
 
     Env = Mapping[str, str | Secret]
-
-VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 
 
 def argv(action: Action, env: Env) -> list[str]:
@@ -64,16 +63,7 @@ def task(action: Action, env: Env) -> tuple[str, dict[str, object]]:
 
 def split(text: str, env: Env) -> list[str]:
     """Give the words of the one line of a fence, its values filled in; raises UsageError."""
-    lines = [
-        line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if len(lines) != 1:
-        raise UsageError("such a fence holds one line")
-    try:
-        found = shlex.split(lines[0])
-    except ValueError as error:
-        raise UsageError(f"the line cannot be read: {error}") from None
-    return [_filled(word, env) for word in found]
+    return [_filled(word, env) for word in command_words(text)]
 
 
 def _filled(word: str, env: Env) -> str:
@@ -86,7 +76,7 @@ def _filled(word: str, env: Env) -> str:
             raise UsageError(f"${name} is a secret: it cannot stand in a command line")
         return told
 
-    filled = VARIABLE.sub(value, word)
+    filled = USED.sub(value, word)
     if filled != word and filled.startswith("-") and not word.startswith("-"):
         raise UsageError(f"{word} would become the option {filled!r}")
     return filled

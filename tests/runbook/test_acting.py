@@ -195,8 +195,8 @@ def test_values_stay_inside_of_their_word(text: str, said: list[str]) -> None:
         ("opskit deploy $flag", "would become the option"),
         ("opskit deploy $other", "has no value"),
         ("opskit note $token", "is a secret"),
-        ("opskit log\nopskit log", "one line"),
-        ("opskit 'log", "cannot be read"),
+        ("opskit log\nopskit log", "one command line"),
+        ("opskit 'log", "is not closed"),
     ],
 )
 def test_no_value_becomes_an_option_and_no_secret_a_word(text: str, said: str) -> None:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from opskit.runbook import parse
 from opskit.runbook.model import Approve, Ask, Choice, Confirm, Decide, Prose, Wait
-from tests.runbook.pages import book, problem, step, told
+from tests.runbook.pages import FILE, FRONT, book, problem, step, told
 
 LOOP = "<!-- opskit: mutates=no capture=queue -->\n```sh\necho 0\n```\n\n"
 
@@ -109,6 +110,8 @@ WRONG = {
     "**Ask:** `a` - b\n**Confirm:** well?": "**Confirm:** is hidden in a paragraph",
     "**Decide:** [x](#nowhere)": "there is no step #nowhere",
     "**Decide:** [x](#page)": "#page is before the first step",
+    "**Decide:** [x](#a) or [x](#b)\n## B": "two ways are called the same, or 'go on'",
+    "**Decide:** [go on](#a)": "two ways are called the same, or 'go on'",
     "**Wait:** a while": "for how long, or until what?",
     "**Wait:** 5 minutes": "for how long, or until what?",
     "**Wait:** 900h": "expected a time above 0 and at most 7 days",
@@ -153,6 +156,8 @@ NAMES = {
     "<!-- opskit: -->\n```sh\necho {{ a }}\n```": "8?: {{ a }} is not replaced in what is run",
     "**Ask:** `a` - b\n\n<!-- opskit: -->\n```sh\necho {{a}}\n```": "10: {{ a }} is not replaced in what is run",
     "<!-- opskit: -->\n```sh\necho $a\n```": "8?: nothing gives $a a value",
+    "<!-- opskit: -->\n```opskit\nopskit log '$a'\n```": "8: nothing gives $a a value",
+    "<!-- opskit: on=@web -->\n```task\ndisk --path ${a}\n```": "8: nothing gives $a a value",
     "**Ask:** `b` - b\n\n<!-- opskit: capture=b -->\n```sh\necho $b\n```": "10?: what is captured here takes the place of the b that was asked for",
 }
 
@@ -169,3 +174,14 @@ def test_what_a_template_of_another_tool_says_is_left_alone():
         )
         == []
     )
+
+
+@pytest.mark.parametrize(
+    "body", ["<!-- opskit: -->\n```opskit\nopskit note $token\n```\n", '<!-- opskit: on="{{ token }}" -->\n```sh\ntrue\n```\n']
+)  # fmt: skip
+def test_a_secret_stands_in_no_command_line(body):
+    front = FRONT.replace("id: page", "id: page\nparams: {token: {secret: true}}")
+    read = parse.parse(f"{front}## A\n{body}", FILE)
+    assert [p.what for p in read.problems] == [
+        "$token is a secret: it cannot stand in a command line"
+    ]

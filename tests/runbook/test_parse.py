@@ -295,6 +295,10 @@ PLACES = {
     ("opskit", "", "opskit log $(x)"): "`$(` is for a shell, and none runs this",
     ("opskit", "", "opskit 'log"): "a quote is not closed",
     ("task", "", "disk"): "on which hosts does the task run?",
+    ("task", "on=@web", "disk /"): "'/' is no --option of a task",
+    ("task", "on=@web", "disk --path=/ x"): "'x' is no --option of a task",
+    ("task", "on=@web", "disk -p /"): "'-p' is no --option of a task",
+    ("task", "on=@web", "# disk"): "there is nothing to run",
     ("task", "on=@web sudo=joe", "disk"): "a task itself says as whom it does what",
     ("sh", "", "echo \u202etxt"): "a sign that turns the direction of writing: it would not run as it reads",
 }  # fmt: skip
