@@ -17,7 +17,7 @@ The id of a run is `Changelog.new_run_id()`; it is the `rollout` of each header,
       undone      "of": step (without: "step"), whose part "part" is undone since, "rollback": the step that did it
     run.resumed   {"machine", "command": [words], "changed": [steps], "steps": as above, "undo": true if only to take back}
     run.approved  {"step", "part", "why"}
-    run.finished  {"outcome": "done" | "failed" | "aborted" | "suspended", "reason", "ms",
+    run.finished  {"outcome": "done" | "failed" | "aborted" | "suspended", "reason", "ms", "waits": {"for", "step", "part"} if suspended,
                    "owes": how many liabilities are open then; 0 keeps the run out of those that are looked through for some}
 
 Who may say what:

@@ -42,15 +42,16 @@ def open_one(changelog: Changelog, prefix: str, config: Config, *, as_json: bool
 
 
 def _open_run(changelog: Changelog, record: RunRecord, config: Config, *, as_json: bool) -> int:
-    """Show a run, and the rollouts that were done in it."""
+    """Show a run, and the rollouts and notes that say that they were done in it."""
     from opskit.changelog import Filter
     from opskit.cli.render import records, run
 
-    done = changelog.rollouts(Filter(during=record.id))[::-1]
+    inside = changelog.judged(changelog.entries(Filter(during=record.id)), config.changelog)[::-1]
     if as_json:
-        data = {**records.as_whole(record), "rollouts": [rollout.id for rollout in done]}
+        told = [records.as_data(entry) for entry in inside]
+        data = {**records.as_whole(record), "inside": told}
         return envelope.show("log", {"run": data, **sharing.lag_of(config, changelog)})
-    run.show(record, done, datetime.now(UTC))
+    run.show(record, inside, datetime.now(UTC))
     return 0
 
 

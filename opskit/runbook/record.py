@@ -97,10 +97,11 @@ class Record:
     def finish(
         self, outcome: str, reason: str, *, waits: Mapping[str, object] | None = None
     ) -> None:
-        """Write how it ended, or that it is suspended, and for what it waits."""
+        """Write how it ended, or that it is suspended, and for what it waits; and how much is still to be undone."""
         ms = round((time.monotonic() - self._began) * 1000)
         more = {"waits": waits} if waits else {}
-        self._append(RUN_FINISHED, {"outcome": outcome, "reason": reason[:1000], "ms": ms, **more})
+        said = {"outcome": outcome, "reason": reason[:1000], "ms": ms}
+        self._append(RUN_FINISHED, {**said, "owes": len(self.now.liabilities), **more})
 
     def demand_ours(self) -> None:
         """Raise LockedError if somebody else has gone on with the run since we did: it is theirs now."""

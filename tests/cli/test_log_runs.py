@@ -114,14 +114,16 @@ def test_a_run_is_opened_whole(opskit: Opskit, changelog: Changelog, ben: Change
         "    $ echo $server",
         "    lb01 done, 0.0 s",
         "    | queue 43",
-        "rolled out in it",
+        "done in it",
     ):
         assert line in shown.splitlines() or line in shown, line
     assert "by ben@mac, on another-laptop; changed on the page since it was done: step 3 (Wait until it is empty)" in shown  # fmt: skip
     assert "by ben@mac, step 4 (Put it back): looks good [does not count: nobody approves what he runs]" in shown  # fmt: skip
     assert "ask token: (secret, kept nowhere)" in shown
     assert "skipped: it is empty" in shown
-    assert f"  {rollout}  deploy shop, by ana@mac: running" in shown
+    assert re.search(
+        rf"^  {rollout}  [-0-9: ]+  deploy shop, by ana@mac: running$", shown, re.MULTILINE
+    )
     assert "note by ben@mac" in shown or "note by ana@mac" in shown
     page = opskit("log", rollout).stdout
     assert f"  in run    {run}: opskit log {run}" in page
@@ -135,7 +137,7 @@ def test_as_data_a_run_has_its_events_and_its_rollouts(
     rollout = writing.start(changelog, during=run)
     data = opskit("log", run, "--json").json["data"]["run"]
     assert (data["type"], data["id"], data["outcome"]) == ("run", run, "done")
-    assert data["rollouts"] == [rollout]
+    assert [(each["type"], each["id"]) for each in data["inside"]] == [("rollout", rollout)]
     assert [event["kind"] for event in data["events"]][::10] == ["run.started", "run.finished"]
     assert data["steps"][0] == {"id": "look", "title": "Look at the queue", "digest": "looklooklook", "state": "done"}  # fmt: skip
     assert opskit("log", rollout, "--json").json["data"]["rollout"]["during"] == run
@@ -175,6 +177,8 @@ def test_a_note_says_in_which_run_it_was_written(opskit: Opskit, changelog: Chan
     assert (note["during"], note["incident"]) == (run, "INC-7 [1m")
     assert (odd["during"], odd["incident"]) == ("", "x" * 100)
     assert about["rollout"] == run
+    assert f"[run {run}] the graph is flat" in opskit("log").stdout
+    assert "note, by" in opskit("log", run).stdout
     assert "about the run itself" in opskit("log", run).stdout
 
 
@@ -200,3 +204,15 @@ def test_status_says_what_is_open_of_runs(opskit: Opskit, changelog: Changelog) 
     alive = begin(changelog, machine=here())
     drain(changelog, alive)
     assert f"run {alive}" in opskit("status").stdout
+
+
+def test_a_step_is_called_by_its_title_without_its_number_and_here_is_where_opskit_runs(
+    opskit: Opskit, changelog: Changelog
+) -> None:
+    run = begin(changelog, page={"drain": ("2. Drain it", (0,)), "back": ("3) Back", (0,))})
+    act(changelog, run, "drain", 0, hosts=("local",), rollback="back")
+    shown = opskit("log", run).stdout
+    assert "step 1 (Drain it) with server=web03 is not undone" in shown
+    assert "began sh here" in shown
+    assert "    here done, 0.0 s" in shown
+    assert "  2  not reached  Back" in shown

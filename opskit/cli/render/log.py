@@ -143,7 +143,9 @@ def cells(entry: Entry, now: datetime | None, *, one_place: bool = False) -> lis
     environment, hosts, told = _told(entry)
     where = hosts if one_place else f"{environment} {hosts}".strip()
     over = "[override]" if isinstance(entry, RolloutRecord) and entry.overrides else ""
-    about = " ".join(word for word in (*marks(entry), over, told[3]) if word)
+    during = getattr(entry, "during", "")
+    inside = f"[run {during}]" if during else ""
+    about = " ".join(word for word in (*marks(entry), over, inside, told[3]) if word)
     row = [entry.id, when(entry.at, now), who(entry), *told[:2], where, told[2], about]
     return [terminal.visible(cell, one_line=True) for cell in row]
 
@@ -151,19 +153,19 @@ def cells(entry: Entry, now: datetime | None, *, one_place: bool = False) -> lis
 def _told(entry: Entry) -> tuple[str, str, tuple[str, str, str, str]]:
     """Give environment, hosts, and (what, releases, outcome, why)."""
     if isinstance(entry, RolloutRecord):
-        hosts = folded([host.name for host in entry.hosts])
+        hosts = text.folded([host.name for host in entry.hosts])
         told = (what(entry), releases(entry), entry.outcome, entry.why or written_down(entry))
         return entry.environment, hosts, told
     if isinstance(entry, RunRecord):
         return (
             entry.environment,
-            folded(entry.hosts),
+            text.folded(entry.hosts),
             (what_run(entry), "", entry.outcome, why_run(entry)),
         )
     if isinstance(entry, NoteEntry):
         about = entry.rollout or entry.service
         told = (f"note {about}".strip(), "", "", entry.text)
-        return entry.environment, folded(entry.hosts), told
+        return entry.environment, text.folded(entry.hosts), told
     did, why = kinds.told(entry)
     return entry.event.header.environment, "", (did, "", "", why)
 
@@ -180,15 +182,6 @@ def what(record: RolloutRecord) -> str:
     return " ".join(
         word for word in (action, record.service, record.task, _short(record.script), by) if word
     )
-
-
-def folded(hosts: Sequence[str]) -> str:
-    """Give hosts in short: `web[01-03],db1`."""
-    if len(hosts) < 2:
-        return "".join(hosts)
-    from opskit.fleet.selectors import fold
-
-    return fold(hosts)
 
 
 def when(at: datetime, now: datetime | None) -> str:

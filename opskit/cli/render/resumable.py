@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import envelope, terminal, text
-from opskit.cli.render.log import colour_of, folded, what, when
+from opskit.cli.render.log import colour_of, what, when
 from opskit.cli.render.marks import who
 from opskit.cli.render.releases import releases
 from opskit.rollout.resumable import command, is_reverted
@@ -48,7 +48,7 @@ def _stand(record: RolloutRecord) -> str:
     found: dict[str, list[str]] = {}
     for host in record.hosts:
         found.setdefault(host.outcome, []).append(host.name)
-    return ", ".join(f"{folded(names)} {outcome}" for outcome, names in found.items())
+    return ", ".join(f"{text.folded(names)} {outcome}" for outcome, names in found.items())
 
 
 def _can_go_back(record: RolloutRecord) -> bool:

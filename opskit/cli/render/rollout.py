@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from opskit.cli.render import terminal, text
 from opskit.cli.render.kinds import raw
-from opskit.cli.render.log import colour_of, folded, local, what
+from opskit.cli.render.log import colour_of, local, what
 from opskit.cli.render.marks import signature
 from opskit.cli.render.releases import from_to
 from opskit.cli.render.text import Status
@@ -110,7 +110,7 @@ def _plan_and_fact(record: RolloutRecord) -> str:
     bad = len({host.name for host in record.bad})
     fact = f"{text.plural(bad, 'host')} for {_host_minutes(record.bad_ms)}" if bad else ""
     if untold := record.untold:
-        unknown = f"nobody knows of {folded([host.name for host in untold])}"
+        unknown = f"nobody knows of {text.folded([host.name for host in untold])}"
         fact = ", and ".join(filter(None, (fact, unknown)))
     none = "none is so far" if record.outcome == "running" else "none was"
     return f"{most}; in fact {fact or none}"
@@ -158,7 +158,9 @@ def _show_hosts(record: RolloutRecord) -> None:
         them = "it" if len(unknown) == 1 else "them"
         asks = f"; opskit status {record.service} asks {them}" if record.service else ""
         text.say(
-            _one(f"  it died amid {folded(unknown)}: nobody wrote down what came of {them}{asks}")
+            _one(
+                f"  it died amid {text.folded(unknown)}: nobody wrote down what came of {them}{asks}"
+            )
         )
 
 

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from opskit.changelog import RolloutRecord
 from opskit.changelog.runrecords import (
     ANSWERED,
     BEGAN,
     CLEARED,
     ENDED,
+    LOCAL,
     MARKED,
     SKIPPED,
     UNDONE,
     WENT,
 )
 from opskit.cli.render import terminal, text
+from opskit.cli.render.fitting import WHAT
 from opskit.cli.render.kinds import raw
-from opskit.cli.render.log import colour_of, folded, local
+from opskit.cli.render.log import cells, colour_of, local
 from opskit.cli.render.marks import signature
-from opskit.cli.render.runs import debt, number_of, what_run
+from opskit.cli.render.runs import bare, debt, number_of, what_run
 from opskit.cli.render.text import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from opskit.changelog import RolloutRecord, RunRecord
+    from opskit.changelog import Entry, RunRecord
     from opskit.changelog.runrecords import Act, Approval, Goer, Printed
 
 OUTPUT_LINES = 20
@@ -40,8 +43,8 @@ HOW = {
 }
 
 
-def show(record: RunRecord, rollouts: Sequence[RolloutRecord], now: datetime) -> None:
-    """Print all that the changelog knows of a run; `rollouts` are those that say that they were done in it."""
+def show(record: RunRecord, inside: Sequence[Entry], now: datetime) -> None:
+    """Print all that the changelog knows of a run; `inside` are the rollouts and notes that say that they were done in it."""
     said = f"{what_run(record)}: {record.outcome}"
     text.say(_one(said), colour=colour_of(record), bold=True)
     for name, value in _facts(record, now):
@@ -54,7 +57,7 @@ def show(record: RunRecord, rollouts: Sequence[RolloutRecord], now: datetime) ->
         )
     _show_steps(record)
     _show_acts(record)
-    _show_rollouts(rollouts)
+    _show_inside(inside)
     for note in record.notes:
         said = note.text or (f"[{note.damage}]" if note.damage else "")
         text.say(f"\nnote by {_one(note.actor)}, {local(note.at)}\n{_indented(said)}")
@@ -118,7 +121,7 @@ def _show_steps(record: RunRecord) -> None:
     said = ", ".join(f"{count} {state}" for state, count in counts.items())
     text.say(_one(f"\n{text.plural(len(record.steps), 'step')}: {said}"), bold=True)
     rows = [
-        (str(n), Status(step.state), step.title or step.id)
+        (str(n), Status(step.state), bare(step.title) or step.id)
         for n, step in enumerate(record.steps, 1)
     ]
     for step, line in zip(record.steps, text.columns((), rows), strict=True):
@@ -151,7 +154,7 @@ def _words(record: RunRecord, act: Act) -> str:
     done = f", did {', '.join(act.rollouts)}" if act.rollouts else ""
     asked = " ".join(filter(None, (act.kind, act.name))) or "answer"
     told = {
-        BEGAN: f"began {act.language or 'something'} on {folded(act.hosts) or 'no host'}",
+        BEGAN: f"began {act.language or 'something'} {_where(act)}",
         ENDED: f"{act.outcome}{capture}{done}",
         ANSWERED: f"{asked}: {'(secret, kept nowhere)' if act.secret else act.value}",
         SKIPPED: f"skipped{why}",
@@ -161,6 +164,11 @@ def _words(record: RunRecord, act: Act) -> str:
         UNDONE: f"undone by {number_of(record, act.rollback)}" if act.rollback else "undone",
     }
     return told.get(act.what, act.what or "something that this opskit does not know")
+
+
+def _where(act: Act) -> str:
+    """Say where an action was begun."""
+    return "here" if act.hosts in ((), (LOCAL,)) else f"on {text.folded(act.hosts)}"
 
 
 def _script(act: Act) -> list[str]:
@@ -180,20 +188,22 @@ def _show_result(result: Printed) -> None:
     code = f", status {result.exit}" if result.exit else ""
     error = f": {result.error}" if result.error else ""
     took = f", {text.duration(result.ms / 1000)}" if result.ms > 0 else ""
-    said = f"    {result.name} {result.outcome}{code}{took}{error}"
+    name = "here" if result.name == LOCAL else result.name
+    said = f"    {name} {result.outcome}{code}{took}{error}"
     text.say(_one(said), colour=Status(result.outcome).colour)
     for line in result.output.splitlines()[-OUTPUT_LINES:]:
         text.say(_one(f"    | {line}"))
 
 
-def _show_rollouts(rollouts: Sequence[RolloutRecord]) -> None:
-    from opskit.cli.render.log import what
-
-    if rollouts:
-        text.say("\nrolled out in it", bold=True)
-    for record in rollouts:
-        said = f"  {record.id}  {what(record)}, by {record.actor}: {record.outcome}"
-        text.say(_one(said), colour=colour_of(record))
+def _show_inside(inside: Sequence[Entry]) -> None:
+    """Print a line for each rollout and note that says that it was done in the run."""
+    if inside:
+        text.say("\ndone in it", bold=True)
+    for entry in inside:
+        did = entry.outcome if isinstance(entry, RolloutRecord) else getattr(entry, "text", "")
+        what = cells(entry, None)[WHAT]
+        said = f"  {entry.id}  {local(entry.at)}  {what}, by {entry.actor}: {did}"
+        text.say(_one(said), colour=colour_of(entry))
 
 
 def _show_unknown(record: RunRecord) -> None:

@@ -164,6 +164,15 @@ def cut(cell: str, width: int) -> str:
     return f"{cell}…"
 
 
+def folded(hosts: Sequence[str]) -> str:
+    """Give hosts in short: `web[01-03],db1`."""
+    if len(hosts) < 2:
+        return "".join(hosts)
+    from opskit.fleet.selectors import fold
+
+    return fold(hosts)
+
+
 def duration(seconds: float) -> str:
     """Give a length of time: `0.3 s`, `42 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`."""
     if seconds < 9.95:

@@ -9,8 +9,8 @@ import functools
 from typing import TYPE_CHECKING
 
 from opskit.changelog import NoteEntry, RolloutRecord, RunRecord
-from opskit.cli.render import kinds
-from opskit.cli.render.log import folded, what
+from opskit.cli.render import kinds, text
+from opskit.cli.render.log import what
 from opskit.cli.render.marks import marks, signature, who, written_down
 from opskit.cli.render.releases import release_in_short, releases
 from opskit.cli.render.runs import what_run, why_run
@@ -120,7 +120,7 @@ def opened(entry: Entry) -> Mapping[str, object]:
 
 @functools.lru_cache(maxsize=1000)
 def _folded(hosts: tuple[str, ...]) -> str:
-    return folded(hosts)
+    return text.folded(hosts)
 
 
 def _host(host: HostRecord, titles: Mapping[str, str]) -> Mapping[str, object]:
