@@ -73,6 +73,8 @@ class Act(NamedTuple):
     to: str = ""
     how: str = ""
     of: str = ""
+    began: str = ""
+    """The id of the event by which what is undone or cleared began, where only that one is meant."""
 
 
 class RunStep(NamedTuple):

@@ -13,7 +13,8 @@ The id of a run is `Changelog.new_run_id()`; it is the `rollout` of each header,
       answered    "kind": "ask" | "confirm" | …, "value", "name" of what is asked for; "secret": true without its value.
                   The kinds "caution" and "shell" are remarks, and finish no part
       skipped, marked, cleared   "why"; marked: done by hand; cleared: the liability of this step and part is none
-      went        "to": step, "how": "back" | "jump" | "decide" | "wait"; that step and what follows has yet to be done
+      went        "to": step, "how": "back" | "jump" | "decide" | "wait" | "undo"; that step and what follows has yet to be done
+                  "undo": with "began", the id of the `began` that it is about, and back again when that step is done
       undone      "of": step (without: "step"), whose part "part" is undone since, "rollback": the step that did it
     run.resumed   {"machine", "command": [words], "changed": [steps], "steps": as above, "undo": true if only to take back}
     run.approved  {"step", "part", "why"}
@@ -206,6 +207,7 @@ def _act(event: Event) -> Act:
         name=text(body, "name"),
         secret=body.get("secret") is True,
         of=text(body, "of"),
+        began=text(body, "began"),
         value=text(body, "value"),
         why=text(body, "why"),
         to=text(body, "to"),

@@ -112,11 +112,12 @@ def words_of(act: Act) -> set[str]:
 
 
 class Debt(NamedTuple):
-    """A liability, the number of the act by which it began, and all values of that moment."""
+    """A liability, the number of the act by which it began, all values of that moment, and the id of that event."""
 
     liability: Liability
     number: int
     values: Mapping[str, str]
+    began: str
 
 
 class Ledger:
@@ -131,6 +132,8 @@ class Ledger:
         self._debts: list[Debt] = []
         self._number = 0
         self._is_drill = False
+        self._undoing = ""
+        """The step that is done to undo one liability, and no other of the same values."""
 
     def turn(self, body: Mapping[str, object]) -> None:
         """Take in that somebody begins, or goes on, by a page that has the steps that the body says."""
@@ -156,7 +159,11 @@ class Ledger:
             self._close(act)
         elif act.what == WENT:
             self._come_to(act.to)
-        self._settle(act.step)
+            self._undoing = act.to if act.began else ""
+        if act.what != WENT and act.step != self._undoing:
+            self._undoing = ""
+        if act.step != self._undoing:
+            self._settle(act.step)
 
     def steps(self, *, is_running: bool) -> tuple[RunStep, ...]:
         """Give where each step stands: those of the page first, then those that it has not any more."""
@@ -193,7 +200,7 @@ class Ledger:
             act.step, act.part, act.rollback, act.at, act.actor, hosts=act.hosts, values=values
         )
         self._debts = [each for each in self._debts if not _is_same(each.liability, found)]
-        self._debts.append(Debt(found, self._number, dict(self._values)))
+        self._debts.append(Debt(found, self._number, dict(self._values), act.hash[:10]))
 
     def _close(self, act: Act) -> None:
         """End what somebody has undone, or says is none: of a part of a step, or of all of it."""
@@ -203,7 +210,9 @@ class Ledger:
         self._debts = [
             each
             for each in self._debts
-            if each.liability.step != step or act.part not in (WHOLE, each.liability.part)
+            if each.liability.step != step
+            or act.part not in (WHOLE, each.liability.part)
+            or act.began not in ("", each.began)
         ]
 
     def _settle(self, rollback: str) -> None:

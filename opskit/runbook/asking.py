@@ -31,6 +31,7 @@ from opskit.runbook.talk import (
     SKIP,
     TEXT,
     YES,
+    Known,
     Question,
     Reply,
 )
@@ -208,6 +209,7 @@ def _check(walk: Walk, step: Step, number: int, which: Check) -> None:
 
 def _approve(walk: Walk, step: Step, number: int, which: Approve, done: Done) -> None:
     if done.status == APPROVED:
+        walk.talk.tell(Known(title(walk, which), done))
         walk.note(step, number, "answered", kind="approve", value=done.actor)
     elif walk.mode == "drill":
         walk.note(step, number, "answered", kind="approve", value="a drill needs none")

@@ -141,7 +141,16 @@ class Stage:
             walk = begin(
                 book, changelog, hands, talk, environment="test", mode=mode, given=given or {}, start=start
             )  # fmt: skip
-            return walk.go(), talk
+            end = walk.go()
+        self.demand_agreed(book, end.now.run)
+        return end, talk
+
+    def demand_agreed(self, book: Runbook, run: str) -> None:
+        """See that who follows the page and who has only the changelog say the same is open."""
+        with self.changelog() as changelog:
+            record = changelog.run(run)
+        mine = {(owed.step, owed.part) for owed in fold(book.steps, record.events).liabilities}
+        assert {(owed.step, owed.part) for owed in record.liabilities} == mine
 
     def resume(
         self,
@@ -155,7 +164,9 @@ class Stage:
         talk = Scripted([*replies])
         with self.reopened(book, run, talk, actor=actor, **how) as walk:
             found = differences(book, fold(book.steps, walk.record.events[:-1]))
-            return walk.go(lambda: settle(walk, found)), talk
+            end = walk.go(lambda: settle(walk, found))
+        self.demand_agreed(book, run)
+        return end, talk
 
     @contextlib.contextmanager
     def reopened(

@@ -38,7 +38,9 @@ def put_back(
     talk = Scripted([*replies])
     with stage.reopened(book, run, talk, actor=actor, undo=True) as walk:
         undoing.show(walk)
-        return undoing.undo(walk), talk
+        end = undoing.undo(walk)
+    stage.demand_agreed(book, run)
+    return end, talk
 
 
 def left_open(stage: Stage, book: Runbook) -> str:

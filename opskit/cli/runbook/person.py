@@ -155,7 +155,7 @@ class Person:
     def _with_reason(self, question: Question, key: str, reason: str) -> Reply | None:
         if key in talk.REASONED:
             while not reason:
-                reason = self._line(f"why {walking.SHORT[key]}? ").strip()
+                reason = self._line(f"why {walking.SHORT[key]}? > ").strip()
         if key == SHELL and len(question.hosts) > 1:
             reason = self._which(question.hosts, reason)
         return Reply(key, reason[:2000])
@@ -163,7 +163,7 @@ class Person:
     def _which(self, hosts: Sequence[str], host: str) -> str:
         while host not in hosts:
             self._say(f"  hosts: {' '.join(hosts)}", wrap=True)
-            host = self._line("which host? ").strip()
+            host = self._line("which host? > ").strip()
         return host
 
     def _menu(self, question: Question) -> Reply | None:
