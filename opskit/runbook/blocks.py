@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 HEADING, PARAGRAPH, CELL, FENCE = "heading", "paragraph", "cell", "fence"
 HTML, QUOTE, OTHER = "html", "quote", "other"
 DEEPEST = 40
-LONGEST = 5000
+DEEPEST_INSIDE = 10
+"""How deeply emphasis, links and images may stand in each other: the library's time grows with it."""
+LONGEST = 3000
 """Characters of one paragraph or heading: what looks for emphasis and links in it takes longer than its length."""
 _LISTS = ("bullet_list_open", "ordered_list_open", "table_open")
 
@@ -84,7 +86,8 @@ class Blocks:
         if len(text) > LONGEST:
             return (Piece("text", text),)
         tokens: list[Token] = []
-        _markdown().inline.parse(text, _markdown(), {"references": self.references}, tokens)
+        parser = _markdown(DEEPEST_INSIDE)
+        parser.inline.parse(text, parser, {"references": self.references}, tokens)
         return tuple(_folded(tokens))
 
 
@@ -112,11 +115,11 @@ def links(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 @cache
-def _markdown() -> MarkdownIt:
+def _markdown(deepest: int = DEEPEST) -> MarkdownIt:
     """Give a parser of blocks: what is inside a paragraph is looked at only where somebody asks."""
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"maxNesting": DEEPEST}).enable("table")
+    parser = MarkdownIt("commonmark", {"maxNesting": deepest}).enable("table")
     parser.core.ruler.disable(["inline", "text_join"])
     return parser
 

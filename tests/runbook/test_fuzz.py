@@ -90,7 +90,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
     return data  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(3000 if HEAVY else 60))
+@pytest.mark.parametrize("seed", range(3000 if HEAVY else 30))
 def test_a_shipped_page_with_mistakes_in_it_is_a_runbook_or_problems(tmp_path, seed):
     chance = random.Random(seed)
     data = mutated(chance.choice(SHIPPED), chance)
@@ -139,6 +139,8 @@ LARGE = {
     "strong": "**a",
     "front matter": "---\n",
     "blanks": " ",
+    "long paragraphs of brackets": "![" * 1400 + "\n\n",
+    "too long paragraphs": "a " * 2000 + "\n\n",
     "names": "".join(f"**Ask:** `a{n}` - b\n\n" for n in range(4000))
     + "".join(f"**Confirm:** {{{{ b{n} }}}}\n\n" for n in range(50_000)),
     "dead links": "".join(f"### a{n}\n[x](#b{n})\n" for n in range(60_000)),
@@ -149,7 +151,7 @@ LARGE = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_a_page_of_a_megabyte_is_read_in_bounded_time(name):
-    size = MEGABYTE if HEAVY else MEGABYTE // 10
+    size = MEGABYTE if HEAVY else MEGABYTE // 60
     piece = LARGE[name]
     text = (f"{FRONT}## Start\n" + piece * (size // len(piece) + 1))[:size]
     began = time.process_time()
