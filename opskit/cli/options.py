@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -174,9 +175,11 @@ def sizes(batches: str | None) -> tuple[int | str, ...]:
 def ask(question: str, *, yes: bool) -> None:
     """Let the operator agree, unless `yes` has said so already; raises RefusedError if not.
 
-    Where nobody can answer (no terminal) the answer is no, and the hint names `--yes`.
+    In a run of a runbook, who agreed to this very command has agreed. Where nobody can answer (no terminal) the answer is no,
+    and the hint names `--yes`.
     """
-    if yes:
+    agreed = os.environ.get("OPSKIT_AGREED")
+    if yes or (agreed and agreed == os.environ.get("OPSKIT_RUN")):
         return
     if not terminal.is_answerable():
         raise RefusedError("nobody is there to agree", hint="add --yes to go ahead without asking")

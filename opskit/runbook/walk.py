@@ -109,6 +109,8 @@ class Walk:
             return known
         incident = str(self.record.now.started.get("incident") or "")
         ours = {"OPSKIT_RUN": self.record.run, "OPSKIT_INCIDENT": incident}
+        if self.mode == RUN:
+            ours["OPSKIT_AGREED"] = self.record.run  # somebody has just said that it is to be done
         return {**known, **ours, "PATH": words.path(os.environ.get("PATH", ""))}
 
     @property

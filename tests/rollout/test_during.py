@@ -28,3 +28,12 @@ def test_what_cannot_be_right_stops_nothing_and_is_left_out(light: Light) -> Non
     light.deploy("v1", env=odd)
     (deploy,) = light.log()
     assert (deploy["during"], deploy["incident"]) == ("", ("a b" + "c" * 97))
+
+
+def test_who_agreed_to_a_command_in_a_run_is_not_asked_again(light: Light) -> None:
+    agreed = {"OPSKIT_RUN": RUN, "OPSKIT_AGREED": RUN}
+    light.deploy("v1")
+    light.opskit("restart", "shop", env=agreed)
+    for env in ({"OPSKIT_RUN": RUN}, {"OPSKIT_AGREED": RUN}, {**agreed, "OPSKIT_AGREED": "1"}):
+        refused = light.opskit("restart", "shop", env=env, expect=5)
+        assert "nobody is there to agree" in refused.stderr
