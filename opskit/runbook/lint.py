@@ -9,10 +9,8 @@ from urllib.parse import unquote
 
 from opskit.config.lookup import did_you_mean
 from opskit.errors import ConfigError, SelectorError
-from opskit.runbook import blocks, front, names, outline
+from opskit.runbook import names
 from opskit.runbook.actions import command_words
-from opskit.runbook.calls import calls
-from opskit.runbook.findings import Findings
 from opskit.runbook.model import (
     LOCAL,
     TASK,
@@ -24,6 +22,9 @@ from opskit.runbook.model import (
     Prose,
     Wait,
 )
+from opskit.runbook.page import blocks, front, outline
+from opskit.runbook.page.calls import calls
+from opskit.runbook.page.findings import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from opskit.config.model import Config
     from opskit.fleet.command import TaskInfo
     from opskit.fleet.inventory import Inventory
-    from opskit.runbook.calls import Call
     from opskit.runbook.model import Action, Page, Part, Problem
+    from opskit.runbook.page.calls import Call
 
 OF_SERVICES = ("deploy", "restart", "rollback")
 _OTHER = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)

@@ -7,9 +7,9 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
-from opskit.runbook import blocks, checking, doubtful, front, outline, steps
-from opskit.runbook.findings import Findings
 from opskit.runbook.model import Page, Prose, Runbook
+from opskit.runbook.page import blocks, checking, doubtful, front, outline, steps
+from opskit.runbook.page.findings import Findings
 
 if TYPE_CHECKING:
     from pathlib import Path

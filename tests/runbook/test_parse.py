@@ -60,7 +60,7 @@ echo 0
 echo "$backend $server"
 ```
 
-- [ ] Paste the link (evidence)
+- [ ] Paste the link (Evidence).
 - [ ] It is well
 
 **Decide:** Is it well? If not, go to [Escalate](#3-escalate).

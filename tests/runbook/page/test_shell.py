@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opskit.runbook import shell
+from opskit.runbook.page import shell
 
 
 @pytest.mark.parametrize(

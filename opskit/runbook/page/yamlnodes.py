@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from yaml.nodes import Node
 
-    from opskit.runbook.findings import Findings
+    from opskit.runbook.page.findings import Findings
 
     Reader = Callable[[Node, Findings], Any]
 

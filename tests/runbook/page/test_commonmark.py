@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from opskit.runbook import blocks, doubtful, outline, parse
-from opskit.runbook.findings import Findings
+from opskit.runbook import parse
+from opskit.runbook.page import blocks, doubtful, outline
+from opskit.runbook.page.findings import Findings
 from tests.support.missing import missing
 
 if TYPE_CHECKING:
@@ -116,5 +117,5 @@ def is_doubtful(markdown: str) -> bool:
 
 
 def test_no_shipped_page_is_doubtful():
-    for file in sorted((Path(__file__).parents[2] / "runbooks").glob("*.md")):
+    for file in sorted((Path(__file__).parents[3] / "runbooks").glob("*.md")):
         assert not is_doubtful(file.read_text("utf-8"))

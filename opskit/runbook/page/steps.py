@@ -9,20 +9,21 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from opskit.errors import ConfigError
-from opskit.runbook import actions, attributes, comments, keywords
-from opskit.runbook.blocks import FENCE, HTML, LONGEST, PARAGRAPH, QUOTE
+from opskit.runbook import actions, attributes
 from opskit.runbook.model import Action, Check, Part, Prose, Step, Wait
+from opskit.runbook.page import comments, keywords
+from opskit.runbook.page.blocks import FENCE, HTML, LONGEST, PARAGRAPH, QUOTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from opskit.runbook.attributes import Attributes
-    from opskit.runbook.blocks import Block, Blocks, Piece
-    from opskit.runbook.findings import Findings
-    from opskit.runbook.outline import Outline, Section
+    from opskit.runbook.page.blocks import Block, Blocks, Piece
+    from opskit.runbook.page.findings import Findings
+    from opskit.runbook.page.outline import Outline, Section
 
 _BOX = re.compile(r"\[(?P<mark>[ xX])\]\s+(?P<text>\S.*)", re.DOTALL)
-_EVIDENCE = re.compile(r"\s*\(evidence\)\s*$", re.IGNORECASE)
+_EVIDENCE = re.compile(r"\s*\(evidence\)[.\s]*$", re.IGNORECASE)
 _CAUTION = re.compile(r"\[!CAUTION\]\s*(\n|$)", re.IGNORECASE)
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from opskit.config import checks
 from opskit.config.model import NOTHING
 from opskit.errors import ConfigError
-from opskit.runbook import parameters, yamlnodes
+from opskit.runbook.page import parameters, yamlnodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from yaml.nodes import Node
 
-    from opskit.runbook.findings import Findings
     from opskit.runbook.model import Parameter
+    from opskit.runbook.page.findings import Findings
 
 MARK = "---"
 LARGEST = 64 * 1024

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from opskit.runbook.anchors import Anchors, number, step_id
-from opskit.runbook.blocks import HEADING, HTML, plain
+from opskit.runbook.page.blocks import HEADING, HTML, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from opskit.runbook.blocks import Block, Blocks
-    from opskit.runbook.findings import Findings
+    from opskit.runbook.page.blocks import Block, Blocks
+    from opskit.runbook.page.findings import Findings
 
 LONGEST = 200
 _HTML_HEADING = re.compile(r"<h2\b", re.IGNORECASE)

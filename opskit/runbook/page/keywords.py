@@ -15,15 +15,15 @@ from opskit.config import checks
 from opskit.config.lookup import did_you_mean
 from opskit.errors import ConfigError
 from opskit.runbook import names
-from opskit.runbook.blocks import links
 from opskit.runbook.model import NEXT, Approve, Ask, Choice, Confirm, Decide, Wait
+from opskit.runbook.page.blocks import links
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from opskit.runbook.blocks import Piece
     from opskit.runbook.model import Part
-    from opskit.runbook.outline import Outline
+    from opskit.runbook.page.blocks import Piece
+    from opskit.runbook.page.outline import Outline
 
 ASKS = ("Ask", "Confirm", "Decide", "Wait", "Approve", "Rollback")
 WORDS = (*ASKS, "Note")

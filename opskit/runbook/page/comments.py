@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from opskit.runbook.blocks import Block
+    from opskit.runbook.page.blocks import Block
 
 _COMMENT = re.compile(r"<!--\s*opskit:(?P<words>.*?)-->", re.DOTALL)
 _NEARLY = re.compile(r"<!--\s*opskit\b", re.IGNORECASE)

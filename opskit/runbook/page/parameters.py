@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from opskit.config import checks
 from opskit.errors import ConfigError
-from opskit.runbook import names, yamlnodes
+from opskit.runbook import names
 from opskit.runbook.model import Parameter
+from opskit.runbook.page import yamlnodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yaml.nodes import Node
 
-    from opskit.runbook.findings import Findings
+    from opskit.runbook.page.findings import Findings
 
 
 def read(node: Node, found: Findings) -> tuple[Parameter, ...]:

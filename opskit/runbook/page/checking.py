@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.config.lookup import did_you_mean
 from opskit.errors import ConfigError
-from opskit.runbook import comments, keywords, names, shell
-from opskit.runbook.blocks import CELL, FENCE, HEADING, HTML, PARAGRAPH, links
+from opskit.runbook import names
 from opskit.runbook.model import (
     OPSKIT,
     SH,
@@ -21,14 +20,16 @@ from opskit.runbook.model import (
     Decide,
     Wait,
 )
+from opskit.runbook.page import comments, keywords, shell
+from opskit.runbook.page.blocks import CELL, FENCE, HEADING, HTML, PARAGRAPH, links
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from opskit.runbook.blocks import Block, Blocks
-    from opskit.runbook.findings import Findings
     from opskit.runbook.model import Part, Runbook
-    from opskit.runbook.outline import Outline
+    from opskit.runbook.page.blocks import Block, Blocks
+    from opskit.runbook.page.findings import Findings
+    from opskit.runbook.page.outline import Outline
 
 
 def check(

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from opskit.runbook.blocks import CELL, HEADING, HTML, OTHER, PARAGRAPH
+from opskit.runbook.page.blocks import CELL, HEADING, HTML, OTHER, PARAGRAPH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from opskit.runbook.blocks import Block, Blocks
+    from opskit.runbook.page.blocks import Block, Blocks
 
 _EMPTY = " \t>"
 _HEADING = re.compile(r"[ >]{0,3}#")
