@@ -1,0 +1,146 @@
+"""What happened in a run, one thing after the other, in words for people who were not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.changelog.event import RUN_FINISHED, RUN_STARTED
+from opskit.changelog.folding import moment
+from opskit.changelog.runrecords import (
+    ANSWERED,
+    BEGAN,
+    CLEARED,
+    ENDED,
+    LOCAL,
+    MARKED,
+    SKIPPED,
+    UNDONE,
+    WENT,
+)
+from opskit.fleet.selectors import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from opskit.changelog import RolloutRecord, RunRecord
+    from opskit.changelog.runrecords import Act, Liability
+
+HOW = {"back": "went back to", "jump": "jumped to", "decide": "decided for", "wait": "waited in vain, went to"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a timeline: when, who, what."""
+
+    at: datetime
+    who: str
+    what: str
+
+
+def moments(record: RunRecord, rollouts: Sequence[RolloutRecord]) -> Sequence[Moment]:
+    """Give all that happened in a run, and the rollouts around it, the oldest first."""
+    acts = (Moment(a.at, a.actor, f"{number_of(record, a.step)}: {act(record, a)}") for a in record.acts)  # fmt: skip
+    found = [*_ends(record), *_people(record), *acts, *(_rollout(record, r) for r in rollouts)]
+    found += [Moment(note.at, note.actor, f"note: {note.text}") for note in record.notes]
+    return sorted(found, key=lambda each: each.at)
+
+
+def number_of(record: RunRecord, step: str) -> str:
+    """Give a step with its number on the page, and its title: `step 2 (Drain the slow server)`."""
+    ids = [each.id for each in record.steps]
+    number = f" {ids.index(step) + 1}" if step in ids else ""
+    title = record.title_of(step)
+    return f"step{number} ({title})" if title else f"step{number}"
+
+
+def act(record: RunRecord, one: Act) -> str:
+    """Give one thing that happened in a step, in words."""
+    if one.damage:
+        return f"[{one.damage}]"
+    why = f": {one.why}" if one.why else ""
+    words = {
+        BEGAN: f"began {_command(one)} on {where(one.hosts)}",
+        ENDED: f"{one.outcome}{_ended(one)}",
+        ANSWERED: f"{' '.join(filter(None, (one.kind, one.name))) or 'answered'}: {'(secret, kept nowhere)' if one.secret else one.value}",
+        SKIPPED: f"skipped{why}",
+        MARKED: f"done by hand{why}",
+        CLEARED: f"nothing is left to be undone{why}",
+        WENT: f"{HOW.get(one.how, 'went to')} {number_of(record, one.to)}{why}",
+        UNDONE: f"undone by {number_of(record, one.rollback)}" if one.rollback else "undone",
+    }
+    return words.get(one.what, one.what or "something that this opskit does not know")
+
+
+def where(hosts: Sequence[str]) -> str:
+    """Give hosts in short; the operator's own machine by that name."""
+    if not hosts:
+        return "no host"
+    return "this machine" if tuple(hosts) == (LOCAL,) else fold(hosts)
+
+
+def owed(record: RunRecord, one: Liability) -> str:
+    """Say what is still to be taken back, and by which step."""
+    values = ", ".join(f"{value.name}={value.value}" for value in one.values)
+    on = f" on {where(one.hosts)}" if one.hosts else ""
+    by = f", {number_of(record, one.rollback)} takes it back" if one.rollback else ""
+    return (
+        f"{number_of(record, one.step)}{on}{f' with {values}' if values else ''} is not undone{by}"
+    )
+
+
+def what(record: RolloutRecord) -> str:
+    """Give what a rollout did: `deploy shop v2 on web[01-02]`."""
+    to = ", ".join(release.label or release.title for release in record.after)
+    hosts = f"on {where([host.name for host in record.hosts])}" if record.hosts else ""
+    return " ".join(filter(None, (record.action or "rollout", record.service, record.task, to, hosts)))  # fmt: skip
+
+
+def _command(one: Act) -> str:
+    first, _, rest = one.script.strip().partition("\n")
+    return f"{one.language or 'something'} `{first[:80]}{'…' if rest or len(first) > 80 else ''}`"
+
+
+def _ended(one: Act) -> str:
+    said = [f"{one.capture.name}={one.capture.value}"] if one.capture else []
+    said += [f"did {', '.join(one.rollouts)}"] if one.rollouts else []
+    bad = [result.name for result in one.results if result.outcome != "done"]
+    said += [f"not on {where(bad)}"] if bad and len(one.results) > 1 else []
+    return f", {', '.join(said)}" if said else ""
+
+
+def _ends(record: RunRecord) -> Iterator[Moment]:
+    for event in record.events:
+        if event.header.kind not in (RUN_STARTED, RUN_FINISHED):
+            continue
+        said = "began" if event.header.kind == RUN_STARTED else str(event.body.get("outcome", "?"))
+        why = str(event.body.get("reason", "")) if said != "began" else record.why
+        yield Moment(moment(event.at_ms), event.header.actor, f"run {said}{f': {why}' if why else ''}")  # fmt: skip
+
+
+def _people(record: RunRecord) -> Iterator[Moment]:
+    for goer in record.resumed:
+        changed = ", ".join(number_of(record, step) for step in goer.changed)
+        said = "took back what was open" if goer.undo else "went on with the run"
+        other = f"; changed on the page since it was done: {changed}" if changed else ""
+        yield Moment(goer.at, goer.actor, f"{said} on {goer.machine or 'another machine'}{other}")
+    for approval in record.approvals:
+        which = number_of(record, approval.step)
+        why = f": {approval.why}" if approval.why else ""
+        no = (
+            ""
+            if approval.counts
+            else f" (does not count{f': {approval.doubt}' if approval.doubt else ''})"
+        )
+        yield Moment(approval.at, approval.actor, f"approved {which}{why}{no}")
+
+
+def _rollout(run: RunRecord, record: RolloutRecord) -> Moment:
+    inside = " (in this run)" if is_inside(run, record) else ""
+    return Moment(record.at, record.actor, f"{what(record)} {record.id}: {record.outcome}{inside}")
+
+
+def is_inside(run: RunRecord, record: RolloutRecord) -> bool:
+    """Whether a rollout was done in a run."""
+    return record.during == run.id or record.id in run.rollouts

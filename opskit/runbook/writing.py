@@ -1,0 +1,134 @@
+"""The parts of a runbook that is written by opskit: front matter, headings that no two steps share, commands of a run as fences."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.changelog.runrecords import ENDED
+from opskit.config import checks
+from opskit.errors import ConfigError
+from opskit.runbook import anchors, names, quoting
+from opskit.runbook.model import LOCAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date
+
+    from opskit.changelog import RunRecord
+    from opskit.changelog.runrecords import Act
+
+REVIEW_IN = "3 months"
+MOST_PARAMS = 50
+NOTHING = ("## 1. Look", "Nothing was done.")
+"""The only step of what did nothing."""
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NO_ID = re.compile(r"[^a-z0-9-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The heading of a step: its text as Markdown, and the anchor that leads to it, without its `#`."""
+
+    text: str
+    anchor: str
+
+
+def front(
+    name: str,
+    *,
+    services: Iterable[str] = (),
+    owner: str = "",
+    today: date | None = None,
+    params: Mapping[str, str] | None = None,
+) -> str:
+    """Give front matter; `params` are names with their defaults. Services whose names are none are left out."""
+    lines = ["---", "opskit: 1", f"id: {slug(name)}"]
+    lines += [f"owner: {quoting.value(owner)}"] if owner.strip() else []
+    known = [each for each in dict.fromkeys(services) if _passes(checks.name, each)]
+    lines += [f"services: [{', '.join(map(quoting.value, known))}]"] if known else []
+    if today:
+        lines += [f"last_reviewed_on: {today.isoformat()}", f"review_in: {REVIEW_IN}"]
+    if params:
+        lines += ["params:", *(_param(*param) for param in params.items())]
+    return "\n".join([*lines, "---"])
+
+
+def slug(name: str) -> str:
+    """Give a name as the id of a runbook."""
+    return _NO_ID.sub("-", name.lower())[:100] or "run"
+
+
+def headings(titles: Mapping[str, str]) -> Mapping[str, Heading]:
+    """Give the headings of steps, numbered, by whatever names the titles; no two steps of them are called the same."""
+    found: dict[str, Heading] = {}
+    taken: set[str] = set()
+    for number, (key, title) in enumerate(titles.items(), 1):
+        plain = _bare(quoting.one_line(title, 120))
+        name = anchors.step_id(plain)
+        if not name or name.isdigit() or name in taken:
+            plain = f"{plain} (step {number})".strip()
+            name = anchors.step_id(plain)
+        taken.add(name)
+        anchor = anchors.slug(f"{number}. {plain}")
+        found[key] = Heading(f"## {number}. {quoting.inline(plain)}", anchor)
+    return found
+
+
+def by_step(record: RunRecord) -> Mapping[str, Sequence[Act]]:
+    """Give what happened by the ids of steps, in the order of the page, then those that the page does not know."""
+    found: dict[str, list[Act]] = {step.id: [] for step in record.steps}
+    for act in record.acts:
+        found.setdefault(act.step, []).append(act)
+    return {step: acts for step, acts in found.items() if acts}
+
+
+def values_of(record: RunRecord) -> Mapping[str, str]:
+    """Give the values of a run that its commands use, by their names."""
+    used: set[str] = set()
+    for act in record.acts:
+        used.update(_WORD.findall(f"{act.script} {act.on}"))
+    asked = ((act.name, act.value) for act in record.acts if act.kind == "ask")
+    given = dict([*((each.name, each.value) for each in record.params), *asked])
+    captured = {act.capture.name for act in record.acts if act.capture}
+    fitting = [name for name in given if name in used - captured and _passes(names.variable, name)]
+    return {name: given[name] for name in fitting[:MOST_PARAMS]}
+
+
+def command_of(act: Act, record: RunRecord, back: Heading | None) -> str:
+    """Give the command that began, as a fence; `back` is the step that undoes it, if that is on the page."""
+    return quoting.command(
+        act.script, act.language, on=act.on or LOCAL, mutates=act.mutates,
+        rollback=back.anchor if back and act.mutates else "", capture=_captured(act, record),
+    )  # fmt: skip
+
+
+def _captured(act: Act, record: RunRecord) -> str:
+    """Give the name that what an action printed was given, "" if none."""
+    same = (
+        each.capture.name
+        for each in record.acts
+        if each.what == ENDED and (each.step, each.part) == (act.step, act.part) and each.capture
+    )
+    name = next(same, "")
+    return name if _passes(names.variable, name) else ""
+
+
+def _param(name: str, default: str) -> str:
+    """Give the line of a parameter; a default that cannot stand in one line is left out."""
+    shown = f", default: {quoting.value(default)}" if quoting.one_line(default) == default else ""
+    return f"  {name}: {{ask: {quoting.value(f'What is {name}?')}{shown}}}"
+
+
+def _bare(title: str) -> str:
+    """Give a title without its own number."""
+    found = anchors.NUMBER.match(title)
+    return title[found.end() :] if found else title
+
+
+def _passes(check: Callable[[str], str], value: str) -> bool:
+    try:
+        return bool(check(value))
+    except ConfigError:
+        return False
