@@ -229,3 +229,8 @@ class Page:
     runbook: Runbook | None
     problems: tuple[Problem, ...] = ()
     places: Mapping[str, int] = field(default=NOTHING, hash=False, compare=False)
+
+    @property
+    def file(self) -> Path:
+        """The file that was read: without a runbook, there is a problem that names it."""
+        return self.runbook.file if self.runbook else self.problems[0].file

@@ -1,21 +1,36 @@
-"""Where runbooks stand: in the folder `runbooks` beside opskit.toml, each a file; found by its id, its name, or its path."""
+"""Where runbooks stand: in the folder `runbooks` beside opskit.toml, each a file; found by its id, its name, or its path.
+
+A page there that does not begin with opskit's front matter is none: a README, say.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
-    from opskit.runbook.model import Problem, Runbook
+    from opskit.runbook.model import Page, Problem, Runbook
 
 FOLDER = "runbooks"
+HEAD = 64 * 1024
+_FRONT = re.compile(
+    rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?:(?!---).*\r?\n)*?['\"]?opskit['\"]?[ \t]*:"
+)
 
 
 def files(root: Path) -> tuple[Path, ...]:
     """Give the files of all runbooks of a fleet, by name; `root` is the folder of opskit.toml."""
-    return tuple(sorted((root / FOLDER).glob("*.md")))
+    return tuple(file for file in sorted((root / FOLDER).rglob("*.md")) if _is_book(file))
+
+
+def pages(root: Path) -> tuple[Page, ...]:
+    """Give all runbooks of a fleet as they were read, by the names of their files."""
+    from opskit.runbook.parse import read
+
+    return tuple(map(read, files(root)))
 
 
 def find(root: Path, name: str) -> Path:
@@ -48,6 +63,14 @@ def open_book(file: Path) -> Runbook:
         fatal = [problem for problem in page.problems if problem.fatal]
         raise ConfigError(_said(file, fatal), hint=f"see all of it: opskit runbook lint {file}")
     return page.runbook
+
+
+def _is_book(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return file.is_file() and bool(_FRONT.match(stream.read(HEAD)))
+    except OSError:
+        return False
 
 
 def _said(file: Path, fatal: list[Problem]) -> str:

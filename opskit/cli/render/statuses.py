@@ -12,7 +12,7 @@ from opskit.cli.render.runs import open_lines
 from opskit.cli.render.text import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from opskit.changelog import RunRecord
     from opskit.rollout.probe import HeldLock
@@ -46,28 +46,27 @@ def _show(service: ServiceStatus) -> None:
     table.show(HEADER, [_row(host) for host in service.hosts])
     for line in service.frozen.lines:
         text.say(line, colour="cyan")
-    for line in _held(service.hosts):
+    for line in trouble(service):
         text.say(line, colour="yellow")
+
+
+def trouble(service: ServiceStatus) -> Iterator[str]:
+    """Say what is open on the hosts of a service: locks, hosts out of load balancers, rollouts that never ended."""
+    yield from _held(service.hosts)
     for seat, by in service.left_out:
         who = f"{by.action} {by.id} by {by.actor}"
-        text.say(
-            f"{seat.host} is out of {seat} since {who}: opskit lb {service.service}",
-            colour="yellow",
-        )
+        yield f"{seat.host} is out of {seat} since {who}: opskit lb {service.service}"
     for seat, word in service.taken_out:
         said = f"{seat.host} is in {word} in {seat}, by nobody known here"
-        text.say(f"{said}: opskit lb {service.service}", colour="yellow")
+        yield f"{said}: opskit lb {service.service}"
     for said in service.unasked:
-        text.say(f"who is out of load balancers is not known: {said}", colour="yellow")
+        yield f"who is out of load balancers is not known: {said}"
     if service.remark:
-        text.say(service.remark, colour="yellow")
+        yield service.remark
     for rollout in service.unfinished:
         verb = "resume" if rollout.outcome == "unfinished" else "log"
-        text.say(
-            f"{rollout.action} {rollout.id} by {rollout.actor} is {rollout.outcome}: "
-            f"opskit {verb} {rollout.id}",
-            colour="yellow",
-        )
+        how = f"{rollout.action} {rollout.id} by {rollout.actor} is {rollout.outcome}"
+        yield f"{how}: opskit {verb} {rollout.id}"
 
 
 def _row(host: HostStatus) -> tuple[str | Status, ...]:

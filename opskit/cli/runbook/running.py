@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -61,12 +62,25 @@ def start(
         return following.show_end(book, walk.go(), command="runbook run", as_json=as_json)
 
 
-def head_up(opened: Opened) -> None:
+def head_up(opened: Opened, run: str = "") -> None:
     """Show, before the first step and before anything is asked, what is to be known of the services of the runbook.
 
-    The last rollouts on them by anyone, open locks, drains and unfinished runs, how the last runs of this runbook ended: `runbook.headup`.
+    What the changelog tells comes at once; then the hosts are asked. `run` is the one that is gone on with.
     """
-    text.mention(opened.book.title, bold=True, wrap=True)
+    from opskit.cli.render import headups
+    from opskit.runbook.headup import head_up, with_hosts
+
+    o, now = opened, datetime.now(UTC)
+    found = head_up(o.book, o.changelog, o.config, o.environment.name, now, run=run)
+    headups.mention(found, now)
+    headups.mention_asking(o.book.services)
+    where = {
+        "changelog": o.changelog,
+        "config": o.config,
+        "inventory": o.inventory,
+        "fleet": o.fleet,
+    }
+    headups.mention_hosts(with_hosts(found, o.book, **where))  # type: ignore[arg-type]
 
 
 def plan(
@@ -109,6 +123,7 @@ def go_on(run: str, *, mode: str, take_over: bool, as_json: bool) -> int:
         book, events = _past(config, changelog, run)
         where, found = events[0].header.environment, differences(book, fold(book.steps, events))
         with opening.opened(config, changelog, book, where, as_json=as_json) as o:
+            head_up(o, events[0].header.rollout)
             walk = _reopen(o, events, mode=mode, take_over=take_over)
             end = walk.go(partial(settle, walk, found))
             return following.show_end(book, end, command="runbook resume", as_json=as_json)

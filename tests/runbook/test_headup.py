@@ -1,0 +1,92 @@
+"""What is known before the first step: what the changelog and opskit.toml tell; hosts are asked in tests of the command."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.config import load
+from opskit.runbook.headup import HeadUp, head_up
+from opskit.runbook.shelf import open_book
+from tests.changelog import running, writing
+from tests.runbook.test_audit import PAGE, TOML, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from opskit.changelog import Changelog
+
+
+@pytest.fixture
+def changelog(tmp_path: Path) -> Changelog:
+    return running.people(tmp_path / "state", "ann")[0]
+
+
+def seen(folder: Path, changelog: Changelog, *, page: str = PAGE, run: str = "") -> HeadUp:
+    (folder / "opskit.toml").write_text(TOML)
+    book = open_book(write(folder, "haproxy-queue", page))
+    config = load(folder / "opskit.toml")
+    return head_up(book, changelog, config, "production", datetime.now(UTC), run=run)
+
+
+def test_nothing_is_known_of_a_new_fleet(tmp_path: Path, changelog: Changelog) -> None:
+    found = seen(tmp_path, changelog)
+    assert (found.rollouts, found.runs, found.open_runs, found.frozen) == ((), (), (), ())
+    assert found.freshness
+    assert not found.unread
+
+
+def test_the_last_rollouts_on_its_services_come_first_by_whomever(
+    tmp_path: Path, changelog: Changelog
+) -> None:
+    (bob,) = running.people(tmp_path / "state", "bob")
+    old = [writing.start(changelog, to=n) for n in range(2, 6)]
+    site = writing.start(bob, service="site")
+    running.tell(bob, changelog)
+    writing.start(changelog, service="other")
+    writing.start(changelog, environment="staging")
+    found = seen(tmp_path, changelog)
+    assert [rollout.id for rollout in found.rollouts] == [site, *old[:0:-1]]
+    assert found.rollouts[0].actor == "bob@laptop"
+
+
+def test_a_page_about_no_service_tells_of_the_environment(
+    tmp_path: Path, changelog: Changelog
+) -> None:
+    other = writing.start(changelog, service="other")
+    found = seen(tmp_path, changelog, page=PAGE.replace("services: [shop, site]\n", ""))
+    assert [rollout.id for rollout in found.rollouts] == [other]
+
+
+def test_how_its_last_three_runs_ended_and_what_they_left_without_the_one_that_is_gone_on_with(
+    tmp_path: Path, changelog: Changelog
+) -> None:
+    runs = [running.whole(changelog, outcome) for outcome in ("done", "failed", "done", "done")]
+    mine = running.begin(changelog)
+    left = running.begin(changelog, runbook="other")
+    running.drain(changelog, left)
+    found = seen(tmp_path, changelog, run=mine)
+    assert [run.id for run in found.runs] == runs[:0:-1]
+    assert [run.id for run in found.open_runs] == [left]
+    assert len(found.open_runs[0].liabilities) == 1
+
+
+def test_a_freeze_and_a_service_that_is_not_there_are_told_of(
+    tmp_path: Path, changelog: Changelog
+) -> None:
+    body = {"why": "sale", "until": 0}
+    changelog.append("freeze", body, service="shop", environment="production")
+    found = seen(tmp_path, changelog, page=PAGE.replace("site", "shpo"))
+    assert found.unknown == ("shpo",)
+    assert ["sale" in line for line in found.frozen] == [True]
+
+
+def test_a_changelog_that_cannot_be_read_keeps_nobody_from_a_runbook(tmp_path: Path) -> None:
+    (changelog,) = running.people(tmp_path / "state", "eve")
+    changelog.file.parent.mkdir(parents=True)
+    changelog.file.write_bytes(b"no database" * 1000)
+    found = seen(tmp_path, changelog)
+    assert found.unread
+    assert found.rollouts == ()
