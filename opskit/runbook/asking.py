@@ -142,7 +142,10 @@ def _ask(walk: Walk, step: Step, number: int, which: Ask) -> None:
         return
     while not left(walk, step, reply := ask(walk, question)):
         value = reply.text or known
-        if not (problem := problem_of(parameter, value)):
+        problem = problem_of(parameter, value)
+        if parameter is None and not value.strip():
+            problem = f"{which.name} needs a value"
+        if not problem:
             walk.note(step, number, "answered", kind="ask", name=which.name, value=value)
             return
         question = replace(question, problem=problem)

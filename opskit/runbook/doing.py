@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from opskit.errors import ChangelogError, LockedError, OpskitError
@@ -16,6 +17,7 @@ from opskit.runbook.talk import (
     AGAIN,
     GO,
     MARK,
+    REST,
     SHELL,
     TEXT,
     UNDO,
@@ -88,21 +90,35 @@ def what_now(walk: Walk, step: Step, number: int, which: Action, done: Done) -> 
     if walk.mode == "auto" and kind == "failed":
         raise StoppedError(FAILED, said)
     hosts = tuple(host for host in done.hosts if host != LOCAL)
-    keys = (
-        AGAIN, MARK, *((UNDO,) if which.rollback else ()), *((SHELL,) if hosts else ()), *WAYS_OUT,
-    )  # fmt: skip
+    rest = _not_done(which, done)
+    offered = {
+        AGAIN: True,
+        REST: bool(rest),
+        MARK: True,
+        UNDO: bool(which.rollback),
+        SHELL: bool(hosts),
+    }
+    keys = (*(key for key, is_there in offered.items() if is_there), *WAYS_OUT)
     reply = ask(walk, Question(kind, said, keys, step, action=which, hosts=hosts))
     if left(walk, step, reply):
         return
     match reply.key:
         case "again":
             do(walk, step, number, which, where(walk, which))
+        case "rest":
+            do(walk, step, number, which, rest)
         case "mark":
             walk.note(step, number, "marked", why=reply.text)
         case "undo":
             walk.note(step, number, "went", to=which.rollback, how="undo")
         case _:
             _shell(walk, step, reply.text or hosts[0])
+
+
+def _not_done(which: Action, done: Done) -> tuple[str, ...]:
+    """Give the hosts on which a command did not end well, if it did on others; none where all are needed for what it captures."""
+    bad = tuple(str(each.get("name")) for each in done.results if each.get("outcome") != DONE)
+    return bad if bad and len(bad) < len(done.results) and not which.capture else ()
 
 
 def _is_cautioned(walk: Walk, step: Step) -> bool:
@@ -146,17 +162,21 @@ def begin(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, 
     )  # fmt: skip
 
 
-def carried_out(walk: Walk, which: Action, hosts: tuple[str, ...]) -> Acted:
+def carried_out(walk: Walk, which: Action, hosts: tuple[str, ...], *, shown: bool = True) -> Acted:
     """Do it, shown as it goes; what cannot be run at all has failed on all of its hosts."""
     env = walk.env(here=which.on == LOCAL)
     try:
-        with walk.talk.watching(hosts) as watch:
+        with walk.talk.watching(hosts) if shown else nullcontext(_unseen) as watch:
             return act(which, hosts, env, walk.hands, watch)
     except (ChangelogError, LockedError):
         raise
     except OpskitError as error:
         ends = tuple(HostEnd(host, FAILED, error=error.what, hint=error.hint) for host in hosts)
         return Acted(FAILED, ends)
+
+
+def _unseen(_host: str, _stream: str, _data: bytes) -> None:
+    """Show nothing."""
 
 
 def _told(step: Step, which: Action, done: Done) -> str:

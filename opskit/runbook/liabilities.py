@@ -7,7 +7,7 @@ server is not undone by putting back another), or it was undone, or somebody sai
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opskit.runbook.parts import last_done
@@ -58,8 +58,10 @@ class Liabilities:
         if body.get("mutates") is not True or not found.rollback:
             return
         used = self._used(found.rollback)
-        self._open = [each for each in self._open if not _is_same(each, found, used)]
-        self._open.append(found)
+        same = [each for each in self._open if _is_same(each, found, used)]
+        hosts = dict.fromkeys(host for each in (*same, found) for host in each.hosts)
+        self._open = [each for each in self._open if each not in same]
+        self._open.append(replace(found, hosts=tuple(hosts)))
 
     def close(self, step: str, part: int, began: str) -> None:
         """Take in that somebody has undone a part of a step (`began` names it if that was begun more than once), or says that nothing of it is left."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.changelog import Filter
 from opskit.errors import RefusedError, UnknownNameError
 from opskit.runbook.record import Record
 from opskit.runbook.talk import LeftError
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 ALONE = (
     'in an emergency, go ahead without them: offline = "spool" under [changelog] in opskit.toml'
 )
-
-__all__ = ["Filter", "begin", "step_of"]
 
 
 def begin(

@@ -62,7 +62,7 @@ def _wait_until(walk: Walk, step: Step, number: int, which: Wait) -> None:
     begin(walk, step, number, looks, hosts)
     until = time.monotonic() + which.seconds
     while True:
-        acted = carried_out(walk, looks, hosts)
+        acted = carried_out(walk, looks, hosts, shown=False)
         met = (
             acted.outcome == DONE and (acted.captured.strip() == which.value) is not which.negated
         )

@@ -12,6 +12,8 @@ from opskit.errors import UsageError
 from opskit.runbook import acting, words
 from opskit.runbook.acting import act
 from opskit.runbook.model import Action, Expect
+from opskit.runbook.talk import Reply
+from tests.runbook.scripted import GO, Scripted, book_of
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -63,6 +65,23 @@ def test_batches_are_done_one_after_the_other_and_none_after_one_that_failed(
     assert [end.outcome for end in acted.results] == ["done", "failed", "skipped", "skipped"]
     assert acted.outcome == "failed"
     assert acted.results[1].exit == 4
+
+
+def test_it_is_run_again_only_where_it_did_not_end_well(fleet_stage: Stage) -> None:
+    script = 'echo x >>"$HOME/did"; case $HOME in *web02) test -e "$HOME/ok";; esac'
+    fence = f'<!-- opskit: on=@web batch=2 rollback="#back" -->\n```sh\n{script}\n```\n'
+    talk = Scripted([GO, Reply("rest"), Reply("rest")])
+    end, _ = fleet_stage.run(
+        book_of(f"## Step 1\n\n{fence}\n## Back\n\n{fence.partition(chr(10))[2]}"), talk=talk
+    )
+    assert end.outcome == "suspended"
+    assert fleet_stage.hosts
+    homes = {name: fleet_stage.hosts.folder(name) for name in fleet_stage.hosts.names}
+    assert {
+        n: len((h / "did").read_text().split()) for n, h in homes.items() if (h / "did").exists()
+    } == {"web01": 1, "web02": 3, "web03": 1, "web04": 1}
+    assert "on web02: ended with status 1" in talk.asked[-1].text
+    assert sorted(end.now.liabilities[0].hosts) == sorted(homes)
 
 
 def test_what_is_expected_is_looked_for_on_each_host(fleet_stage: Stage) -> None:

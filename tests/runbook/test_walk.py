@@ -90,6 +90,11 @@ def test_a_failed_command_is_asked_about(stage: Stage) -> None:
     assert stage.now(book).of("step-1", 0).status == "marked"
 
 
+def test_a_question_without_an_answer_is_asked_again(stage: Stage) -> None:
+    end, talk = stage.run(book_of(steps("**Ask:** `server` - Which?\n")), say(" "), say("web01"))
+    assert (end.outcome, talk.asked[1].problem) == ("done", "server needs a value")
+
+
 def test_an_aborted_run_says_what_is_still_open_and_one_that_failed_has_failed(
     stage: Stage,
 ) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HELD = 3.0
 """Seconds for which the output of several hosts is held back."""
 MOST_HELD = 256 * 1024
+LONGEST = 64 * 1024
+"""Characters of a line: what has no end by then is shown."""
 
 
 class Streams:
@@ -49,7 +51,10 @@ class Streams:
             if key not in self._decoders:
                 self._decoders[key] = codecs.getincrementaldecoder("utf-8")("replace")
             said = self._rest.get(key, "") + self._decoders[key].decode(data)
-            *lines, self._rest[key] = said.split("\n")
+            *lines, rest = said.split("\n")
+            if len(rest) > LONGEST:
+                lines, rest = [*lines, rest], ""
+            self._rest[key] = rest
             for each in lines:
                 self._line(host, each)
 

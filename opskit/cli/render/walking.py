@@ -30,6 +30,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "yes": ("y", "yes"),
     "no": ("n", "no"),
     "again": ("r", "run it again"),
+    "rest": ("f", "run it only where it did not end well"),
     "mark": ("m", "mark it as done, with a reason"),
     "undo": ("u", "undo it"),
     "anew": ("n", "begin the step anew"),
@@ -41,7 +42,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
 }
 """The letter of each answer, and what it means."""
 SHORT: Mapping[str, str] = {
-    "again": "again", "mark": "mark", "undo": "undo", "anew": "anew", "skip": "skip", "back": "back",
+    "again": "again", "rest": "failed hosts", "mark": "mark", "undo": "undo", "anew": "anew", "skip": "skip", "back": "back",
     "shell": "shell", "abort": "abort", "leave": "leave", "yes": "yes", "no": "no",
 }  # fmt: skip
 ENTER: Mapping[str, str] = {

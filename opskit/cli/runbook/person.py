@@ -51,6 +51,7 @@ class Person:
         self._signals = signals
         self._say = text.mention if as_json else text.say_on
         self._folds = False
+        self._waits = ""
 
     def tell(self, fact: talk.Fact) -> None:
         """Show something."""
@@ -89,7 +90,11 @@ class Person:
 
     def rest(self, seconds: float, what: str) -> bool:
         """Wait, showing that; tells whether the time has passed. Raises LeftError."""
-        self._say(f"  waits {text.duration(seconds)}: {what}  (Ctrl-C asks what to do)", wrap=True)
+        if what != self._waits:
+            self._waits = what
+            self._say(
+                f"  waits {text.duration(seconds)}: {what}  (Ctrl-C asks what to do)", wrap=True
+            )
         until = time.monotonic() + seconds
         try:
             with self._signals.listening():

@@ -73,4 +73,4 @@ def run(
     where: Any = {"environment": environment, "given": given, "step": step, "as_json": as_json}
     if dry_run:
         return running.plan(runbook, **where)
-    return running.start(runbook, mode=mode, incident=incident[:200], why=why, **where)
+    return running.start(runbook, mode=mode, incident=incident, why=why, **where)

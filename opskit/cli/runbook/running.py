@@ -47,6 +47,8 @@ def start(
     as_json: bool,
 ) -> int:
     """Follow a runbook from its beginning, or from a step."""
+    from opskit.changelog.machine import incident_from
+
     opening.demand_answerable(auto=mode == "auto")
     config = wiring.read_config()
     book = _book(config, name)
@@ -56,7 +58,9 @@ def start(
         opening.opened(config, changelog, book, environment, as_json=as_json) as o,
     ):
         head_up(o)
-        walk = _begin(o, given=given, mode=mode, start=step, incident=incident, why=reason)
+        walk = _begin(
+            o, given=given, mode=mode, start=step, incident=incident_from(incident), why=reason
+        )
         walk.hands = _noting(walk.hands, o, walk.record.run)
         text.mention(f"run {walk.record.run} of {book.id} is recorded", colour="bright_black")
         return following.show_end(book, walk.go(), command="runbook run", as_json=as_json)
