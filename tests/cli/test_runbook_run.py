@@ -244,8 +244,7 @@ def test_what_was_typed_before_a_question_is_no_answer_to_it(
     for name in ("web01", "web02"):
         light.hosts.folder(name).joinpath("go").touch()
     answer(one, "Which one is slow?", "web03")
-    one.wait_for("on web03")
-    one.type("q\n")
+    answer(one, "on web03", "q")
     assert one.end() == 3
 
 
@@ -318,6 +317,27 @@ def test_undo_shows_first_and_puts_back(light: Light, screen: Callable[..., Scre
     two.wait_for("put back")
     assert two.end() == 0
     assert not light.hosts.folder("web02").joinpath("drained").exists()
+
+
+def test_what_a_step_left_is_cleared_with_a_reason_in_a_pipe(light: Light) -> None:
+    done = light.opskit("runbook", "run", "drain", "--auto", "-p", "server=web09", expect=1)
+    write(light, "drain", PAGE.replace('rm "$HOME/drained"', "false"))
+    done = light.opskit(
+        "runbook", "run", "drain", "--auto", "--json", "-p", "server=web02", expect=1
+    )
+    run = done.json["data"]["run"]
+    assert [each["step"] for each in done.json["data"]["open"]] == ["drain-it"]
+    assert "nobody is there to answer" in light.opskit("runbook", "undo", run, expect=5).stderr
+    assert (
+        "asks for a reason"
+        in light.opskit("runbook", "undo", run, "--clear", "2", expect=2).stderr
+    )
+    done = light.opskit("runbook", "undo", run, "--clear", "2", "-m", "web02 is gone", "--json")
+    assert done.json["data"]["open"] == []
+    assert (
+        "nothing of step"
+        in light.opskit("runbook", "undo", run, "--clear", "2", "-m", "x", expect=2).stderr
+    )
 
 
 APPROVED = PAGE.replace("## 2. Drain it\n", "## 2. Drain it\n\n**Approve:** Somebody of infra.\n")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from opskit.cli import wiring
 from opskit.cli.render import following, text
 from opskit.cli.runbook import opening
-from opskit.errors import InterruptedRunError, OpskitError, UsageError
+from opskit.errors import ChangelogError, InterruptedRunError, OpskitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from opskit.changelog import Changelog, Event
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opskit.config.model import Config
     from opskit.runbook.acting import Hands
     from opskit.runbook.model import Action, Runbook
-    from opskit.runbook.walk import Walk
+    from opskit.runbook.walk import End, Walk
 
 
 def values(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -57,13 +57,14 @@ def start(
         opening.shared(config) as changelog,
         opening.opened(config, changelog, book, environment, as_json=as_json) as o,
     ):
-        head_up(o)
+        with o.hands.listening():
+            head_up(o)
         walk = _begin(
             o, given=given, mode=mode, start=step, incident=incident_from(incident), why=reason
         )
         walk.hands = _noting(walk.hands, o, walk.record.run)
         text.mention(f"run {walk.record.run} of {book.id} is recorded", colour="bright_black")
-        return following.show_end(book, walk.go(), command="runbook run", as_json=as_json)
+        return following.show_end(book, _followed(walk), command="runbook run", as_json=as_json)
 
 
 def head_up(opened: Opened, run: str = "") -> None:
@@ -85,6 +86,14 @@ def head_up(opened: Opened, run: str = "") -> None:
         "fleet": o.fleet,
     }
     headups.mention_hosts(with_hosts(found, o.book, **where))  # type: ignore[arg-type]
+
+
+def head_again(walk: Walk) -> None:
+    """Show what is gone on with: whose run it is, and who was at it."""
+    now = walk.record.now
+    people = " and ".join(dict.fromkeys(runner.actor for runner in now.runners[:-1]))
+    text.mention(walk.record.book.title, bold=True, wrap=True)
+    text.mention(f"run {now.run}, until now by {people}", colour="bright_black", wrap=True)
 
 
 def plan(
@@ -129,7 +138,8 @@ def go_on(run: str, *, mode: str, take_over: bool, as_json: bool) -> int:
         with opening.opened(config, changelog, book, where, as_json=as_json) as o:
             head_up(o, events[0].header.rollout)
             walk = _reopen(o, events, mode=mode, take_over=take_over)
-            end = walk.go(partial(settle, walk, found))
+            head_again(walk)
+            end = _followed(walk, partial(settle, walk, found))
             return following.show_end(book, end, command="runbook resume", as_json=as_json)
 
 
@@ -170,6 +180,16 @@ def _past(config: Config, changelog: Changelog, prefix: str) -> tuple[Runbook, t
     if book.id != record.runbook:
         book = _book(config, record.runbook)
     return book, events_of(changelog, record, config.changelog)
+
+
+def _followed(walk: Walk, first: Callable[[], object] = tuple) -> End:
+    """Follow it; says how to go on where the changelog cannot be written."""
+    try:
+        return walk.go(first)
+    except ChangelogError as error:
+        again = f"when it can be written again: opskit runbook resume {walk.record.run}"
+        error.hint = "\n".join(filter(None, (error.hint, again)))
+        raise
 
 
 def _begin(opened: Opened, **how: object) -> Walk:
