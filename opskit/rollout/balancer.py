@@ -93,6 +93,8 @@ class Balancer:
                 if said := haproxy.complaint(self._say(line)):
                     what = f"HAProxy does not set {backend}/{', '.join(servers)} to {told}: {said}"
                     raise HostError(self.name, what, hint="is the socket of `level admin`?")
+            if told == haproxy.READY:
+                self._wake(backend, servers)
         return True
 
     @contextlib.contextmanager
@@ -131,6 +133,13 @@ class Balancer:
             )  # what is said in the first half is heard in the second
             return word
         return who if _OWNER.fullmatch(who) else "another run"
+
+    def _wake(self, backend: str, servers: Sequence[str]) -> None:
+        """Let servers that are ready take their part of what waits, as far as it can be told so."""
+        with contextlib.suppress(HostError):
+            found = haproxy.read(self._say(haproxy.look([backend])))
+            for line in haproxy.wake(found[backend], servers) if backend in found else ():
+                self._say(line)
 
     def _say(self, text: str) -> str:
         """Say something on the socket, through the SSH connection; where sshd does not let us, by a tool of the host's."""

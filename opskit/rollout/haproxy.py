@@ -32,7 +32,7 @@ class Server:
     """One server of a backend: `sessions` of now, `since` the seconds that it has been so, `check` its last check's result.
 
     `admin` are the bits of its administrative state, `status` is what HAProxy shows. `checking` are the bits of how it is checked, and `held` counts the
-    checks that held lately, up to what HAProxy wants of them.
+    checks that held lately, up to what HAProxy wants of them. `most` is how many sessions it may have, 0 if that is not bounded.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Server:
     since: int = 0
     checking: int = 0
     held: int = 0
+    most: int = 0
 
     @property
     def is_checked(self) -> bool:
@@ -127,10 +128,23 @@ def read_tracked(answer: str) -> dict[tuple[str, str], tuple[str, str]]:
 
 def set_servers(backend: str, servers: Iterable[str], told: str) -> tuple[str, ...]:
     """Tell servers to drain, to be ready, or to be in doubt: as few lines as HAProxy takes."""
-    commands = [f"set server {backend}/{server} {told}" for server in servers]
+    return _lines(f"set server {backend}/{server} {told}" for server in servers)
+
+
+def wake(backend: Backend, servers: Iterable[str]) -> tuple[str, ...]:
+    """Have servers take their part of what waits in a backend, by saying again how many sessions they may have.
+
+    A server that drained and is ready gets none of it otherwise, nor anything new, for as long as anything waits (seen with HAProxy 2.6.12).
+    """
+    known = (backend.servers[name] for name in servers if name in backend.servers)
+    told = (f"set maxconn server {backend.name}/{s.name} {s.most}" for s in known if s.most)
+    return _lines(told) if backend.queue else ()
+
+
+def _lines(commands: Iterable[str]) -> tuple[str, ...]:
+    said = tuple(commands)
     return tuple(
-        ";".join(commands[start : start + TOGETHER]) + "\n"
-        for start in range(0, len(commands), TOGETHER)
+        ";".join(said[start : start + TOGETHER]) + "\n" for start in range(0, len(said), TOGETHER)
     )
 
 
@@ -185,6 +199,7 @@ def _server(row: Mapping[str, str], state: Mapping[str, str]) -> Server:
         since=number(row.get("lastchg", "")),
         checking=number(state.get("srv_check_state", "")),
         held=number(state.get("srv_check_health", "")),
+        most=number(row.get("slim", "")),
     )
 
 

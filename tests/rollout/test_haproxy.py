@@ -54,6 +54,16 @@ def test_what_is_said_is_this() -> None:
     assert max(map(len, lines)) < 16_000
 
 
+def test_only_while_something_waits_are_servers_told_again_what_they_may_have() -> None:
+    servers = {
+        name: Server(name, "UP", most=most) for name, most in (("a", 9), ("b", 0), ("c", 2))
+    }
+    waits = haproxy.Backend("shop", servers, queue=1)
+    said = ("set maxconn server shop/a 9;set maxconn server shop/c 2\n",)
+    assert haproxy.wake(waits, ["a", "b", "c", "gone"]) == said
+    assert haproxy.wake(haproxy.Backend("shop", servers), ["a"]) == ()
+
+
 def test_an_answer_is_read_by_the_names_of_its_columns() -> None:
     (shop,) = haproxy.read(STAT + STATE).values()
     assert (shop.queue, shop.most_queued, shop.waited, shop.sessions) == (7, 21, 340, 3)

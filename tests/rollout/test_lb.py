@@ -51,6 +51,23 @@ def test_the_queue_is_that_of_the_backend(light: Light, answers: Answers, edge: 
         answers.release.set()
 
 
+def test_what_waits_goes_to_a_server_that_is_put_back(
+    light: Light, answers: Answers, edge: HAProxy
+) -> None:
+    for name in ALL_UP:
+        edge.say(f"set maxconn server shop/{name} 1")
+    light.opskit("lb", "shop", "--drain", "-H", "web03,web04", "-m", "a look", "-y")
+    with contextlib.ExitStack() as asked:
+        for _ in range(4):
+            each = http.client.HTTPConnection("127.0.0.1", edge.port, timeout=30)
+            asked.enter_context(contextlib.closing(each)).request("GET", "/slow")
+        until(lambda: edge.backend().queue == 2, what="two to wait")
+        light.opskit("lb", "shop", "--restore", "-H", "web03,web04", "-m", "well", "-y")
+        assert (edge.backend().queue, answers.waiting) == (0, 4), "though no session has ended"
+        assert {server.most for server in edge.backend().servers.values()} == {1}
+        answers.release.set()
+
+
 def test_who_took_a_host_out_is_said_and_a_failed_run_is_not_well(
     light: Light, edge: HAProxy
 ) -> None:
