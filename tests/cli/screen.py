@@ -55,6 +55,15 @@ class Screen:
             if not self._read(0.05) and text not in self.said:
                 raise AssertionError(f"ended without {text!r}:\n{self.said[-MOST:]}")
 
+    def until(self, pattern: re.Pattern[str], *, within: float = 30.0) -> str | None:
+        """Read until `pattern` stands at the end; gives all of it without carriage returns, None if nothing more comes."""
+        deadline = time.monotonic() + within
+        while not pattern.search(said := self.said.replace("\r", "")):
+            assert time.monotonic() < deadline, f"nothing is asked:\n{said[-MOST:]}"
+            if not self._read(0.05):
+                return None
+        return said
+
     def end(self, *, within: float = 30.0) -> int:
         """Read to the end, and give the exit code."""
         deadline = time.monotonic() + within

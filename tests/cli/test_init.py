@@ -1,20 +1,13 @@
-import re
-import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
 from opskit.cli.init import FILES, content, filled, write_new
 from opskit.config import load
 from opskit.errors import OpskitError
 from tests.support.cli import REPOSITORY, Opskit
-
-RUNBOOK = content("runbooks/who-broke-it.md")
-ROUTED = re.compile(r"<!-- opskit: ([a-z_]+=\S+ ?)+ -->\n")
 
 
 def test_a_new_folder_gets_all_three_files_that_load(opskit: Opskit, tmp_path: Path):
@@ -107,57 +100,3 @@ def test_what_is_written_is_the_content(tmp_path_factory, text):
 @pytest.mark.parametrize("name", ["tasks.py", "runbooks/who-broke-it.md"])
 def test_the_repositorys_own_files_are_what_init_writes(name):
     assert (REPOSITORY / name).read_text("utf-8") == content(name)
-
-
-def fences() -> list[str]:
-    tokens = MarkdownIt().parse(RUNBOOK)
-    return [token.content for token in tokens if token.type == "fence" and token.info == "sh"]
-
-
-def commands() -> list[list[str]]:
-    lines = [line for fence in fences() for line in fence.splitlines()]
-    return [shlex.split(line)[1:] for line in lines if line.startswith("opskit ")]
-
-
-@pytest.mark.parametrize("line", sorted({*map(tuple, commands())}), ids=" ".join)
-def test_the_runbook_uses_commands_and_options_that_exist(line):
-    from opskit.cli.app import app
-
-    name, *rest = line
-    command = app.commands[name]
-    with command.make_context(name, rest):
-        pass
-
-
-def test_every_command_of_the_runbook_is_routed_by_one_comment():
-    assert len(ROUTED.findall(RUNBOOK)) == len(commands())
-    assert "{{" not in "".join(fences())
-
-
-def test_the_steps_are_numbered_and_every_link_leads_to_one():
-    steps = re.findall(r"^## (\d+)\. (.+)$", RUNBOOK, re.MULTILINE)
-    assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))
-    anchors = {f"{n}-{title.lower().replace(' ', '-')}" for n, title in steps}
-    links = re.findall(r"\(#([^)]+)\)", RUNBOOK)
-    assert links
-    assert set(links) <= anchors
-
-
-def test_a_step_that_wants_a_suspect_does_nothing_without_one(tmp_path: Path):
-    (step,) = [fence for fence in fences() if "$suspect" in fence or "${suspect" in fence]
-    called = tmp_path / "opskit"
-    called.write_text('#!/bin/sh\necho "called: $*"\n')
-    called.chmod(0o755)
-    for typed, said in (
-        (step, ""),
-        (step.replace("suspect=\n", "suspect=7k3q\n"), "called: log 7k3q\n"),
-    ):
-        ran = subprocess.run(
-            ["/bin/sh", "-c", typed],
-            env={"PATH": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.stdout == said
-        assert said or "put the id of a rollout behind suspect=" in ran.stderr
