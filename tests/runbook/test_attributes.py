@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opskit.errors import ConfigError
-from opskit.runbook import attributes, parse
+from opskit.runbook import attributes, names, parse
 from opskit.runbook.attributes import Attributes
 from tests.runbook.pages import FILE, FRONT, action
 
@@ -35,21 +35,34 @@ def test_what_is_written_is_read_again(said):
     assert read == said
 
 
+SHAPES = {
+    "a step": ("", ""),
+    "a list": ("1. First:\n\n", "   "),
+    "a nested list": ("- a\n  1. b\n", "     "),
+    "details": ("<details>\n<summary>More</summary>\n\n", ""),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @given(SAID.filter(lambda said: not said.expect and not said.rollback))
-def test_what_is_written_survives_a_comment_in_a_page(said):
+def test_what_is_written_survives_a_comment_in_a_page(shape, said):
+    above, indent = SHAPES[shape]
     comment = f"<!-- opskit: {attributes.render(said)} -->"
     assert comment.count("-->") == 1
     assert "--!>" not in comment
-    body = f"## A\n{comment}\n```sh\ntrue\n```\n"
+    body = "".join(f"{indent}{line}\n" for line in (comment, "```sh", "true", "```"))
     for end in ("\n", "\r\n"):
-        read = parse.parse((FRONT + body).replace("\n", end), FILE)
-        shown = [problem for problem in read.problems if "gives" not in problem.what]
-        assert not shown or said.capture
-        if read.runbook:
-            (run,) = read.runbook.steps[0].actions
-            assert run.on == (said.on or "local")
-            assert run.timeout == (said.timeout or 600.0)
-            assert (run.batch, run.capture, run.sudo) == (said.batch or 0, said.capture, said.sudo)
+        read = parse.parse(f"{FRONT}## A\n{above}{body}".replace("\n", end), FILE)
+        if names.templates(said.on):
+            assert "nothing gives" in read.problems[0].what
+            continue
+        assert read.problems == ()
+        assert read.runbook
+        (run,) = read.runbook.steps[0].actions
+        assert run.on == (said.on or "local")
+        assert run.timeout == (said.timeout or 600.0)
+        assert (run.batch, run.capture, run.sudo) == (said.batch or 0, said.capture, said.sudo)
+        assert run.mutates is (said.mutates is not False)
 
 
 @given(st.text(max_size=200) | NASTY)

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opskit.runbook import lint, parse
-from tests.runbook.pages import FILE, FRONT
+from tests.runbook.pages import FILE, FRONT, WHOLE
 from tests.support.cli import HEAVY
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = [file.read_bytes() for file in sorted((ROOT / "runbooks").glob("*.md"))]
+SHIPPED = [file.read_bytes() for file in sorted((ROOT / "runbooks").glob("*.md"))] + [
+    WHOLE.encode()
+]
 PIECES = [
     "**Ask:** ", "**Confirm:** ", "**Decide:** [a](#a) ", "**Wait:** until `a` is 0, at most 5m", "**Wait:** 5m", "**Approve:** x", "**Rollback:** [a](#a)",
     "<!-- opskit: ", " -->", "<!-- opskit: expect=regex -->\n", "on=@web ", "on={{ a }} ", "rollback=#a ", "```sh\n", "```\n", "~~~ task\n", "`a` - ", "## ", "## A\n",
@@ -156,7 +158,7 @@ def test_a_page_of_a_megabyte_is_read_in_bounded_time(name):
     text = (f"{FRONT}## Start\n" + piece * (size // len(piece) + 1))[:size]
     began = time.process_time()
     check(parse.parse(text, FILE), text)
-    assert time.process_time() - began < (60 if HEAVY else 10)
+    assert time.process_time() - began < (120 if HEAVY else 10)
 
 
 def test_a_page_that_is_too_large_is_not_read(tmp_path):

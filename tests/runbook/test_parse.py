@@ -17,57 +17,7 @@ from opskit.runbook.model import (
     Prose,
     Wait,
 )
-from tests.runbook.pages import FILE, action, book, page, problem, step, told
-
-WHOLE = """---
-opskit: 1
-id: haproxy-queue
-owner: infra
-services: [shop]
-alerts: [HaproxyQueueHigh]
-last_reviewed_on: 2026-11-01
-review_in: 3 months
-params:
-  backend: {ask: "Which backend?", default: app, pattern: "[a-z]+"}
----
-# HAProxy is queuing
-
-What $backend waits for.
-
-## 1. Look
-<!-- opskit: on=@lb mutates=no capture=queue timeout=10s -->
-```sh
-echo 0
-```
-
-<!-- opskit: expect=regex -->
-```text
-^[0-9]+$
-```
-
-**Wait:** until `queue` is not 7, every 2s, at most 5m, else go to [Escalate](#3-escalate).
-
-## 2. Drain the slow server
-> [!CAUTION]
-> Never drain the last one.
-
-**Ask:** `server` - Which server is slow?
-
-**Confirm:** Drain {{ server }}?
-
-<!-- opskit: on="@lb!{{ server }}" batch=1 capture=out rollback="#3-escalate" sudo -->
-```bash
-echo "$backend $server"
-```
-
-- [ ] Paste the link (Evidence).
-- [ ] It is well
-
-**Decide:** Is it well? If not, go to [Escalate](#3-escalate).
-
-## 3. Escalate
-**Approve:** by the owner
-"""
+from tests.runbook.pages import FILE, WHOLE, action, book, page, problem, step, told
 
 
 def test_a_whole_page_is_what_it_says():

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from opskit.runbook import parse
-from opskit.runbook.page import blocks, doubtful, outline
+from opskit.runbook.page import blocks, comments, doubtful, outline
 from opskit.runbook.page.findings import Findings
 from tests.support.missing import missing
 
@@ -25,36 +25,65 @@ SPECIFICATION = Path("/usr/share/gocode/src/github.com/yuin/goldmark/_test/spec.
 FILE = Path("page.md")
 
 
-class Headings(HTMLParser):
-    """The headings of level 2 that HTML shows outside of lists and quotes."""
+class Shown(HTMLParser):
+    """What HTML shows outside of quotes: headings of level 2 that are in no list either, and fences of `sh`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
-        self._within = 0
-        self._open = False
+        self.headings: list[str] = []
+        self.scripts: list[str] = []
+        self._within: list[str] = []
+        self._open: list[str] | None = None
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - its base names it
-        self._within += tag in ("li", "blockquote")
-        if tag == "h2" and not self._within:
-            self._open = True
-            self.found.append("")
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("li", "blockquote"):
+            self._within.append(tag)
+        elif tag == "h2" and not self._within:
+            self._begin(self.headings)
+        elif (
+            tag == "code"
+            and ("class", "language-sh") in attrs
+            and "blockquote" not in self._within
+        ):
+            self._begin(self.scripts)
+
+    def _begin(self, kept: list[str]) -> None:
+        self._open = kept
+        kept.append("")
 
     def handle_endtag(self, tag: str) -> None:
-        self._within -= tag in ("li", "blockquote")
-        self._open = self._open and tag != "h2"
+        if tag in ("li", "blockquote") and tag in self._within:
+            self._within.pop()
+        elif tag in ("h2", "pre"):
+            self._open = None
 
     def handle_data(self, data: str) -> None:
         if self._open:
-            self.found[-1] += data
+            self._open[-1] += data
 
 
 def shown(html: str) -> list[str]:
     """Give the headings of level 2 that HTML shows."""
-    headings = Headings()
-    headings.feed(html)
-    headings.close()
-    return [" ".join(text.split()) for text in headings.found]
+    return [" ".join(text.split()) for text in _parsed(html).headings]
+
+
+def scripts(html: str) -> list[list[str]]:
+    """Give the lines of the fences of `sh` that HTML shows; where tabs indent them, renderers differ in blanks before a line."""
+    return [[line.strip() for line in text.splitlines()] for text in _parsed(html).scripts]
+
+
+def _parsed(html: str) -> Shown:
+    seen = Shown()
+    seen.feed(html)
+    seen.close()
+    return seen
+
+
+def fences(markdown: str) -> list[list[str]]:
+    """Give the lines of the fences of a text that could be run."""
+    found = [block for block in blocks.read(markdown).all if block.kind == blocks.FENCE]
+    ours = [one for one in found if comments.language(one.info) == "sh" and not one.quoted]
+    return [[line.strip() for line in one.text.splitlines()] for one in ours]
 
 
 def steps(markdown: str) -> list[str]:
@@ -110,6 +139,12 @@ PAGES = st.lists(
 @example("- item\n<a>\n## Step\n")
 def test_what_github_shows_as_a_heading_is_a_step_or_the_page_is_refused(markdown):
     assert steps(markdown) == shown(github(markdown)) or is_doubtful(markdown)
+
+
+@settings(derandomize=True)
+@given(PAGES)
+def test_what_can_be_run_is_what_github_shows_as_a_script(markdown):
+    assert fences(markdown) == scripts(github(markdown)) or is_doubtful(markdown)
 
 
 def is_doubtful(markdown: str) -> bool:
