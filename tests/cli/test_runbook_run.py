@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from opskit.changelog import open_changelog
 from tests.cli.screen import Screen
 from tests.rollout.test_secrets import Watcher, told
 from tests.support.light import Light
@@ -176,94 +172,6 @@ def test_it_fits_on_a_narrow_screen_and_has_no_colour_if_none_is_wanted(
     one.wait_for("suspended")
     assert one.end() == 3
     assert all(len(line) <= width + 20 for line in one.drawing.text.splitlines())
-
-
-def test_ctrl_c_at_a_prompt_asks_what_to_do_and_twice_leaves_it(
-    light: Light, screen: Callable[..., Screen]
-) -> None:
-    one = screen("run", "drain")
-    answer(one, "changes nothing", "")
-    answer(one, "Which one is slow?")
-    one.type("\x03")
-    answer(one, "what now?", "")
-    answer(one, "Which one is slow?")
-    one.type("\x03")
-    one.wait_for("what now?")
-    one.wait_for("> ")
-    one.type("\x03")
-    one.wait_for("to go on: opskit runbook resume")
-    assert one.end() == 130
-
-
-def test_ctrl_c_ends_the_command_on_its_host_and_asks_what_now(
-    light: Light, screen: Callable[..., Screen]
-) -> None:
-    write(light, "slow", PAGE.replace('echo "well, $why"', 'touch "$HOME/begun"; exec sleep 600'))
-    one = screen("run", "slow")
-    answer(one, "changes nothing", "")
-    until(light.hosts.folder("web02").joinpath("begun").exists, within=30)
-    one.type("\x03")
-    one.wait_for("was ended")
-    answer(one, "r again", "m I looked myself")
-    answer(one, "Which one is slow?", ":a enough")
-    one.wait_for("aborted: enough")
-    assert one.end() == 5
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_an_automatic_run_and_its_command(
-    light: Light, number: signal.Signals
-) -> None:
-    write(light, "slow", PAGE.replace('echo "well, $why"', 'touch "$HOME/begun"; exec sleep 600'))
-    run = light.start("runbook", "run", "slow", "--auto", "--json")
-    until(light.hosts.folder("web02").joinpath("begun").exists, within=30)
-    run.send_signal(number)
-    said, _ = run.communicate(timeout=60)
-    assert run.returncode == 130
-    assert json.loads(said)["data"]["outcome"] == "suspended"
-    with open_changelog("test") as changelog:
-        act = changelog.runs()[0].acts[-1]
-    assert (act.what, act.outcome) == ("ended", "interrupted")
-
-
-def test_what_was_typed_before_a_question_is_no_answer_to_it(
-    light: Light, screen: Callable[..., Screen]
-) -> None:
-    write(
-        light,
-        "slow",
-        PAGE.replace(
-            'echo "well, $why"',
-            'touch "$HOME/begun"; until test -e "$HOME/go"; do sleep 0.1; done',
-        ),
-    )
-    one = screen("run", "slow")
-    answer(one, "changes nothing", "")
-    until(light.hosts.folder("web02").joinpath("begun").exists, within=30)
-    one.type("web02\n\n")
-    for name in ("web01", "web02"):
-        light.hosts.folder(name).joinpath("go").touch()
-    answer(one, "Which one is slow?", "web03")
-    answer(one, "on web03", "q")
-    assert one.end() == 3
-
-
-def test_sigterm_leaves_it_where_it_stands(light: Light, screen: Callable[..., Screen]) -> None:
-    one = screen("run", "drain")
-    answer(one, "changes nothing")
-    os.kill(one.process.pid, signal.SIGTERM)
-    one.wait_for("opskit runbook resume")
-    assert one.end() == 130
-
-
-def test_the_end_of_input_leaves_it_where_it_stands(
-    light: Light, screen: Callable[..., Screen]
-) -> None:
-    one = screen("run", "drain")
-    answer(one, "changes nothing")
-    one.type("\x04")
-    one.wait_for("opskit runbook resume")
-    assert one.end() == 3
 
 
 def test_a_shell_on_the_host_is_ssh_s_own_with_the_host_key_checked(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BAR = "  | "
 LINK = re.compile(r"\[([^\[\]]*)\]\(<?([^()\s<>]*)>?(?:\s+\"[^\"]*\")?\)")
 BOLD = re.compile(r"\*\*([^*]+)\*\*")
+QUOTE = re.compile(r"^\s*>\s?")
 ALERT = re.compile(r"\s*>\s*\[!([A-Z]+)\]\s*$")
 ALERTS = {"CAUTION": "red", "NOTE": "cyan", "TIP": "cyan"}
 KEYS: Mapping[str, tuple[str, str]] = {
@@ -82,7 +83,7 @@ def prose(say: Say, words: str) -> None:
 def plain(words: str) -> str:
     """Give a line of Markdown as it is read: links by what they are called, with their address if that leads out of the page."""
     words = LINK.sub(lambda it: it[1] if it[2].startswith("#") else f"{it[1]} <{it[2]}>", words)
-    return BOLD.sub(r"\1", words)
+    return BOLD.sub(r"\1", QUOTE.sub("  ", words))
 
 
 def action(say: Say, which: Action, hosts: Sequence[str]) -> None:

@@ -92,8 +92,7 @@ def head_again(walk: Walk) -> None:
     """Show what is gone on with: whose run it is, and who was at it."""
     now = walk.record.now
     people = " and ".join(dict.fromkeys(runner.actor for runner in now.runners[:-1]))
-    text.mention(walk.record.book.title, bold=True, wrap=True)
-    text.mention(f"run {now.run}, until now by {people}", colour="bright_black", wrap=True)
+    text.mention(f"  run {now.run}, until now by {people}", colour="bright_black", wrap=True)
 
 
 def plan(
@@ -136,7 +135,8 @@ def go_on(run: str, *, mode: str, take_over: bool, as_json: bool) -> int:
         book, events = _past(config, changelog, run)
         where, found = events[0].header.environment, differences(book, fold(book.steps, events))
         with opening.opened(config, changelog, book, where, as_json=as_json) as o:
-            head_up(o, events[0].header.rollout)
+            with o.hands.listening():
+                head_up(o, events[0].header.rollout)
             walk = _reopen(o, events, mode=mode, take_over=take_over)
             head_again(walk)
             end = _followed(walk, partial(settle, walk, found))
