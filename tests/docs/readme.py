@@ -12,6 +12,7 @@ from opskit import errors
 from opskit.cli.app import SECTIONS
 from opskit.cli.exits import EXITS
 from opskit.errors import OpskitError
+from tests.docs import runbooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +48,29 @@ def exit_codes() -> str:
     return table(("code", "status", "what it means", "error kinds"), rows)
 
 
-BLOCKS = {"commands": commands, "options": options, "exit codes": exit_codes}
+def front_matter() -> str:
+    """Give the table of a runbook's front matter."""
+    return table(("in front matter", "what it says"), runbooks.front_matter())
+
+
+def words() -> str:
+    """Give the table of the words that begin a paragraph of a runbook."""
+    return table(("paragraph", "what it asks"), runbooks.words())
+
+
+def comments() -> str:
+    """Give the table of what the comment before a command of a runbook may say."""
+    return table(("in the comment", "what it means"), runbooks.comments())
+
+
+BLOCKS = {
+    "commands": commands,
+    "options": options,
+    "exit codes": exit_codes,
+    "runbook front matter": front_matter,
+    "runbook words": words,
+    "runbook comments": comments,
+}
 
 
 def renewed(text: str) -> str:
