@@ -199,7 +199,11 @@ def of_claims(
                 name=name if meant(others) == claim else claim,
                 foreign=sum(_is_foreign(c, claim) for c, _ in events[name]),
             )
-    return told if whole else _in_brief(connection, told)
+    if whole:
+        return told
+    only_steps = [claim for claim in chosen if claim not in told]
+    told |= of_claims(connection, only_steps) if only_steps else {}
+    return _in_brief(connection, told)
 
 
 def _in_brief(connection: sqlite3.Connection, told: Mapping[str, Record]) -> dict[str, Record]:

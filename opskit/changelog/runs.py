@@ -126,8 +126,10 @@ def _with_standing(record: RunRecord, told: Sequence[Event]) -> RunRecord:
 
 
 def brief(record: RunRecord, hosts: Iterable[str]) -> RunRecord:
-    """Give a run in brief that was folded without its steps, which say what it came to: only on which `hosts` is known."""
-    return record._replace(is_brief=True, hosts=tuple(hosts), steps=(), approvals=())
+    """Give a run in brief, without what only its steps tell, but for the `hosts` that they came to."""
+    return record._replace(
+        is_brief=True, hosts=tuple(hosts), steps=(), acts=(), liabilities=(), approvals=()
+    )
 
 
 def _parted(events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
