@@ -49,11 +49,13 @@ class Book:
         self.named: set[str] = set()
         """The words of what was run in it: values that it does not name make no difference to it."""
         self._words: dict[int, tuple[str, int]] = {}
-        self._is_begun = self._is_undone = False
+        self._is_begun = self._is_undone = self._is_stale = False
 
     def take(self, act: Act, number: int) -> None:
         """Take the next thing that happened in it."""
         self._is_begun = True
+        if self._is_stale:
+            self.forget()
         if act.what == BEGAN:
             self.named |= words_of(act)
             self._is_undone = False
@@ -67,6 +69,11 @@ class Book:
     def forget(self) -> None:
         """Take in that it has yet to be done, from its beginning."""
         self._words.clear()
+        self._is_stale = False
+
+    def grow_stale(self) -> None:
+        """Take in that it was done to undo something: in its turn it is done anew."""
+        self._is_stale = True
 
     def done_since(self) -> int:
         """Give the number of the act from which on all of it was done; 0 if it was not, or something of it was skipped."""
@@ -160,7 +167,8 @@ class Ledger:
         elif act.what == WENT:
             self._come_to(act.to)
             self._undoing = act.to if act.began else ""
-        if act.what != WENT and act.step != self._undoing:
+        if self._undoing and act.what != WENT and act.step != self._undoing:
+            self._book(self._undoing).grow_stale()
             self._undoing = ""
         if act.step != self._undoing:
             self._settle(act.step)
@@ -196,10 +204,11 @@ class Ledger:
     def _owe(self, act: Act) -> None:
         used = words_of(act) & self._values.keys()
         values = tuple(Value(name, self._values[name]) for name in sorted(used))
-        found = Liability(
-            act.step, act.part, act.rollback, act.at, act.actor, hosts=act.hosts, values=values
-        )
-        self._debts = [each for each in self._debts if not _is_same(each.liability, found)]
+        found = Liability(act.step, act.part, act.rollback, act.at, act.actor, values=values)
+        same = [each for each in self._debts if _is_same(each.liability, found)]
+        hosts = (*(host for each in same for host in each.liability.hosts), *act.hosts)
+        found = found._replace(hosts=tuple(dict.fromkeys(hosts)))
+        self._debts = [each for each in self._debts if each not in same]
         self._debts.append(Debt(found, self._number, dict(self._values), act.hash[:10]))
 
     def _close(self, act: Act) -> None:
@@ -229,8 +238,9 @@ class Ledger:
 
 
 def _is_same(one: Liability, other: Liability) -> bool:
-    names = ("step", "part", "rollback", "hosts", "values")
-    return all(getattr(one, name) == getattr(other, name) for name in names)
+    """Tell whether an action is the same once more; a value that there was not yet makes no difference."""
+    same = (one.step, one.part, one.rollback) == (other.step, other.part, other.rollback)
+    return same and set(one.values) <= set(other.values)
 
 
 def _numbers(value: object) -> tuple[int, ...]:

@@ -82,7 +82,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return events
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(histories(), st.randoms(use_true_random=False), st.booleans())
 def test_any_events_in_any_order_and_twice_give_the_same_record(
     events: list[Event], dice: Any, alive: bool
@@ -98,7 +98,7 @@ def test_any_events_in_any_order_and_twice_give_the_same_record(
     json.dumps(as_data(record), default=str)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(histories())
 def test_nobody_who_has_not_gone_on_with_a_run_alters_where_it_stands(events: list[Event]) -> None:
     whole = run(events, lambda _machine, _since: False)
