@@ -10,7 +10,7 @@ from tests.cli.screen import MOST, Screen
 from tests.support.cli import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     Answer = str | Callable[[], str]
@@ -32,7 +32,7 @@ class Follower:
 
     folder: Path
     answers: list[tuple[str, Answer]]
-    asked: list[str] = field(default_factory=list)
+    env: Mapping[str, str] = field(default_factory=dict)
     shown: str = ""
 
     def follow(
@@ -42,8 +42,8 @@ class Follower:
         file = REPOSITORY / "runbooks" / f"{page}.md"
         pairs = [word for name, value in params.items() for word in ("-p", f"{name}={value}")]
         screen = Screen(
-            self.folder, "runbook", "run", str(file), *pairs, *options, width=200, NO_COLOR="1"
-        )
+            self.folder, "runbook", "run", str(file), *pairs, *options, width=200, NO_COLOR="1", **self.env
+        )  # fmt: skip
         try:
             while (asked := _next(screen, within)) is not None:
                 self.shown += asked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import shutil
 import subprocess
 import sys
 from subprocess import DEVNULL
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.test_changelog_disaster import team
 from tests.rollout.test_drain import ALL_UP, BEHIND, answers
 from tests.rollout.test_replace import NAMES, cloud
 from tests.runbook.follower import Follower, run_of
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.cli.test_changelog_disaster import Team
     from tests.runbook.follower import Answer
     from tests.support.haproxy import Answers
     from tests.support.hosts import Hosts
 
-__all__ = ["answers"]
+__all__ = ["answers", "team"]
 
 OWNER = '"Ben, +49 30 1234"'
 WELL: list[tuple[str, Answer]] = [
@@ -311,3 +314,28 @@ def test_a_drill_of_the_first_day_changes_nothing_and_keeps_what_was_expected(
     assert run_of(light.opskit)["mode"] == "drill"
     assert during(light) == [("note", "", "first day on call: nobody told me about the phone")]
     assert "web01: done" in light.opskit("log", run_of(light.opskit)["id"]).stdout
+
+
+def test_a_changelog_whose_upstream_and_a_laptop_are_gone_is_whole_again(team: Team) -> None:
+    before = team.log("ana")
+    lost = team.does("ben", "changelog", "writers", "--json").json["data"]["writers"]
+    ben = next(each["writer"] for each in lost if each["here"])
+    team.upstream.unlink()
+    shutil.rmtree(team.state("ben"))
+    said = Follower(
+        team.light.folder,
+        [
+            ("Is it this laptop, go to", "A laptop that is gone"),
+            ("Which writer was on the lost laptop?", ben),
+            ("If that is all, go to", "go on"),
+            ("Does everybody come back", "go on"),
+        ],
+        env=team.env("ana"),
+    ).follow("changelog-disaster")
+    assert "it ended with 3" in said, "the upstream could not be looked at"
+    assert team.log("ana")[-2:] == before
+    known = team.does("new", "log", "--json").json["data"]["entries"]
+    assert [entry["id"] for entry in known][-2:] == [rollout for rollout, _, _ in before]
+    runs = [(e["runbook"], e["outcome"]) for e in known if e["type"] == "run"]
+    assert runs == [("changelog-disaster", "done")]
+    assert "all as written" in team.does("new", "changelog", "verify", "--hosts").stdout
