@@ -126,6 +126,8 @@ class Walk:
         """Write what was done to a part; it need not be shown again as known."""
         self._dealt.add((self._visit, part))
         self.record.step(step.id, part, what, **more)
+        if self.values is not None:
+            self.values = {**self.values, **learned(more)}
 
     def back(self, step: Step) -> None:
         """Go back to the step before this one, on the way that the run came."""
@@ -193,3 +195,11 @@ class Walk:
             with contextlib.suppress(ValueError):
                 self._tell(self._step, len(self._step.parts), self.record.now)
             self._step = None
+
+
+def learned(said: Mapping[str, object]) -> dict[str, str]:
+    """Give the values that an answer or the end of a command brings."""
+    capture = said.get("capture")
+    found = [said, capture] if isinstance(capture, dict) else [said]
+    pairs = [(each.get("name"), each.get("value")) for each in found]
+    return {str(name): value for name, value in pairs if name and isinstance(value, str)}

@@ -242,6 +242,7 @@ def test_what_a_step_left_is_cleared_with_a_reason_in_a_pipe(light: Light) -> No
     )
     done = light.opskit("runbook", "undo", run, "--clear", "2", "-m", "web02 is gone", "--json")
     assert done.json["data"]["open"] == []
+    assert "nothing of run" in light.opskit("runbook", "undo", run, "--dry-run").stdout
     assert (
         "nothing of step"
         in light.opskit("runbook", "undo", run, "--clear", "2", "-m", "x", expect=2).stderr

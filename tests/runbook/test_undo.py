@@ -128,6 +128,18 @@ def test_each_is_put_back_with_the_values_of_its_own_moment(stage: Stage) -> Non
     assert end.now.liabilities == ()
 
 
+def test_what_is_answered_while_something_is_put_back_counts_for_it(stage: Stage) -> None:
+    page = (
+        "## Drain\n\n" + DRAINS.format("put-back", "echo drained >>out")
+        + "\n## Put back\n\n**Ask:** `how` - How?\n\n" + DO.format('echo "$how" >>out')
+    )  # fmt: skip
+    book = book_of(page)
+    end, _ = stage.run(book, GO, LEAVE)
+    end, _ = put_back(stage, book, end.now.run, GO, say("slowly"), GO)
+    assert (stage.folder / "out").read_text().split() == ["drained", "slowly"]
+    assert end.now.liabilities == ()
+
+
 APPROVED = steps("**Approve:** Somebody of infra.\n\n" + DO.format("touch made"))
 
 

@@ -148,12 +148,15 @@ def put_back(
 ) -> int:
     """Put back what a run has left open, or say that it is none."""
     from opskit.runbook import undo
+    from opskit.runbook.folding import fold
 
     opening.demand_answerable(auto=bool(clear) or dry_run)
     config = wiring.read_config()
     with opening.shared(config) as changelog:
         book, events = _past(config, changelog, run)
-        where = events[0].header.environment
+        where, now = events[0].header.environment, fold(book.steps, events)
+        if not (now.liabilities or clear):
+            return following.show_open(now, as_json=as_json)
         with opening.opened(config, changelog, book, where, as_json=as_json) as o:
             walk = _reopen(o, events, take_over=take_over, undo=True, written=not dry_run)
             if not clear:
