@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from opskit.config.model import NOTHING
 from opskit.fleet.command import Command
@@ -64,20 +65,31 @@ def act(action: Action, hosts: Sequence[str], env: Env, hands: Hands, watch: Wat
     """
     if action.on == LOCAL and action.language != TASK:
         made = _process(action, env, hands, watch)
-        wish, results = attended(
-            lambda: [_local_end(made)], made.interrupt, listening=hands.listening
-        )
+        seen = attended(lambda: [_local_end(made)], made.interrupt, listening=hands.listening)
     else:
         work = _work(action, env, hands, watch)
-        wish, results = attended(
-            lambda: _on_hosts(action, hosts, work, hands.fleet),
-            hands.fleet.cancel,
-            action.timeout * (1 + _batches(action, hosts)),
-            listening=hands.listening,
-        )
+        limit = action.timeout * (1 + _batches(action, hosts))
+        on_hosts = functools.partial(_on_hosts, action, hosts, work, hands.fleet)
+        seen = attended(on_hosts, hands.fleet.cancel, limit, listening=hands.listening)
         hands.fleet.resume()
-    ends = tuple(judged(each, action, interrupted=wish is not None) for each in results)
-    return Acted(outcome_of(ends, hosts), ends, left=isinstance(wish, EndedBySignal))
+    results = [_late(each, action) if seen.late else each for each in seen.value]
+    ends = tuple(judged(each, action, interrupted=seen.wish is not None) for each in results)
+    return Acted(outcome_of(ends, hosts), ends, left=isinstance(seen.wish, EndedBySignal))
+
+
+def _late(end: HostEnd, action: Action) -> HostEnd:
+    """Give the end of a task that was ended as its time was over; commands say so themselves."""
+    if end.outcome != FAILED or not end.error.startswith("cancelled"):
+        return end
+    return replace(end, error=f"it did not end within {action.timeout:g} s; {end.error}")
+
+
+class Attended(NamedTuple, Generic[T]):
+    """What came of some work, the last signal meanwhile, and whether its time was over before."""
+
+    value: T
+    wish: BaseException | None
+    late: bool
 
 
 def attended(
@@ -86,8 +98,8 @@ def attended(
     limit: float = float("inf"),
     *,
     listening: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
-) -> tuple[BaseException | None, T]:
-    """Let `work` be done by another thread, and hear signals meanwhile; gives the last one, if any, and what came of the work.
+) -> Attended[T]:
+    """Let `work` be done by another thread, and hear signals meanwhile.
 
     Signals are heard within `listening`. Each signal calls `cancel`, and so does the end of `limit` seconds. Raises LeftError for the third signal, and what `work` raised.
     """
@@ -107,12 +119,13 @@ def attended(
 
     threading.Thread(target=run, daemon=True, name="runbook").start()
     wish, count, until = None, 0, time.monotonic() + limit
+    late = False
     while not over.is_set():
         try:
             with listening():
                 over.wait(LOOK)
             if time.monotonic() > until:
-                until = float("inf")
+                until, late = float("inf"), True
                 cancel()
         except KeyboardInterrupt as signal:
             wish, count = signal, count + 1
@@ -121,7 +134,7 @@ def attended(
             cancel()
     if raised:
         raise raised[0]
-    return wish, said[0]
+    return Attended(said[0], wish, late)
 
 
 def _process(action: Action, env: Env, hands: Hands, watch: Watch) -> Local:

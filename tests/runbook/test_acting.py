@@ -121,6 +121,15 @@ def test_a_task_gets_its_options_with_the_values_filled_in(fleet_stage: Stage) -
     assert heard["web01"] == b"hello you True web09\n"
 
 
+def test_a_task_that_takes_too_long_is_ended(fleet_stage: Stage) -> None:
+    (fleet_stage.folder / "tasks.py").write_text(
+        TASKS.replace("c.run(f'echo", "c.run('exec sleep 600'); c.run(f'echo")
+    )
+    acted, _ = done(fleet_stage, action("tell --word x", language="task", timeout=0.5), "web01")
+    assert acted.outcome == "failed"
+    assert "did not end within 0.5 s" in acted.results[0].error
+
+
 def test_a_secret_is_in_the_environment_and_nowhere_else(fleet_stage: Stage) -> None:
     secret = Secret("s3ntinel-on-hosts")
     acted, heard = done(
