@@ -80,7 +80,7 @@ def reopen(
     """
     now = fold(book.steps, events)
     if not undo:
-        _demand_open(now)
+        demand_open(now)
     if written and not take_over:
         demand_free(changelog, now)
     how = mode or ("drill" if now.mode == "drill" else "run")
@@ -115,7 +115,8 @@ def settle(walk: Walk, found: Differences) -> None:
         _ask_about_current(walk, found.current)
 
 
-def _demand_open(now: Progress) -> None:
+def demand_open(now: Progress) -> None:
+    """Raise RefusedError for a run that is over."""
     if now.outcome == DONE:
         raise RefusedError(f"run {now.run} is done", hint=f"see: opskit log {now.run}")
     if now.outcome == ABORTED:

@@ -10,7 +10,7 @@ from opskit.errors import ConfigError, UsageError
 from opskit.rollout.secrets import checked
 from opskit.runbook.model import Ask
 from opskit.runbook.names import TEMPLATE
-from opskit.runbook.talk import TEXT, Question
+from opskit.runbook.talk import LEAVE, TEXT, Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -107,7 +107,9 @@ def _one(
         return parameter.default
     text = parameter.ask or f"the value of {name}"
     return _until_it_fits(
-        parameter, Question("param", text, (TEXT,), wanted=name, default=parameter.default), ask
+        parameter,
+        Question("param", text, (TEXT, LEAVE), wanted=name, default=parameter.default),
+        ask,
     )
 
 

@@ -220,6 +220,7 @@ def test_undo_shows_first_and_puts_back(light: Light, screen: Callable[..., Scre
     dry = light.opskit("runbook", "undo", run, "--dry-run", expect=3)
     assert 'rm "$HOME/drained"' in dry.stdout
     two = screen("undo", run)
+    answer(two, "put back: Drain it", "nonsense")
     answer(two, "put back: Drain it", "")
     answer(two, "Step 3 of 3", "")
     two.wait_for("put back")

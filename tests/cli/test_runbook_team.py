@@ -201,11 +201,13 @@ def test_ctrl_c_at_each_kind_of_question_asks_what_to_do_and_comes_back_to_it(
         for key in keys:
             one.type(f"{key}\n")
 
+    answer(one, "What do people see?", ":?")
+    one.wait_for("leave; the run is kept")
     hit("What do people see?", "errors")
     hit("the secret token", "t0ken-of-a-run", prompt="token: ")
     hit("Which?", "web01")
     hit("CAUTION: Is it?", "ask")
-    hit("Decide: ", "2")
+    hit("Decide: ", "go on")
     hit("It is so", "")
     hit("Seen", "it was green")
     hit("on this machine", "")

@@ -137,18 +137,16 @@ class Person:
 
     def _chosen(self, question: Question, typed: str) -> Reply | None:
         """Give the answer that a letter, with a reason behind it, stands for."""
-        if (
-            CHOICE in question.keys
-            and typed.isdecimal()
-            and 0 < int(typed) <= len(question.choices)
-        ):
-            return Reply(CHOICE, question.choices[int(typed) - 1].label)
+        if CHOICE in question.keys and (label := _label(question, typed)):
+            return Reply(CHOICE, label)
         letter, _, reason = typed.partition(" ")
         if letter == "?":
             for each in walking.help_lines(question):
                 self._say(each)
             return None
-        letters = {walking.KEYS[key][0]: key for key in question.keys if key in walking.KEYS}
+        known = [key for key in question.keys if key in walking.KEYS]
+        letters = {walking.SHORT[key]: key for key in known if key in walking.SHORT}
+        letters |= {walking.KEYS[key][0]: key for key in known}
         key = letters.get(letter.lower())
         if key is None:
             self._say(
@@ -222,3 +220,11 @@ class Person:
                 return Reply(TEXT, getpass.getpass(walking.line(f"{question.wanted}: ")))
             except EOFError:
                 raise LeftError from None
+
+
+def _label(question: Question, typed: str) -> str:
+    """Give the label of the choice that was typed, by its number or in its words; "" if none was."""
+    labels = [choice.label for choice in question.choices]
+    if typed.isdecimal() and len(typed) < 6 and 0 < int(typed) <= len(labels):
+        return labels[int(typed) - 1]
+    return next((label for label in labels if label.lower() == typed.lower()), "")

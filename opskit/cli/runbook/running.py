@@ -127,13 +127,20 @@ def plan(
 def go_on(run: str, *, mode: str, take_over: bool, as_json: bool) -> int:
     """Go on with a run that was left."""
     from opskit.runbook.folding import fold
-    from opskit.runbook.resume import differences, settle
+    from opskit.runbook.past import demand_free
+    from opskit.runbook.resume import demand_open, differences, settle
 
     opening.demand_answerable(auto=mode == "auto")
     config = wiring.read_config()
     with opening.shared(config) as changelog:
         book, events = _past(config, changelog, run)
-        where, found = events[0].header.environment, differences(book, fold(book.steps, events))
+        where, now = events[0].header.environment, fold(book.steps, events)
+        found = differences(book, now)
+        demand_open(now)
+        if not take_over:
+            demand_free(
+                changelog, now
+            )  # before hosts are asked, and again when it is written down
         with opening.opened(config, changelog, book, where, as_json=as_json) as o:
             with o.hands.listening():
                 head_up(o, events[0].header.rollout)
