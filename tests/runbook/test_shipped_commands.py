@@ -13,7 +13,7 @@ import pytest
 
 from opskit.cli.app import app
 from opskit.runbook import parse
-from opskit.runbook.model import LOCAL, OPSKIT, SH
+from opskit.runbook.model import LOCAL, OPSKIT, SH, Action, Ask
 from tests.rollout.trees import BUSYBOX, busybox_tools
 from tests.support.cli import REPOSITORY
 from tests.support.missing import missing
@@ -76,6 +76,21 @@ def test_each_page_of_ours_names_one_person_to_call_and_when_to_stop() -> None:
         intro = "\n".join(prose.text for prose in book.intro)
         assert "**When to stop:**" in intro, book.id
         assert any(action.capture == "owner" for step in book.steps for action in step.actions)
+
+
+def test_by_hand_every_value_is_set_by_the_first_lines_or_by_what_is_asked() -> None:
+    for book in books():
+        first = "".join(prose.text for prose in book.intro)
+        set_there = set(re.findall(r"^([a-z]+)=|(?<= )([a-z]+)=", first, re.MULTILINE))
+        known = {name for pair in set_there for name in pair if name}
+        parts = [part for step in book.steps for part in step.parts]
+        known |= {p.name for p in parts if isinstance(p, Ask)}
+        known |= {p.capture for p in parts if isinstance(p, Action)}
+        for action in (p for p in parts if isinstance(p, Action) and p.language in (SH, OPSKIT)):
+            used = set(re.findall(r"\$([a-z]{2,})", action.text)) - set(
+                re.findall(r"([a-z]+)=", action.text)
+            )
+            assert used <= known, (book.id, action.text)
 
 
 def scripts() -> Iterator[tuple[str, str]]:
