@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -33,6 +34,15 @@ def test_a_shipped_runbook_is_clean(tmp_path, file):
         tasks=list_tasks(ROOT / "tasks.py"), commands=COMMANDS,
     )  # fmt: skip
     assert [str(problem) for problem in problems] == []
+
+
+def test_pages_that_the_readme_shows_are_clean():
+    text = (ROOT / "README.md").read_text("utf-8")
+    shown = re.findall(
+        r"^(`{3,}|~{3,})\w+\n(---\nopskit: 1\n.*?)^\1$", text, re.MULTILINE | re.DOTALL
+    )
+    for _, page in shown:
+        assert [str(problem) for problem in parse.parse(page, ROOT / "README.md").problems] == []
 
 
 def test_each_shipped_runbook_has_an_id_of_its_own():

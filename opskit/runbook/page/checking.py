@@ -24,7 +24,7 @@ from opskit.runbook.page import comments, keywords, shell
 from opskit.runbook.page.blocks import CELL, FENCE, HEADING, HTML, PARAGRAPH, links
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from opskit.runbook.model import Part, Runbook
     from opskit.runbook.page.blocks import Block, Blocks
@@ -42,25 +42,24 @@ def check(
         if found.full:
             return
         _check_links(block, blocks, outline, found)
-    known = {name for name, _ in _given(runbook)}
+    known = _asked(runbook) | set(_captured(runbook))
     for step in runbook.steps:
         for part in () if found.full else step.parts:
             _check_names(part, known, found)
     _check_secrets(runbook, found)
-    _check_given_once(runbook, found)
+    _check_lost(runbook, found)
     _check_used(runbook, places, found)
 
 
-def _given(runbook: Runbook) -> Iterator[tuple[str, int]]:
-    """Give each name that has a value in a run, and the line that says so (0: the front matter)."""
-    for parameter in runbook.parameters:
-        yield parameter.name, 0
-    for step in runbook.steps:
-        for part in step.parts:
-            if isinstance(part, Ask):
-                yield part.name, part.line
-            elif isinstance(part, Action) and part.capture:
-                yield part.capture, part.line
+def _asked(runbook: Runbook) -> set[str]:
+    """Give the names of what is given or asked for in a run."""
+    asks = (part for step in runbook.steps for part in step.parts if isinstance(part, Ask))
+    return {parameter.name for parameter in runbook.parameters} | {ask.name for ask in asks}
+
+
+def _captured(runbook: Runbook) -> Mapping[str, int]:
+    """Give the names of what is captured, each with the line of the last fence that does."""
+    return {a.capture: a.line for step in runbook.steps for a in step.actions if a.capture}
 
 
 def _check_secrets(runbook: Runbook, found: Findings) -> None:
@@ -74,12 +73,17 @@ def _check_secrets(runbook: Runbook, found: Findings) -> None:
             found.add(action.line, f"${name} is a secret: it cannot stand in a command line")
 
 
-def _check_given_once(runbook: Runbook, found: Findings) -> None:
-    captured = {a.capture: a.line for step in runbook.steps for a in step.actions if a.capture}
-    asked = {name for name, line in _given(runbook) if captured.get(name) != line}
-    for name, line in captured.items():
+def _check_lost(runbook: Runbook, found: Findings) -> None:
+    """Look for what was asked for and then written over."""
+    asked = _asked(runbook)
+    for name, line in _captured(runbook).items():
         if name in asked:
             found.warn(line, f"what is captured here takes the place of the {name} that was asked for")  # fmt: skip
+    for action in (action for step in runbook.steps for action in step.actions):
+        for name in (
+            asked.intersection(shell.emptied(action.text)) if action.language == SH else ()
+        ):
+            found.warn(action.line, f"this script empties ${name}, which was asked for", hint=f"take the line `{name}=` out")  # fmt: skip
 
 
 def _check_above(block: Block, blocks: Blocks, found: Findings) -> None:

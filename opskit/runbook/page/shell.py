@@ -13,6 +13,7 @@ _SET = re.compile(r"\b([A-Za-z_][A-Za-z0-9_]*)=|\bfor\s+([A-Za-z_][A-Za-z0-9_]*)
 _UNCERTAIN = re.compile(
     r"<<|\beval\b|(?:^|[;&|(]\s*)(?:\.|source)\s|\bset\s+-\w*a|\$'|(?:^|\s)#", re.MULTILINE
 )
+_EMPTY = re.compile(r"^[ \t]*([A-Za-z_][A-Za-z0-9_]*)=[ \t]*$", re.MULTILINE)
 _COMMON = re.compile(r".*_proxy|path|argv|cdpath")
 
 
@@ -30,6 +31,11 @@ def unset(script: str) -> tuple[str, ...]:
     return tuple(
         name for name in dict.fromkeys(_uses(script)) if _sure(name) and name not in given
     )
+
+
+def emptied(script: str) -> set[str]:
+    """Give the variables that a line of a script makes empty: what a person is to fill in, who pastes it into a shell."""
+    return set(_EMPTY.findall(script))
 
 
 def _uses(script: str) -> Iterator[str]:

@@ -151,6 +151,7 @@ def test_only_what_stands_behind_a_caution_is_typed_out():
 
 
 NAMES = {
+    "**Ask:** `b` - b\n\n<!-- opskit: -->\n```sh\nb=\necho $b\n```": "10?: this script empties $b, which was asked for",
     "**Confirm:** {{ a }} and {{b}}?": "7?: nothing gives {{ a }} a value",
     '<!-- opskit: on="{{ a }}" -->\n```sh\ntrue\n```': "8: nothing gives {{ a }} a value",
     "<!-- opskit: -->\n```sh\necho {{ a }}\n```": "8?: {{ a }} is not replaced in what is run",
@@ -185,3 +186,7 @@ def test_a_secret_stands_in_no_command_line(body):
     assert [p.what for p in read.problems] == [
         "$token is a secret: it cannot stand in a command line"
     ]
+
+
+def test_what_is_captured_again_is_newer():
+    assert told("## A\n" + 2 * LOOP) == []
