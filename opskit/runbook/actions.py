@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from opskit.errors import ConfigError
 from opskit.runbook.model import LANGUAGES, LOCAL, OPSKIT, PYTHON, REGEX, SH, TASK, Action, Expect
+from opskit.runbook.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +45,7 @@ def action(line: int, language: str, text: str, said: Attributes, *, rollback: s
 def expect(line: int, text: str, kind: str) -> Expect:
     """Give what a fence must print; raises ConfigError for a regular expression that is none."""
     wanted = text.removesuffix("\n")
-    if kind == REGEX:
-        try:
-            re.compile(wanted)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise ConfigError(f"this is no regular expression: {error}") from None
-    return Expect(kind, wanted, line)
+    return Expect(kind, pattern(wanted) if kind == REGEX else wanted, line)
 
 
 def command_words(text: str) -> tuple[str, ...]:

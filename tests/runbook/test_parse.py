@@ -212,6 +212,9 @@ WRONG = {
     "## A\n"
     + RUN
     + "<!-- opskit: expect=regex -->\n```\n(\n```\n": "12: this is no regular expression: missing ), unterminated subpattern at position 0",
+    "## A\n"
+    + RUN
+    + "<!-- opskit: expect=regex -->\n```\n[[a]\n```\n": "12: this is no regular expression: Possible nested set at position 1",
     "## A\n```sh opskit on=@web\ntrue\n```\n": "7?: attributes behind the language: not all that shows Markdown can read this",
     "## A\n```sh on=@web\ntrue\n```\n": "7?: this is shown and not run",
     '## A\n<!-- opskit: rollback="#b" -->\n```sh\ntrue\n```\n': "8: rollback: there is no step #b",

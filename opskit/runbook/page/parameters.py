@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING
 
 from opskit.config import checks
@@ -11,6 +10,7 @@ from opskit.errors import ConfigError
 from opskit.runbook import names
 from opskit.runbook.model import Parameter
 from opskit.runbook.page import yamlnodes
+from opskit.runbook.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +47,8 @@ def _parameter(key: Node, value: Node, found: Findings) -> Parameter:
     parameter = Parameter(
         name, **yamlnodes.fields(value, _READERS, found, f"front matter: params: {name}")
     )
-    pattern, default = parameter.pattern, parameter.default
-    if pattern and default and not re.fullmatch(pattern, default):
+    wanted, default = parameter.pattern, parameter.default
+    if wanted and default and not re.fullmatch(wanted, default):
         raise ConfigError("its default does not match its pattern")
     if parameter.secret and parameter.default:
         hint = f"take `default` out; `env: {name.upper()}` can name a variable that has it"
@@ -57,15 +57,7 @@ def _parameter(key: Node, value: Node, found: Findings) -> Parameter:
 
 
 def _pattern(node: Node, found: Findings) -> str:
-    value = yamlnodes.text(node, found)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            re.compile(value)
-    except (re.error, RecursionError, OverflowError) as error:
-        what = yamlnodes.one_line(error)
-        raise ConfigError(f"this is no regular expression: {what}") from None
-    return value
+    return pattern(yamlnodes.text(node, found))
 
 
 _READERS: Mapping[str, yamlnodes.Reader] = {
