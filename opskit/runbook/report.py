@@ -7,6 +7,7 @@ that the page can be followed once more, with what they said as text that is onl
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from opskit.changelog import Changelog, RolloutRecord, RunRecord
-    from opskit.changelog.runrecords import Act
+    from opskit.changelog.runrecords import Act, Printed
 
 BEFORE = timedelta(hours=1)
 MOST_ROLLOUTS = 100
@@ -137,9 +138,10 @@ class _Writer:
     def step(self, acts: Sequence[Act]) -> Iterator[str]:
         """Give what happened in one step: each command as it was run, and what it said on each host."""
         for act in acts:
-            said = f"{self._utc(act.at)} UTC, {inline(act.actor, 100)}: {inline(told.act(self._record, act), self._most)}"
-            yield said
-            if act.what == BEGAN and act.script.strip():
+            has_command = act.what == BEGAN and bool(act.script.strip())
+            said = f"on {told.where(act.hosts)}" if has_command else told.act(self._record, act)
+            yield f"{self._utc(act.at)} UTC, {inline(act.actor, 100)}: {inline(said, self._most)}"
+            if has_command:
                 yield self._command(act)
             elif act.what == ENDED:
                 yield from self._results(act)
@@ -152,13 +154,19 @@ class _Writer:
         return writing.command_of(act, self._record, back)
 
     def _results(self, act: Act) -> Iterator[str]:
+        """Give what came of a command; hosts that said the same stand together."""
+        same: dict[tuple[object, ...], list[Printed]] = {}
         for result in act.results:
-            code = "" if result.exit is None else f", exit {result.exit}"
-            error = f": {inline(result.error, self._most)}" if result.error else ""
-            where, outcome = inline(told.where((result.name,)), 100), inline(result.outcome, 100)
-            yield f"On {where}: {outcome}{code}, {result.ms / 1000:.1f} s{error}"
-            if result.output.strip():
-                yield quoting.fence(self._trimmed(result.output))
+            key = (result.outcome, result.exit, result.error, result.output)
+            same.setdefault(key, []).append(result)
+        for results in same.values():
+            one, seconds = results[0], max(result.ms for result in results) / 1000
+            code = "" if one.exit is None else f", exit {one.exit}"
+            error = f": {inline(one.error, self._most)}" if one.error else ""
+            where = inline(told.where([result.name for result in results]), self._most)
+            yield f"On {where}: {inline(one.outcome, 100)}{code}, {seconds:.1f} s{error}"
+            if one.output.strip():
+                yield quoting.fence(self._trimmed(one.output))
 
     def _trimmed(self, output: str) -> str:
         """Give the end of an output, and say that something is left out."""
@@ -177,7 +185,9 @@ class _Writer:
         record = self._record
         yield (
             "Runbook",
-            inline(f"{record.runbook} {f'({record.file})' if record.file else ''}".strip()),
+            inline(
+                f"{record.runbook} {f'({PurePath(record.file).name})' if record.file else ''}".strip()
+            ),
         )
         yield "Outcome", inline(": ".join(filter(None, (record.outcome, record.reason))))
         end, has_end = ended(record, now), record.ms is not None

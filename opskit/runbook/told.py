@@ -19,6 +19,7 @@ from opskit.changelog.runrecords import (
     WENT,
 )
 from opskit.fleet.selectors import fold
+from opskit.runbook.writing import bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +52,7 @@ def number_of(record: RunRecord, step: str) -> str:
     """Give a step with its number on the page, and its title: `step 2 (Drain the slow server)`."""
     ids = [each.id for each in record.steps]
     number = f" {ids.index(step) + 1}" if step in ids else ""
-    title = record.title_of(step)
+    title = bare(record.title_of(step))
     return f"step{number} ({title})" if title else f"step{number}"
 
 

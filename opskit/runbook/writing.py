@@ -65,7 +65,7 @@ def headings(titles: Mapping[str, str]) -> Mapping[str, Heading]:
     found: dict[str, Heading] = {}
     taken: set[str] = set()
     for number, (key, title) in enumerate(titles.items(), 1):
-        plain = _bare(quoting.one_line(title, 120))
+        plain = bare(quoting.one_line(title, 120))
         name = anchors.step_id(plain)
         if not name or name.isdigit() or name in taken:
             plain = f"{plain} (step {number})".strip()
@@ -121,7 +121,7 @@ def _param(name: str, default: str) -> str:
     return f"  {name}: {{ask: {quoting.value(f'What is {name}?')}{shown}}}"
 
 
-def _bare(title: str) -> str:
+def bare(title: str) -> str:
     """Give a title without its own number."""
     found = anchors.NUMBER.match(title)
     return title[found.end() :] if found else title

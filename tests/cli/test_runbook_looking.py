@@ -51,7 +51,7 @@ def test_a_list_says_what_runbooks_are_about_and_which_are_too_old(
     found = opskit("runbook", "list", cwd=fleet)
     lines = [line.split() for line in found.stdout.splitlines()]
     assert [line[0] for line in lines] == ["ID", "broken", "drain", "old"]
-    assert [line[-1] for line in lines] == ["STATE", "broken", "fresh", "expired"]
+    assert [line[1] for line in lines] == ["STATE", "broken", "fresh", "expired"]
     assert "old: its review of 2020-01-01 was good for 180 days" in found.stderr
     assert "opskit runbook lint runbooks/broken.md" in found.stderr
 
@@ -186,6 +186,43 @@ def test_who_begins_a_run_sees_first_what_was_done_and_what_is_open(light: Light
     again = light.opskit("runbook", "run", "drain", "--auto", expect=None).stderr
     assert "run of this runbook by" in again
     assert "is suspended" in again
+
+
+def test_a_host_that_is_down_is_told_of_and_keeps_nobody_from_the_page(light: Light) -> None:
+    light.hosts.stop("web03")
+    done = light.opskit("runbook", "run", "drain", "--auto", expect=3)
+    assert "web03 is unreachable" in done.stderr
+    assert "web[01-02]" in done.stdout
+
+
+def test_what_is_open_is_told_on_a_narrow_screen_without_colour_too(light: Light) -> None:
+    light.opskit("freeze", "shop", "-m", "the big sale")
+    with contextlib.closing(
+        Screen(light.folder, "runbook", "run", "drain", width=40, NO_COLOR="1")
+    ) as screen:
+        answer(screen, "changes nothing", "q")
+        assert screen.end() == 3
+        told = screen.drawing.text.partition("Step 1")[0]
+    assert "shop in production is frozen by" in " ".join(told.split())
+    assert "the big sale" in " ".join(told.split())
+    assert max(len(line) for line in told.splitlines()) <= 40
+    assert "\x1b[3" not in screen.said
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_list_fits_on_a_narrow_screen(fleet: Path, width: int) -> None:
+    screen = Screen(fleet, "runbook", "list", width=width)
+    assert screen.end() == 0
+    lines = screen.drawing.text.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("ID "))
+    assert [line.split()[0] for line in lines[start : start + 4]] == [
+        "ID",
+        "broken",
+        "drain",
+        "old",
+    ]
+    assert "expired" in lines[start + 3]
+    assert max(map(len, lines)) <= width
 
 
 def test_a_run_is_reported_and_drafted_anew(light: Light) -> None:

@@ -200,6 +200,18 @@ def test_a_long_output_loses_its_beginning_and_says_so() -> None:
     assert "line 959" not in text
 
 
+def test_hosts_that_said_the_same_stand_together() -> None:
+    results = tuple(
+        Printed(f"web0{n}", "done", 0, n, "up" if n < 4 else "down") for n in range(1, 5)
+    )
+    act = Act(AT, "ann", "", "", "look", 0, "ended", outcome="done", results=results)
+    record = RunRecord("k7x2", AT, "ann", "queue", "Queue", "done", ms=1, acts=(act,))
+    text = report.markdown(record, (), now=NOW)
+    assert r"On web\[01-03\]: done, exit 0, 0.0 s" in text
+    assert "On web04: done" in text
+    assert text.count("```text") == 2
+
+
 def test_a_report_of_very_much_is_still_a_page() -> None:
     result = Printed("web01", "done", 0, 1, "x" * 4000 + "\n" * 100)
     many = [Act(AT, "ann", "", "", f"step-{n % 50}", n, what, script="y" * 4000, language="sh", outcome="done", results=(result,) if what == "ended" else ()) for n in range(1000) for what in ("began", "ended")]  # fmt: skip

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from opskit.runbook.freshness import Freshness
     from opskit.runbook.model import Parameter, Problem, Runbook
 
-HEADER = ("ID", "TITLE", "SERVICES", "ALERTS", "OWNER", "LAST DONE", "REVIEWED", "STATE")
+HEADER = ("ID", "STATE", "LAST DONE", "REVIEWED", "SERVICES", "OWNER", "ALERTS", "TITLE")
+FEW = ((100, 8), (70, 6), (50, 4), (0, 3))
+"""How many columns there are on a terminal that is at least so wide."""
 
 
 def show_list(found: Sequence[Listed], *, as_json: bool) -> int:
@@ -27,7 +29,10 @@ def show_list(found: Sequence[Listed], *, as_json: bool) -> int:
         text.mention("no such runbook; opskit runbook new ID writes one")
         return 0
     now = datetime.now(UTC)
-    table.show(HEADER, [_row(each, now) for each in found])
+    columns = _columns()
+    if left := HEADER[columns:]:
+        text.mention(f"no room for {', '.join(left)}: make the window wider")
+    table.show(HEADER[:columns], [_row(each, now)[:columns] for each in found])
     for each in found:
         if each.book is None:
             text.mention(f"{short(each.file)} cannot be run: opskit runbook lint {short(each.file)}", colour="yellow")  # fmt: skip
@@ -120,12 +125,19 @@ def _print(markdown: str) -> None:
 def _row(each: Listed, now: datetime) -> list[str | Status]:
     book, fresh = each.book, each.freshness
     if book is None:
-        return [each.file.stem, "", "", "", "", "", "", Status("broken")]
+        return [each.file.stem, Status("broken"), *[""] * 6]
     reviewed = str(book.last_reviewed_on) if book.last_reviewed_on else "never"
     done = _proof(fresh, now) if fresh else "?"
     state = Status("expired" if each.is_stale else "fresh")
-    about = (", ".join(book.services), ", ".join(book.alerts), book.owner)
-    return [book.id, book.title, *about, done, reviewed, state]
+    about = (", ".join(book.services), book.owner, ", ".join(book.alerts))
+    return [book.id, state, done, reviewed, *about, book.title]
+
+
+def _columns() -> int:
+    """Give how many columns there is room for; in a pipe, all."""
+    if not terminal.is_terminal():
+        return len(HEADER)
+    return next(many for width, many in FEW if terminal.screen_width() >= width)
 
 
 def _proof(fresh: Freshness, now: datetime) -> str:
