@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from opskit.runbook.model import Prose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from opskit.runbook.model import Step
 
@@ -65,3 +65,8 @@ def working(step: Step) -> tuple[int, ...]:
 def name_of(step: Step) -> str:
     """Give the title of a step without the number that stands before it."""
     return re.sub(r"^\d+[.):]?\s+", "", step.title)
+
+
+def by_id(steps: Iterable[Step], name: str) -> Step | None:
+    """Give the step of that very id: no number and no other anchor of a step is meant."""
+    return next((step for step in steps if step.id == name), None)

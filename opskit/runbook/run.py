@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.errors import RefusedError, UnknownNameError
+from opskit.runbook.parts import by_id
 from opskit.runbook.record import Record
 from opskit.runbook.talk import LeftError
 from opskit.runbook.values import collect, secrets
@@ -66,7 +67,7 @@ def step_of(book: Runbook, name: str) -> Step:
     """Give the step of that id, number or anchor; raises UnknownNameError."""
     from opskit.config.lookup import did_you_mean
 
-    step = book.step(name.removeprefix("#"))
+    step = by_id(book.steps, name) or book.step(name.removeprefix("#"))
     if step is None:
         known = [each.id for each in book.steps]
         hint = did_you_mean(name, known) or f"one of: {', '.join(known)}"

@@ -9,7 +9,7 @@ from opskit.changelog.event import RUN_FINISHED, RUN_STARTED
 from opskit.errors import OpskitError, UnknownNameError
 from opskit.runbook import doing
 from opskit.runbook.folding import fold
-from opskit.runbook.parts import WHOLE, last_done, name_of
+from opskit.runbook.parts import WHOLE, by_id, last_done, name_of
 from opskit.runbook.progress import OPEN
 from opskit.runbook.stopping import ABORTED, StoppedError
 from opskit.runbook.talk import GO, LEAVE, MARK, SKIP, LeftError, Question, Shown, Warned
@@ -25,7 +25,7 @@ DRY = "this puts it back"
 def show(walk: Walk) -> None:
     """Show what would be run to put back all that is open, the last first, and run nothing."""
     for owed in reversed(walk.record.now.liabilities):
-        step = walk.record.book.step(owed.rollback)
+        step = by_id(walk.record.book.steps, owed.rollback)
         walk.talk.tell(Warned(f"open: {told(walk, owed)}"))
         if step is None:
             walk.talk.tell(Warned(f"there is no step {owed.rollback} in {walk.record.book.file}"))
@@ -60,7 +60,7 @@ def undo(walk: Walk) -> End:
 def clear(walk: Walk, name: str, why: str) -> End:
     """Write that what a step left is none any more; raises UnknownNameError if nothing of that step is open."""
     ids = {owed.step for owed in walk.record.now.liabilities}
-    step = walk.record.book.step(name)
+    step = by_id(walk.record.book.steps, name) or walk.record.book.step(name)
     wanted = step.id if step else name
     if wanted not in ids:
         hint = f"open are: {', '.join(sorted(ids))}" if ids else "nothing is open"
@@ -74,7 +74,7 @@ def told(walk: Walk, owed: Liability) -> str:
     """Give in one line what is open."""
     from opskit.fleet.selectors import fold
 
-    step = walk.record.book.step(owed.step)
+    step = by_id(walk.record.book.steps, owed.step)
     at = f" on {fold(owed.hosts)}" if owed.hosts and owed.hosts != ("local",) else ""
     return f"{name_of(step) if step else owed.step}{at}, by {owed.actor}"
 
@@ -90,7 +90,7 @@ def _outcome(walk: Walk) -> str:
 
 def _one(walk: Walk, owed: Liability) -> bool:
     """Put one thing back if somebody agrees; tells whether to go on with the next."""
-    step = walk.record.book.step(owed.rollback)
+    step = by_id(walk.record.book.steps, owed.rollback)
     if step is None:
         walk.talk.tell(Warned(f"there is no step {owed.rollback} in {walk.record.book.file}"))
         return True

@@ -5,7 +5,6 @@ The walk holds nothing that the record has not: a run that dies anywhere is foun
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from opskit.errors import ChangelogError, LockedError, OpskitError
 from opskit.runbook import asking, doing, waiting, words
 from opskit.runbook.model import Action, Prose
-from opskit.runbook.parts import DONE, FAILED, NOT_BEGUN, OVER, PENDING, WHOLE
+from opskit.runbook.parts import DONE, FAILED, NOT_BEGUN, OVER, PENDING, WHOLE, by_id
 from opskit.runbook.progress import SUSPENDED
 from opskit.runbook.stopping import ABORTED, StoppedError
 from opskit.runbook.talk import CameTo, Known, LeftError, Owed, Said, Warned
@@ -126,6 +125,8 @@ class Walk:
         """Write what was done to a part; it need not be shown again as known."""
         self._dealt.add((self._visit, part))
         self.record.step(step.id, part, what, **more)
+        if what in ("skipped", "went"):
+            self._step = None  # nothing more of it is of use
         if self.values is not None:
             self.values = {**self.values, **learned(more)}
 
@@ -139,7 +140,7 @@ class Walk:
 
     def _one(self, now: Progress) -> None:
         """Deal with the part that is next."""
-        step = self.record.book.step(now.step)
+        step = by_id(self.record.book.steps, now.step)
         if step is None:
             raise StoppedError(
                 SUSPENDED, f"there is no step {now.step} in {self.record.book.file}"
@@ -192,8 +193,7 @@ class Walk:
     def _show_rest(self) -> None:
         """Show what stands behind the last thing that was done in a step."""
         if self._step is not None:
-            with contextlib.suppress(ValueError):
-                self._tell(self._step, len(self._step.parts), self.record.now)
+            self._tell(self._step, len(self._step.parts), self.record.now)
             self._step = None
 
 

@@ -178,6 +178,17 @@ def test_a_check_with_evidence_keeps_what_was_seen(stage: Stage) -> None:
     assert [e.body.get("value") for e in stage.events()[1:3]] == ["yes", "https://graph/1"]
 
 
+def test_of_a_step_that_is_skipped_the_rest_is_not_shown(stage: Stage) -> None:
+    book = book_of(
+        steps(
+            "Before.\n\n" + LOOK.format("echo 1") + "\nBehind.\n",
+            "Next.\n\n" + LOOK.format("echo 2") + "\nLast.\n",
+        )
+    )
+    _, talk = stage.run(book, Reply("skip", "not now"), GO)
+    assert [fact.text for fact in talk.facts(Said)] == ["Before.", "Next.", "Last."]
+
+
 def test_a_step_that_is_only_read_waits_for_somebody_to_read_it(stage: Stage) -> None:
     end, talk = stage.run(book_of(steps("Read this.\n", "And this.\n")), GO, GO)
     assert (end.outcome, talk.kinds) == ("done", ["read", "read"])

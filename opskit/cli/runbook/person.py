@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from opskit.cli.render import streams, text, walking
 from opskit.runbook import talk
-from opskit.runbook.parts import name_of
+from opskit.runbook.parts import by_id, name_of
 from opskit.runbook.talk import (
     ABORT,
     BACK,
@@ -122,7 +122,7 @@ class Person:
                 self._say(f"  {line[0]} cannot be run: {error.strerror}", colour="yellow")
 
     def _title(self, step: str) -> str:
-        found = self._book.step(step)
+        found = by_id(self._book.steps, step)
         return name_of(found) if found else step
 
     def _answer(self, question: Question) -> Reply | None:
