@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from opskit.changelog import database
-from opskit.changelog.event import RECOVERED, RUN_RESUMED, RUN_STARTED, STARTED
+from opskit.changelog.event import RECOVERED, RUN_STARTED, STARTED
 from opskit.changelog.evidence import Evidence, Place, gather
 from opskit.changelog.records import RolloutRecord
 from opskit.changelog.runrecords import RunRecord
@@ -20,6 +20,7 @@ from opskit.changelog.sql import statement
 from opskit.changelog.sshkeys import fingerprint, material
 from opskit.changelog.standing import ATTESTED, FORKED, REVOKED, Judge, Standing
 from opskit.changelog.verdicts import Verdicts
+from opskit.changelog.weighing import weighed
 from opskit.errors import AttestationError
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog.records import Entry
-    from opskit.changelog.runrecords import Approval
     from opskit.changelog.signers import Signers
     from opskit.changelog.store import Store
     from opskit.config.model import ChangelogSettings
@@ -111,7 +111,8 @@ def judged(
 ) -> tuple[E, ...]:
     """Give entries with their standing; `look` gives that of events by their hashes.
 
-    Without `is_asked` (no allowed_signers) only what is revoked or forked is told. `whole` looks at all events of a rollout.
+    Without `is_asked` (no allowed_signers) only what is revoked or forked is told. `whole` looks at all events of a rollout or a run: of the
+    latter, what was revoked does not count, see `weighing`.
     """
     found = tuple(entries)
     hashes = [event for entry in found for event in _hashes(entry, whole=whole)]
@@ -133,9 +134,9 @@ def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
     )
     if not isinstance(found, RolloutRecord | RunRecord):
         return cast("E", found)
-    if isinstance(found, RunRecord):
-        found = found._replace(approvals=_weighed(found, told))
     names = {event.hash.hex(): f"{event.header.kind} {event.id}" for event in found.events}
+    if isinstance(found, RunRecord) and whole:
+        found = weighed(found, told)
     doubts = [
         f"{names[event]} is {told[event].state}: {told[event].reason}"
         for event in others
@@ -158,27 +159,6 @@ def _hashes(entry: Entry, *, whole: bool) -> list[str]:
     first = next(tells, events[0])
     others = [e for e in events if whole and e is not first]
     return [event.hash.hex() for event in (first, *others)]
-
-
-def _weighed(run: RunRecord, told: Mapping[str, Standing]) -> tuple[Approval, ...]:
-    """Give who said yes in a run: it counts only if it is attested, by somebody who vouches for none of those who run it.
-
-    Where nobody's signature is asked for, only what is revoked or forked is in `told`.
-    """
-    turns = [e for e in run.events if e.header.kind in (RUN_STARTED, RUN_RESUMED)]
-    runners = {told[e.hash.hex()].principal for e in turns if e.hash.hex() in told}
-    found = []
-    for each in run.approvals:
-        standing = told.get(each.hash, Standing(""))
-        good = standing.state in ("", ATTESTED) and standing.principal not in runners - {""}
-        said = each._replace(
-            counts=each.counts and good,
-            standing=standing.state,
-            principal=standing.principal,
-            doubt=standing.reason,
-        )
-        found.append(said)
-    return tuple(found)
 
 
 def writers(file: Path, ask: Ask, settings: ChangelogSettings) -> tuple[WriterRecord, ...]:

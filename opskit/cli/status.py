@@ -47,7 +47,7 @@ def status(
     names = [service] if service else [n for n, at in config.services.items() if where in at]
     with sharing.open_changelog(config) as changelog:
         found = [_ask(config, changelog, name, where, hosts, whole=check_files) for name in names]
-        runs = _open_runs(changelog, where, service or "")
+        runs = _open_runs(config, changelog, where, service or "")
     if service and not any(asked.hosts for asked in found):
         raise SelectorError(
             f"{hosts} does not run {service}",
@@ -57,11 +57,13 @@ def status(
     return statuses.show(shown, runs, as_json=as_json)
 
 
-def _open_runs(changelog: Changelog, environment: str, service: str) -> tuple[RunRecord, ...]:
+def _open_runs(
+    config: Config, changelog: Changelog, environment: str, service: str
+) -> tuple[RunRecord, ...]:
     from opskit.rollout.openruns import open_runs
 
     try:
-        return open_runs(changelog, environment, service)
+        return open_runs(changelog, environment, service, settings=config.changelog)
     except ChangelogError as error:
         text.mention(f"warning: {error}", colour="yellow")
         return ()

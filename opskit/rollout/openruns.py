@@ -8,16 +8,23 @@ from opskit.changelog import Filter
 
 if TYPE_CHECKING:
     from opskit.changelog import Changelog, RunRecord
+    from opskit.config.model import ChangelogSettings
 
 RUNNING, UNFINISHED, SUSPENDED = "running", "unfinished", "suspended"
 MOST = 200
 """Runs that are looked at: those that are not over, and the newest that may have left something to be taken back."""
 
 
-def open_runs(changelog: Changelog, environment: str, service: str = "") -> tuple[RunRecord, ...]:
+def open_runs(
+    changelog: Changelog,
+    environment: str,
+    service: str = "",
+    *,
+    settings: ChangelogSettings,
+) -> tuple[RunRecord, ...]:
     """Give the runs in an environment that are open or owe something, the newest first; of one service if it is named.
 
-    What one of those left before which there are `MOST` newer ones that could owe something is not found. Raises ChangelogError.
+    What was revoked in them does not count, by the files that `settings` name. What one of those left before which there are `MOST` newer ones that could owe something is not found. Raises ChangelogError.
     """
     wanted = Filter(environment=environment, limit=MOST)
     outcomes = (RUNNING, UNFINISHED, SUSPENDED)
@@ -25,9 +32,11 @@ def open_runs(changelog: Changelog, environment: str, service: str = "") -> tupl
         record.id: record
         for each in (*(wanted._replace(outcome=o) for o in outcomes), wanted._replace(owes=True))
         for record in changelog.runs(each)
-        if (record.is_open or record.liabilities) and service in ("", *record.services)
+        if service in ("", *record.services)
     }
-    return tuple(sorted(found.values(), key=lambda record: record.at, reverse=True))
+    judged = changelog.judged(found.values(), settings, whole=True)
+    left = (record for record in judged if record.is_open or record.liabilities)
+    return tuple(sorted(left, key=lambda record: record.at, reverse=True))
 
 
 def is_well(run: RunRecord) -> bool:

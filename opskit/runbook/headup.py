@@ -73,7 +73,7 @@ def head_up(
             found,
             rollouts=_rollouts(book, changelog, config, environment),
             runs=tuple(each for each in _runs(book, changelog, config) if each.id != run)[:RUNS],
-            open_runs=_open(book, changelog, environment, run),
+            open_runs=_open(book, changelog, config, environment, run),
             frozen=_frozen(changelog, config, environment, here),
             freshness=_freshness(book, changelog, config, now),
         )
@@ -134,12 +134,13 @@ def _runs(book: Runbook, changelog: Changelog, config: Config) -> tuple[RunRecor
 
 
 def _open(
-    book: Runbook, changelog: Changelog, environment: str, run: str
+    book: Runbook, changelog: Changelog, config: Config, environment: str, run: str
 ) -> tuple[RunRecord, ...]:
+    settings = config.changelog
     found = {
         each.id: each
         for service in book.services or ("",)
-        for each in open_runs(changelog, environment, service)
+        for each in open_runs(changelog, environment, service, settings=settings)
         if each.id != run
     }
     return tuple(found.values())

@@ -30,10 +30,10 @@ LATELY = 300.0
 def events_of(
     changelog: Changelog, run: RunRecord, settings: ChangelogSettings
 ) -> tuple[Event, ...]:
-    """Give the events of a run that count, the oldest first: no approval is among them that is none."""
+    """Give the events of a run that count, the oldest first: no approval is among them that is none, and nothing that was revoked."""
     judged, *_ = changelog.judged([run], settings, whole=True)
     good = {approval.hash for approval in judged.approvals if approval.counts}
-    return tuple(e for e in run.events if e.header.kind != RUN_APPROVED or e.hash.hex() in good)
+    return tuple(e for e in judged.events if e.header.kind != RUN_APPROVED or e.hash.hex() in good)
 
 
 def file_of(changelog: Changelog, run: RunRecord, root: Path) -> Path | None:

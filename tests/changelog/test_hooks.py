@@ -11,6 +11,7 @@ import pytest
 from opskit.changelog import hookbodies, hooks
 from opskit.changelog.hooks import Hooks
 from opskit.config.model import Hook
+from tests.changelog import running
 from tests.changelog.writing import finish, put, start
 from tests.support.receiver import receiving
 
@@ -165,6 +166,18 @@ def test_a_text_is_one_line_of_limited_length_with_nothing_hidden_in_it(
     assert said.startswith("ann@laptop noted on shop: a b [31m c long")
     assert len(said) <= 1000
     assert said.endswith("…")
+
+
+def test_a_run_of_a_runbook_is_told_as_it_begins_and_as_it_ends(changelog: Changelog) -> None:
+    run = running.begin(changelog)
+    began = changelog.run(run).events[0]
+    ended = running.finish(changelog, run, "aborted", "it was a false alarm")
+    assert hookbodies.in_words(began) == (
+        f"runbook haproxy-queue in production began: INC-7: the queue grows (ann@laptop, opskit log {run})"
+    )
+    assert hookbodies.in_words(ended) == (
+        f"run of a runbook in production: aborted: it was a false alarm (ann@laptop, opskit log {run})"
+    )
 
 
 def test_a_large_body_is_left_out(changelog: Changelog) -> None:

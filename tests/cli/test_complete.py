@@ -10,6 +10,7 @@ import pytest
 from opskit.changelog import open_changelog
 from opskit.cli import complete
 from opskit.demo.shop.history import git
+from tests.changelog.running import begin
 from tests.changelog.writing import whole
 
 if TYPE_CHECKING:
@@ -131,6 +132,10 @@ def test_rollouts_are_offered_the_newest_first(
         )
     assert complete.rollouts(context(), PARAM, "") == [last, first]
     assert complete.rollouts(context(), PARAM, "aa") == [first]
+    with open_changelog("test", actor="ann@laptop") as changelog:
+        run = begin(changelog)
+    assert complete.records(context(), PARAM, "") == [run, last, first]
+    assert complete.runs(context(), PARAM, "") == [run]
 
 
 def test_what_a_stranger_made_up_as_an_id_is_not_offered_to_a_shell(

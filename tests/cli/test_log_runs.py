@@ -216,3 +216,28 @@ def test_a_step_is_called_by_its_title_without_its_number_and_here_is_where_opsk
     assert "began sh here" in shown
     assert "    here done, 0.0 s" in shown
     assert "  2  not reached  Back" in shown
+
+
+def test_among_many_a_run_has_not_what_only_its_own_page_knows(
+    opskit: Opskit, changelog: Changelog
+) -> None:
+    run = running.whole(changelog)
+    (entry,) = opskit("log", "--json").json["data"]["entries"]
+    alone = opskit("log", run, "--json").json["data"]["run"]
+    only = {"steps", "acts", "liabilities", "approvals", "hashes", "events", "inside"}
+    assert alone.keys() - entry.keys() == only
+    assert entry == {name: alone[name] for name in entry}
+
+
+def test_a_run_is_redacted_whole(opskit: Opskit, changelog: Changelog) -> None:
+    run = begin(changelog, why="hunter2")
+    act(changelog, run, "look", 1, output="hunter2")
+    opskit("changelog", "redact", run, "-m", "a password", "-y")
+    page = opskit("log", run)
+    assert "hunter2" not in page.stdout
+    assert page.stdout.count("[redacted]") == 2
+    assert "run.started" in page.stdout
+    again = opskit("changelog", "redact", run, "-m", "x", "-y", expect=1)
+    assert f"run {run} tells nothing that could be redacted" in again.stderr
+    changelog.close()
+    assert b"hunter2" not in changelog.file.read_bytes()

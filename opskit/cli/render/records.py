@@ -26,12 +26,12 @@ def as_data(entry: Entry) -> Mapping[str, object]:
     """Give an entry as plain values: `type` says which fields there are; times are ISO 8601 in UTC."""
     if isinstance(entry, RolloutRecord | RunRecord):
         names = [field for field in entry._fields if field not in _left_out(entry)]
+        what = "run" if isinstance(entry, RunRecord) else "rollout"
+        told = {"type": what, **{name: getattr(entry, name) for name in names}}
+        if isinstance(entry, RunRecord) and entry.is_brief:
+            return told
         hashes = [event.hash.hex() for event in entry.events if event.header.kind != NOTE]
-        return {
-            "type": "run" if isinstance(entry, RunRecord) else "rollout",
-            **{name: getattr(entry, name) for name in names},
-            "hashes": hashes,
-        }
+        return {**told, "hashes": hashes}
     if isinstance(entry, NoteEntry):
         return {"type": "note", **entry._asdict()}
     wanted = ("id", "at", "actor", "standing", "principal", "doubt")
