@@ -108,7 +108,8 @@ def _check_links(block: Block, blocks: Blocks, outline: Outline, found: Findings
     if block.kind not in (PARAGRAPH, HEADING, CELL) or "#" not in block.text:
         return
     for link in links(blocks.pieces(block.text)):
-        if link.href.startswith("#") and not outline.has(link.href):
+        dead = link.href.startswith("#") and not outline.has(link.href)
+        if dead and not found.says(block.line, link.href[:80]):
             found.warn(
                 block.line, f"the link {link.href[:80]} leads to no heading",
                 hint=keywords.near(link.href, outline),
