@@ -178,6 +178,22 @@ def test_who_was_taken_over_does_nothing_more(stage: Stage) -> None:
     assert not (stage.folder / "b").exists()
 
 
+def test_of_two_who_go_on_at_once_one_does_it(stage: Stage) -> None:
+    book = book_of(
+        steps(LOOK.format("echo 1"), DO.format("echo x >>made"), DO.format("echo y >>made"))
+    )
+    end, _ = stage.run(book, GO, LEAVE)
+    run, first, second = end.now.run, Scripted([GO, GO]), Scripted([GO, GO])
+    with (
+        stage.reopened(book, run, first) as one,
+        stage.reopened(book, run, second, actor="ben", take_over=True) as other,
+    ):
+        with pytest.raises(LockedError, match="taken over by ben"):
+            one.go()
+        assert other.go().outcome == "done"
+    assert (stage.folder / "made").read_text() == "x\ny\n"
+
+
 def test_a_secret_is_asked_again_and_stands_nowhere(stage: Stage) -> None:
     more = "params: {token: {secret: true, required: true}}\n"
     book = book_of(
