@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PROMPT = re.compile(r"\n(?P<keys>[^\n]*\? help)\n> $")
 TYPED = re.compile(r"to go on, type: (\S+)")
 CHOICE = re.compile(r"^ +(\d+) (.*)$", re.MULTILINE)
-PLAIN = ("Enter do it", "Enter go on", "Enter it is so")
+PLAIN = ("Enter do it", "Enter go on", "Enter it is so", "Enter put it back")
 """How a line begins that asks for no more than Enter."""
 
 
@@ -26,7 +26,7 @@ PLAIN = ("Enter do it", "Enter go on", "Enter it is so")
 class Follower:
     """Follows a page in `folder`; `answers` are pairs of words of a question and what is said to it, each used once.
 
-    Of a decision, what is said is the label of a choice. An answer may be a function: it does something first, and gives what is said.
+    Of a decision, what is said is the label of a choice, or, behind a colon, a letter. An answer may be a function: it does something first, and gives what is said.
     Enter, yes and a word that is to be typed out need no answer; a question that has none fails the test.
     """
 
@@ -35,15 +35,15 @@ class Follower:
     env: Mapping[str, str] = field(default_factory=dict)
     shown: str = ""
 
-    def follow(
-        self, page: str, *options: str, within: float = 90.0, expect: int = 0, **params: str
-    ) -> str:
+    def follow(self, page: str, *options: str, expect: int = 0, **params: str) -> str:
         """Follow a shipped page to its end; gives all that was on the screen."""
         file = REPOSITORY / "runbooks" / f"{page}.md"
         pairs = [word for name, value in params.items() for word in ("-p", f"{name}={value}")]
-        screen = Screen(
-            self.folder, "runbook", "run", str(file), *pairs, *options, width=200, NO_COLOR="1", **self.env
-        )  # fmt: skip
+        return self.answering("run", str(file), *pairs, *options, expect=expect)
+
+    def answering(self, *arguments: str, expect: int = 0, within: float = 90.0) -> str:
+        """Run a command of `opskit runbook` to its end, as `follow` does."""
+        screen = Screen(self.folder, "runbook", *arguments, width=200, NO_COLOR="1", **self.env)
         try:
             while (asked := _next(screen, within)) is not None:
                 self.shown += asked
@@ -85,6 +85,8 @@ def _next(screen: Screen, within: float) -> str | None:
 
 
 def _number(asked: str, label: str) -> str:
+    if label.startswith(":"):
+        return label[1:]
     choices = {text.strip(): number for number, text in CHOICE.findall(asked)}
     assert label in choices, f"no {label!r} in {choices}"
     return choices[label]

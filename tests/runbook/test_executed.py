@@ -187,6 +187,7 @@ def test_a_host_that_is_down_is_taken_out_brought_back_and_put_back(
         [
             ("Do all hosts fail?", "go on"),
             ("Is it UP?", "go on"),
+            ("Can it not be switched on", "go on"),
             ("What did its console say before?", switch_on),
             ("It answers: go to", "Is it well?"),
             ("Is it well?", "Let it work again"),
@@ -203,6 +204,48 @@ def test_a_host_that_is_down_is_taken_out_brought_back_and_put_back(
     assert [(action, outcome) for action, outcome, _ in during(light)] == [
         ("note", ""), ("restore", "done"), ("restart", "done"), ("drain", "done"),
     ]  # fmt: skip
+
+
+def test_a_host_that_stays_dead_is_replaced(light: Light) -> None:
+    light.hosts.odd("vm01")
+    light.configure(hosts='"vm01,web01"', owner=OWNER)
+    light.deploy("v1")
+    with reboots.rebooting(light, "vm01") as fleet:
+        fleet.meanwhile = fleet.new_machine
+        light.hosts.stop("vm01")
+        Follower(
+            light.folder,
+            [
+                ("Do all hosts fail?", "go on"),
+                ("Is it UP?", "Bring it back"),
+                ("Can it not be switched on", "Put another in its place"),
+                ("The command of this machine", cloud(light)),
+                ("Is it well?", "Write down what it was"),
+                ("Why was it down", "its disk is gone"),
+            ],
+        ).follow("host-down", host="vm01", service="shop")
+        assert light.live_on("vm01") == "v1"
+    done = [action for action, _, _ in during(light)]
+    assert done == ["note", "restart", "deploy", "replace"]
+
+
+def test_what_a_page_took_out_is_put_back_by_undoing_the_run(light: Light, edge: HAProxy) -> None:
+    Follower(
+        light.folder,
+        [
+            ("Is a server in DRAIN or MAINT", "Restart the one that hangs"),
+            ("Which host hangs?", "web02"),
+            ("If it ended well, go to", "go on"),
+            ("Which host is to be out?", "web02"),
+            ("Is it to stay out for now?", ":a called away"),
+        ],
+    ).follow("haproxy-queue", service="shop", reason="wrong answers", expect=5)
+    assert edge.words()["web02"] != "UP"
+    run = run_of(light.opskit)["id"]
+    assert "Take one out" in light.opskit("status", expect=None).stdout
+    Follower(light.folder, [("Which hosts are to be put back?", "")]).answering("undo", run)
+    assert edge.words() == ALL_UP
+    assert light.opskit("log", run, "--json").json["data"]["run"]["liabilities"] == []
 
 
 @contextlib.contextmanager
