@@ -41,9 +41,9 @@ def front(
     services: Iterable[str] = (),
     owner: str = "",
     today: date | None = None,
-    params: Mapping[str, str] | None = None,
+    params: Mapping[str, str | None] | None = None,
 ) -> str:
-    """Give front matter; `params` are names with their defaults. Services whose names are none are left out."""
+    """Give front matter; `params` are names with their defaults, None for a secret. Services whose names are none are left out."""
     lines = ["---", "opskit: 1", f"id: {slug(name)}"]
     lines += [f"owner: {quoting.value(owner)}"] if owner.strip() else []
     known = [each for each in dict.fromkeys(services) if _passes(checks.name, each)]
@@ -84,13 +84,14 @@ def by_step(record: RunRecord) -> Mapping[str, Sequence[Act]]:
     return {step: acts for step, acts in found.items() if acts}
 
 
-def values_of(record: RunRecord) -> Mapping[str, str]:
-    """Give the values of a run that its commands use, by their names."""
+def values_of(record: RunRecord) -> Mapping[str, str | None]:
+    """Give the values of a run that its commands use, by their names; None for a secret, which nobody has written down."""
     used: set[str] = set()
     for act in record.acts:
         used.update(_WORD.findall(f"{act.script} {act.on}"))
-    asked = ((act.name, act.value) for act in record.acts if act.kind == "ask")
-    given = dict([*((each.name, each.value) for each in record.params), *asked])
+    given: dict[str, str | None] = {each.name: each.value for each in record.params}
+    given |= {act.name: act.value for act in record.acts if act.kind == "ask"}
+    given |= dict.fromkeys(record.secrets)
     captured = {act.capture.name for act in record.acts if act.capture}
     fitting = [name for name in given if name in used - captured and _passes(names.variable, name)]
     return {name: given[name] for name in fitting[:MOST_PARAMS]}
@@ -115,10 +116,12 @@ def _captured(act: Act, record: RunRecord) -> str:
     return name if _passes(names.variable, name) else ""
 
 
-def _param(name: str, default: str) -> str:
+def _param(name: str, default: str | None) -> str:
     """Give the line of a parameter; a default that cannot stand in one line is left out."""
-    shown = f", default: {quoting.value(default)}" if quoting.one_line(default) == default else ""
-    return f"  {name}: {{ask: {quoting.value(f'What is {name}?')}{shown}}}"
+    more = ", secret: true" if default is None else ""
+    if default is not None and quoting.one_line(default) == default:
+        more = f", default: {quoting.value(default)}"
+    return f"  {name}: {{ask: {quoting.value(f'What is {name}?')}{more}}}"
 
 
 def bare(title: str) -> str:

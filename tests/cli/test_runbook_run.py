@@ -291,7 +291,13 @@ def test_a_secret_is_typed_unseen_and_stands_in_no_sink(
     assert shown.count("it is [redacted]") > 1
     log = light.opskit("log", run_id(one))
     dump = light.opskit("changelog", "export")
-    sinks = {**told(light, log, dump), "screen": shown.encode(), "ps": b"\n".join(watcher.seen)}
+    reports = [light.opskit("runbook", "report", run_id(one), *html) for html in ((), ("--html",))]
+    assert "it is [redacted]" in reports[0].stdout
+    sinks = {
+        **told(light, log, dump, *reports),
+        "screen": shown.encode(),
+        "ps": b"\n".join(watcher.seen),
+    }
     for name, held in sinks.items():
         at = held.find(word.encode())
         assert at < 0, (name, held[max(0, at - 300) :][:600])

@@ -68,6 +68,15 @@ def test_what_was_done_in_a_run_is_a_page_with_its_commands_values_and_ways_back
     assert book.parameters[0].default == "web03"
 
 
+def test_a_secret_of_a_run_is_asked_for_anew_by_its_draft(changelog: Changelog) -> None:
+    run = running.begin(changelog)
+    running.act(changelog, run, "look", 1, mutates=False, script='curl -H "X: $token" x\n')
+    record = changelog.run(run)
+    book = clean(draft.drafted("queue", [record], (), title="Queue", today=TODAY))
+    (parameter,) = book.parameters
+    assert (parameter.name, parameter.secret, parameter.default) == ("token", True, "")
+
+
 def test_what_was_done_about_an_incident_is_a_page_in_the_order_of_time(
     changelog: Changelog,
 ) -> None:

@@ -159,8 +159,8 @@ def _facts(book: Runbook, fresh: Freshness | None, now: datetime) -> Iterator[tu
 
 
 def _parameter(one: Parameter) -> str:
-    default = f", {one.default} if nothing else is said" if one.default else ""
-    secret = ", secret" if one.secret else ""
+    default = f" (if left out: {one.default})" if one.default else ""
+    secret = " (secret)" if one.secret else ""
     return f"{one.name}{f': {one.ask}' if one.ask else ''}{default}{secret}"
 
 
