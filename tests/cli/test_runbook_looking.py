@@ -12,6 +12,7 @@ import pytest
 from tests.changelog import running
 from tests.cli.screen import Screen
 from tests.cli.test_runbook_run import PAGE, answer, write
+from tests.support.cli import REPOSITORY
 from tests.support.light import Light, finish, wait_for_file
 
 if TYPE_CHECKING:
@@ -143,6 +144,33 @@ def test_audit_ends_with_1_for_what_is_old_dead_or_unknown(opskit: Opskit, fleet
     (fleet / "runbooks" / "drain.md").unlink()
     alone = opskit("runbook", "audit", cwd=fleet)
     assert "opskit.toml:5: warning: no runbook is about the service shop" in alone.stdout
+
+
+def test_audit_and_lint_know_hosts_services_tasks_and_commands(
+    opskit: Opskit, fleet: Path
+) -> None:
+    for file in (fleet / "runbooks").iterdir():
+        file.unlink()
+    (fleet / "tasks.py").write_text((REPOSITORY / "tasks.py").read_text())
+    fences = "\n".join(
+        f"<!-- opskit: {comment} -->\n```{language}\n{text}\n```\n"
+        for comment, language, text in (
+            ("on=@nobody", "sh", "true"),
+            ("on=web01", "task", "no-such-task"),
+            ("local", "opskit", "opskit deplyo shop"),
+            ("local", "opskit", "opskit runbook lnit"),
+        )
+    )
+    head = "---\nopskit: 1\nid: wrong\nservices: [shpo]\n---\n# Wrong\n\n## 1. Do\n\n"
+    (fleet / "runbooks" / "wrong.md").write_text(head + fences)
+    for command in ("lint", "audit"):
+        found = opskit("runbook", command, "--json", cwd=fleet, expect=1).json["data"]["problems"]
+        said = [f"{each['line']}: {each['what']}" for each in found if each["fatal"]]
+        assert said[0] == "4: there is no service 'shpo'"
+        for word, line in zip(
+            ("nobody", "no-such-task", "deplyo", "runbook lnit"), said[1:], strict=True
+        ):
+            assert word in line
 
 
 def test_a_new_page_lints_clean_and_never_takes_the_place_of_another(
