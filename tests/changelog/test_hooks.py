@@ -272,7 +272,7 @@ def test_a_hook_that_hangs_holds_up_neither_the_caller_nor_another_hook(
         began = time.monotonic()
         for _ in range(5):
             opened.sent(event)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2.5  # each try is waited for 3 s
         good.wait_for(5)
         began = time.monotonic()
         assert opened.close(0.2) == ["hook chat was not told of 5 events: no answer in time"]
