@@ -1,0 +1,112 @@
+"""What a commit says, counted: its message, and each file's path, functions, and the words of the lines that came and went."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opskit.blame.text.tokens import count
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator, Mapping, Sequence
+
+MOST_BODY = 8 * 1024
+"""Characters of a message that count."""
+MOST_LINE = 400
+"""Characters of a line of a diff that count: what is longer was written by a machine."""
+MOST_FILES = 300
+"""Files of a commit that count."""
+MOST_WORDS = 2000
+"""Different words of one file that count, the most frequent first."""
+HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@ ?(.*)")
+NOT_WRITTEN = re.compile(
+    r"(^|/)(node_modules|vendor|third_party|bower_components|dist)/|\.min\.(js|css)$|\.(map|lock|svg|po|pot|snap)$"
+    r"|(^|/)(package-lock\.json|go\.sum|pnpm-lock\.yaml|npm-shrinkwrap\.json)$"
+)
+"""Paths of what no person wrote here."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """What a commit changed in one file: words with how often, lines with how many; `functions` as hunks name them."""
+
+    path: str
+    functions: tuple[str, ...] = ()
+    added: Mapping[str, int] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
+    came: int = 0
+    went: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommitText:
+    """What a commit says. `read` tells whether its diff is in it, `parents` how many it has."""
+
+    sha: str
+    author: str
+    subject: str
+    body: str = ""
+    files: tuple[FileText, ...] = ()
+    parents: int = 1
+    read: bool = True
+
+
+def parse(diff: str) -> tuple[FileText, ...]:
+    """Give what a patch (as `git log -p` writes it) changes, file by file; lines in hunks are never taken for headers."""
+    return tuple(_files(diff.split("\n")))
+
+
+def _files(lines: Sequence[str]) -> Iterator[FileText]:
+    found = 0
+    path, hunks = "", _Hunks()
+    at = 0
+    while at < len(lines) and found < MOST_FILES:
+        line = lines[at]
+        at += 1
+        if line.startswith("diff --git "):
+            if path:
+                found += 1
+                yield hunks.text(path)
+            path, hunks = _path(line), _Hunks()
+        elif line.startswith(("+++ b/", "--- a/", "rename to ")):
+            path = line[6:] if line[0] in "+-" else line[10:]
+        elif path and (hunk := HUNK.match(line)):
+            size = sum(1 if n is None else int(n) for n in (hunk[1], hunk[2]))
+            hunks.take(hunk[3], lines[at : at + size])
+            at += size
+    if path and found < MOST_FILES:
+        yield hunks.text(path)
+
+
+def _path(line: str) -> str:
+    """Give the path after `b/` of a header whose two paths are the same; others say it in a line of their own."""
+    return line[len(line) - (len(line) - len("diff --git a/ b/")) // 2 :]
+
+
+class _Hunks:
+    """The hunks of one file."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, None] = {}
+        self.added: list[str] = []
+        self.removed: list[str] = []
+
+    def take(self, function: str, lines: Sequence[str]) -> None:
+        if function:
+            self.functions[function[:80]] = None
+        self.added += [line[1:MOST_LINE] for line in lines if line.startswith("+")]
+        self.removed += [line[1:MOST_LINE] for line in lines if line.startswith("-")]
+
+    def text(self, path: str) -> FileText:
+        came, went = len(self.added), len(self.removed)
+        if NOT_WRITTEN.search(path):
+            return FileText(path, came=came, went=went)
+        added, removed = (_words(lines) for lines in (self.added, self.removed))
+        return FileText(path, tuple(self.functions)[:50], added, removed, came, went)
+
+
+def _words(lines: Sequence[str]) -> Mapping[str, int]:
+    counted: Counter[str] = count("\n".join(lines))
+    return dict(counted.most_common(MOST_WORDS))

@@ -1,0 +1,162 @@
+"""Commits with their diffs, read from a git repository of this machine by one process; what they hold is data, and bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import subprocess
+import threading
+from typing import IO, TYPE_CHECKING
+
+from opskit.blame.text.commits import MOST_BODY, CommitText, parse
+from opskit.rollout.git import HASH, OF_ANOTHER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+MOST_COMMITS = 200
+"""Commits of one candidate that are compared, the newest."""
+MOST_BYTES = 400_000
+"""Bytes of one commit's diff that are read."""
+CHUNK = 1 << 16
+CALM = (
+    "-c", "protocol.allow=never", "-c", "core.bigFileThreshold=2m", "-c", "log.showSignature=false", "-c", "core.quotePath=false",
+    "-c", "core.fsmonitor=false",
+)  # fmt: skip
+"""A partial clone does not go out for what it lacks, a blob of megabytes is no text, and no setting of the repository runs a program."""
+PATCH = (
+    "--unified=0", "--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-notes", "--no-renames",
+    "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--ignore-submodules=all",
+)  # fmt: skip
+
+
+def between(
+    repository: Path, old: str, new: str, folder: str, *, within: float
+) -> tuple[str, ...]:
+    """Give the hashes of the commits that `new` has and `old` has not, newest first; nothing where git cannot tell."""
+    ends = (old, new)
+    if not all(HASH.fullmatch(end) for end in ends):
+        return ()
+    command = [
+        "log",
+        f"--max-count={MOST_COMMITS}",
+        "--format=%H",
+        f"{old}..{new}",
+        "--",
+        *_inside(folder),
+    ]
+    try:
+        ran = subprocess.run(
+            _git(repository, *command), env=_environment(), stdin=subprocess.DEVNULL, capture_output=True,
+            check=False, timeout=within, process_group=0,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return tuple(ran.stdout.decode("ascii", "replace").split()) if not ran.returncode else ()
+
+
+def read(
+    repository: Path, shas: Sequence[str], folder: str, *, within: float
+) -> Mapping[str, CommitText]:
+    """Read commits with their diffs (a merge's against its first parent); what git cannot give, or not within the time, is not in it."""
+    if not shas:
+        return {}
+    mark = secrets.token_hex(16)
+    layout = f"--format=%x00{mark}%H%x00%P%x00%aN%x00%s%x00%b%x00"
+    command = [
+        "log",
+        "--no-walk=unsorted",
+        "--stdin",
+        "--patch",
+        "--diff-merges=first-parent",
+        *PATCH,
+        "--encoding=UTF-8",
+        layout,
+    ]
+    inside = ["--", *_inside(folder)] if _inside(folder) else []
+    wanted = "".join(f"{sha}\n" for sha in shas)
+    try:
+        process = subprocess.Popen(
+            _git(repository, *command, *inside), env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, process_group=0,
+        )  # fmt: skip
+    except OSError:
+        return {}
+    with process:
+        timer = threading.Timer(within, process.kill)
+        timer.start()
+        try:
+            feeding = threading.Thread(target=_feed, args=(process.stdin, wanted.encode()))
+            feeding.start()
+            found = [_commit(record) for record in _records(process.stdout, f"\0{mark}".encode())]
+            feeding.join()
+        finally:
+            timer.cancel()
+            process.kill()
+    return {commit.sha: commit for commit in found if commit}
+
+
+def _feed(pipe: IO[bytes] | None, wanted: bytes) -> None:
+    with contextlib.suppress(OSError):
+        if pipe:
+            pipe.write(wanted)
+            pipe.close()
+
+
+def _records(pipe: IO[bytes] | None, mark: bytes) -> Iterator[bytes]:
+    """Cut what git writes into commits, each with no more than its bytes."""
+    rest = b""
+    skipping = False
+    while chunk := pipe.read(CHUNK) if pipe else b"":
+        first, *others = (rest + chunk).split(mark)
+        for record in others:
+            if not skipping and first:
+                yield first
+            first, skipping = record, False
+        if len(first) > MOST_BYTES:
+            if not skipping:
+                yield first[:MOST_BYTES]
+            skipping = True
+            first = first[-len(mark) :]
+        rest = first
+    if rest and not skipping:
+        yield rest
+
+
+def _commit(record: bytes) -> CommitText | None:
+    parts = record.decode("utf-8", "replace").split("\0", 5)
+    if len(parts) < 6 or not HASH.fullmatch(parts[0]):
+        return None
+    sha, parents, author, subject, body, diff = parts
+    return CommitText(
+        sha,
+        author[:200],
+        subject[:500],
+        body[:MOST_BODY],
+        parse(diff.rpartition("\n")[0]),
+        len(parents.split()),
+    )
+
+
+def _inside(folder: str) -> list[str]:
+    within = folder.strip("/")
+    return [] if within in ("", ".") else [within]
+
+
+def _git(repository: Path, *arguments: str) -> list[str]:
+    return [
+        "git",
+        "--no-optional-locks",
+        "--literal-pathspecs",
+        "-C",
+        str(repository),
+        *CALM,
+        *arguments,
+    ]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER}
+    return {**kept, "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}

@@ -1,0 +1,114 @@
+"""A symptom finds the commit that speaks of the same, in a real repository and without one."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.blame.model import Candidate, History
+from opskit.blame.text import compare
+from opskit.changelog import Commit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SYMPTOM = "ValueError: invalid literal for int() in parse_quantity\n  File 'shop/cart.py', line 12"
+
+
+def git(repository: Path, *arguments: str) -> str:
+    named = [
+        "-c",
+        "user.name=Ana",
+        "-c",
+        "user.email=ana@example.org",
+        "-c",
+        "commit.gpgsign=false",
+    ]
+    command = ["git", "-C", str(repository), *named, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(repository: Path, path: str, text: str, message: str) -> str:
+    (repository / path).parent.mkdir(parents=True, exist_ok=True)
+    (repository / path).write_text(text)
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", message)
+    return git(repository, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> tuple[Path, list[str]]:
+    """A repository with four commits: its start, a footer, a cart that counts, a price list."""
+    repository = tmp_path / "shop"
+    repository.mkdir()
+    git(repository, "init", "-q", "-b", "main")
+    shas = [
+        commit(repository, "README", "a shop\n", "Begin"),
+        commit(repository, "shop/footer.py", "YEAR = 2026\n", "The footer says the year"),
+        commit(
+            repository,
+            "shop/cart.py",
+            "def parse_quantity(text):\n    return int(text)\n",
+            "The cart counts",
+        ),
+        commit(repository, "shop/prices.py", "PRICES = {}\n", "Prices have a home"),
+    ]
+    return repository, shas
+
+
+def deploys(repository: Path, shas: list[str]) -> list[Candidate]:
+    return [
+        Candidate(new[:10], "deploy", NOW, history=History(repository, old, new))
+        for old, new in itertools.pairwise(shas)
+    ]
+
+
+def test_the_commit_whose_diff_says_what_the_symptom_says_is_found(
+    shop: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    repository, shas = shop
+    told = compare(deploys(repository, shas), SYMPTOM, cache=tmp_path / "cache")
+    best = max(told, key=lambda id_: told[id_].bits)
+    assert best == shas[2][:10]
+    assert told[best].bits > 0
+    assert told[best].matches[0].sha == shas[2]
+    assert told[best].matches[0].author == "Ana"
+    assert "shop/cart.py" in told[best].matches[0].where
+    assert {"parse_quantity", "cart"} <= set(told[best].matches[0].words)
+
+
+def test_what_the_cache_gives_is_what_git_gave(
+    shop: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    repository, shas = shop
+    candidates = deploys(repository, shas)
+    first = compare(candidates, SYMPTOM, cache=tmp_path / "cache")
+    (repository / ".git").rename(repository / "gone")
+    assert compare(candidates, SYMPTOM, cache=tmp_path / "cache") == first
+    assert compare(candidates, SYMPTOM, cache=None) == {}
+
+
+def test_without_a_repository_the_subjects_and_the_candidates_own_words_count() -> None:
+    candidates = [
+        Candidate(
+            "a", "deploy", NOW, commits=(Commit("1" * 40, "The footer says the year", "Bo"),)
+        ),
+        Candidate(
+            "b", "deploy", NOW, commits=(Commit("2" * 40, "The cart parses quantity", "Bo"),)
+        ),
+        Candidate("c", "task", NOW, text="vacuum the database"),
+        Candidate("d", "restart", NOW),
+    ]
+    told = compare(candidates, SYMPTOM, cache=None)
+    assert set(told) == {"a", "b", "c"}
+    assert max(told, key=lambda id_: told[id_].bits) == "b"
+    assert told["b"].matches[0].where == ("message",)
+
+
+def test_no_symptom_says_nothing() -> None:
+    assert compare([Candidate("c", "task", NOW, text="vacuum")], " \n", cache=None) == {}
