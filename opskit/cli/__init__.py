@@ -3,7 +3,7 @@
 How to add a command:
 
 1. Write `cli/NAME.py` with one `@click.command()` function; share options from `cli/options.py`.
-2. Name it in `cli/app.py`: an import, and an entry in the section of `SECTIONS` where it belongs.
+2. Name it in `cli/app.py`, in the section of `SECTIONS` where it belongs.
 3. Run `python -m tests.docs`, which brings the README's tables up to date.
 
 What a command may count on:

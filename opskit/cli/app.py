@@ -7,51 +7,32 @@ from typing import TYPE_CHECKING
 import click
 
 import opskit
-from opskit.cli.changelog import changelog
-from opskit.cli.demo import demo
-from opskit.cli.deploy import deploy
-from opskit.cli.doctor import doctor
-from opskit.cli.exec import exec_
 from opskit.cli.exits import EXITS
-from opskit.cli.freeze import freeze
-from opskit.cli.hosts import hosts
-from opskit.cli.init import init
-from opskit.cli.lb import lb
-from opskit.cli.log import log
-from opskit.cli.note import note
-from opskit.cli.reboot import reboot
-from opskit.cli.replace import replace
-from opskit.cli.restart import restart
-from opskit.cli.resume import resume
-from opskit.cli.rollback import rollback
-from opskit.cli.run import run
-from opskit.cli.runbook import runbook
-from opskit.cli.status import status
-from opskit.cli.thaw import thaw
-from opskit.cli.unlock import unlock
+from opskit.cli.lazy import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SECTIONS: Mapping[str, Sequence[click.Command]] = {
-    "Set up": (init, doctor, demo),
-    "Look": (hosts, status, lb, log, changelog),
+SECTIONS: Mapping[str, Sequence[str]] = {
+    "Set up": ("init", "doctor", "demo"),
+    "Look": ("hosts", "status", "lb", "log", "changelog"),
     "Change": (
-        deploy,
-        rollback,
-        restart,
-        reboot,
-        replace,
-        resume,
-        run,
-        exec_,
-        runbook,
-        unlock,
-        freeze,
-        thaw,
-        note,
+        "deploy",
+        "rollback",
+        "restart",
+        "reboot",
+        "replace",
+        "resume",
+        "run",
+        "exec",
+        "runbook",
+        "unlock",
+        "freeze",
+        "thaw",
+        "note",
     ),
 }
+"""The names of the commands, as `--help` shows them; `lazy.Commands` says where each is."""
 
 
 class Sections(click.Group):
@@ -75,18 +56,18 @@ class Sections(click.Group):
         """Write one block of names and one-line helps for each section."""
         width = max((len(name) for name in self.commands), default=0)
         limit = formatter.width - 6 - width
-        for title, commands in SECTIONS.items():
+        for title, names in SECTIONS.items():
             rows = [
-                (str(command.name).ljust(width), command.get_short_help_str(limit))
-                for command in commands
+                (name.ljust(width), self.commands[name].get_short_help_str(limit))
+                for name in names
             ]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
 
 @click.command(
     cls=Sections,
+    commands=Commands("opskit.cli", (name for names in SECTIONS.values() for name in names)),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=f"Exit codes: {', '.join(f'{code} {exit.status}' for code, exit in EXITS.items())}.",
 )
@@ -98,8 +79,3 @@ def app() -> None:
 
     Hosts, environments and services stand in opskit.toml; `opskit init` writes the first one.
     """
-
-
-for _commands in SECTIONS.values():
-    for _command in _commands:
-        app.add_command(_command)

@@ -105,6 +105,11 @@ def test_help_reads_neither_configuration_nor_changelog(project: Path, line: str
     assert imported(project, line) & packages == set()
 
 
+def test_a_command_imports_no_other_commands_module(project: Path) -> None:
+    names = {f"opskit.cli.{name}" for name in app.commands}
+    assert imported(project, "deploy", "--help") & names == {"opskit.cli.deploy"}
+
+
 @pytest.mark.parametrize("line", ["log", "log --json"])
 def test_reading_an_empty_changelog_imports_nothing_heavy(project: Path, line: str) -> None:
     assert heavy_imports(project, *line.split()) == set()

@@ -31,6 +31,7 @@ FRAME = {
     "exits",
     "freezing",
     "hiding",
+    "lazy",
     "maintaining",
     "opening",
     "options",
@@ -102,9 +103,13 @@ def leaves(command: click.Command) -> list[click.Command]:
 
 
 def test_the_commands_are_those_of_the_sections() -> None:
-    listed = [command.name for commands in SECTIONS.values() for command in commands]
+    listed = [name for names in SECTIONS.values() for name in names]
     assert listed == list(app.commands)
     assert len(set(listed)) == len(listed)
+
+
+def test_a_command_is_called_what_it_is_found_by() -> None:
+    assert all(command.name == name.split()[-1] for name, command in COMMANDS)
 
 
 def test_every_command_has_a_module_of_its_name_and_every_module_a_command() -> None:
@@ -191,9 +196,9 @@ def test_every_command_explains_itself(name: str, command: click.Command, opskit
 
 def test_help_lists_every_command_in_its_section(opskit: Opskit) -> None:
     said = opskit("--help").stdout
-    for title, commands in SECTIONS.items():
+    for title, names in SECTIONS.items():
         block = said.partition(f"\n{title}:\n")[2].partition("\n\n")[0]
-        assert [line.split()[0] for line in block.splitlines()] == [c.name for c in commands]
+        assert [line.split()[0] for line in block.splitlines()] == list(names)
 
 
 def test_the_version_is_that_of_the_package(opskit: Opskit) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from opskit import errors
-from opskit.cli.app import SECTIONS
+from opskit.cli.app import app
 from opskit.cli.exits import EXITS
 from opskit.errors import OpskitError
 from tests.docs import runbooks
@@ -95,13 +95,12 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _all_commands() -> Iterable[tuple[str, click.Command]]:
     """Give every command with what is typed for it; of a group with commands of its own, those."""
-    for section in SECTIONS.values():
-        for command in section:
-            inner = command.commands if isinstance(command, click.Group) else {}
-            if not inner:
-                yield f"opskit {command.name}", command
-            for name, one in inner.items():
-                yield f"opskit {command.name} {name}", one
+    for command in app.commands.values():
+        inner = command.commands if isinstance(command, click.Group) else {}
+        if not inner:
+            yield f"opskit {command.name}", command
+        for name, one in inner.items():
+            yield f"opskit {command.name} {name}", one
 
 
 def _call(command: click.Command, path: str) -> str:
