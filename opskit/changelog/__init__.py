@@ -19,9 +19,11 @@ from opskit.changelog.records import (
     Release,
     RolloutRecord,
 )
+from opskit.changelog.ruling import Asked, VerdictEntry
 from opskit.changelog.runrecords import RunRecord
 
 __all__ = [
+    "Asked",
     "Changelog",
     "Commit",
     "Entry",
@@ -34,6 +36,7 @@ __all__ = [
     "Release",
     "RolloutRecord",
     "RunRecord",
+    "VerdictEntry",
     "during_here",
     "new_rollout_id",
     "open_changelog",

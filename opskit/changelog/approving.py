@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import number, text
+from opskit.changelog.clock import moment
 from opskit.changelog.event import RUN_APPROVED, RUN_RESUMED, RUN_STARTED, RUN_STEP
-from opskit.changelog.folding import moment
 from opskit.changelog.runrecords import Approval
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ from opskit.changelog.event import (
     ABANDONED,
     FINISHED,
     HOSTS,
-    NOTE,
+    OPINIONS,
     RECOVERED,
     RESUMED,
     RUN,
@@ -75,7 +75,7 @@ _CLAIM = re.compile(r"([0-9a-z_-]{1,40})(?:\.[0-9a-f]{16}|@(?:[0-9a-f]{16})?)")
 def claim_of(header: Header) -> str:
     """Give the claim that an event is a part of; "" if it is a part of no rollout, as a note is not."""
     name = header.rollout
-    if header.kind == NOTE or not _NAME.fullmatch(name):
+    if header.kind in OPINIONS or not _NAME.fullmatch(name):
         return ""
     if header.kind == RECOVERED:
         return f"{name}{OPEN}"
@@ -243,7 +243,7 @@ class Picks:
         self, connection: sqlite3.Connection, kind: str, rollout: str, writer: bytes
     ) -> Mapping[str, object]:
         """Give what a header needs beside the id to speak for a rollout; nothing if `writer` cannot."""
-        if not rollout or kind in (NOTE, RECOVERED):
+        if not rollout or kind in (*OPINIONS, RECOVERED):
             return {}
         owner, pick = self._new.get(rollout) or _begun(connection, kind, rollout)
         if not owner or owner == writer.hex():

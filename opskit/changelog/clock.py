@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 COUNTER_BITS = 16
@@ -12,6 +13,7 @@ FIRST_MS, LAST_MS = (
     1_577_836_800_000,
     4_102_444_800_000,
 )  # 2020 to 2100: no clock says anything else and is right
+NO_LATER_MS = 253_402_300_799_000  # the end of the year 9999, beyond which datetime does not go
 MOST_AHEAD_MS = 366 * 86_400_000  # that an upstream's clock may be ahead of one that may be right
 
 
@@ -56,6 +58,11 @@ def is_believable(here_ms: int, there_ms: int) -> bool:
     if not FIRST_MS <= there_ms <= LAST_MS:
         return False
     return here_ms < FIRST_MS or there_ms - here_ms <= MOST_AHEAD_MS
+
+
+def moment(ms: int) -> datetime:
+    """Give a time of the changelog (milliseconds since 1970) as a datetime in UTC."""
+    return datetime.fromtimestamp(min(max(ms, 0), NO_LATER_MS) / 1000, UTC)
 
 
 class Offset(NamedTuple):

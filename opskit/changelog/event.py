@@ -18,7 +18,9 @@ EMPTY: Mapping[str, object] = {}  # nobody changes it
 STARTED, HOSTS, FINISHED = "rollout.started", "rollout.hosts", "rollout.finished"
 ABANDONED, RESUMED = "rollout.abandoned", "rollout.resumed"
 RECOVERED = "rollout.recovered"
-NOTE, SUCCEEDS = "note", "writer.succeeds"
+NOTE, VERDICT, SUCCEEDS = "note", "verdict", "writer.succeeds"
+OPINIONS = (NOTE, VERDICT)
+"""The kinds of events that anybody may write about a rollout or a run, and that are no part of it."""
 ENROLLED, REVOKED = "writer.enrolled", "writer.revoked"
 SET_BACK = "log.set_back"
 REDACTED = "body.redacted"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import number, part, parts, text, texts
 from opskit.changelog.claims import abandoned_for
+from opskit.changelog.clock import moment
 from opskit.changelog.event import ABANDONED, FINISHED, HOSTS, NOTE, RECOVERED, STARTED
 from opskit.changelog.records import (
     AT_ONCE,
@@ -27,6 +27,7 @@ from opskit.changelog.records import (
     StepTime,
 )
 from opskit.changelog.resuming import counted, last_run, resumptions
+from opskit.changelog.ruling import is_verdict, verdict, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,12 +37,6 @@ if TYPE_CHECKING:
     Alive = Callable[[Mapping[str, object], int], bool]
 
 NOTHING: Mapping[str, object] = {}
-LAST_MS = 253_402_300_799_000  # the end of the year 9999, beyond which datetime does not go
-
-
-def moment(ms: int) -> datetime:
-    """Give a time of the changelog (milliseconds since 1970) as a datetime in UTC."""
-    return datetime.fromtimestamp(min(max(ms, 0), LAST_MS) / 1000, UTC)
 
 
 def rollout(
@@ -102,6 +97,7 @@ def _fold(events: Sequence[Event], alive: Alive) -> RolloutRecord:
         remarks=texts(body, "notes"),
         resumed=tuple(map(_resumption, resumed)),
         notes=tuple(note(event) for event in whole if event.header.kind == NOTE),
+        verdicts=verdicts(whole),
         events=tuple(whole),
         fast_ms=first.fast_ms,
         most_bad=number(body, "most_bad"),
@@ -147,6 +143,7 @@ def _recovered(events: Sequence[Event]) -> RolloutRecord:
         to=Release(released.pop()) if len(released) == 1 else None,
         hosts=hosts,
         notes=tuple(note(event) for event in events if event.header.kind == NOTE),
+        verdicts=verdicts(events),
         events=tuple(events),
     )
 
@@ -189,6 +186,8 @@ def alone(event: Event) -> Entry:
     """Make the record of an event that belongs to no rollout."""
     if event.header.kind == NOTE:
         return note(event)
+    if is_verdict(event):
+        return verdict(event)
     return OtherEntry(id=event.id, at=moment(event.at_ms), actor=event.header.actor, event=event)
 
 

@@ -16,6 +16,7 @@ from opskit.changelog.event import (
     RUN_STARTED,
     RUN_STEP,
     STARTED,
+    VERDICT,
     Header,
 )
 from opskit.changelog.runrecords import LOCAL
@@ -31,6 +32,7 @@ _ABOUT = {
     STARTED: (DURING, INCIDENT),
     RESUMED: (DURING, INCIDENT),
     NOTE: (DURING, INCIDENT),
+    VERDICT: (DURING, INCIDENT),
 }
 
 

@@ -19,7 +19,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opskit.changelog import body as read
-from opskit.changelog.event import ABANDONED, FINISHED, NOTE, RUN_FINISHED, RUN_STARTED, STARTED
+from opskit.changelog.event import (
+    ABANDONED,
+    FINISHED,
+    NOTE,
+    RUN_FINISHED,
+    RUN_STARTED,
+    STARTED,
+    VERDICT,
+)
 from opskit.changelog.records import title_of
 
 if TYPE_CHECKING:
@@ -114,6 +122,9 @@ def in_words(event: Event) -> str:
     elif header.kind == NOTE:
         about = f" on {header.service}" if header.service else ""
         said = f"{header.actor} noted{about}{where}{_why(body, 'text')}"
+    elif header.kind == VERDICT and header.rollout:
+        ruled = read.text(body, "verdict") or "judged"
+        said = f"{header.rollout}{where}: {ruled}{_why(body, 'why')} {more}"
     elif header.kind == RUN_STARTED:
         told = ": ".join(filter(None, (read.text(body, "incident"), read.text(body, "why"))))
         why = f": {plain(told, MOST_WHY)}" if told else ""

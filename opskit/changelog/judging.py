@@ -116,6 +116,7 @@ def judged(
     """
     found = tuple(entries)
     hashes = [event for entry in found for event in _hashes(entry, whole=whole)]
+    hashes += [each.hash for entry in found for each in getattr(entry, "verdicts", ())]
     told = {
         event: standing
         for event, standing in look(hashes).items()
@@ -135,6 +136,7 @@ def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
     if not isinstance(found, RolloutRecord | RunRecord):
         return cast("E", found)
     names = {event.hash.hex(): f"{event.header.kind} {event.id}" for event in found.events}
+    found = _with_verdicts(found, told)
     if isinstance(found, RunRecord) and whole:
         found = weighed(found, told)
     doubts = [
@@ -143,6 +145,18 @@ def _with_standing(entry: E, told: Mapping[str, Standing], *, whole: bool) -> E:
         if event in told and told[event].state != ATTESTED
     ]
     return cast("E", found._replace(doubts=(*found.doubts, *doubts)))
+
+
+def _with_verdicts(
+    record: RolloutRecord | RunRecord, told: Mapping[str, Standing]
+) -> RolloutRecord | RunRecord:
+    """Give a record whose verdicts have their standing: what was revoked does not hold."""
+    given = [
+        each._replace(standing=s.state, principal=s.principal, doubt=s.reason)
+        for each in record.verdicts
+        for s in (told.get(each.hash, Standing("")),)
+    ]
+    return record._replace(verdicts=tuple(given))
 
 
 def _hashes(entry: Entry, *, whole: bool) -> list[str]:

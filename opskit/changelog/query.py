@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from opskit.changelog.claims import BOUND, OPEN, claim_of, meant, rollout_of
-from opskit.changelog.event import NOTE, RUN, Event, Header, read_body
+from opskit.changelog.clock import moment
+from opskit.changelog.event import OPINIONS, RUN, Event, Header, read_body
 from opskit.changelog.filtering import OPEN_OUTCOMES, Filter, find
-from opskit.changelog.folding import alone, moment, rollout
+from opskit.changelog.folding import alone, rollout
 from opskit.changelog.found import RUNBOOK
 from opskit.changelog.machine import is_running
 from opskit.changelog.naming import named
@@ -187,9 +188,9 @@ def of_claims(
     told: dict[str, Record] = {}
     for claim in chosen:
         name = rollout_of(claim)
-        about = [(c, e) for c, e in events[name] if c == claim or e.header.kind == NOTE]
+        about = [(c, e) for c, e in events[name] if c == claim or e.header.kind in OPINIONS]
         if name != claim:
-            about += [(c, e) for c, e in events[claim] if e.header.kind == NOTE]
+            about += [(c, e) for c, e in events[claim] if e.header.kind in OPINIONS]
         own = [event for c, event in about if c == claim]
         if own:
             others = {c for c, _ in events[name] if c}

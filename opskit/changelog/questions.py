@@ -6,9 +6,11 @@ import abc
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from opskit.changelog import query
+from opskit.changelog.event import VERDICT
 from opskit.changelog.filtering import Filter
 from opskit.changelog.found import RUNBOOK
 from opskit.changelog.records import NoteEntry, RolloutRecord
+from opskit.changelog.ruling import VerdictEntry
 from opskit.changelog.runrecords import RunRecord
 
 if TYPE_CHECKING:
@@ -47,6 +49,11 @@ class Questions(abc.ABC):
         """Give notes, newest first."""
         found = self._ask(lambda db: tuple(query.entries(db, wanted or Filter(), kind="note")))
         return tuple(entry for entry in found or () if isinstance(entry, NoteEntry))
+
+    def verdicts(self, wanted: Filter | None = None) -> tuple[VerdictEntry, ...]:
+        """Give verdicts on rollouts and runs, newest first."""
+        found = self._ask(lambda db: tuple(query.entries(db, wanted or Filter(), kind=VERDICT)))
+        return tuple(entry for entry in found or () if isinstance(entry, VerdictEntry))
 
     def rollout(self, prefix: str) -> RolloutRecord:
         """Give the rollout whose id starts with `prefix` (4 characters or more); raises UnknownNameError."""

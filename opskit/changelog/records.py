@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from opskit.changelog.ruling import VerdictEntry
 from opskit.changelog.runrecords import RunRecord
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class RolloutRecord(NamedTuple):
     `action` is deploy, rollback, restart, reboot, replace, task or exec. `outcome` is done, failed, partial,
     refused, interrupted, or reverted by who resumed it; abandoned when a later run found it dead; "running" while its process lives on this machine, else "unfinished".
     `output` is the end of what a failed build said. `ms` is the duration, None until finished. `events` are all events of the rollout, `notes` what
-    people wrote about it since, `remarks` what opskit remarked at its start. `retries` are the ids of rollouts of which it does
+    people wrote about it since, `verdicts` whether it was guilty of a trouble (the last one that counts holds), `remarks` what opskit remarked at its start. `retries` are the ids of rollouts of which it does
     what was left undone.
 
     `during` is the id of the run of a runbook in which it was done, `incident` what that was about; "" for none.
@@ -165,6 +166,7 @@ class RolloutRecord(NamedTuple):
     doubts: tuple[str, ...] = ()
     resumed: tuple[Resumption, ...] = ()
     notes: tuple[NoteEntry, ...] = ()
+    verdicts: tuple[VerdictEntry, ...] = ()
     events: tuple[Event, ...] = ()
     fast_ms: int = 0
     overrides: tuple[Override, ...] = ()
@@ -282,4 +284,4 @@ class LiveRecord(NamedTuple):
         return title_of(self.label, self.revision, self.release)
 
 
-Entry = RolloutRecord | RunRecord | NoteEntry | OtherEntry
+Entry = RolloutRecord | RunRecord | NoteEntry | VerdictEntry | OtherEntry

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from opskit.changelog.event import Event
     from opskit.changelog.records import NoteEntry
+    from opskit.changelog.ruling import VerdictEntry
 
 SUSPENDED, ABORTED = "suspended", "aborted"
 WHOLE = -1
@@ -189,6 +190,7 @@ class RunRecord(NamedTuple):
     doubt: str = ""
     doubts: tuple[str, ...] = ()
     notes: tuple[NoteEntry, ...] = ()
+    verdicts: tuple[VerdictEntry, ...] = ()
     events: tuple[Event, ...] = ()
     strange: tuple[Event, ...] = ()
     fast_ms: int = 0

@@ -47,16 +47,18 @@ from typing import TYPE_CHECKING
 from opskit.changelog.approving import approvals
 from opskit.changelog.body import number, part, parts, text, texts
 from opskit.changelog.claims import guest_of
-from opskit.changelog.clock import placed
+from opskit.changelog.clock import moment, placed
 from opskit.changelog.event import (
     NOTE,
+    OPINIONS,
     RUN_FINISHED,
     RUN_RESUMED,
     RUN_STARTED,
     RUN_STEP,
 )
-from opskit.changelog.folding import moment, note
+from opskit.changelog.folding import note
 from opskit.changelog.records import RUNNING, UNFINISHED
+from opskit.changelog.ruling import verdicts
 from opskit.changelog.runrecords import LOCAL, Act, Goer, Printed, RunRecord, Value
 from opskit.changelog.runstate import Ledger
 
@@ -72,7 +74,7 @@ NOTHING: Mapping[str, object] = {}
 def run(events: Iterable[Event], alive: Alive, *, name: str = "", foreign: int = 0) -> RunRecord:
     """Fold the events of one run, in whatever order, also if some came twice; `alive`, `name` and `foreign` as of `folding.rollout`."""
     whole = _in_order(events)
-    own = [event for event in whole if event.header.kind != NOTE]
+    own = [event for event in whole if event.header.kind not in OPINIONS]
     told, strange = _parted(own)
     begun = next((event for event in told if event.header.kind == RUN_STARTED), None)
     first, body = begun or (told or own or whole)[0], begun.body if begun else NOTHING
@@ -106,7 +108,8 @@ def run(events: Iterable[Event], alive: Alive, *, name: str = "", foreign: int =
         damage=begun.damage if begun else "",
         doubts=_doubts(foreign + len(strange)),
         notes=tuple(note(event) for event in whole if event.header.kind == NOTE),
-        events=tuple(_in_order([*told, *(e for e in whole if e.header.kind == NOTE)])),
+        verdicts=verdicts(whole),
+        events=tuple(_in_order([*told, *(e for e in whole if e.header.kind in OPINIONS)])),
         strange=tuple(strange),
         fast_ms=first.fast_ms,
     )

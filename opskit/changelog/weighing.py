@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.changelog.event import NOTE, RUN_APPROVED, RUN_RESUMED, RUN_STARTED
+from opskit.changelog.event import OPINIONS, RUN_APPROVED, RUN_RESUMED, RUN_STARTED
 from opskit.changelog.machine import is_running
 from opskit.changelog.runs import run
 from opskit.changelog.standing import ATTESTED, REVOKED, Standing
@@ -26,7 +26,7 @@ def weighed(record: RunRecord, told: Mapping[str, Standing]) -> RunRecord:
 
 
 def _without_revoked(record: RunRecord, told: Mapping[str, Standing]) -> RunRecord:
-    own = [event for event in record.events if event.header.kind not in (NOTE, RUN_APPROVED)]
+    own = [event for event in record.events if event.header.kind not in (*OPINIONS, RUN_APPROVED)]
     gone = [
         event
         for event in own

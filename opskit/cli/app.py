@@ -30,6 +30,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
         "freeze",
         "thaw",
         "note",
+        "verdict",
     ),
 }
 """The names of the commands, as `--help` shows them; `lazy.Commands` says where each is."""

@@ -34,6 +34,7 @@ Kind = Literal[
     "exec",
     "runbook",
     "note",
+    "verdict",
     "freeze",
     "thaw",
 ]

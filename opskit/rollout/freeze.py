@@ -156,7 +156,7 @@ def _read(entry: OtherEntry) -> Freeze:
     """Read a freeze; one of which the body is gone has no end but a thaw."""
     header, body = entry.event.header, entry.event.body
     until = number(body, "until")
-    from opskit.changelog.folding import moment
+    from opskit.changelog.clock import moment
 
     return Freeze(
         service=header.service,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opskit.changelog.clock import moment
 from opskit.changelog.event import RUN_FINISHED, RUN_STARTED
-from opskit.changelog.folding import moment
 from opskit.changelog.runrecords import (
     ANSWERED,
     BEGAN,
@@ -45,6 +45,7 @@ def moments(record: RunRecord, rollouts: Sequence[RolloutRecord]) -> Sequence[Mo
     acts = (Moment(a.at, a.actor, f"{number_of(record, a.step)}: {act(record, a)}") for a in record.acts)  # fmt: skip
     found = [*_ends(record), *_people(record), *acts, *(_rollout(record, r) for r in rollouts)]
     found += [Moment(note.at, note.actor, f"note: {note.text}") for note in record.notes]
+    found += [Moment(v.at, v.actor, f"verdict: {v.verdict or v.damage}: {v.why}") for v in record.verdicts]  # fmt: skip
     return sorted(found, key=lambda each: each.at)
 
 

@@ -47,7 +47,7 @@ def enroll(*, days: int, as_json: bool) -> int:
 
 def moment_of(at: int) -> datetime:
     """Give a time in seconds since 1970 as a datetime in UTC."""
-    from opskit.changelog.folding import moment
+    from opskit.changelog.clock import moment
 
     return moment(at * 1000)
 

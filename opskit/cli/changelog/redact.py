@@ -56,6 +56,7 @@ def _meant(changelog: Changelog, name: str) -> list[Event]:
 
     Raises UnknownNameError, UsageError if both do, ChangelogError for what must stay whole or is gone.
     """
+    from opskit.changelog.event import OPINIONS
     from opskit.changelog.redaction import demand_redactable, redactable
 
     try:
@@ -67,10 +68,12 @@ def _meant(changelog: Changelog, name: str) -> list[Event]:
     with contextlib.suppress(UnknownNameError):
         what = f"{_called(record)} begins so, and event {changelog.show(name).event.id}"
         raise UsageError(f"{name!r} means two things: {what}", hint="give more characters")
+    if verdicts := ", ".join(v.id for v in record.verdicts if not v.damage):
+        text.mention(f"verdicts on it are not a part of it: {verdicts}")
     if notes := ", ".join(note.hash[:10] for note in record.notes if not note.damage):
         text.mention(f"notes about it are not a part of it: {notes}")
     all_of_it = (*record.events, *getattr(record, "strange", ()))
-    own = [each for each in all_of_it if each.header.kind != "note"]
+    own = [each for each in all_of_it if each.header.kind not in OPINIONS]
     if found := redactable(own):
         return found
     raise ChangelogError(f"{_called(record)} tells nothing that could be redacted")

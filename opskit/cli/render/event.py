@@ -24,7 +24,7 @@ def show(facts: Iterable[tuple[str, str]]) -> None:
 
 def plain(shown: Shown, standing: Standing | None) -> Iterator[tuple[str, str]]:
     """Give what people want to know of an event; `standing` is None where nobody's signature is asked for."""
-    from opskit.changelog.folding import moment
+    from opskit.changelog.clock import moment
 
     event, header = shown.event, shown.event.header
     yield "event", event.hash.hex()

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import number, parts, text
-from opskit.changelog.folding import moment
+from opskit.changelog.clock import moment
 from opskit.cli.render.text import duration
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opskit.changelog import NoteEntry, RolloutRecord, RunRecord
+from opskit.changelog import NoteEntry, RolloutRecord, RunRecord, VerdictEntry
 from opskit.changelog.records import BY_SUDO
+from opskit.changelog.ruling import holding
 from opskit.cli.render import kinds, terminal, text
 from opskit.cli.render.fitting import (
     HEADER,
@@ -142,10 +143,11 @@ def cells(entry: Entry, now: datetime | None, *, one_place: bool = False) -> lis
     """Give an entry's cells, in the order of HEADER, each on one line and harmless to a terminal."""
     environment, hosts, told = _told(entry)
     where = hosts if one_place else f"{environment} {hosts}".strip()
+    ruled = ruling(entry)
     over = "[override]" if isinstance(entry, RolloutRecord) and entry.overrides else ""
     during = getattr(entry, "during", "")
     inside = f"[run {during}]" if during else ""
-    about = " ".join(word for word in (*marks(entry), over, inside, told[3]) if word)
+    about = " ".join(word for word in (*marks(entry), ruled, over, inside, told[3]) if word)
     row = [entry.id, when(entry.at, now), who(entry), *told[:2], where, told[2], about]
     return [terminal.visible(cell, one_line=True) for cell in row]
 
@@ -166,8 +168,18 @@ def _told(entry: Entry) -> tuple[str, str, tuple[str, str, str, str]]:
         about = entry.rollout or entry.service
         told = (f"note {about}".strip(), "", "", entry.text)
         return entry.environment, text.folded(entry.hosts), told
+    if isinstance(entry, VerdictEntry):
+        told = (f"{entry.verdict or 'verdict'} {entry.rollout}", "", "", entry.why)
+        return entry.environment, "", told
     did, why = kinds.told(entry)
     return entry.event.header.environment, "", (did, "", "", why)
+
+
+def ruling(entry: Entry) -> str:
+    """Give `[guilty]` or `[innocent]` for a rollout or a run on which there is a verdict that holds."""
+    given = entry.verdicts if isinstance(entry, RolloutRecord | RunRecord) else ()
+    held = holding(given)
+    return f"[{held.verdict}]" if held else ""
 
 
 def environment_of(entry: Entry) -> str:

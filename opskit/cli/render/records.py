@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.changelog import NoteEntry, RolloutRecord, RunRecord
-from opskit.changelog.event import NOTE
+from opskit.changelog import NoteEntry, RolloutRecord, RunRecord, VerdictEntry
+from opskit.changelog.event import OPINIONS
 from opskit.cli.render.releases import named
 from opskit.cli.render.runs import what_run, why_run
 
@@ -30,10 +30,12 @@ def as_data(entry: Entry) -> Mapping[str, object]:
         told = {"type": what, **{name: getattr(entry, name) for name in names}}
         if isinstance(entry, RunRecord) and entry.is_brief:
             return told
-        hashes = [event.hash.hex() for event in entry.events if event.header.kind != NOTE]
+        hashes = [event.hash.hex() for event in entry.events if event.header.kind not in OPINIONS]
         return {**told, "hashes": hashes}
     if isinstance(entry, NoteEntry):
         return {"type": "note", **entry._asdict()}
+    if isinstance(entry, VerdictEntry):
+        return {"type": "verdict", **entry._asdict()}
     wanted = ("id", "at", "actor", "standing", "principal", "doubt")
     about = {name: getattr(entry, name) for name in wanted}
     return {"type": "event", **about, "event": _event(entry.event)}
@@ -83,6 +85,10 @@ def as_row(entry: Entry) -> list[object]:
         names = (entry.actor, "", entry.service, entry.environment)
         told = ("", "", " ".join(entry.hosts), "", "", entry.text, "")
         return [entry.id, "note", at, *names, *told, "", "", *signed]
+    if isinstance(entry, VerdictEntry):
+        names = (entry.actor, entry.rollout, entry.service, entry.environment)
+        told = ("", "", "", entry.verdict, "", entry.why, "")
+        return [entry.id, "verdict", at, *names, *told, "", "", *signed]
     header = entry.event.header
     return [
         entry.id,

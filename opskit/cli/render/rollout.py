@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.cli.render import terminal, text
+from opskit.cli.render import opinions, terminal, text
 from opskit.cli.render.kinds import raw
 from opskit.cli.render.log import colour_of, local, what
 from opskit.cli.render.marks import signature
@@ -26,6 +26,7 @@ KNOWN_KINDS = {
     "rollout.recovered",
     "rollout.resumed",
     "note",
+    "verdict",
 }
 OPEN = ("unfinished", "interrupted", "abandoned")
 OUTPUT_LINES = 20
@@ -50,6 +51,7 @@ def show(record: RolloutRecord, now: datetime, *, retried_by: Sequence[str] = ()
     for note in record.notes:
         said = note.text or (f"[{note.damage}]" if note.damage else "")
         text.say(f"\nnote by {_one(note.actor)}, {local(note.at)}\n{_indented(said)}")
+    opinions.show(record.verdicts)
     _show_unknown(record)
 
 

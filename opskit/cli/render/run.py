@@ -16,7 +16,7 @@ from opskit.changelog.runrecords import (
     UNDONE,
     WENT,
 )
-from opskit.cli.render import terminal, text
+from opskit.cli.render import opinions, terminal, text
 from opskit.cli.render.fitting import WHAT
 from opskit.cli.render.kinds import raw
 from opskit.cli.render.log import cells, colour_of, local
@@ -61,6 +61,7 @@ def show(record: RunRecord, inside: Sequence[Entry], now: datetime) -> None:
     for note in record.notes:
         said = note.text or (f"[{note.damage}]" if note.damage else "")
         text.say(f"\nnote by {_one(note.actor)}, {local(note.at)}\n{_indented(said)}")
+    opinions.show(record.verdicts)
     _show_unknown(record)
 
 

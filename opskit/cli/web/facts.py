@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from opskit.changelog import NoteEntry, RolloutRecord, RunRecord
+from opskit.changelog import NoteEntry, RolloutRecord, RunRecord, VerdictEntry
 from opskit.cli.render import kinds, text
-from opskit.cli.render.log import what
+from opskit.cli.render.log import ruling, what
 from opskit.cli.render.marks import marks, signature, who, written_down
 from opskit.cli.render.releases import release_in_short, releases
 from opskit.cli.render.runs import what_run, why_run
@@ -45,7 +45,12 @@ def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
     `hosts` of a rollout are (host, outcome, end, duration) in numbers, end 0 without a result; of a note
     they are hosts.
     """
-    common = {"id": entry.id, "at": _ms(entry.at), "actor": entry.actor, "marks": marks(entry)}
+    common = {
+        "id": entry.id,
+        "at": _ms(entry.at),
+        "actor": entry.actor,
+        "marks": [*marks(entry), *filter(None, [ruling(entry)])],
+    }
     if (signed_by := who(entry)) != entry.actor:
         common["who"] = signed_by
     if isinstance(entry, RolloutRecord):
@@ -78,9 +83,16 @@ def drawn(entry: Entry, hosts: Names, outcomes: Names) -> Mapping[str, object]:
         told = {"kind": "runbook", "what": did, "why": why_run(entry)[:SHOWN_OF_WHY]}
         where = _folded(entry.hosts)
         return _filled(**{"type": "event", **common, **_place(entry), **told}, where=where)
+    if isinstance(entry, VerdictEntry):
+        return _filled(**common, **_place(entry), **_ruled(entry))
     header, (did, why) = entry.event.header, kinds.told(entry)
     told = {"kind": header.kind, "what": did, "why": why[:SHOWN_OF_WHY]}
     return _filled(**{"type": "event", **common, **_place(header), **told})
+
+
+def _ruled(entry: VerdictEntry) -> Mapping[str, object]:
+    did, why = f"{entry.verdict or 'verdict'}: {entry.rollout}", entry.why[:SHOWN_OF_WHY]
+    return {"type": "event", "kind": "verdict", "what": did, "why": why, "rollout": entry.rollout}
 
 
 def opened(entry: Entry) -> Mapping[str, object]:
@@ -92,6 +104,11 @@ def opened(entry: Entry) -> Mapping[str, object]:
         return _filled(
             body=steps, why=why_run(entry), damage=entry.damage, signed=signature(entry)
         )
+    if isinstance(entry, VerdictEntry):
+        onset = {"onset": entry.onset.isoformat()} if entry.onset else {}
+        incident = {"incident": entry.incident} if entry.incident else {}
+        told = {"why": entry.why, "signed": signature(entry), "damage": entry.damage}
+        return _filled(**told, body={**onset, **incident})
     if not isinstance(entry, RolloutRecord):
         body, damage = dict(entry.event.body), entry.event.damage
         return _filled(body=body, damage=damage, signed=signature(entry))
@@ -112,6 +129,10 @@ def opened(entry: Entry) -> Mapping[str, object]:
         remarks=list(entry.remarks),
         hosts=[_host(host, titles) for host in entry.hosts],
         commits=[commit._asdict() for commit in entry.commits],
+        verdicts=[
+            {"at": _ms(v.at), "actor": v.actor, "verdict": v.verdict or v.damage, "why": v.why}
+            for v in entry.verdicts
+        ],
         notes=[
             {"id": n.id, "at": _ms(n.at), "actor": n.actor, "text": n.text} for n in entry.notes
         ],

@@ -94,3 +94,23 @@ def test_whoever_wrote_down_what_another_did_is_named_as_that(
     row = page.text("#row-lost123456")
     assert "dan@vm" in row
     assert row.endswith("\nwritten down by ann@laptop")
+
+
+def test_a_verdict_is_a_mark_of_its_rollout_and_stands_on_its_page(
+    web: Maker, changelog: Changelog, page: Page
+) -> None:
+    bad, good = whole(changelog, why="faster"), whole(changelog, why="prettier")
+    web.opskit("verdict", bad, "innocent", "-m", "it was the disk")
+    web.opskit("verdict", bad, "guilty", "-m", "<b>its cache</b>")
+    event = changelog.verdicts()[0]
+    page.open(web())
+    assert page.text(f"#row-{bad}").endswith("\n[guilty] faster")
+    assert page.text(f"#row-{good}").endswith("\nprettier")
+    assert page.text(f"#row-{event.id}").endswith("\n<b>its cache</b>")
+    page.click(f"#row-{bad}")
+    told = page.text("#detail")
+    assert "2 verdicts" in told
+    assert told.index("it was the disk") < told.index("<b>its cache</b>")
+    page.press("Escape")
+    page.click(f"#row-{event.id}")
+    assert "deploy shop" in page.text("#detail")

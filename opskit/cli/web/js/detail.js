@@ -18,6 +18,7 @@ function detailOf(entry) {
     ...(more.hosts || []).filter((host) => host.error || host.output)
       .map((host) => outputOf(host.name, host.error || host.outcome, host.output)),
     commitsOf(more),
+    verdictsOf(more),
     notesOf(more),
     more.damage ? make("p", {}, `its body is ${more.damage}`) : more.body ? make("pre", {}, JSON.stringify(more.body, null, 2)) : "",
     steps(entry),
@@ -140,6 +141,14 @@ function notesOf(more) {
   const shown = (note) => make("div", {},
     make("p", {class: "dim"}, icon("note"), ` ${note.actor}, ${stamp(note.at)}`), make("p", {}, said(note.text)));
   return make("section", {class: "notes"}, make("h3", {}, plural(notes.length, "note")), notes.map(shown));
+}
+
+function verdictsOf(more) {
+  const verdicts = more.verdicts || [];
+  if (!verdicts.length) return "";
+  const shown = (one) => make("div", {},
+    make("p", {class: "dim"}, icon("event"), ` ${one.verdict}, ${one.actor}, ${stamp(one.at)}`), make("p", {}, said(one.why)));
+  return make("section", {class: "notes"}, make("h3", {}, plural(verdicts.length, "verdict")), verdicts.map(shown));
 }
 
 function steps(entry) {

@@ -1,0 +1,129 @@
+"""Verdicts: what people found out about a rollout or a run, whether it was guilty of a trouble.
+
+An event `verdict` names the rollout or the run in its header. Its body is
+
+    {"verdict": "guilty" | "innocent", "why": TEXT, "onset": ms since 1970 or 0, "incident": ID, "during": run of a runbook,
+     "asked": {"at": ms, "is_onset": bool, "environment", "services": [names], "ill": [hosts], "well": [hosts], "fleet": [hosts],
+               "onsets": [{"host", "at": ms}], "symptom": TEXT}}
+
+`asked` is the question to blame that it answers, so that the ranker can be graded later; it may be missing. Anybody may give a verdict,
+as of a note, and nothing takes one away: the last one that counts is what holds. An event without a rollout is of no kind that we know.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from opskit.changelog.body import number, part, parts, text, texts
+from opskit.changelog.clock import moment, placed
+from opskit.changelog.event import VERDICT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from opskit.changelog.event import Event
+
+GUILTY, INNOCENT = "guilty", "innocent"
+WORDS = (GUILTY, INNOCENT)
+
+
+class Asked(NamedTuple):
+    """What blame was asked: fields as of `blame.model.Question`, `onsets` as pairs of a host and a time."""
+
+    at: datetime
+    is_onset: bool = False
+    environment: str = ""
+    services: tuple[str, ...] = ()
+    ill: tuple[str, ...] = ()
+    well: tuple[str, ...] = ()
+    fleet: tuple[str, ...] = ()
+    onsets: tuple[tuple[str, datetime], ...] = ()
+    symptom: str = ""
+
+
+class VerdictEntry(NamedTuple):
+    """What somebody found out about the rollout or the run `rollout`: `verdict` is guilty or innocent, "" where the body is gone.
+
+    `onset` is when the trouble began, `asked` the question that it answers, None for what nobody said. Standing, principal, doubt,
+    during and incident as of a RolloutRecord.
+    """
+
+    id: str
+    hash: str
+    at: datetime
+    actor: str
+    verdict: str
+    why: str
+    rollout: str
+    service: str = ""
+    environment: str = ""
+    onset: datetime | None = None
+    asked: Asked | None = None
+    damage: str = ""
+    standing: str = ""
+    principal: str = ""
+    doubt: str = ""
+    during: str = ""
+    incident: str = ""
+
+
+def is_verdict(event: Event) -> bool:
+    """Tell whether an event is a verdict on a rollout or a run."""
+    return event.header.kind == VERDICT and bool(event.header.rollout)
+
+
+def verdict(event: Event) -> VerdictEntry:
+    """Make the record of a verdict."""
+    header, body = event.header, event.body
+    ruled = text(body, "verdict")
+    return VerdictEntry(
+        id=event.id,
+        hash=event.hash.hex(),
+        at=moment(event.at_ms),
+        actor=header.actor,
+        verdict=ruled if ruled in WORDS else "",
+        why=text(body, "why"),
+        rollout=header.rollout,
+        service=header.service,
+        environment=header.environment,
+        onset=moment(onset) if (onset := number(body, "onset")) > 0 else None,
+        asked=asked_in(part(body, "asked")),
+        damage=event.damage,
+        during=text(body, "during"),
+        incident=text(body, "incident"),
+    )
+
+
+def verdicts(events: Iterable[Event]) -> tuple[VerdictEntry, ...]:
+    """Give the verdicts among the events of a rollout or a run, the last one last: a clock that runs ahead does not rule for ever."""
+    return tuple(verdict(event) for event in sorted(filter(is_verdict, events), key=_place))
+
+
+def holding(given: Iterable[VerdictEntry]) -> VerdictEntry | None:
+    """Give the verdict that holds among those on one rollout, the last one last: neither revoked, nor without words; None for none."""
+    counted = [each for each in given if each.verdict and each.standing != "revoked"]
+    return counted[-1] if counted else None
+
+
+def asked_in(body: Mapping[str, object]) -> Asked | None:
+    """Give the question that a body holds as `asked`; None for none."""
+    if (at := number(body, "at")) <= 0:
+        return None
+    return Asked(
+        at=moment(at),
+        is_onset=body.get("is_onset") is True,
+        environment=text(body, "environment"),
+        services=texts(body, "services"),
+        ill=texts(body, "ill"),
+        well=texts(body, "well"),
+        fleet=texts(body, "fleet"),
+        onsets=tuple(
+            (text(each, "host"), moment(number(each, "at"))) for each in parts(body, "onsets")
+        ),
+        symptom=text(body, "symptom"),
+    )
+
+
+def _place(event: Event) -> tuple[int, bytes]:
+    return placed(event.header.hlc, event.header.seq, event.received_ms), event.hash

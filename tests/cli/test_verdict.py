@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.blame.asked import remember
+from opskit.blame.model import Question
+from opskit.changelog import Changelog, open_changelog
+from opskit.changelog.files import changelog_file
+from tests.changelog.keys import Keys, line
+from tests.changelog.writing import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.cli import Opskit
+
+TOML = """
+default_environment = "production"
+[changelog]
+name = "test"
+[environments.production]
+hosts = ["web[01-03]"]
+[services.shop]
+path = "~/shop"
+hosts = "*"
+source = { folder = "." }
+secrets = ["TOKEN"]
+"""
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path) -> None:
+    (tmp_path / "opskit.toml").write_text(TOML)
+
+
+@pytest.fixture
+def changelog() -> Iterator[Changelog]:
+    with open_changelog("test", actor="ann") as opened:
+        yield opened
+
+
+def test_a_verdict_stands_in_the_log_and_on_the_rollouts_page(
+    opskit: Opskit, changelog: Changelog
+) -> None:
+    name = whole(changelog)
+    words = ("verdict", name[:5], "guilty", "-m", "its cache is cold", "--incident", "INC-7")
+    said = opskit(*words, "--onset", "10 min ago", env={"OPSKIT_ACTOR": "ben"}).stdout
+    (given,) = changelog.rollout(name).verdicts
+    assert said == f"guilty {name}: {given.id}\n"
+    assert (given.actor, given.service, given.environment) == ("ben", "shop", "production")
+    log = opskit("log").stdout.splitlines()
+    assert f"guilty {name}" in log[1]
+    assert log[1].endswith("its cache is cold")
+    assert "[guilty]" in log[2]
+    page = opskit("log", name).stdout
+    assert "verdict by ben, " in page
+    assert ": guilty\n  its cache is cold\n  the trouble began " in page
+    assert "incident INC-7" in page
+    alone = opskit("log", given.id).stdout
+    assert '"verdict": "guilty"' in alone
+
+
+def test_a_later_verdict_takes_the_place_of_an_earlier_one(
+    opskit: Opskit, changelog: Changelog
+) -> None:
+    name = whole(changelog)
+    opskit("verdict", name, "guilty", "-m", "it must be")
+    told = opskit("verdict", name, "innocent", "-m", "it was the disk", "--json").json["data"]
+    assert (told["verdict"], told["rollout"]) == ("innocent", name)
+    page = opskit("log", name).stdout
+    assert ": guilty, replaced since\n  it must be\n" in page
+    assert ": innocent\n  it was the disk\n" in page
+    assert "[innocent]" in opskit("log", "--kind", "deploy").stdout
+    entries = opskit("log", "--json").json["data"]["entries"]
+    assert [entry["type"] for entry in entries] == ["verdict", "verdict", "rollout"]
+    assert [v["verdict"] for v in entries[2]["verdicts"]] == ["guilty", "innocent"]
+    rows = opskit("log", "--csv", "--kind", "verdict").stdout.splitlines()
+    assert f",verdict,{entries[0]['at'][:19]}+00:00," in rows[1]
+    assert rows[1].count(",") == rows[0].count(",")
+
+
+def test_a_verdict_holds_the_question_that_it_answers(
+    opskit: Opskit, changelog: Changelog
+) -> None:
+    name, other = whole(changelog), whole(changelog)
+    folder = changelog_file("test").parent
+    now = datetime.now(UTC)
+    for minutes, symptom, suspects in (
+        (9, "older", [name]), (5, "token is hunter2zebra", [other, name]), (1, "not about it", [other]),
+    ):  # fmt: skip
+        question = Question(at=now - timedelta(minutes=minutes), services=("shop",), ill=("web01",), symptom=symptom)  # fmt: skip
+        remember(folder, question, suspects, now)
+    opskit("verdict", name, "guilty", "-m", "so", env={"TOKEN": "hunter2zebra"})
+    (given,) = changelog.rollout(name).verdicts
+    assert given.asked is not None
+    assert (given.asked.symptom, given.asked.ill) == ("token is [redacted]", ("web01",))
+    assert abs(given.asked.at - now + timedelta(minutes=5)) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[1]", '{"questions": [{"asked": 3}]}'])
+def test_questions_that_cannot_be_read_are_none(
+    opskit: Opskit, changelog: Changelog, broken: str
+) -> None:
+    name = whole(changelog)
+    (changelog_file("test").parent / "asked.json").write_text(broken)
+    opskit("verdict", name, "guilty", "-m", "so")
+    assert changelog.rollout(name).verdicts[0].asked is None
+
+
+def test_secrets_stand_in_no_verdict(opskit: Opskit, changelog: Changelog) -> None:
+    name, env = whole(changelog), {"TOKEN": "hunter2zebra"}
+    opskit("verdict", name, "guilty", "-m", "it leaks hunter2zebra", env=env)
+    assert changelog.rollout(name).verdicts[0].why == "it leaks [redacted]"
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["zzzz", "guilty", "-m", "so"], "no rollout or run 'zzzz'"),
+        (["{}", "guilty"], "a verdict needs a reason"),
+        (["{}", "guilty", "-m", " "], "a verdict needs a reason"),
+        (["{}", "guilty", "-m", "x" * 2001], "longer than 2000"),
+        (["{}", "perhaps", "-m", "so"], "'perhaps' is not one of 'guilty', 'innocent'"),
+        (["{}", "guilty", "-m", "so", "--onset", "soon"], "cannot read the time 'soon'"),
+        (["{}", "guilty", "-m", "so", "--onset", "2099-01-01"], "has not come yet"),
+    ],
+)
+def test_a_verdict_that_makes_no_sense_is_not_given(
+    opskit: Opskit, changelog: Changelog, words: list[str], what: str
+) -> None:
+    name = whole(changelog)
+    filled = [word.replace("{}", name) for word in words]
+    assert what in opskit("verdict", *filled, expect=2).stderr
+    assert changelog.verdicts() == ()
+
+
+def test_a_verdict_is_signed_for_and_one_that_was_revoked_does_not_hold(
+    opskit: Opskit, changelog: Changelog, tmp_path: Path
+) -> None:
+    key = Keys(tmp_path).make("key")
+    (tmp_path / "allowed_signers").write_text(f"ann@example.com {line(key)}\n")
+    more = 'name = "test"\nallowed_signers = "allowed_signers"\nsigning_key = "key"'
+    (tmp_path / "opskit.toml").write_text(TOML.replace('name = "test"', more))
+    name = whole(changelog)
+    opskit("verdict", name, "innocent", "-m", "by ann")
+    (given,) = opskit("log", name, "--json").json["data"]["rollout"]["verdicts"]
+    assert (given["standing"], given["principal"]) == ("attested", "ann@example.com")
+    last = changelog.rollout(name).events[-2]
+    revoke = ("changelog", "revoke", last.header.writer, "--after", last.id)
+    opskit(*revoke, "-m", "stolen", "-y")
+    assert ": innocent [revoked]\n" in opskit("log", name).stdout
+    assert "[innocent]" not in opskit("log", "--kind", "deploy").stdout
