@@ -30,10 +30,11 @@ MOST_SYMPTOM = 2000  # characters
 LARGEST = 4_000_000  # bytes of the file
 
 
-def told(question: Question) -> dict[str, object]:
-    """Give a question as the event of a verdict holds it, bounded; secrets must have been taken out of its symptom before."""
+def told(question: Question, when: datetime) -> dict[str, object]:
+    """Give a question that was asked at that time as the event of a verdict holds it, bounded; secrets must have been taken out of its symptom before."""
     onsets = [{"host": host, "at": _ms(at)} for host, at in sorted(question.onsets.items())]
     return {
+        "when": _ms(when),
         "at": _ms(question.at),
         "is_onset": question.is_onset,
         "environment": question.environment,
@@ -51,7 +52,7 @@ def remember(folder: Path, question: Question, suspects: Iterable[str], now: dat
 
     Secrets must have been taken out of its symptom before.
     """
-    new = {"now": _ms(now), "suspects": list(suspects)[:MOST_HOSTS], "asked": told(question)}
+    new = {"suspects": list(suspects)[:MOST_HOSTS], "asked": told(question, now)}
     kept = [*_kept(folder), new][-MOST:]
     beside = folder / f".{FILE}.{secrets.token_hex(4)}"
     try:
@@ -66,9 +67,10 @@ def remember(folder: Path, question: Question, suspects: Iterable[str], now: dat
 def recall(folder: Path, suspect: str, now: datetime) -> Mapping[str, object] | None:
     """Give the newest question that had this suspect, as `told` gives one; None if there was none in the last 30 days."""
     for each in reversed(_kept(folder)):
-        fresh = _ms(now) - HELD_MS <= number(each, "now") <= _ms(now)
-        if fresh and suspect in texts(each, "suspects") and asked_in(part(each, "asked")):
-            return part(each, "asked")
+        asked = part(each, "asked")
+        fresh = _ms(now) - HELD_MS <= number(asked, "when") <= _ms(now)
+        if fresh and suspect in texts(each, "suspects") and asked_in(asked):
+            return asked
     return None
 
 

@@ -3,10 +3,10 @@
 An event `verdict` names the rollout or the run in its header. Its body is
 
     {"verdict": "guilty" | "innocent", "why": TEXT, "onset": ms since 1970 or 0, "incident": ID, "during": run of a runbook,
-     "asked": {"at": ms, "is_onset": bool, "environment", "services": [names], "ill": [hosts], "well": [hosts], "fleet": [hosts],
+     "asked": {"when": ms, "at": ms, "is_onset": bool, "environment", "services": [names], "ill": [hosts], "well": [hosts], "fleet": [hosts],
                "onsets": [{"host", "at": ms}], "symptom": TEXT}}
 
-`asked` is the question to blame that it answers, so that the ranker can be graded later; it may be missing. Anybody may give a verdict,
+`asked` is the question to blame that it answers, and `when` it was asked, so that the ranker can be graded later; it may be missing. Anybody may give a verdict,
 as of a note, and nothing takes one away: the last one that counts is what holds. An event without a rollout is of no kind that we know.
 """
 
@@ -29,8 +29,9 @@ WORDS = (GUILTY, INNOCENT)
 
 
 class Asked(NamedTuple):
-    """What blame was asked: fields as of `blame.model.Question`, `onsets` as pairs of a host and a time."""
+    """What blame was asked, and when: other fields as of `blame.model.Question`, `onsets` as pairs of a host and a time."""
 
+    when: datetime
     at: datetime
     is_onset: bool = False
     environment: str = ""
@@ -111,6 +112,7 @@ def asked_in(body: Mapping[str, object]) -> Asked | None:
     if (at := number(body, "at")) <= 0:
         return None
     return Asked(
+        when=moment(max(number(body, "when"), at)),
         at=moment(at),
         is_onset=body.get("is_onset") is True,
         environment=text(body, "environment"),

@@ -45,6 +45,7 @@ def test_verdicts_of_version_1_are_understood_for_ever(tmp_path: Path) -> None:
         assert (first.verdict, first.why, first.actor) == ("innocent", "it was the disk", "ana@laptop")  # fmt: skip
         assert (last.verdict, last.onset, last.incident) == ("guilty", moment(ONSET_MS), "INC-7")
         assert last.asked is not None
+        assert last.asked.when == moment(ONSET_MS + 120_000)
         assert last.asked.at == moment(ONSET_MS + 60_000)
         assert last.asked.onsets == (("web01", moment(ONSET_MS)),)
         names = ("environment", "services", "ill", "well", "fleet", "symptom", "is_onset")

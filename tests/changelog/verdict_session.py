@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ONSET_MS = 1_795_392_000_000
 ASKED = {
+    "when": ONSET_MS + 120_000,
     "at": ONSET_MS + 60_000,
     "is_onset": False,
     "environment": "production",
