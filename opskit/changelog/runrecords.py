@@ -16,6 +16,8 @@ WHOLE = -1
 """The part that stands for a step as a whole."""
 BEGAN, ENDED, ANSWERED, SKIPPED = "began", "ended", "answered", "skipped"
 MARKED, WENT, UNDONE, CLEARED = "marked", "went", "undone", "cleared"
+DECIDE, WAIT = "decide", "wait"
+"""How a run went to another step if a part of this one sent it there: somebody decided so, or it was waited in vain."""
 DRILL = "drill"
 LOCAL = "local"
 """What a run calls the operator's own machine, among hosts."""

@@ -14,6 +14,7 @@ The id of a run is `Changelog.new_run_id()`; it is the `rollout` of each header,
                   The kinds "caution" and "shell" are remarks, and finish no part
       skipped, marked, cleared   "why"; marked: done by hand; cleared: the liability of this step and part is none
       went        "to": step, "how": "back" | "jump" | "decide" | "wait" | "undo"; that step and what follows has yet to be done
+                  "decide": the part is answered by that, with "value"; "wait": nothing is left to be waited for
                   "undo": with "began", the id of the `began` that it is about, and back again when that step is done
       undone      "of": step (without: "step"), whose part "part" is undone since, "rollback": the step that did it
     run.resumed   {"machine", "command": [words], "changed": [steps], "steps": as above, "undo": true if only to take back}

@@ -14,11 +14,13 @@ from opskit.changelog.runrecords import (
     ANSWERED,
     BEGAN,
     CLEARED,
+    DECIDE,
     DRILL,
     ENDED,
     MARKED,
     SKIPPED,
     UNDONE,
+    WAIT,
     WENT,
     WHOLE,
     Liability,
@@ -39,6 +41,8 @@ BAD = (UNKNOWN, "failed", "interrupted")
 """What a part may be that makes its step so, the worst first."""
 REMARKS = ("caution", "shell")
 """Kinds of answers that finish no part."""
+_SENT = {DECIDE: ANSWERED, WAIT: SKIPPED}
+"""What a part is that sent the run to another step."""
 
 
 class Book:
@@ -110,6 +114,8 @@ def _word(act: Act) -> str:
         return act.outcome if act.outcome in (DONE, *BAD) else UNKNOWN
     if act.what == ANSWERED:
         return "" if act.kind in REMARKS else ANSWERED
+    if act.what == WENT:
+        return _SENT.get(act.how, "")
     return act.what if act.what in (SKIPPED, MARKED) else ""
 
 
@@ -139,7 +145,7 @@ class Ledger:
         self._debts: list[Debt] = []
         self._number = 0
         self._is_drill = False
-        self._undoing = ""
+        self._undoing = self._undone = ""
         """The step that is done to undo one liability, and no other of the same values."""
 
     def turn(self, body: Mapping[str, object]) -> None:
@@ -165,12 +171,11 @@ class Ledger:
         elif act.what in (UNDONE, CLEARED):
             self._close(act)
         elif act.what == WENT:
-            self._come_to(act.to)
-            self._undoing = act.to if act.began else ""
+            self._go(act)
         if self._undoing and act.what != WENT and act.step != self._undoing:
             self._book(self._undoing).grow_stale()
-            self._undoing = ""
-        if act.step != self._undoing:
+            self._undoing = self._undone = ""
+        if act.what != WENT and act.step != self._undoing:
             self._settle(act.step)
 
     def steps(self, *, is_running: bool) -> tuple[RunStep, ...]:
@@ -194,6 +199,13 @@ class Ledger:
 
     def _book(self, step: str) -> Book:
         return self._books.setdefault(step, Book())
+
+    def _go(self, act: Act) -> None:
+        """Take in that the run goes to another step; what sent it there is over, and what it undid by then is undone."""
+        if act.how in _SENT and act.to != act.step:
+            self._settle(act.step, began=self._undone if act.step == self._undoing else "")
+        self._come_to(act.to)
+        self._undoing, self._undone = (act.to, act.began) if act.began else ("", "")
 
     def _come_to(self, step: str) -> None:
         """Take in that a step, and what follows it, has yet to be done."""
@@ -224,8 +236,8 @@ class Ledger:
             or act.began not in ("", each.began)
         ]
 
-    def _settle(self, rollback: str) -> None:
-        """End what a step undoes once all of it was done, after what it undoes began, and for the same values."""
+    def _settle(self, rollback: str, *, began: str = "") -> None:
+        """End what a step undoes once all of it was done, after what it undoes began, and for the same values; or only what `began` names."""
         book = self._book(rollback)
         since = book.done_since()
         self._debts = [
@@ -233,8 +245,13 @@ class Ledger:
             for each in self._debts
             if each.liability.rollback != rollback
             or each.number > since
-            or any(each.values.get(n, "") != self._values.get(n, "") for n in book.named & each.values.keys())
+            or not (each.began == began if began else self._are_same(book, each))
         ]  # fmt: skip
+
+    def _are_same(self, book: Book, debt: Debt) -> bool:
+        """Tell whether the values that a step names are still those of a debt."""
+        named = book.named & debt.values.keys()
+        return all(debt.values[name] == self._values.get(name, "") for name in named)
 
 
 def _is_same(one: Liability, other: Liability) -> bool:

@@ -18,7 +18,7 @@ from opskit.runbook.model import (
     Wait,
 )
 from opskit.runbook.parts import APPROVED, WHOLE, name_of
-from opskit.runbook.progress import SUSPENDED
+from opskit.runbook.progress import DECIDE, SUSPENDED
 from opskit.runbook.stopping import ABORTED, StoppedError
 from opskit.runbook.talk import (
     ABORT,
@@ -191,7 +191,7 @@ def _decide(walk: Walk, step: Step, number: int, which: Decide) -> None:
         if chosen.target == NEXT:
             walk.note(step, number, "answered", kind="decide", value=chosen.label)
         else:
-            walk.note(step, number, "went", to=chosen.target, how="decide", value=chosen.label)
+            walk.note(step, number, "went", to=chosen.target, how=DECIDE, value=chosen.label)
         return
 
 

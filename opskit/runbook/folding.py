@@ -26,7 +26,7 @@ from opskit.runbook.parts import (
     is_over,
     working,
 )
-from opskit.runbook.progress import OPEN, REMARKS, Progress, Runner
+from opskit.runbook.progress import DECIDE, OPEN, REMARKS, WAIT, Progress, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -135,9 +135,17 @@ class _Fold:
         self.path.append(step)
         self.visits += 1
 
-    def _go(self, step: str, number_: int, body: Mapping[str, object]) -> None:
-        """Go to another step: back is the way that it came, and from what undoes something it comes back."""
+    def _go(self, step: str, number_: int, body: Mapping[str, object], said: Done) -> None:
+        """Go to another step: back is the way that it came, and from what undoes something it comes back.
+
+        Who decides for a step has answered; where a wait sends it, nothing is left to be waited for.
+        """
         to, how = text(body, "to"), text(body, "how")
+        if how in (DECIDE, WAIT):
+            status = ANSWERED if how == DECIDE else SKIPPED
+            self.parts[step, number_] = replace(said, status=status, value=text(body, "value"))
+            if to != step:  # else it is done anew
+                self.owed.settle(step, self.parts, self.values, began=self.undoing)
         self.returns = (step, number_) if how == "undo" else None
         self.undoing = text(body, "began")
         if how == "back" and to in self.path[:-1]:
@@ -154,12 +162,12 @@ class _Fold:
         if what == "began":
             self._began(step, number_, event, said)
         elif what == "went":
-            self._go(step, number_, body)
+            self._go(step, number_, body, said)
         elif what in ("undone", "cleared"):
             self.owed.close(text(body, "of") or step, number_, text(body, "began"))
         else:
             self._dealt((step, number_), what, body, said)
-        if not self.undoing:
+        if what != "went" and not self.undoing:
             self.owed.settle(step, self.parts, self.values)
 
     def _be_at(self, step: str, body: Mapping[str, object]) -> None:

@@ -71,15 +71,19 @@ class Liabilities:
             if e.step != step or part not in (EVERY, e.part) or began not in ("", e.began)
         ]
 
-    def settle(self, rollback: str, parts: Parts, values: Mapping[str, str]) -> None:
-        """Close what a step undoes once all of it was done, after what it undoes began."""
+    def settle(
+        self, rollback: str, parts: Parts, values: Mapping[str, str], *, began: str = ""
+    ) -> None:
+        """Close what a step undoes once all of it was done, after what it undoes began; the one that `began` names, or those of these values."""
         step = self._steps.get(rollback)
         since = last_done(step, parts) if step else 0
         used = self._used(rollback) if since else frozenset()
         self._open = [
             each
             for each in self._open
-            if each.rollback != rollback or each.number > since or not _has(each, values, used)
+            if each.rollback != rollback
+            or each.number > since
+            or not (each.began == began if began else _has(each, values, used))
         ]
 
     def _used(self, rollback: str) -> frozenset[str]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from opskit.runbook.liabilities import Liability
 
 OPEN, SUSPENDED = "", "suspended"
+DECIDE, WAIT = "decide", "wait"
+"""How a run went to another step if a part of this one sent it there, which is over by that."""
 REMARKS = ("caution", "shell")
 """Kinds of answers that finish no part."""
 

@@ -114,6 +114,6 @@ def _put_back(walk: Walk, owed: Liability, step: Step) -> bool:
         walk.follow(until=lambda now: now.step != step.id)
     finally:
         walk.values = None
-    if last_done(step, record.now.parts):
+    if owed not in record.now.liabilities or last_done(step, record.now.parts):
         record.step(owed.step, owed.part, "undone", of=owed.step, rollback=step.id, **more)
     return True

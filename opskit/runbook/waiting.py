@@ -11,7 +11,7 @@ from opskit.runbook.doing import begin, carried_out, where
 from opskit.runbook.ends import Acted
 from opskit.runbook.model import Wait
 from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, OVER, name_of
-from opskit.runbook.progress import SUSPENDED
+from opskit.runbook.progress import SUSPENDED, WAIT
 from opskit.runbook.stopping import StoppedError
 from opskit.runbook.talk import AGAIN, GO, MARK, Ended, LeftError, Question
 
@@ -27,6 +27,8 @@ def wait(walk: Walk, step: Step, number: int, which: Part, done: Done) -> bool:
         return False
     if walk.mode == "drill":
         walk.note(step, number, "answered", kind="wait", value="a drill does not wait")
+    elif done.status == FAILED and which.otherwise:
+        walk.note(step, number, "went", to=which.otherwise, how=WAIT)  # it died before it went
     elif done.status in (FAILED, INTERRUPTED):
         _waited_in_vain(walk, step, number, which)
     elif which.name:
@@ -95,7 +97,7 @@ def _waited(walk: Walk, step: Step, number: int, which: Wait, acted: Acted, *, m
     if acted.left:
         raise LeftError(interrupted=True)
     if outcome == FAILED and which.otherwise:
-        walk.note(step, number, "went", to=which.otherwise, how="wait")
+        walk.note(step, number, "went", to=which.otherwise, how=WAIT)
 
 
 def _waited_in_vain(walk: Walk, step: Step, number: int, which: Wait) -> None:

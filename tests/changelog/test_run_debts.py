@@ -89,6 +89,21 @@ def test_to_put_back_one_server_takes_not_back_what_was_done_to_another(
     assert {each.id: each.state for each in changelog.run(run).steps}["drain"] == "undone"
 
 
+@pytest.mark.parametrize(
+    ("how", "to", "left"),
+    [("decide", "look", 0), ("decide", "put-back", 1), ("back", "wait", 1), ("wait", "look", 1)],
+)
+def test_a_step_that_sends_the_run_elsewhere_by_a_decision_is_done(
+    changelog: Changelog, how: str, to: str, left: int
+) -> None:
+    page = {**running.PAGE, "put-back": ("Put it back", (1, 2))}
+    run = begin(changelog, page=page)
+    drain(changelog, run)
+    act(changelog, run, "put-back", 1)
+    step(changelog, run, "put-back", 2, "went", to=to, how=how, value="there")
+    assert len(owed(changelog, run)) == left
+
+
 @pytest.mark.parametrize("part", [2, -1])
 def test_somebody_says_with_a_reason_that_it_is_none(changelog: Changelog, part: int) -> None:
     run = begin(changelog)

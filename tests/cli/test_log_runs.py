@@ -206,6 +206,22 @@ def test_status_says_what_is_open_of_runs(opskit: Opskit, changelog: Changelog) 
     assert f"run {alive}" in opskit("status").stdout
 
 
+def test_a_step_that_ends_with_a_decision_is_told_as_done_and_owes_nothing(
+    opskit: Opskit, changelog: Changelog
+) -> None:
+    page = {"drain": ("Drain", (2,)), "put-back": ("Put back", (1, 2)), "ask": ("Ask", (0,))}
+    run = begin(changelog, page=page)
+    drain(changelog, run)
+    act(changelog, run, "put-back", 1)
+    step(changelog, run, "put-back", 2, "went", to="ask", how="decide", value="No")
+    finish(changelog, run, "aborted")
+    said = opskit("log", run).stdout
+    assert "3 steps: 2 done, 1 not reached" in said
+    assert "decided for step 3 (Ask)" in said
+    assert "open" not in said
+    assert "Drain" not in opskit("status", expect=None).stdout
+
+
 def test_a_step_is_called_by_its_title_without_its_number_and_here_is_where_opskit_runs(
     opskit: Opskit, changelog: Changelog
 ) -> None:

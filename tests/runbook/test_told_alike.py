@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from opskit.changelog import runs
 from opskit.changelog.event import Event, Header
 from opskit.runbook.folding import fold
-from opskit.runbook.model import Action
+from opskit.runbook.model import Action, Decide, Wait
 from opskit.runbook.parts import WHOLE, is_over, working
 from tests.runbook.scripted import book_of
 from tests.runbook.test_walk import DO, LOOK, steps
@@ -28,11 +28,15 @@ BOOK = book_of(
         LOOK.format("echo queue"),
         "**Ask:** `server` - Which?\n\n" + DRAIN.format("$server"),
         DRAIN.format("$server twice"),
+        LOOK.replace("mutates=no", "mutates=no capture=queue").format("echo 7")
+        + "\n**Wait:** until `queue` is 0, every 1s, at most 1m, else go to [Put it back](#put-it-back)\n",
     )
     + "\n## Put it back\n\n" + DO.format("undrain $server") + "\n" + DO.format("look at $server")
+    + "\n**Decide:** Once more? [Look](#1-step-1), [this](#put-it-back), [ask](#6-ask), or go on.\n"
+    + "\n## 6. Ask\n\n" + LOOK.format("date")
 )  # fmt: skip
 STEPS = {step.id: step for step in BOOK.steps}
-WAYS = ("done", "done", "done", "failed", "died", "skipped", "marked", "back", "resumed", "undo", "cleared")  # fmt: skip
+WAYS = ("done", "done", "done", "failed", "died", "skipped", "marked", "back", "resumed", "undo", "cleared", "sent", "sent")  # fmt: skip
 
 
 class Story:
@@ -84,7 +88,17 @@ class Story:
     def deal(self, step: str, part: int, way: str) -> None:
         """Do what a part of a step asks for, or say that it is done."""
         action = STEPS[step].parts[part]
-        if not isinstance(action, Action):
+        if isinstance(action, Decide) and way == "sent":
+            chosen = self.chance.choice(action.choices)
+            self.step(step, part, "went", to=chosen.target, how="decide", value=chosen.label)
+        elif isinstance(action, Decide):
+            self.step(step, part, "answered", kind="decide", value="go on")
+        elif isinstance(action, Wait):
+            self.step(step, part, "began", hosts=["local"], mutates=False)
+            self.step(step, part, "ended", outcome="failed" if way == "sent" else "done", results=[])  # fmt: skip
+            if way == "sent":
+                self.step(step, part, "went", to=action.otherwise, how="wait")
+        elif not isinstance(action, Action):
             value = self.chance.choice(["web03", "web05"])
             self.step(step, part, "answered", kind="ask", name="server", value=value)
         elif way == "marked":
@@ -105,7 +119,9 @@ class Story:
             return
         self.step(owed.step, owed.part, "went", to=owed.rollback, how="undo", began=owed.began)
         for part in working(STEPS[owed.rollback]):
-            self.deal(owed.rollback, part, "done")
+            self.deal(owed.rollback, part, self.chance.choice(["done", "sent"]))
+            if self.now.step != owed.rollback:
+                break
         self.step(owed.step, owed.part, "undone", of=owed.step, rollback=owed.rollback, began=owed.began)  # fmt: skip
 
 

@@ -140,6 +140,28 @@ def test_what_is_answered_while_something_is_put_back_counts_for_it(stage: Stage
     assert end.now.liabilities == ()
 
 
+@pytest.mark.parametrize("where", ["look", "drain"])
+def test_what_is_put_back_by_a_step_that_ends_with_a_decision_is_undone(
+    stage: Stage, where: str
+) -> None:
+    page = (
+        "## Drain\n\n**Ask:** `name` - Which?\n\n" + DRAINS.format("put-back", "echo $name >>out")
+        + "\n**Decide:** Another? [Yes](#drain) or go on.\n"
+        + "\n## Put back\n\n" + DO.format('echo "-$name" >>out')
+        + f"\n**Decide:** Well? [There](#{where}) or go on.\n\n## Look\n\n" + LOOK.format("cat out")
+    )  # fmt: skip
+    book, on = book_of(page), Reply("choice", "go on with what follows")
+    end, _ = stage.run(
+        book, say("a"), GO, Reply("choice", "Yes"), say("b"), GO, on, Reply("abort", "x")
+    )
+    run = end.now.run
+    end, _ = put_back(stage, book, run, GO, GO, Reply("choice", "There"), Reply("skip", "later"))
+    assert [owed.values["name"] for owed in end.now.liabilities] == ["a"]
+    end, _ = put_back(stage, book, run, GO, GO, Reply("choice", "There"))
+    assert (end.now.liabilities, end.exit_code) == ((), 0)
+    assert whats(stage.events()).count("undone") == 2
+
+
 APPROVED = steps("**Approve:** Somebody of infra.\n\n" + DO.format("touch made"))
 
 
