@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
 from opskit.changelog.runrecords import BEGAN, ENDED
+from opskit.changelog.runwords import number_of
 from opskit.runbook import quoting, told, writing
 from opskit.runbook.parse import LARGEST
 from opskit.runbook.quoting import inline
@@ -198,7 +199,7 @@ class _Writer:
         names = {
             "Mode": record.mode, "Incident": record.incident, "Why": record.why, "Environment": record.environment,
             "Services": ", ".join(record.services), "Given": given, "Secrets, kept nowhere": ", ".join(record.secrets),
-            "Begun at": told.number_of(record, record.start) if record.start else "", "Signed by": record.principal, "Not certain": record.doubt,
+            "Begun at": number_of(record, record.start) if record.start else "", "Signed by": record.principal, "Not certain": record.doubt,
         }  # fmt: skip
         yield from ((name, inline(said)) for name, said in names.items() if said)
         for each in record.liabilities:

@@ -5,21 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opskit.changelog import runwords
 from opskit.changelog.clock import moment
 from opskit.changelog.event import RUN_FINISHED, RUN_STARTED
-from opskit.changelog.runrecords import (
-    ANSWERED,
-    BEGAN,
-    CLEARED,
-    ENDED,
-    LOCAL,
-    MARKED,
-    SKIPPED,
-    UNDONE,
-    WENT,
-)
+from opskit.changelog.runrecords import BEGAN, ENDED, LOCAL
+from opskit.changelog.runwords import number_of
 from opskit.fleet.selectors import fold
-from opskit.runbook.writing import bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,8 +18,6 @@ if TYPE_CHECKING:
 
     from opskit.changelog import RolloutRecord, RunRecord
     from opskit.changelog.runrecords import Act, Liability
-
-HOW = {"back": "went back to", "jump": "jumped to", "decide": "decided for", "wait": "waited in vain, went to"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +38,13 @@ def moments(record: RunRecord, rollouts: Sequence[RolloutRecord]) -> Sequence[Mo
     return sorted(found, key=lambda each: each.at)
 
 
-def number_of(record: RunRecord, step: str) -> str:
-    """Give a step with its number on the page, and its title: `step 2 (Drain the slow server)`."""
-    ids = [each.id for each in record.steps]
-    number = f" {ids.index(step) + 1}" if step in ids else ""
-    title = bare(record.title_of(step))
-    return f"step{number} ({title})" if title else f"step{number}"
-
-
 def act(record: RunRecord, one: Act) -> str:
     """Give one thing that happened in a step, in words."""
     if one.damage:
         return f"[{one.damage}]"
-    why = f": {one.why}" if one.why else ""
-    words = {
-        BEGAN: f"began {_command(one)} on {where(one.hosts)}",
-        ENDED: f"{one.outcome}{_ended(one)}",
-        ANSWERED: f"{' '.join(filter(None, (one.kind, one.name))) or 'answered'}: {'(secret, kept nowhere)' if one.secret else one.value}",
-        SKIPPED: f"skipped{why}",
-        MARKED: f"done by hand{why}",
-        CLEARED: f"nothing is left to be undone{why}",
-        WENT: f"{HOW.get(one.how, 'went to')} {number_of(record, one.to)}{why}",
-        UNDONE: f"undone by {number_of(record, one.rollback)}" if one.rollback else "undone",
-    }
-    return words.get(one.what, one.what or "something that this opskit does not know")
+    if one.what == BEGAN:
+        return f"began {_command(one)} on {where(one.hosts)}"
+    return f"{one.outcome}{_ended(one)}" if one.what == ENDED else runwords.of(record, one)
 
 
 def where(hosts: Sequence[str]) -> str:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.changelog import RolloutRecord
-from opskit.changelog.runrecords import (
-    ANSWERED,
-    BEGAN,
-    CLEARED,
-    ENDED,
-    LOCAL,
-    MARKED,
-    SKIPPED,
-    UNDONE,
-    WENT,
-)
+from opskit.changelog import RolloutRecord, runwords
+from opskit.changelog.runrecords import BEGAN, ENDED, LOCAL
+from opskit.changelog.runwords import bare, number_of
 from opskit.cli.render import opinions, terminal, text
 from opskit.cli.render.fitting import WHAT
 from opskit.cli.render.kinds import raw
 from opskit.cli.render.log import cells, colour_of, local
 from opskit.cli.render.marks import signature
-from opskit.cli.render.runs import bare, debt, number_of, what_run
+from opskit.cli.render.runs import debt, what_run
 from opskit.cli.render.text import Status
 
 if TYPE_CHECKING:
@@ -35,12 +26,6 @@ OUTPUT_LINES = 20
 SCRIPT_LINES = 12
 SHOWN_EVENTS = 8
 WIDTH = 9
-HOW = {
-    "back": "went back to",
-    "jump": "jumped to",
-    "decide": "decided for",
-    "wait": "waited in vain, went to",
-}
 
 
 def show(record: RunRecord, inside: Sequence[Entry], now: datetime) -> None:
@@ -150,21 +135,11 @@ def _words(record: RunRecord, act: Act) -> str:
     """Give what happened in words, on one line."""
     if act.damage:
         return f"[{act.damage}]"
-    why = f": {act.why}" if act.why else ""
     capture = f", {act.capture.name}={act.capture.value}" if act.capture else ""
     done = f", did {', '.join(act.rollouts)}" if act.rollouts else ""
-    asked = " ".join(filter(None, (act.kind, act.name))) or "answer"
-    told = {
-        BEGAN: f"began {act.language or 'something'} {_where(act)}",
-        ENDED: f"{act.outcome}{capture}{done}",
-        ANSWERED: f"{asked}: {'(secret, kept nowhere)' if act.secret else act.value}",
-        SKIPPED: f"skipped{why}",
-        MARKED: f"done by hand{why}",
-        CLEARED: f"nothing is left to be undone{why}",
-        WENT: f"{HOW.get(act.how, 'went to')} {number_of(record, act.to)}{why}",
-        UNDONE: f"undone by {number_of(record, act.rollback)}" if act.rollback else "undone",
-    }
-    return told.get(act.what, act.what or "something that this opskit does not know")
+    if act.what == BEGAN:
+        return f"began {act.language or 'something'} {_where(act)}"
+    return f"{act.outcome}{capture}{done}" if act.what == ENDED else runwords.of(record, act)
 
 
 def _where(act: Act) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import text
@@ -44,25 +43,13 @@ def how_to_go_on(record: RunRecord) -> str:
 def debt(record: RunRecord, owed: Liability) -> str:
     """Say what is still to be taken back: `step 2 (Drain the slow server) on lb01 with server=web03 is not undone`."""
     from opskit.changelog.runrecords import LOCAL
+    from opskit.changelog.runwords import number_of
 
     values = ", ".join(f"{value.name}={value.value}" for value in owed.values)
     hosts = [host for host in owed.hosts if host != LOCAL]
     where = f" on {text.folded(hosts)}" if hosts else ""
     which = f" with {values}" if values else ""
     return f"{number_of(record, owed.step)}{where}{which} is not undone"
-
-
-def number_of(record: RunRecord, step: str) -> str:
-    """Give a step with its number and its title: `step 2 (Drain the slow server)`."""
-    names = [each.id for each in record.steps]
-    number = f" {names.index(step) + 1}" if step in names else ""
-    title = bare(record.title_of(step))
-    return f"step{number} ({title})" if title else f"step{number}"
-
-
-def bare(title: str) -> str:
-    """Give the title of a step without the number that its heading has."""
-    return re.sub(r"^[0-9]+[.)]? +", "", title)
 
 
 def open_lines(records: Sequence[RunRecord]) -> list[str]:

@@ -1,0 +1,47 @@
+"""What happened in a step of a run, in the words that its log and its report have in common."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from opskit.changelog.runrecords import ANSWERED, CLEARED, MARKED, SKIPPED, UNDONE, WENT
+
+if TYPE_CHECKING:
+    from opskit.changelog.runrecords import Act, RunRecord
+
+UNHEARD = "something that this opskit does not know"
+HOW = {
+    "back": "went back to",
+    "jump": "jumped to",
+    "decide": "decided for",
+    "wait": "waited in vain, went to",
+}
+
+
+def number_of(record: RunRecord, step: str) -> str:
+    """Give a step with its number on the page, and its title: `step 2 (Drain the slow server)`."""
+    ids = [each.id for each in record.steps]
+    number = f" {ids.index(step) + 1}" if step in ids else ""
+    title = bare(record.title_of(step))
+    return f"step{number} ({title})" if title else f"step{number}"
+
+
+def bare(title: str) -> str:
+    """Give the title of a step without the number that its heading has."""
+    return re.sub(r"^[0-9]+[.)]? +", "", title)
+
+
+def of(record: RunRecord, act: Act) -> str:
+    """Give what somebody said or decided in a step; of a command, what it is called."""
+    why = f": {act.why}" if act.why else ""
+    asked = " ".join(filter(None, (act.kind, act.name))) or "answer"
+    words = {
+        ANSWERED: f"{asked}: {'(secret, kept nowhere)' if act.secret else act.value}",
+        SKIPPED: f"skipped{why}",
+        MARKED: f"done by hand{why}",
+        CLEARED: f"nothing is left to be undone{why}",
+        WENT: f"{HOW.get(act.how, 'went to')} {number_of(record, act.to)}{why}",
+        UNDONE: f"undone by {number_of(record, act.rollback)}" if act.rollback else "undone",
+    }
+    return words.get(act.what, act.what or UNHEARD)
