@@ -164,7 +164,7 @@ def begin(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, 
 
 def carried_out(walk: Walk, which: Action, hosts: tuple[str, ...], *, shown: bool = True) -> Acted:
     """Do it, shown as it goes; what cannot be run at all has failed on all of its hosts."""
-    env = walk.env(here=which.on == LOCAL)
+    env = walk.env(which)
     try:
         with walk.talk.watching(hosts) if shown else nullcontext(_unseen) as watch:
             return act(which, hosts, env, walk.hands, watch)

@@ -130,6 +130,12 @@ def _check_call(call: Call, action: Action, known: _Known, found: Findings) -> N
             "opskit is not there on hosts",
             hint="take `on` away: it runs on this machine",
         )
+    elif call.changes and not action.mutates:
+        found.warn(
+            call.line,
+            f"opskit {call.words[0]} changes something, and its fence says mutates=no",
+            hint="take mutates=no away: nobody has agreed to it, and a drill would run it",
+        )
     if known.commands:
         _check_command(call, known.commands, found)
     config, environment = known.config, call.option("-e", "--env")

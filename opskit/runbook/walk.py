@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from opskit.errors import ChangelogError, LockedError, OpskitError
 from opskit.runbook import asking, doing, waiting, words
-from opskit.runbook.model import Action, Prose
+from opskit.runbook.model import LOCAL, Action, Prose
 from opskit.runbook.parts import DONE, FAILED, NOT_BEGUN, OVER, PENDING, WHOLE, by_id
 from opskit.runbook.progress import SUSPENDED
 from opskit.runbook.stopping import ABORTED, StoppedError
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 AUTO, DRILL, RUN = "auto", "drill", "run"
 EXITS = {DONE: 0, FAILED: 1, SUSPENDED: 3, ABORTED: 5}
 INTERRUPTED_EXIT = 130
+ONLY_LOOKS = "mutates=no"
+"""What `$OPSKIT_AGREED` says in a fence that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +103,21 @@ class Walk:
         code = INTERRUPTED_EXIT if interrupted else EXITS[outcome]
         return End(outcome, reason, code, now)
 
-    def env(self, *, here: bool) -> dict[str, str | Secret]:
-        """Give what a command gets: the values of the run; `here`, on this machine, also what tells opskit that it is part of one."""
+    def env(self, which: Action) -> dict[str, str | Secret]:
+        """Give what a command gets: the values of the run; on this machine, also what tells opskit that it is part of one.
+
+        Who has just agreed to a command that changes something has agreed to what opskit does in it; by `mutates=no` nobody has.
+        """
         known: dict[str, str | Secret] = {**self.known, **self.secrets}
-        if not here:
+        if which.on != LOCAL:
             return known
         incident = str(self.record.now.started.get("incident") or "")
-        ours = {"OPSKIT_RUN": self.record.run, "OPSKIT_INCIDENT": incident}
-        if self.mode == RUN:
-            ours["OPSKIT_AGREED"] = self.record.run  # somebody has just said that it is to be done
+        agreed = self.record.run if self.mode == RUN else ""
+        ours = {
+            "OPSKIT_RUN": self.record.run,
+            "OPSKIT_INCIDENT": incident,
+            "OPSKIT_AGREED": agreed if which.mutates else ONLY_LOOKS,
+        }
         return {**known, **ours, "PATH": words.path(os.environ.get("PATH", ""))}
 
     @property

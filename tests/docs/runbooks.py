@@ -47,7 +47,7 @@ COMMENTS: Mapping[str, tuple[str, str]] = {
     "batch": ("on=@web batch=2", "so many hosts at once; all if left out"),
     "timeout": ("timeout=30s", "when it is ended; 10 minutes if left out"),
     "capture": ("capture=queue", "what it prints is `$queue` from there on"),
-    "mutates": ("mutates=no", "it changes nothing: a drill runs it, and nothing must be undone"),
+    "mutates": ("mutates=no", "it changes nothing: a drill runs it, nothing must be undone, and an opskit in it that would ask before it changes something is refused"),
     "rollback": ('rollback="#3-bring-it-back"', "the step that undoes it; until then, `opskit status` names what is open"),
     "sudo": ("on=@web sudo=deploy", "as that user; `sudo` alone is root"),
     "expect": ("expect=contains", "stands alone, before the fence that the command above must print: `exact`, `contains`, `regex`"),

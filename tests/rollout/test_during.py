@@ -37,3 +37,6 @@ def test_who_agreed_to_a_command_in_a_run_is_not_asked_again(light: Light) -> No
     for env in ({"OPSKIT_RUN": RUN}, {"OPSKIT_AGREED": RUN}, {**agreed, "OPSKIT_AGREED": "1"}):
         refused = light.opskit("restart", "shop", env=env, expect=5)
         assert "nobody is there to agree" in refused.stderr
+    refused = light.opskit("restart", "shop", env={**agreed, "OPSKIT_AGREED": "mutates=no"}, expect=5)  # fmt: skip
+    assert "its fence says mutates=no" in refused.stderr
+    assert "take mutates=no away" in refused.stderr

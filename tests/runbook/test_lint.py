@@ -28,7 +28,17 @@ environments = ["production"]
 source = { folder = "." }
 """
 TASKS = (TaskInfo("restart-service", "", (Parameter("unit", str, None, required=True), Parameter("wait", int, 30, required=False), Parameter("force", bool, default=True, required=False))),)  # fmt: skip
-COMMANDS = ("deploy", "restart", "exec", "log", "changelog verify", "changelog sync")
+COMMANDS = (
+    "deploy",
+    "restart",
+    "exec",
+    "lb",
+    "log",
+    "resume",
+    "rollback",
+    "changelog verify",
+    "changelog sync",
+)
 
 
 def linted(folder: Path, body: str, *, front: str = FRONT) -> list[str]:
@@ -59,6 +69,8 @@ RIGHT = [
     run("opskit", "opskit exec -H stage01 -e staging -- ls"),
     run("sh", "opskit changelog verify && opskit log\necho opskit nothing\nopskit log | opskit nothing"),
     run("sh", "opskit changelog --help\nopskit --version\nopskit 'unclosed\n"),
+    run("opskit", "opskit lb shop", "mutates=no"),
+    run("sh", "opskit resume\nopskit rollback shop --dry-run\nopskit exec -H web01 -- uptime", "mutates=no"),
     run("python", "opskit = 1\nopskit nothing"),
 ]  # fmt: skip
 WRONG = {
@@ -75,6 +87,9 @@ WRONG = {
     run("opskit", "opskit deploy shop --hosts=@wbe"): "9: no group @wbe (did you mean 'web'?)",
     run("sh", "true\nopskit deply shop"): "10: opskit has no command 'deply' (did you mean 'deploy'?)",
     run("sh", "opskit log", "on=@web"): "9?: opskit is not there on hosts (take `on` away: it runs on this machine)",
+    run("opskit", "opskit deploy shop --yes", "mutates=no"): "9?: opskit deploy changes something, and its fence says mutates=no (take mutates=no away",
+    run("sh", "true\nopskit lb shop --drain -H web01", "local mutates=no"): "10?: opskit lb changes something",
+    run("sh", "opskit resume ab12", "mutates=no"): "9?: opskit resume changes something",
     "## A\n\ntext [x](../opskit.tml)\n": "8?: the link to ../opskit.tml leads to no file ()",
     "## A\n**Confirm:** [x](other.md#b)?\n": "7?: other.md has no heading #b ()",
     "[x](y.md)\n## A\n": "6?: the link to y.md leads to no file ()",

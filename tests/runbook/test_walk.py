@@ -59,6 +59,19 @@ def test_what_a_command_captures_is_a_value_of_the_next_one(stage: Stage) -> Non
     assert talk.heard["local"] == b"4\n5\n"
 
 
+@pytest.mark.parametrize("mode", ["run", "auto", "drill"])
+def test_who_does_a_command_has_agreed_to_what_opskit_changes_in_it_and_to_nothing_by_mutates_no(
+    stage: Stage, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPSKIT_AGREED", "of another run")
+    tell = 'echo "${OPSKIT_AGREED:-nobody}"'
+    book = book_of(steps(LOOK.format(tell), DO.format(f"{tell}; echo $OPSKIT_RUN")))
+    end, talk = stage.run(book, GO, say("x") if mode == "drill" else GO, mode=mode)
+    run = end.now.run
+    asked = {"run": f"{run}\n{run}\n", "auto": f"nobody\n{run}\n", "drill": ""}
+    assert talk.heard["local"].decode() == "mutates=no\n" + asked[mode]
+
+
 def test_a_step_is_skipped_with_its_reason(stage: Stage) -> None:
     book = book_of(steps(DO.format("touch a") + "\n" + DO.format("touch b"), DO.format("touch c")))
     end, _ = stage.run(book, Reply("skip", "not this time"), GO)

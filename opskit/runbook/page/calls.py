@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from opskit.runbook.model import Action
 
 PROGRAM = "opskit"
+CHANGES = ("deploy", "rollback", "restart", "reboot", "replace", "unlock", "freeze", "thaw")
+"""Commands that change something whatever their options are, but for those of `LOOKS`; `exec` and `run` do what they are told."""
+LOOKS = ("-n", "--dry-run", "-h", "--help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class Call:
         """What stands right behind the command, None if that is an option or a shell makes it."""
         word = self.words[1] if len(self.words) > 1 else ""
         return None if word.startswith("-") else _plain(word)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is certain that it changes something."""
+        command, *rest = self.words or ("",)
+        if set(rest) & {*LOOKS}:
+            return False
+        by_option = command == "lb" and bool(set(rest) & {"--drain", "--restore"})
+        return command in CHANGES or by_option or (command == "resume" and bool(self.argument))
 
 
 def calls(action: Action) -> Iterator[Call]:
