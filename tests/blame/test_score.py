@@ -30,5 +30,7 @@ def test_the_later_of_two_deploys_on_the_ill_host_is_likelier() -> None:
 
 def test_what_began_after_the_trouble_is_cleared() -> None:
     answer = rank(Question(NOON, services=("web",)), [deploy("late", "web1", ago=-30)], {})
-    assert [clear.because for clear in answer.cleared] == ["it began after the trouble"]
+    assert [clear.because for clear in answer.cleared] == [
+        "it began 30 min after the trouble was there"
+    ]
     assert answer.outside == 1

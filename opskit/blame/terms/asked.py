@@ -1,0 +1,71 @@
+"""The question in numbers: what is asked once, and weighed with every candidate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.blame.terms.weights import LOGGED_HOSTS, STRAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opskit.blame.model import Candidate, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with its times in seconds.
+
+    `first` is when the trouble was seen first, `dated` whether that is its onset. `onsets` are of at most so many hosts as count.
+    `counted` is whether hosts were looked at one by one, so that those which are not ill say something; `size` is how many there are.
+    """
+
+    question: Question
+    at: float
+    first: float
+    dated: bool
+    ill: frozenset[str]
+    well: frozenset[str]
+    onsets: Mapping[str, float]
+    counted: bool
+    size: int
+
+
+def ask(question: Question, candidates: Sequence[Candidate]) -> Asked:
+    """Bring a question into numbers; a host that is said to be ill and well is ill."""
+    at = question.at.timestamp()
+    onsets = {host: min(seen.timestamp(), at) for host, seen in question.onsets.items()}
+    ill = frozenset(question.ill) | onsets.keys()
+    well = frozenset(question.well) - ill
+    fleet = set(question.fleet) | ill | well
+    if not question.fleet:
+        fleet.update(*(candidate.flips for candidate in candidates))
+    return Asked(
+        question=question,
+        at=at,
+        first=min(_first(sorted(onsets.values())), at) if onsets else at,
+        dated=question.is_onset or bool(onsets),
+        ill=ill,
+        well=well,
+        onsets=_some(onsets),
+        counted=bool(ill) and (bool(well) or ill == fleet),
+        size=len(fleet),
+    )
+
+
+def _first(onsets: Sequence[float]) -> float:
+    """Give the first onset that is not alone: one of many may be the same words, said of something else."""
+    position, strays = 0, len(onsets) // 3
+    while position < strays and onsets[position + 1] - onsets[position] > STRAY:
+        position += 1
+    return onsets[position]
+
+
+def _some(onsets: Mapping[str, float]) -> Mapping[str, float]:
+    """Give as many as count, evenly from first to last."""
+    if len(onsets) <= LOGGED_HOSTS:
+        return onsets
+    order = sorted(onsets.items(), key=lambda pair: (pair[1], pair[0]))
+    step = (len(order) - 1) / (LOGGED_HOSTS - 1)
+    return dict(order[round(number * step)] for number in range(LOGGED_HOSTS))

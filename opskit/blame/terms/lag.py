@@ -1,0 +1,49 @@
+"""The term of lag: where a change went from batch to batch, its trouble follows it from host to host."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import TYPE_CHECKING
+
+from opskit.blame.terms.hosts import either
+from opskit.blame.terms.weights import CLOCKS, SCALES, STRAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from opskit.blame.terms.asked import Asked
+
+STRAY = math.log(STRAYS / 86400)
+"""An onset of something else may be at any second of a day."""
+
+
+def lags(asked: Asked, flips: Mapping[str, float]) -> list[float]:
+    """Give how long (seconds) after its change each host fell ill, where both are known and in that order."""
+    found = (seen - flips[host] for host, seen in asked.onsets.items() if host in flips)
+    return [max(lag, 0.0) for lag in found if lag >= -CLOCKS]
+
+
+def local(asked: Asked, found: Collection[float]) -> float:
+    """Give the likelihood (natural logarithm) of how the onsets lie, if each host fell ill so long after its change."""
+    strays = len(asked.onsets) - max(len(found), 1)
+    return together(found) + strays * STRAY
+
+
+def at_once(asked: Asked) -> float:
+    """Give the same if all fell ill at one time, whenever they were changed."""
+    return together(list(asked.onsets.values()))
+
+
+def together(times: Collection[float]) -> float:
+    """Give the likelihood (natural logarithm) that times lie around their middle as they do; how far they may scatter is not known."""
+    if len(times) < 2:
+        return 0.0
+    middle = median(times)
+    apart = sorted(abs(time - middle) for time in times)[1:]
+    ways = [(1 / len(SCALES), sum(_density(gap, scale) for gap in apart)) for scale in SCALES]
+    return either(*ways)
+
+
+def _density(gap: float, scale: float) -> float:
+    return math.log((1 - STRAYS) * math.exp(-gap / scale) / (2 * scale) + STRAYS / 86400)

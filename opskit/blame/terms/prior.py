@@ -1,0 +1,46 @@
+"""What is known of a candidate before the trouble is looked at: what kind of change it is, how it came out, how far it is away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opskit.blame.terms.weights import (
+    BESIDE,
+    KIND,
+    OUTCOME,
+    OVERRIDDEN,
+    SHARED,
+    SHARED_BELOW,
+    SHARED_UNKNOWN,
+    STEP_BELOW,
+    UNKNOWN_KIND,
+)
+
+if TYPE_CHECKING:
+    from opskit.blame.model import Candidate
+    from opskit.blame.terms.asked import Asked
+
+
+def kind_bits(candidate: Candidate) -> float:
+    """Give the bits for its kind."""
+    return KIND.get(candidate.kind, UNKNOWN_KIND)
+
+
+def outcome_bits(candidate: Candidate) -> float:
+    """Give the bits for how it came out, and for rules that did not count."""
+    return OUTCOME.get(candidate.outcome, 0.0) + (OVERRIDDEN if candidate.overrides else 0.0)
+
+
+def distance_bits(candidate: Candidate) -> float:
+    """Give the bits for how far it is from the service that is ill."""
+    return BESIDE if candidate.distance < 0 else STEP_BELOW * candidate.distance
+
+
+def shared_part(asked: Asked, candidate: Candidate) -> float:
+    """Give how often such a change harms hosts that it was not on (0..1)."""
+    if not candidate.flips:
+        return 1.0
+    if candidate.distance > 0:
+        near = not (asked.ill | asked.well).isdisjoint(candidate.flips)
+        return SHARED_BELOW if near else 1.0
+    return SHARED if asked.question.services else SHARED_UNKNOWN

@@ -1,0 +1,44 @@
+"""What a candidate had done by the time that is asked about, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.blame.terms.weights import CLOCKS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opskit.blame.model import Candidate
+    from opskit.blame.terms.asked import Asked
+
+MOMENTS = ("note", "thaw", "drain", "restore", "runbook")
+"""Kinds that may have happened on no host that anybody knows: their moment is when they were written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """`flips` are of hosts that it was on when the trouble was seen, in seconds; `gone` whether it had been taken back from all of
+    them before, though nobody knows whether that was before the onset; `began` is its first moment, on any host.
+    """
+
+    flips: Mapping[str, float]
+    began: float
+    gone: bool = False
+
+
+def trace(asked: Asked, candidate: Candidate) -> Trace:
+    """Follow a candidate until the time that is asked about; without flips, it had done nothing by then."""
+    until = asked.at + CLOCKS
+    flips = {host: at.timestamp() for host, at in candidate.flips.items()}
+    began = min(flips.values(), default=candidate.at.timestamp())
+    there = {host: at for host, at in flips.items() if at <= until}
+    if not candidate.retreats:
+        return Trace(there, began)
+    back = {host: at.timestamp() for host, at in candidate.retreats.items()}
+    seen = asked.first - CLOCKS
+    kept = {h: at for h, at in there.items() if not at <= back.get(h, until) < seen}
+    if kept or asked.dated:
+        return Trace(kept, began)
+    return Trace(there, began, gone=bool(there))

@@ -1,0 +1,77 @@
+"""Every number of the score, with where it comes from.
+
+"Tuned" means: on simulated fleets with the seeds `tests.eval.fleets.TUNING`, by the belief in the truth (`python -m tests.eval tune`).
+"""
+
+from __future__ import annotations
+
+OUTSIDE = 0.3
+"""How many troubles no change has caused: "roughly 70% of outages are due to changes in a live system" (Site Reliability Engineering, 2016, chapter 1)."""
+
+SOON = ((3.0, 0.50), (25.0, 0.33), (400.0, 0.15), (6000.0, 0.02))
+"""From a change to its trouble, where the onset is known: a mixture of exponential decays, (mean in minutes, part). The long ones
+are the windows that Gandalf looks back (1 h, 24 h, 72 h; NSDI 2020); the parts are tuned."""
+NOTICED = ((15.0, 0.45), (60.0, 0.35), (500.0, 0.18), (6000.0, 0.02))
+"""The same from a change until somebody says "it is there now": what passes until anybody notices is in it. Tuned."""
+PACE_EVENTS, PACE_HOURS = 1.0, 12.0
+"""A fleet's pace is what was changed over how long; with few changes, two a day is assumed. A guess."""
+
+CLOCKS = 120.0
+"""By so many seconds may clocks of hosts and laptops differ before "seen before it" clears anything: hosts with NTP differ by less than
+one second, laptops measured by opskit by less than thirty; four times that."""
+STRAY = 3600.0
+"""A first onset that is alone by more than that (seconds) is taken for the same words said of something else."""
+
+SHOWS = 0.95
+"""How surely a check finds a host that a change has broken ill. Tuned."""
+ALL = 0.7
+"""How often a bad change breaks every host that it is on; else a part of them, any part as likely as another. Tuned."""
+ANYWAY = 0.02
+"""How often a host is found ill that has nothing to do with it. Tuned."""
+EVERYWHERE, ONE = 0.4, 0.35
+"""What no change did is on all hosts of a service, on one, or else on any part of them. A guess; FUNNEL (CoNEXT 2015) weighs changed
+against unchanged hosts for the reason that most such troubles are on both."""
+MISNAMED = 0.05
+"""How often a host is named as ill that is so for another reason. A guess."""
+
+SHARED = 0.06
+"""How often a change harms hosts that it was not on: bad data, a message that all read. Tuned."""
+SHARED_UNKNOWN = 0.15
+"""The same where nobody knows which services are ill: it may be one that the ill ones need. Tuned."""
+SHARED_BELOW = 0.7
+"""The same where it is on hosts of an ill service, and of one that this needs. A guess."""
+
+SCALES = (10.0, 60.0, 300.0, 1800.0, 7200.0)
+"""How far apart (seconds) the times from change to onset of several hosts may lie; each is as likely as another."""
+STRAYS = 0.05
+"""How many onsets are of something else. Tuned."""
+LOGGED_HOSTS = 24
+"""Of so many hosts at most onsets are compared: hosts of one fleet are not so many witnesses as they are hosts."""
+
+KIND = {
+    "deploy": 0.0, "drift": 0.0, "replace": -0.7, "runbook": -1.0, "task": -1.0, "exec": -1.0,
+    "rollback": -1.5, "restart": -1.5, "reboot": -1.5, "drain": -2.0, "restore": -2.0,
+    "note": -2.5, "thaw": -6.0,
+}  # fmt: skip
+"""Bits by kind: what brings new code before what does something by hand, before what takes what is known. A guess until verdicts tell."""
+UNKNOWN_KIND = -1.0
+OUTCOME = {
+    "failed": 1.0,
+    "partial": 1.0,
+    "interrupted": 1.0,
+    "unfinished": 1.0,
+    "abandoned": 1.0,
+    "reverted": 1.0,
+}
+"""Bits by outcome: what did not end well has shown that something is wrong with it. A guess."""
+OVERRIDDEN = 0.6
+"""Bits for a rule that did not count (a freeze, something that cannot be taken back). A guess."""
+STEP_BELOW = -1.0
+"""Bits for each step that a service is needed by the ill one. A guess."""
+BESIDE = -3.0
+"""Bits for a service that only shares the hosts. A guess."""
+GONE = -3.0
+"""Bits for a change that was taken back before the trouble was seen, where nobody knows when it began: what it did may have stayed. A guess."""
+
+TEXT = 0.8
+"""What words say counts by so much: who writes a symptom down has a suspicion already. Tuned."""

@@ -1,0 +1,167 @@
+"""Terms in sentences, each with what it is from."""
+
+from __future__ import annotations
+
+from itertools import islice
+from statistics import median
+from typing import TYPE_CHECKING
+
+from opskit.blame.model import Term
+from opskit.blame.terms.weights import OUTCOME
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from opskit.blame.model import Candidate, TextEvidence
+    from opskit.blame.terms.asked import Asked
+    from opskit.blame.terms.trace import Trace
+    from opskit.blame.terms.weighing import Weighed
+
+SMALLEST = 0.005
+"""Terms below that (bits) say nothing, and are not shown."""
+
+
+def terms(
+    asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed, text: TextEvidence | None
+) -> Iterator[Term]:
+    """Say every term of a candidate that weighs anything; their bits add up to what it weighs, but for what was left out as nothing."""
+    said = event(candidate)
+    hosts = both(said, hosts_from(asked))
+    yield Term(
+        "time",
+        weighed.time,
+        _time(asked, candidate, trace, weighed),
+        both(said, onset_from(asked)),
+    )
+    if asked.ill:
+        yield Term("hosts", weighed.hosts, _ill(asked, trace, weighed), hosts)
+    if asked.counted and asked.well:
+        yield Term("well", weighed.well, _well(asked, trace, weighed), hosts)
+    if len(asked.onsets) > 1:
+        yield Term("lag", weighed.lag, _lag(weighed), both(said, onset_from(asked)))
+    if text is not None:
+        yield Term("text", weighed.text, _text(text), _text_from(candidate, text))
+    for name, bits, because in _known(candidate, weighed):
+        if abs(bits) > SMALLEST:
+            yield Term(name, bits, because, said)
+
+
+def _known(candidate: Candidate, weighed: Weighed) -> Iterator[tuple[str, float, str]]:
+    past = f"{some(candidate.overrides)} did not count" if candidate.overrides else ""
+    ended = f"it came out {candidate.outcome}" if candidate.outcome in OUTCOME else ""
+    yield "kind", weighed.kind, f"a {candidate.kind} is less often to blame than a deploy"
+    yield "outcome", weighed.outcome, ", ".join(filter(None, (ended, past)))
+    yield "distance", weighed.distance, _distance(candidate)
+    yield (
+        "gone",
+        weighed.gone,
+        "its hosts went back from it before the trouble was seen; what it did may have stayed",
+    )
+
+
+def _time(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) -> str:
+    what = "before the onset" if asked.dated else "before it was seen"
+    if weighed.lags:
+        return f"live {span(median(weighed.lags))} {what} on {count(len(weighed.lags), 'host')}"
+    harmed = [at for h, at in trace.flips.items() if h in asked.ill]
+    moments = harmed or list(trace.flips.values()) or [candidate.at.timestamp()]
+    past = [asked.first - at for at in moments if at <= asked.first] or [0.0]
+    return f"last change of {'an ill host' if harmed else 'a host'} {span(min(past))} {what}"
+
+
+def _ill(asked: Asked, trace: Trace, weighed: Weighed) -> str:
+    without = sorted(asked.ill - trace.flips.keys())
+    have = f"{weighed.counts.ill} of {count(len(asked.ill), 'ill host')} had it"
+    return f"{have}; {some(without)} had it not" if without else have
+
+
+def _well(asked: Asked, trace: Trace, weighed: Weighed) -> str:
+    fine = sorted(asked.well & trace.flips.keys())
+    counts = weighed.counts
+    parts = [f"{count(counts.well, 'host')} had it and {'is' if counts.well == 1 else 'are'} well"]
+    if counts.well:
+        parts[0] += f" ({some(fine)})"
+    if counts.well_without:
+        parts.append(f"{counts.well_without} well without it")
+    if counts.early:
+        parts.append(f"{counts.early} had it too late to tell")
+    return ", ".join(parts)
+
+
+def _lag(weighed: Weighed) -> str:
+    if len(weighed.lags) < 2:
+        return "the symptom does not follow it from host to host"
+    middle = median(weighed.lags)
+    apart = median(abs(value - middle) for value in weighed.lags)
+    return f"on {len(weighed.lags)} hosts the symptom came {span(middle)} after it, give or take {span(apart)}"
+
+
+def _text(text: TextEvidence) -> str:
+    if not text.matches:
+        return (
+            "what it says and the symptom share no rare word"
+            if text.bits <= 0
+            else "its words fit the symptom"
+        )
+    best = text.matches[0]
+    words = some([repr(word) for word in best.words]) or "words"
+    return f"{best.sha[:8]} {best.subject[:60]!r} and the symptom both say {words}"
+
+
+def _text_from(candidate: Candidate, text: TextEvidence) -> str:
+    return f"commit {text.matches[0].sha[:10]}" if text.matches else event(candidate)
+
+
+def _distance(candidate: Candidate) -> str:
+    if candidate.distance < 0:
+        return f"{candidate.service or 'it'} only shares hosts with what is ill"
+    steps = count(candidate.distance, "step")
+    return f"{candidate.service or 'it'} is needed by what is ill, {steps} below"
+
+
+def event(candidate: Candidate) -> str:
+    """Name the event that says what a candidate was."""
+    return f"event {candidate.events[0][:10]}" if candidate.events else candidate.id
+
+
+def onset_from(asked: Asked) -> str:
+    """Name what says when the trouble began."""
+    if asked.onsets:
+        return asked.question.onset_from or "--onset"
+    return "--at"
+
+
+def hosts_from(asked: Asked) -> str:
+    """Name what says which hosts are ill."""
+    return "hosts looked at" if asked.counted else "hosts named"
+
+
+def both(first: str, second: str) -> str:
+    """Name two sources."""
+    return f"{first}, {second}"
+
+
+def some(names: Collection[str]) -> str:
+    """Give the first few of many names."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(islice(names, 3)) + more
+
+
+def count(number: int, noun: str) -> str:
+    """Give a number with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def span(seconds: float) -> str:
+    """Give a length of time in its two largest units: 20 s, 4 min, 3 h 10 min, 2 d 4 h."""
+    whole = round(abs(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, left = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {left} min" if left else f"{hours} h"
+    days, rest = divmod(hours, 24)
+    return f"{days} d {rest} h" if rest else f"{days} d"
