@@ -3,54 +3,91 @@
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from opskit.blame.terms.weights import ALL, ANYWAY, CLOCKS, EVERYWHERE, MISNAMED, ONE, SHOWS
+from opskit.blame.terms.weights import (
+    ALL,
+    ANYWAY,
+    CLOCKS,
+    EVERYWHERE,
+    MISNAMED,
+    MOSTLY,
+    ONE,
+    SHOWS,
+    SOON,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from opskit.blame.terms.asked import Asked
 
 
+NEVER = -math.inf
+SHOWN, SPARED = math.log(SHOWS), math.log(1 - SHOWS)
+STRAY, FINE = math.log(ANYWAY), math.log(1 - ANYWAY)
+
+
 class Seen(NamedTuple):
-    """How many hosts are ill and had it, well though they had it, ill without it, well without it; `early` were changed too late to tell."""
+    """How many hosts are ill and had it, well though they had it, ill without it, well without it.
+
+    `doubts` are, for those that are well but were changed just now, how surely they would be ill by now (0..1).
+    """
 
     ill: int
     well: int
     ill_without: int
     well_without: int
-    early: int = 0
+    doubts: tuple[float, ...] = ()
 
 
 def seen(asked: Asked, flips: Mapping[str, float]) -> Seen:
-    """Count: a host that has a change for less long than any ill one may still fall ill, and so says nothing."""
+    """Count; a host that has a change for less long than those that are ill may still fall ill."""
     ill = [h for h in asked.ill if h in flips and _before(asked, h, flips[h])]
-    well = [flips[h] for h in asked.well if h in flips]
-    newest = max((flips[h] for h in ill), default=math.inf)
-    old = sum(at <= newest for at in well)
-    return Seen(
-        len(ill), old, len(asked.ill) - len(ill), len(asked.well) - len(well), len(well) - old
-    )
+    well = [asked.at - flips[h] for h in asked.well if h in flips]
+    without = len(asked.ill) - len(ill), len(asked.well) - len(well)
+    if not ill or not well:
+        return Seen(len(ill), len(well), *without)
+    soon = _soon(asked, flips, ill)
+    whole = _by_then(soon)
+    doubts = sorted(_by_then(age) / whole for age in well if age < soon)
+    return Seen(len(ill), len(well), *without, tuple(doubts))
 
 
 def _before(asked: Asked, host: str, flip: float) -> bool:
     return flip <= asked.onsets.get(host, asked.at) + CLOCKS
 
 
+def _soon(asked: Asked, flips: Mapping[str, float], ill: Collection[str]) -> float:
+    """Give after how many seconds a host would be ill for sure: by the ages of the change on those that are, and by their lags."""
+    youngest = min(asked.at - flips[h] for h in ill)
+    lags = [max(asked.onsets[h] - flips[h], 0.0) + CLOCKS for h in ill if h in asked.onsets]
+    return min(youngest, median(lags)) if lags else youngest
+
+
+def _by_then(seconds: float) -> float:
+    """Give how surely trouble shows within so many seconds of its change."""
+    minutes = max(seconds, 0.0) / 60
+    return 1e-9 + sum(part * -math.expm1(-minutes / mean) for mean, part in SOON)
+
+
 def local(asked: Asked, counts: Seen, size: int) -> tuple[float, float]:
     """Give the likelihoods (natural logarithms) of which hosts are ill, and also of which are well, if the change breaks the hosts
-    that it is on; `size` is how many those are.
+    that it is on, at least one of those that are ill; `size` is how many those are.
     """
+    if asked.ill and not counts.ill:
+        return NEVER, NEVER
     if not asked.counted:
         inside = (1 - MISNAMED) / max(size, 1) + MISNAMED / asked.size
         named = counts.ill * math.log(inside) + counts.ill_without * math.log(
             MISNAMED / asked.size
         )
         return named, named
-    stray = counts.ill_without * math.log(ANYWAY)
-    fine = counts.well_without * math.log(1 - ANYWAY)
-    return stray + _struck(counts.ill, 0), stray + fine + _struck(counts.ill, counts.well)
+    stray = counts.ill_without * STRAY
+    fine = counts.well_without * FINE
+    sure = counts.well - len(counts.doubts)
+    return stray + _struck(counts.ill, 0), stray + fine + _struck(counts.ill, sure, counts.doubts)
 
 
 def shared(asked: Asked) -> tuple[float, float]:
@@ -58,8 +95,7 @@ def shared(asked: Asked) -> tuple[float, float]:
     if not asked.counted:
         named = -len(asked.ill) * math.log(asked.size) if asked.ill else 0.0
         return named, named
-    ill, well = len(asked.ill), len(asked.well)
-    return _struck(ill, 0), _struck(ill, well)
+    return _struck(len(asked.ill), 0), _struck(len(asked.ill), len(asked.well))
 
 
 def outside(asked: Asked) -> tuple[float, float]:
@@ -71,30 +107,31 @@ def outside(asked: Asked) -> tuple[float, float]:
 
 
 def _anyhow(ill: int, well: int, looked: int) -> float:
-    one = math.log(ill / looked * SHOWS) + (ill - 1) * math.log(ANYWAY)
-    return either(
-        (EVERYWHERE, _all(ill, well)),
-        (ONE, one + well * math.log(1 - ANYWAY)),
-        (1 - EVERYWHERE - ONE, _part(ill, well)),
-    )
+    one = math.log(ill / looked * SHOWS) + (ill - 1) * math.log(ANYWAY) + well * FINE
+    either_one = either(EVERYWHERE / (EVERYWHERE + ONE), ill * SHOWN + well * SPARED, one)
+    return either(EVERYWHERE + ONE, either_one, _part(ill, well))
 
 
-def _struck(ill: int, well: int) -> float:
-    """Give how likely it is (natural logarithm) that of hosts which may be harmed just these are."""
-    return either((ALL, _all(ill, well)), (1 - ALL, _part(ill, well)))
+def _struck(ill: int, sure: int, doubts: Sequence[float] = ()) -> float:
+    """Give how likely it is (natural logarithm) that of hosts which may be harmed just these are; `sure` and `doubts` are well."""
+    spared, whole = sure * SPARED, float(sure)
+    for doubt in doubts:
+        spared += math.log(1 - SHOWS * doubt)
+        whole += doubt
+    part = _part(ill + MOSTLY, whole) - _part(MOSTLY, 0)
+    return either(ALL, ill * SHOWN + spared, part)
 
 
-def _all(ill: int, well: int) -> float:
-    return ill * math.log(SHOWS) + well * math.log(1 - SHOWS)
-
-
-def _part(ill: int, well: int) -> float:
+def _part(ill: float, well: float) -> float:
     """Give the same if any part of them is as likely as another (a beta-binomial)."""
     return math.lgamma(ill + 1) + math.lgamma(well + 1) - math.lgamma(ill + well + 2)
 
 
-def either(*ways: tuple[float, float]) -> float:
-    """Give the likelihood (natural logarithm) of what may have come about in several ways: (how often, likelihood then)."""
-    able = [(part, value) for part, value in ways if part > 0]
-    top = max(value for _, value in able)
-    return top + math.log(sum(part * math.exp(value - top) for part, value in able))
+def either(part: float, one: float, other: float) -> float:
+    """Give the likelihood (natural logarithm) of what may have come about in two ways, the first as often as `part` (0..1)."""
+    if part <= 0 or one == NEVER:
+        return other + math.log(1 - part) if part < 1 else one
+    if part >= 1 or other == NEVER:
+        return one + math.log(part)
+    top = max(one, other)
+    return top + math.log(part * math.exp(one - top) + (1 - part) * math.exp(other - top))

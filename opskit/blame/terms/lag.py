@@ -6,11 +6,10 @@ import math
 from statistics import median
 from typing import TYPE_CHECKING
 
-from opskit.blame.terms.hosts import either
 from opskit.blame.terms.weights import CLOCKS, SCALES, STRAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from opskit.blame.terms.asked import Asked
 
@@ -41,9 +40,13 @@ def together(times: Collection[float]) -> float:
         return 0.0
     middle = median(times)
     apart = sorted(abs(time - middle) for time in times)[1:]
-    ways = [(1 / len(SCALES), sum(_density(gap, scale) for gap in apart)) for scale in SCALES]
-    return either(*ways)
+    return _mean([sum(_density(gap, scale) for gap in apart) for scale in SCALES])
 
 
 def _density(gap: float, scale: float) -> float:
     return math.log((1 - STRAYS) * math.exp(-gap / scale) / (2 * scale) + STRAYS / 86400)
+
+
+def _mean(logarithms: Sequence[float]) -> float:
+    top = max(logarithms)
+    return top + math.log(sum(math.exp(value - top) for value in logarithms) / len(logarithms))

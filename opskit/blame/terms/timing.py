@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
+from math import exp
 from typing import TYPE_CHECKING
 
-from opskit.blame.terms.weights import CLOCKS, NOTICED, PACE_EVENTS, PACE_HOURS, SOON
+from opskit.blame.terms.weights import CLOCKS, NOTICED, PACE_EVENTS, PACE_HOURS, SAMPLED, SOON
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from opskit.blame.terms.asked import Asked
 
+    Mixture = tuple[tuple[float, float], ...]
+
 
 def density(minutes: float, *, dated: bool) -> float:
     """Give how likely (a minute) trouble is seen so many minutes after the change that caused it."""
-    mixture = SOON if dated else NOTICED
-    return sum(part / mean * math.exp(-minutes / mean) for mean, part in mixture)
+    return _density(minutes, SOON if dated else NOTICED)
 
 
 def pace(weights: Collection[float], hours: float) -> float:
@@ -26,8 +27,21 @@ def pace(weights: Collection[float], hours: float) -> float:
 
 def since(asked: Asked, flips: Mapping[str, float]) -> float:
     """Give the density of the trouble's being seen when it was, on average over the hosts that had the change by then."""
-    ends = [asked.first - at for at in flips.values() if at <= asked.first + CLOCKS]
-    if not ends:
-        return 0.0
-    lags = {max(round(end / 6), 0) for end in ends} if len(ends) > 1 else {max(ends[0] / 6, 0)}
-    return sum(density(lag / 10, dated=asked.dated) for lag in lags) / len(lags)
+    first = asked.first
+    ages = [first - at for at in flips.values() if at <= first + CLOCKS]
+    if len(ages) > SAMPLED:
+        ages.sort()
+        step = (len(ages) - 1) / (SAMPLED - 1)
+        ages = [ages[round(number * step)] for number in range(SAMPLED)]
+    mixture = SOON if asked.dated else NOTICED
+    whole = 0.0
+    for age in ages:
+        whole += _density(max(age, 0.0) / 60, mixture)
+    return whole / len(ages) if ages else 0.0
+
+
+def _density(minutes: float, mixture: Mixture) -> float:
+    dense = 0.0
+    for mean, part in mixture:
+        dense += part / mean * exp(-minutes / mean)
+    return dense

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from opskit.blame.terms.asked import Asked
     from opskit.blame.terms.trace import Trace
 
-NEVER = math.log(1e-12)
-"""Instead of the logarithm of nothing: no term is so sure that no other can outweigh it."""
+
+FAINTEST = 1e-12
+"""No time is so unlikely that nothing could outweigh it."""
 
 
 class Chance(NamedTuple):
@@ -69,7 +70,7 @@ def weigh(
     by_host = _local(asked, trace, counts, found)
     at_all = _shared(asked, by_chance, candidate, trace)
     part = prior.shared_part(asked, candidate)
-    sums = [either((1 - part, a), (part, b)) for a, b in zip(by_host, at_all, strict=True)]
+    sums = [either(1 - part, a, b) for a, b in zip(by_host, at_all, strict=True)]
     ratios = [
         (value - base) / math.log(2) for value, base in zip(sums, _sums(by_chance), strict=True)
     ]
@@ -117,4 +118,4 @@ def _shared(
 
 
 def _log(value: float) -> float:
-    return math.log(value) if value > 0 else NEVER
+    return math.log(max(value, FAINTEST))

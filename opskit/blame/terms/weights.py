@@ -13,6 +13,8 @@ SOON = ((3.0, 0.50), (25.0, 0.33), (400.0, 0.15), (6000.0, 0.02))
 are the windows that Gandalf looks back (1 h, 24 h, 72 h; NSDI 2020); the parts are tuned."""
 NOTICED = ((15.0, 0.45), (60.0, 0.35), (500.0, 0.18), (6000.0, 0.02))
 """The same from a change until somebody says "it is there now": what passes until anybody notices is in it. Tuned."""
+SAMPLED = 9
+"""Over so many hosts of a change its time is averaged, evenly from the first to the last: more change nothing that can be read."""
 PACE_EVENTS, PACE_HOURS = 1.0, 12.0
 """A fleet's pace is what was changed over how long; with few changes, two a day is assumed. A guess."""
 
@@ -26,7 +28,9 @@ SHOWS = 0.95
 """How surely a check finds a host that a change has broken ill. Tuned."""
 ALL = 0.7
 """How often a bad change breaks every host that it is on; else a part of them, any part as likely as another. Tuned."""
-ANYWAY = 0.02
+MOSTLY = 1.0
+"""Of a part of the hosts, a larger one is likelier: the part's density grows with this power of it. A guess."""
+ANYWAY = 0.01
 """How often a host is found ill that has nothing to do with it. Tuned."""
 EVERYWHERE, ONE = 0.4, 0.35
 """What no change did is on all hosts of a service, on one, or else on any part of them. A guess; FUNNEL (CoNEXT 2015) weighs changed

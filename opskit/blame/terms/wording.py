@@ -83,8 +83,9 @@ def _well(asked: Asked, trace: Trace, weighed: Weighed) -> str:
         parts[0] += f" ({some(fine)})"
     if counts.well_without:
         parts.append(f"{counts.well_without} well without it")
-    if counts.early:
-        parts.append(f"{counts.early} had it too late to tell")
+    early = sum(doubt < 1 / 2 for doubt in counts.doubts)
+    if early:
+        parts.append(f"{early} of them changed too late to tell")
     return ", ".join(parts)
 
 
