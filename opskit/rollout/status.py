@@ -133,17 +133,23 @@ class Judge:
     def notes(self, service: Service, found: Survey) -> tuple[str, ...]:
         """Say of hosts what `opskit status` would find unrecorded or drifted, equal words once; never raises for a changelog."""
         try:
-            memory = Memory.of(self.changelog, service, found.states.values(), self.settings)
-            hosts = [target.host for target in found.targets]
-            unfinished = _unfinished(self.changelog, service, hosts)
-            rows = list(_compared(service, found, self.changelog, memory, unfinished))
+            rows = compared(service, found, self.changelog, self.settings)
         except ChangelogError as error:
             return (f"not compared with the changelog: {error.what}",)
-        rows = [_with_edits(row, found.states.get(row.host), whole=False) for row in rows]
         told = {
             (row.host, f"{row.verdict}: {row.note}") for row in rows if row.verdict in SURPRISES
         }
         return by_words(told)
+
+
+def compared(
+    service: Service, found: Survey, changelog: Changelog, settings: ChangelogSettings
+) -> tuple[HostStatus, ...]:
+    """Give what `opskit status` says of the hosts of a survey; those that are to be compared by file were asked so. Raises ChangelogError."""
+    memory = Memory.of(changelog, service, found.states.values(), settings)
+    unfinished = _unfinished(changelog, service, [target.host for target in found.targets])
+    rows = _compared(service, found, changelog, memory, unfinished)
+    return tuple(_with_edits(row, found.states.get(row.host), whole=False) for row in rows)
 
 
 def by_words(told: Iterable[tuple[str, str]]) -> tuple[str, ...]:

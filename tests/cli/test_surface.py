@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FRAME = {
     "app",
+    "blaming",
     "boundary",
     "choice",
     "complete",

@@ -1,0 +1,130 @@
+"""Changes that no rollout of the changelog explains, as hosts themselves tell of them: suspects, too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from opskit.blame import undo
+from opskit.blame.model import Candidate
+from opskit.changelog.clock import moment
+from opskit.config.service import GitSource
+from opskit.errors import ChangelogError
+from opskit.rollout.memory import LAST_SECOND
+from opskit.rollout.status import SURPRISES, by_words, compared
+from opskit.rollout.targets import Survey, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from opskit.blame.gather import Place
+    from opskit.blame.symptoms import Looked, Seen
+    from opskit.changelog import Changelog
+    from opskit.config.model import ChangelogSettings
+    from opskit.config.service import Service
+    from opskit.rollout.status import HostStatus
+
+UNRECORDED = "unrecorded"
+BY_HAND = "by hand"
+
+
+def drift(
+    looked: Looked, place: Place, changelog: Changelog, settings: ChangelogSettings
+) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Give a candidate for each change that `opskit status` would call drifted or unrecorded, and what is not known of them."""
+    found: list[Candidate] = []
+    missing: list[str] = []
+    distances = place.distances()
+    for name in dict.fromkeys(seen.service for seen in looked.seen):
+        seen = {e.host: e for e in looked.seen if e.service == name and e.state is not None}
+        states = {host: each.state for host, each in seen.items() if each.state is not None}
+        service = place.services[name]
+        survey = Survey(tuple(map(target_of, states.values())), states, {})
+        try:
+            rows = compared(service, survey, changelog, settings)
+        except ChangelogError as error:
+            missing.append(f"{name} was not compared with the changelog: {error.what}")
+            continue
+        odd = [row for row in rows if row.verdict in SURPRISES]
+        for id, of in _grouped(odd, seen).items():
+            made, doubts = _candidate(id, of, seen, service)
+            found.append(replace(made, distance=distances.get(name, -1)))
+            missing += doubts
+    return tuple(found), tuple(missing)
+
+
+def _grouped(
+    rows: Iterable[HostStatus], seen: Mapping[str, Seen]
+) -> Mapping[str, Sequence[HostStatus]]:
+    """Give hosts by what changed them: each rollout that the changelog does not know, or somebody's hand."""
+    found: dict[str, list[HostStatus]] = defaultdict(list)
+    for row in rows:
+        named = str(_receipt(seen[row.host]).get("rollout", ""))
+        found[named if row.verdict == UNRECORDED and named else BY_HAND].append(row)
+    return found
+
+
+def _candidate(
+    id: str, rows: Sequence[HostStatus], seen: Mapping[str, Seen], service: Service
+) -> tuple[Candidate, tuple[str, ...]]:
+    first = _receipt(seen[rows[0].host])
+    is_rollout = id != BY_HAND
+    flips, guessed = {}, []
+    for row in rows:
+        flips[row.host], is_known = _when(row, seen[row.host])
+        guessed += [] if is_known else [row.host]
+    note = "; ".join(by_words((row.host, row.note) for row in rows))
+    made = Candidate(
+        id=id if is_rollout else f"drift-{service.name}",
+        kind="drift",
+        at=max(flips.values()),
+        service=service.name,
+        environment=service.environment,
+        actor=str(first.get("actor", "")) if is_rollout else "",
+        reason=note,
+        flips=flips,
+        undo=_undo(rows, service),
+        text=note,
+    )
+    doubt = f"when {service.name} was changed by hand on {','.join(guessed)}: after the last rollout there"
+    return made, (doubt,) if guessed else ()
+
+
+def _when(row: HostStatus, seen: Seen) -> tuple[datetime, bool]:
+    """Give when a host was changed, and whether that is known rather than the earliest that it may have been."""
+    ms = _receipt(seen).get("at")
+    is_time = isinstance(ms, int) and 0 < ms < LAST_SECOND * 1000
+    by_receipt = moment(ms) if is_time and isinstance(ms, int) else None
+    if row.verdict == UNRECORDED and by_receipt:
+        return by_receipt, True
+    if seen.touched:
+        return seen.touched, True
+    known = [at for at in (row.recorded.at if row.recorded else None, by_receipt) if at]
+    return max(known, default=moment(0)), False
+
+
+def _undo(rows: Sequence[HostStatus], service: Service) -> str:
+    """Give what brings hosts back to what the changelog says, if that is the same on all of them.
+
+    A release of which files were changed is deployed anew, where its source is still what it was: in git.
+    """
+    wanted = {row.recorded for row in rows}
+    recorded = wanted.pop() if len({(r.release if r else "") for r in wanted}) == 1 else None
+    if recorded is None:
+        return ""
+    hosts = [row.host for row in rows]
+    if any(row.live and row.live.id == recorded.release for row in rows):
+        is_git = isinstance(service.source, GitSource)
+        anew = recorded.revision if is_git else ""
+        return (
+            undo.line("deploy", service.name, anew, *undo.by_hand(service, hosts)) if anew else ""
+        )
+    return undo.line(
+        "rollback", service.name, "--to", recorded.release, *undo.by_hand(service, hosts)
+    )
+
+
+def _receipt(seen: Seen) -> Mapping[str, object]:
+    return seen.state.receipt if seen.state else {}

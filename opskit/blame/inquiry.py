@@ -1,0 +1,99 @@
+"""The whole way of blame: who is ill and since when, what happened before, and what of that is likeliest to be the cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from opskit.blame import onsets, symptoms, urls
+from opskit.blame.drift import drift
+from opskit.blame.gather import gather
+from opskit.blame.score import rank
+from opskit.blame.text import compare
+from opskit.blame.trouble import Trouble, steady
+from opskit.blame.window import look
+from opskit.errors import ChangelogError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from opskit.blame.gather import Place
+    from opskit.blame.model import Answer
+    from opskit.blame.trouble import Told
+    from opskit.changelog import Changelog
+    from opskit.config.model import ChangelogSettings
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.inventory import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where answers come from; without a `fleet`, no host is asked. `folder` is that of opskit.toml; `cache` a folder that keeps what was read of commits."""
+
+    fleet: Fleet | None
+    inventory: Inventory
+    changelog: Changelog
+    settings: ChangelogSettings
+    folder: Path
+    cache: Path | None = None
+
+
+def inquire(told: Told, place: Place, sources: Sources) -> Answer:
+    """Find out what can be found out, weigh what happened before, and give the answer. Raises ChangelogError."""
+    trouble = find_out(told, place, sources)
+    place = replace(place, ill=trouble.services or on(place, told.hosts))
+    question = trouble.question(place, _now(sources.changelog))
+    drifted, doubts = drift(trouble.looked, place, sources.changelog, sources.settings)
+    near = [name for name, far in place.distances().items() if far >= 0] if place.ill else []
+    found = look(
+        sources.changelog,
+        environment=place.environment,
+        at=question.at,
+        services=near,
+        hosts=place.hosts_of(near),
+        since=told.since,
+    )
+    candidates = (*drifted, *gather(found, place))
+    if told.at is not None:
+        question = replace(question, well=steady(question, candidates))
+    texts = compare(candidates, question.symptom, cache=sources.cache)
+    answer = rank(question, candidates, texts)
+    missing = dict.fromkeys((*answer.missing, *trouble.missing, *doubts, *found.missing))
+    return replace(answer, missing=tuple(missing), since=found.since)
+
+
+def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
+    """Ask the services in question on their hosts (all of them, if nothing says which are), and their logs."""
+    there = urls.behind(told.url.url, place, sources.inventory) if told.url else urls.Behind()
+    trouble = Trouble(told, there)
+    if sources.fleet is None:
+        return trouble
+    named = (told.service,) if told.service else there.services or on(place, told.hosts)
+    asked = named or tuple(place.services)
+    hosts = place.hosts_of(asked)
+    looked = symptoms.look(
+        sources.fleet, place, asked, hosts, folder=sources.folder, page=told.page
+    )
+    trouble = replace(trouble, looked=looked)
+    words = onsets.needle(trouble.symptom) if told.log else ""
+    if not words:
+        return trouble
+    awake = [h for h in place.hosts_of(trouble.services or asked) if h not in looked.silent]
+    heard = onsets.ask(sources.fleet, awake, told.log, words)
+    return replace(trouble, heard=heard, words=words)
+
+
+def on(place: Place, hosts: Sequence[str]) -> tuple[str, ...]:
+    """Give the services that live on one of these hosts."""
+    return tuple(name for name, lives in place.lives.items() if set(lives) & set(hosts))
+
+
+def _now(changelog: Changelog) -> datetime:
+    """Give the time of this machine, set right as far as the changelog knows how."""
+    try:
+        off = changelog.clock_off()
+    except ChangelogError:
+        off = 0
+    return datetime.now(UTC) + timedelta(milliseconds=off)

@@ -1,0 +1,167 @@
+"""Since when each host shows the symptom: the first line of a log that says it, found on the hosts themselves.
+
+The log and its rotated files are gone through from the oldest on, at most the last `MOST_BYTES` of each. What a host prints:
+
+    now SECONDS ZONE       its clock, and its offset from UTC
+    cut FILE               of this one, only the end was looked at
+    line TEXT              the last lines up to the first that has the words, that one last
+    none, unreadable       there is no such line; or no such file
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from opskit.blame import stamps
+from opskit.errors import HostError
+from opskit.fleet.command import Command
+from opskit.fleet.selectors import fold
+from opskit.rollout.layout import path_word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.remote import Remote
+
+MOST_BYTES = 64 * 1024 * 1024
+MOST_LINE = 400
+BEFORE = 40
+"""Lines before the one that has the words, in which its time may stand: of a traceback, only the first line has it."""
+TIMEOUT = 20.0
+SKEW = 2.0
+"""Seconds by which a host's clock may be off, beyond the time that asking took, before it is corrected."""
+SHORTEST, LONGEST = 4, 200
+NOT_THERE = "no line of its log has it"
+_LINE = re.compile(r"(now|cut|line|none|unreadable)(?: (.*))?")
+
+_FIND = (
+    'function shown(i) { print "line " l[i % b] }\n'
+    "{ l[NR % b] = substr($0, 1, m) }\n"
+    'index($0, ENVIRON["w"]) { for (i = NR - b + 1; i <= NR; i++) if (i > 0) shown(i); exit }'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """What a host's log says: the first line with the words, when that was (None: it has no time), by this machine's clock.
+
+    `off` is by how many seconds the host's clock ran ahead, 0 if that is nothing; `remark` what is to be said of it.
+    """
+
+    host: str
+    line: str = ""
+    at: datetime | None = None
+    off: float = 0.0
+    remark: str = ""
+
+
+def script(path: str, words: str) -> str:
+    """Find the first line of a log of a host that has `words` in it; reads only."""
+    return "\n".join(
+        (
+            f"f={path_word(path)}; w={shlex.quote(words)}; export w; LC_ALL=C; export LC_ALL",
+            'echo "now $(date +%s) $(date +%z)"; found=; there=',
+            f"first() {{ awk -v b={BEFORE} -v m={MOST_LINE} {shlex.quote(_FIND)}; }}",
+            # the oldest first
+            'for r in "$f.3.gz" "$f.2.gz" "$f.2" "$f.1.gz" "$f.1" "$f"; do',
+            '  [ -f "$r" ] && [ -r "$r" ] || continue; there=1',
+            f'  case $r in *.gz) found=$(gzip -dc <"$r" 2>/dev/null | head -c {MOST_BYTES} | first);;',
+            f'  *) [ "$(wc -c <"$r")" -le {MOST_BYTES} ] || echo "cut $r"',
+            f'    found=$(tail -c {MOST_BYTES} <"$r" | first);; esac',
+            '  [ -z "$found" ] || { printf \'%s\\n\' "$found"; exit 0; }; done',
+            'if [ -n "$there" ]; then echo none; else echo unreadable; fi',
+        )
+    )
+
+
+def ask(fleet: Fleet, hosts: Sequence[str], path: str, words: str) -> tuple[Onset, ...]:
+    """Give what the log of each host says, in the order of the hosts; whatever is wrong with one is its remark."""
+    command = Command(script(path, words), timeout=TIMEOUT, twice=True)
+
+    def work(remote: Remote) -> Onset:
+        before = time.time()
+        result = remote.execute(command)
+        after = time.time()
+        if not result.ok:
+            raise HostError(remote.name, f"its log cannot be read: {result.tail(1)}")
+        return read(remote.name, result.text, asked=before, answered=after)
+
+    found = {}
+    for outcome in fleet.each(work, hosts):
+        wrong = outcome.error.what if outcome.error else ""
+        found[outcome.host] = outcome.value or Onset(outcome.host, remark=wrong)
+    return tuple(found[host] for host in hosts if host in found)
+
+
+def read(host: str, said: str, *, asked: float, answered: float) -> Onset:
+    """Read what `script` printed between two moments of this machine's clock (seconds since 1970)."""
+    told = [(m[1], m[2] or "") for line in said.split("\n") if (m := _LINE.fullmatch(line))]
+    lines = [rest for word, rest in told if word == "line"]
+    clock = next((rest for word, rest in told if word == "now"), "")
+    if not lines:
+        is_there = any(word == "none" for word, _ in told)
+        return Onset(
+            host,
+            remark=NOT_THERE if is_there else "it has no such log, or we may not read it",
+        )
+    now, zone, off = _clock(clock, asked, answered)
+    times = (stamps.find(line, now=now, zone=zone) for line in reversed(lines))
+    at = next((time for time in times if time), None)
+    cut = any(word == "cut" for word, _ in told)
+    remark = "only the end of its log was looked at" if cut else ""
+    if at is None:
+        return Onset(host, lines[-1], remark="the line of its log that has it names no time")
+    return Onset(host, lines[-1], at.astimezone(UTC) - timedelta(seconds=off), off, remark)
+
+
+def _clock(said: str, asked: float, answered: float) -> tuple[datetime, tzinfo, float]:
+    """Give a host's time, its zone, and how far its clock runs ahead of ours, 0 if that may be the way of the answer."""
+    seconds, _, offset = said.partition(" ")
+    zone = stamps.zone_of(offset) or UTC
+    if not re.fullmatch(r"[0-9]{9,11}", seconds):
+        return datetime.fromtimestamp(answered, UTC), zone, 0.0
+    theirs = int(seconds)
+    off = theirs - answered if theirs > answered else min(theirs + 1 - asked, 0.0)
+    return datetime.fromtimestamp(theirs, UTC), zone, off if abs(off) > SKEW else 0.0
+
+
+def needle(symptom: str) -> str:
+    """Give the words to look for in logs: the longest piece of the symptom's lines that says no time, number or address.
+
+    What changes from line to line (times, ids, counts) is left out, as it stands in no other line. "" if nothing is left.
+    """
+    lines = [line.strip() for line in symptom.splitlines()[:100]]
+    wrong = [line for line in lines if WRONG.search(line)] or lines
+    pieces = (
+        piece.strip(" \t:;,.-=[](){}<>\"'|") for line in wrong for piece in VARYING.split(line)
+    )
+    return max(
+        (piece[:LONGEST] for piece in pieces if len(piece) >= SHORTEST), key=len, default=""
+    )
+
+
+WRONG = re.compile(
+    r"error|exception|traceback|fatal|panic|fail|refused|timed? ?out|critical|denied|cannot|\b5\d\d\b",
+    re.IGNORECASE,
+)
+VARYING = re.compile(r"\S*\d\S*|[^\x20-\x7e]+")
+
+
+def told(onsets: Sequence[Onset]) -> tuple[str, ...]:
+    """Give what is to be said of hosts whose logs tell no onset, or of which clocks are wrong; equal words once."""
+    found: dict[str, list[str]] = {}
+    for onset in onsets:
+        if onset.remark and onset.remark != NOT_THERE:
+            found.setdefault(onset.remark, []).append(onset.host)
+        if onset.off:
+            ahead = "ahead" if onset.off > 0 else "behind"
+            said = f"clock is {abs(onset.off):.0f} s {ahead}, which is taken off"
+            found.setdefault(said, []).append(onset.host)
+    return tuple(f"{fold(hosts)}: {words}" for words, hosts in found.items())

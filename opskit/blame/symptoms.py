@@ -1,0 +1,220 @@
+"""What is ill at this moment: each service's own health check on its hosts, and what they run, asked at once and bounded in time."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from opskit.blame.touched import touched
+from opskit.config.service import CommandCheck, HttpCheck
+from opskit.errors import (
+    CommandFailedError,
+    ConnectionLostError,
+    HostError,
+    HostKeyError,
+    HostUnfitError,
+    LoginError,
+    OpskitError,
+    SudoError,
+    UnreachableError,
+    UsageError,
+)
+from opskit.rollout.edits import probe
+from opskit.rollout.environ import commands_environment
+from opskit.rollout.health import check_once, filled
+from opskit.rollout.secrets import Reader, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from opskit.blame.gather import Place
+    from opskit.config.secret import Secret
+    from opskit.config.service import Health, Service
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.remote import Remote
+    from opskit.rollout.probe import HostState
+
+LIMIT = 12.0
+"""Seconds after which hosts that have not answered are left alone."""
+MOST_SAID = 4000
+"""Characters of what one check said."""
+UNTOLD = (UnreachableError, LoginError, HostKeyError, ConnectionLostError, SudoError, HostUnfitError, UsageError)  # fmt: skip
+"""What says nothing of a service: it was not asked."""
+NO_CHECK = "it has no health check"
+BAD = 400
+"""The status from which on an answer is an error."""
+AT_HAND = ("environment", "file")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one host says of one service: its state, whether it is well (None: not known, and `said` is why), what its check said, when
+    things were changed there by hand (as far as that is known), by this machine's clock.
+    """
+
+    service: str
+    host: str
+    state: HostState | None = None
+    well: bool | None = None
+    said: str = ""
+    touched: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What hosts said at one moment; `silent` are hosts that could not be asked, and why."""
+
+    seen: tuple[Seen, ...] = ()
+    silent: Mapping[str, str] = field(default_factory=dict)
+
+    def hosts(self, *, well: bool, services: Sequence[str] = ()) -> tuple[str, ...]:
+        """Give the hosts on which one of these services (any, if none is named) is ill; or all of them are well."""
+        about = [each for each in self.seen if not services or each.service in services]
+        ill = {each.host for each in about if each.well is False}
+        found = {each.host for each in about if each.well} - ill if well else ill
+        return tuple(dict.fromkeys(each.host for each in about if each.host in found))
+
+    @property
+    def ill(self) -> tuple[str, ...]:
+        """The services that are ill on some host."""
+        return tuple(dict.fromkeys(each.service for each in self.seen if each.well is False))
+
+    @property
+    def said(self) -> str:
+        """What checks that failed said, each once."""
+        return "\n".join(dict.fromkeys(each.said for each in self.seen if each.well is False))
+
+    @property
+    def unasked(self) -> tuple[str, ...]:
+        """Sentences on what is not known, for want of an answer."""
+        silent = [f"{host} could not be asked: {why}" for host, why in self.silent.items()]
+        doubts = (
+            f"{each.service} on {each.host}: {each.said}"
+            for each in self.seen
+            if each.well is None and each.said
+        )
+        return (*silent, *dict.fromkeys(doubts))
+
+
+def look(
+    fleet: Fleet,
+    place: Place,
+    services: Sequence[str],
+    hosts: Sequence[str],
+    *,
+    folder: Path,
+    page: str = "",
+) -> Looked:
+    """Ask each of `hosts` that one of `services` lives on; changes nothing, takes `LIMIT` seconds at most.
+
+    `folder` is that of opskit.toml. Secrets of a check that would have to be asked for are not, and then nothing is known. With a `page`, the
+    path of an address that people use, that is asked for instead, where a service answers HTTP.
+    """
+    wanted = [place.services[name] for name in services]
+    checks = {service.name: _secrets(service, folder) for service in wanted}
+    there = [h for h in hosts if any(h in place.lives.get(s.name, ()) for s in wanted)]
+
+    def work(remote: Remote) -> tuple[Seen, ...]:
+        mine = [s for s in wanted if remote.name in place.lives.get(s.name, ())]
+        return tuple(_ask(remote, service, checks[service.name], page) for service in mine)
+
+    timer = threading.Timer(LIMIT, fleet.cancel)
+    timer.daemon = True
+    timer.start()
+    seen: list[Seen] = []
+    silent: dict[str, str] = {}
+    try:
+        for outcome in fleet.each(work, there):
+            seen += outcome.value or ()
+            if outcome.error:
+                silent[outcome.host] = (
+                    f"no answer within {LIMIT:g} s" if fleet.cancelled else outcome.error.what
+                )
+    finally:
+        timer.cancel()
+        fleet.resume()
+    order = {host: number for number, host in enumerate(there)}
+    return Looked(tuple(sorted(seen, key=lambda each: order[each.host])), silent)
+
+
+def _ask(
+    remote: Remote, service: Service, secrets: Mapping[str, Secret] | None, page: str
+) -> Seen:
+    """Ask about one service; raises OpskitError if the host itself cannot be asked."""
+    state = None
+    try:
+        state = probe(remote, path=service.path)
+    except UNTOLD as error:
+        if not isinstance(error, HostUnfitError):
+            raise
+    seen = Seen(service.name, remote.name, state)
+    if state is not None and not state.live and not state.blocked:
+        return replace(seen, said="nothing of it is deployed there")
+    seen = replace(seen, touched=touched(remote, service.path, state) if state else None)
+    if secrets is None:
+        why = "its health check was not made: it needs a secret that would have to be asked for"
+        return replace(seen, said=why)
+    return _checked(seen, remote, service, secrets, page=page)
+
+
+def _checked(
+    seen: Seen,
+    remote: Remote,
+    service: Service,
+    secrets: Mapping[str, Secret],
+    *,
+    page: str,
+) -> Seen:
+    """Give what is seen, with what the service's own check says now; raises HostError if the fleet is cancelled meanwhile."""
+    env = commands_environment(
+        service,
+        release=seen.state.current if seen.state else None,
+        rollout="",
+        host=remote.name,
+        variables=remote.host.vars,
+        secrets=secrets,
+    )
+    health = service.health
+    if health is None:
+        return replace(seen, said=NO_CHECK)
+    try:
+        if not _demand_page(remote, health, page):
+            check_once(remote, health, path=service.path, env=env)
+    except UNTOLD as error:
+        return replace(seen, said=f"its health check could not be made: {error.what}")
+    except HostError as error:
+        if remote.running.cancelled:
+            raise
+        said = "\n".join(filter(None, (error.what, error.output)))
+        return replace(seen, well=False, said=said[:MOST_SAID])
+    return replace(seen, well=True)
+
+
+def _demand_page(remote: Remote, health: Health, page: str) -> bool:
+    """Ask for a page of a service that answers HTTP, as the host sees it; tells whether it does. Raises HostError for one that is broken."""
+    if not page or not isinstance(health.check, HttpCheck):
+        return False
+    parts = urlsplit(filled(health.check.url, remote.host))
+    url = urlunsplit((parts.scheme, parts.netloc, page, "", ""))
+    answer = remote.http_get(url, timeout=health.timeout)
+    if answer.status >= BAD:
+        said = answer.body.decode("utf-8", "replace")
+        raise CommandFailedError(remote.name, f"{url} gave {answer.status}", output=said)
+    return True
+
+
+def _secrets(service: Service, folder: Path) -> Mapping[str, Secret] | None:
+    """Give the secrets that a service's check gets, None if one of them is not at hand."""
+    if service.health is None or not isinstance(service.health.check, CommandCheck):
+        return {}
+    sources = service.secrets
+    if any(at.kind not in AT_HAND or missing(at) for at in sources.values()):
+        return None
+    try:
+        return Reader(folder).all(sources)
+    except OpskitError:
+        return None

@@ -1,0 +1,147 @@
+"""What is known of a trouble, from all who know something: the one who asks, an address, the hosts, their logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from opskit.blame import onsets
+from opskit.blame.model import NOTHING, Question
+from opskit.blame.said import MOST_TEXT, Said
+from opskit.blame.symptoms import Looked
+from opskit.blame.urls import Behind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from opskit.blame.gather import Place
+    from opskit.blame.model import Candidate
+    from opskit.blame.onsets import Onset
+    from opskit.blame.urls import Fetched
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What somebody says of the trouble, each empty or None if they do not know.
+
+    `at` is when it began, `hosts` show it; `onsets` say since when; `log` is a file on hosts that tells. `since` is how far back to
+    look.
+    """
+
+    at: datetime | None = None
+    service: str = ""
+    hosts: tuple[str, ...] = ()
+    said: Said = field(default_factory=Said)
+    url: Fetched | None = None
+    onsets: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
+    log: str = ""
+    since: datetime | None = None
+
+    @property
+    def page(self) -> str:
+        """The path of an address that is broken, with its query; "" for none."""
+        if self.url is None or not self.url.is_bad:
+            return ""
+        parts = urlsplit(self.url.url)
+        return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What was told, what stands behind the address, what hosts said of themselves, and what their logs say of `words`."""
+
+    told: Told
+    behind: Behind = field(default_factory=Behind)
+    looked: Looked = field(default_factory=Looked)
+    heard: tuple[Onset, ...] = ()
+    words: str = ""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that are ill: what somebody named, what stands behind an address that is broken, or whose checks fail."""
+        if self.told.service:
+            return (self.told.service,)
+        return (self.behind.services if self.told.page else ()) or self.looked.ill
+
+    @property
+    def onsets(self) -> Mapping[str, datetime]:
+        """Since when hosts show it: what a person says counts most, a host's own log more than a file."""
+        from_logs = {onset.host: onset.at for onset in self.heard if onset.at}
+        return {**self.told.said.onsets, **from_logs, **self.told.onsets}
+
+    @property
+    def ill(self) -> tuple[str, ...]:
+        """The hosts that show it: those that somebody named, else all of which anything says so."""
+        failing = self.looked.hosts(well=False, services=self.services)
+        named = (self.behind.host,) if self.told.page and self.behind.host else ()
+        return self.told.hosts or tuple(dict.fromkeys((*failing, *self.onsets, *named)))
+
+    @property
+    def well(self) -> tuple[str, ...]:
+        """The hosts that were looked at and do not show it.
+
+        A check that finds none of the hosts that somebody named ill sees another trouble than they do, and says nothing of this one.
+        """
+        failing = self.looked.hosts(well=False, services=self.services)
+        is_named = self.told.hosts or self.told.onsets
+        counts = not is_named or set(failing) & set(self.ill)
+        fine = self.looked.hosts(well=True, services=self.services) if counts else ()
+        silent = (onset.host for onset in self.heard if onset.remark == onsets.NOT_THERE)
+        return tuple(host for host in dict.fromkeys((*fine, *silent)) if host not in self.ill)
+
+    @property
+    def symptom(self) -> str:
+        """All that is said of it; what health checks say, if nothing else is."""
+        url = self.told.url.text if self.told.url and self.told.page else ""
+        return "\n".join(filter(None, (self.told.said.text, url))) or self.looked.said[:MOST_TEXT]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Sentences on what could not be found out."""
+        told, odd = self.told, []
+        if told.url and not told.page:
+            odd.append(f"{told.url.url} answers {told.url.status} just now, so it shows nothing")
+        if told.log and not self.words:
+            odd.append(f"{told.log} was not looked into: --symptom says what to look for in it")
+        return (*self.looked.unasked, *onsets.told(self.heard), *odd)
+
+    def question(self, place: Place, now: datetime) -> Question:
+        """Put it as a question on what happened in a place."""
+        told = self.told
+        began = told.at or (None if self.onsets else told.said.first)
+        return Question(
+            at=min(began or now, now),
+            is_onset=began is not None,
+            environment=place.environment,
+            services=self.services,
+            ill=self.ill,
+            well=self.well,
+            fleet=place.hosts_of(place.ill or place.services),
+            onsets=self.onsets,
+            onset_from=self._onsets_from(),
+            symptom=self.symptom,
+        )
+
+    def _onsets_from(self) -> str:
+        told = self.told
+        sources = (
+            "--onset" if told.onsets else "",
+            f'the first line of {told.log} with "{self.words}"'
+            if any(o.at for o in self.heard)
+            else "",
+            f"the first line of {told.said.source} for each host" if told.said.onsets else "",
+        )
+        return ", ".join(filter(None, sources))
+
+
+def steady(question: Question, candidates: Iterable[Candidate]) -> tuple[str, ...]:
+    """Give the hosts that are well, but for those that something has come to since the trouble began: they may have been ill."""
+    changed = {
+        host
+        for candidate in candidates
+        for host, at in (*candidate.flips.items(), *candidate.retreats.items())
+        if at > question.at
+    }
+    return tuple(host for host in question.well if host not in changed)

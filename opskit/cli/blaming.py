@@ -1,0 +1,140 @@
+"""What somebody knows of a trouble, as the options of `opskit blame` say it, and the answer to that."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from opskit.cli import wiring
+from opskit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from opskit.blame.gather import Place
+    from opskit.blame.model import Answer
+    from opskit.blame.trouble import Told
+    from opskit.changelog import Changelog
+    from opskit.config.model import Config
+    from opskit.config.secret import Redactor
+    from opskit.fleet.fanout import Fleet
+    from opskit.fleet.inventory import Inventory
+
+CACHE = "commits"
+"""The folder beside the changelog in which what was read of commits is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the options say, as they were written."""
+
+    at: str | None
+    service: str | None
+    hosts: str | None
+    symptom: str | None
+    url: str | None
+    onsets: tuple[str, ...]
+    log: str | None
+    since: str | None
+    look: bool = dataclasses.field(kw_only=True)
+
+
+def answer(
+    wishes: Wishes, config: Config, environment: str | None, changelog: Changelog
+) -> Answer:
+    """Give the answer; raises UsageError for what cannot be read, ChangelogError."""
+    from opskit.blame.inquiry import Sources, inquire
+
+    inventory = wiring.open_inventory(config, environment)
+    place = _place(config, inventory)
+    redactor = wiring.redactor(config)
+    told = _told(wishes, config, inventory, changelog, redactor)
+    cache = changelog.file.parent / CACHE if changelog.file.exists() else None
+    with _fleet(config, inventory, look=wishes.look) as fleet:
+        sources = Sources(fleet, inventory, changelog, config.changelog, config.root, cache)
+        return inquire(told, place, sources)
+
+
+@contextlib.contextmanager
+def _fleet(config: Config, inventory: Inventory, *, look: bool) -> Iterator[Fleet | None]:
+    if not look:
+        yield None
+        return
+    with wiring.open_fleet(config, inventory) as fleet:
+        yield fleet
+
+
+def _place(config: Config, inventory: Inventory) -> Place:
+    from opskit.blame.gather import Place
+
+    where = inventory.environment
+    services = {name: at[where] for name, at in config.services.items() if where in at}
+    lives = {
+        name: tuple(host.name for host in inventory.select(service.hosts))
+        for name, service in services.items()
+    }
+    return Place(where, services, lives)
+
+
+def _told(
+    wishes: Wishes,
+    config: Config,
+    inventory: Inventory,
+    changelog: Changelog,
+    redactor: Redactor,
+) -> Told:
+    """Give what the options say; secrets of opskit.toml that stand in it are hidden."""
+    from opskit.blame.said import Said, read
+    from opskit.blame.trouble import Told
+    from opskit.blame.urls import fetch
+
+    now = datetime.now().astimezone()
+    said = (
+        read(wishes.symptom, hosts=inventory.hosts, now=now)
+        if wishes.symptom is not None
+        else Said()
+    )
+    fetched = fetch(wishes.url) if wishes.url else None
+    service = config.service(wishes.service, inventory.environment).name if wishes.service else ""
+    return Told(
+        at=_time(wishes.at, now),
+        service=service,
+        hosts=wiring.select(inventory, changelog, wishes.hosts) if wishes.hosts else (),
+        said=dataclasses.replace(said, text=redactor.text(said.text)),
+        url=dataclasses.replace(fetched, text=redactor.text(fetched.text)) if fetched else None,
+        onsets=_onsets(wishes.onsets, inventory, now),
+        log=_path(wishes.log),
+        since=_time(wishes.since, now),
+    )
+
+
+def _onsets(given: Sequence[str], inventory: Inventory, now: datetime) -> dict[str, datetime]:
+    """Give since when hosts show it, as HOST=TIME says; HOST may be a range or a group."""
+    found: dict[str, datetime] = {}
+    for word in given:
+        selector, sign, when = word.rpartition("=")
+        at = _time(when, now) if sign and selector else None
+        if at is None:
+            raise UsageError(
+                f"--onset {word!r} is no HOST=TIME", hint="write it like --onset web03=14:02"
+            )
+        found |= {host.name: at for host in inventory.select(selector)}
+    return found
+
+
+def _path(log: str | None) -> str:
+    if log is not None and not log.startswith(("/", "~/")):
+        raise UsageError(
+            f"--log {log!r}: which folder of the hosts?",
+            hint="write it like --log /var/log/shop.log, or ~/shop/shared/log",
+        )
+    return log or ""
+
+
+def _time(said: str | None, now: datetime) -> datetime | None:
+    from opskit.changelog.when import parse_when
+
+    return parse_when(said, now).astimezone(UTC) if said is not None else None

@@ -1,0 +1,163 @@
+"""One suspect in words: what it was, whom to ask, what speaks for it, and what undoes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opskit.blame.undo import NOTHING, also_undone
+from opskit.cli.render import text
+from opskit.cli.render.releases import from_to, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from opskit.blame.model import Answer, Candidate, CommitMatch, Suspect, Term
+
+MOST_COMMITS = 3
+MOST_WORDS = 6
+MOST_REASON = 200
+SHORT = 60
+"""Characters of a note or a command, in a title."""
+ABOUT_HOSTS = ("reboot", "replace", "task", "exec")
+
+
+def title(candidate: Candidate, *, with_id: bool = True) -> str:
+    """Give what it was, in a few words: `deploy 7k3q2m9x4d of shop, v2 → v3`."""
+    id = f" {candidate.id}" if with_id else ""
+    if candidate.kind == "drift":
+        return f"a change of {candidate.service} that no rollout of the changelog explains{id}"
+    if candidate.kind == "note":
+        return f"note{id}: {_first(candidate.text)}"
+    if candidate.kind == "runbook":
+        return f"run{id} of a runbook: {_first(candidate.text)}"
+    about = candidate.service or _about(candidate)
+    versions = _versions(candidate)
+    return f"{candidate.kind}{id} of {about}".replace(" of  ", " ") + (
+        f", {versions}" if versions else ""
+    )
+
+
+def facts(suspect: Suspect, answer: Answer) -> Iterator[tuple[str, str]]:
+    """Give what is known of a suspect, each with the word that stands before it."""
+    candidate = suspect.candidate
+    asked = f"{candidate.actor}, who {_did(candidate)} {before(candidate, _onset(answer))}"
+    commits = [commit(match) for match in suspect.matches[:MOST_COMMITS]]
+    told = (
+        ("ask", asked if candidate.actor else ""),
+        ("why", candidate.why),
+        ("hosts", _hosts(suspect)),
+        *(("" if number else "commit", said) for number, said in enumerate(commits)),
+        ("outcome", ": ".join(filter(None, (candidate.outcome, candidate.reason)))[:MOST_REASON]),
+        *(("forced", f"it went over {override}") for override in candidate.overrides),
+        (
+            "in run",
+            f"{candidate.during}: opskit log {candidate.during}" if candidate.during else "",
+        ),
+        *_of_undo(candidate, answer),
+    )
+    yield from ((word, said) for word, said in told if said)
+
+
+def _of_undo(candidate: Candidate, answer: Answer) -> Iterator[tuple[str, str]]:
+    """Give what is to be known before it is undone."""
+    if over := [release.irreversible for release in candidate.after if release.irreversible]:
+        said = f"its undo is refused until --past-irreversible says why: {'; '.join(over)}"
+        yield "one way", said
+    if later := also_undone(candidate, [each.candidate for each in answer.suspects]):
+        yield "with it", f"its undo also takes back {', '.join(later)}, which came later"
+
+
+def because(terms: Sequence[Term], bits: float) -> Iterator[str]:
+    """Give each term with its weight in bits, its sentence and what that is from, and their sum."""
+    rows = [(f"{term.bits:+.1f}", term.because, f"({term.source})") for term in terms]
+    for number, line in enumerate(text.columns(("", "", ""), rows)[1:] if rows else []):
+        yield f"{'because' if number == 0 else '':<9} {line}"
+    if len(rows) > 1:
+        yield f"{'':<9} {bits:+.1f} bits in all"
+
+
+def commit(match: CommitMatch) -> str:
+    """Give a commit that the symptom points to: what it is called, whose it is, and what both say, where."""
+    said = ", ".join(match.words[:MOST_WORDS])
+    where = ", ".join(match.where[:MOST_COMMITS])
+    also = f": {said}" + (f" (in {where})" if where else "") if said else ""
+    return f"{match.sha[:10]} {match.subject} ({match.author}){also}"
+
+
+def before(candidate: Candidate, onset: datetime) -> str:
+    """Say how long before the trouble it reached the last host that it had reached by then."""
+    flips = [at for at in candidate.flips.values() if at <= onset]
+    at = max(flips, default=candidate.at)
+    seconds = (onset - at).total_seconds()
+    return (
+        f"{text.duration(seconds)} before" if seconds >= 0 else f"{text.duration(-seconds)} after"
+    )
+
+
+def no_undo(candidate: Candidate) -> str:
+    """Say why no command undoes it."""
+    if candidate.kind in NOTHING:
+        return NOTHING[candidate.kind]
+    if candidate.flips and set(candidate.flips) <= set(candidate.retreats):
+        return "no host runs it any more"
+    if candidate.kind == "drift":
+        return f"see what differs: opskit status {candidate.service} --check-files"
+    if candidate.kind == "runbook":
+        return "nothing that it did is to be taken back, says its page"
+    return "before it, there was nothing to go back to"
+
+
+def _onset(answer: Answer) -> datetime:
+    return min((answer.question.at, *answer.question.onsets.values()))
+
+
+def _hosts(suspect: Suspect) -> str:
+    """Say which of its hosts show the symptom and which do not."""
+    candidate = suspect.candidate
+    rest = [
+        host for host in candidate.flips if host not in suspect.ill and host not in suspect.well
+    ]
+    said = (
+        (suspect.ill, "show it"),
+        (suspect.well, "have it too, and are well"),
+        (rest, "have it, and nobody looked" if suspect.ill or suspect.well else ""),
+    )
+    return "; ".join(f"{text.folded(hosts)} {words}".strip() for hosts, words in said if hosts)
+
+
+def _did(candidate: Candidate) -> str:
+    """Say what whoever is to be asked did."""
+    words = {
+        "note": "wrote it",
+        "thaw": "ended the freeze",
+        "exec": "ran it",
+        "task": "ran it",
+        "runbook": "followed it",
+        "deploy": "rolled it out",
+        "rollback": "rolled it back",
+    }
+    return words.get(candidate.kind, "did it")
+
+
+def _versions(candidate: Candidate) -> str:
+    old, new = (
+        [named(each) for each in candidate.before],
+        [named(each) for each in candidate.after],
+    )
+    return (
+        from_to([] if old == new else old, ", ".join(new))
+        if candidate.kind in ("deploy", "rollback")
+        else ""
+    )
+
+
+def _about(candidate: Candidate) -> str:
+    hosts = text.folded(list(candidate.flips))
+    said = _first(candidate.text) if candidate.kind in ("task", "exec") else ""
+    return f"{hosts}: {said}" if said else hosts or candidate.environment or "all environments"
+
+
+def _first(said: str) -> str:
+    line = next((line for line in said.splitlines() if line.strip()), "")
+    return text.cut(line.strip(), SHORT)
