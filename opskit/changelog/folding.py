@@ -275,6 +275,8 @@ def _with_result(host: HostRecord, result: Mapping[str, object]) -> HostRecord:
 
 
 def _release(fields: Mapping[str, object]) -> Release | None:
+    if not fields:
+        return None  # as of most hosts: there are many of them
     release = Release(*(text(fields, name) for name in Release._fields))
     return release if release != Release() else None
 

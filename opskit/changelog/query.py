@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from opskit.changelog.claims import BOUND, OPEN, claim_of, meant, rollout_of
-from opskit.changelog.clock import moment
+from opskit.changelog.clock import COUNTER_BITS, moment
 from opskit.changelog.event import OPINIONS, RUN, Event, Header, read_body
 from opskit.changelog.filtering import OPEN_OUTCOMES, Filter, find
 from opskit.changelog.folding import alone, rollout
@@ -22,6 +22,7 @@ from opskit.errors import UnknownNameError
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
 Record = RolloutRecord | RunRecord
 ROLLOUT = "rollout"
@@ -119,6 +120,20 @@ def live(connection: sqlite3.Connection, service: str, environment: str) -> dict
 def _live(connection: sqlite3.Connection, row: tuple[str, str, str, str, str, int]) -> LiveRecord:
     host, release, revision, label, claim, at_ms = row
     return LiveRecord(host, release, revision, label, shown(connection, claim), moment(at_ms))
+
+
+def tally(connection: sqlite3.Connection, since: datetime) -> Mapping[tuple[str, str], int]:
+    """Count the rollouts that began since then, by service and environment."""
+    ms = int(since.timestamp() * 1000)
+    values = {"since": ms, "hlc": ms << COUNTER_BITS}
+    rows = connection.execute(statement("tally"), values)
+    return {(service, environment): count for service, environment, count in rows}
+
+
+def began(connection: sqlite3.Connection) -> datetime | None:
+    """Give when the oldest entry was written, None if there is none."""
+    row = connection.execute(statement("oldest_entry")).fetchone()
+    return moment(row[0]) if row else None
 
 
 def changed_since(connection: sqlite3.Connection, number: int) -> list[int]:

@@ -16,6 +16,7 @@ from opskit.changelog.runrecords import RunRecord
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from opskit.changelog.drains import Seat as Place
     from opskit.changelog.drains import Seats
@@ -39,6 +40,23 @@ class Questions(abc.ABC):
         """Give rollouts, newest first."""
         found = self._ask(lambda db: tuple(query.entries(db, wanted or Filter(), kind="rollout")))
         return tuple(entry for entry in found or () if isinstance(entry, RolloutRecord))
+
+    def each_rollout(self, wanted: Filter, take: Callable[[RolloutRecord], T]) -> tuple[T, ...]:
+        """Give what `take` makes of rollouts, newest first, one after the other: of many, not all need be in memory at once."""
+
+        def ask(db: sqlite3.Connection) -> tuple[T, ...]:
+            found = query.entries(db, wanted, kind="rollout")
+            return tuple(take(entry) for entry in found if isinstance(entry, RolloutRecord))
+
+        return self._ask(ask) or ()
+
+    def tally(self, since: datetime) -> Mapping[tuple[str, str], int]:
+        """Count the rollouts that began since then, by service and environment."""
+        return self._ask(lambda db: query.tally(db, since)) or {}
+
+    def began(self) -> datetime | None:
+        """Give when the oldest entry was written, None if there is none."""
+        return self._ask(query.began)
 
     def runs(self, wanted: Filter | None = None) -> tuple[RunRecord, ...]:
         """Give runs of runbooks, newest first."""

@@ -144,6 +144,13 @@ INSERT INTO words (rowid, said) VALUES (?, ?)
 -- name: add_said
 INSERT INTO said (n, entry) VALUES (?, ?)
 
+-- name: tally
+SELECT service, environment, count(*) FROM entry
+WHERE hlc >= :hlc AND +kind = 'rollout' AND +at_ms >= :since GROUP BY +service, +environment
+
+-- name: oldest_entry
+SELECT at_ms FROM entry ORDER BY hlc, hash LIMIT 1
+
 -- name: most_ahead
 SELECT coalesce(max((hlc >> 16) - at_ms), 1000) FROM entry WHERE (hlc >> 16) - at_ms > 1000
 

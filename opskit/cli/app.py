@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Set up": ("init", "doctor", "demo"),
-    "Look": ("hosts", "status", "lb", "log", "blame", "changelog"),
+    "Look": ("hosts", "status", "lb", "log", "blame", "report", "changelog"),
     "Change": (
         "deploy",
         "rollback",

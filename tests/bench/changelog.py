@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opskit.changelog import Changelog
+from opskit.changelog import Changelog, Filter
 from opskit.changelog.adding import append as take
 from opskit.changelog.adding import writer_of
 from opskit.changelog.canonical import encode
@@ -56,6 +57,7 @@ FILTERS = {
     "words": ("--grep", "cart"),
     "all": ("-s", "shop", "--actor", "w1", "--outcome", "done", "-H", "web[0001-0020]"),
 }
+REPORTED = (30, 365)
 FINDS_NONE = ("nobody", "never")
 
 
@@ -115,6 +117,11 @@ def reading(folder: Path, events: int, rounds: int) -> None:
         )
 
     runs = {name: opskit("log", "--csv", *words) for name, words in FILTERS.items()}
+    with Changelog(file) as changelog:
+        last = changelog.rollouts(Filter(limit=1))[0].at
+    for days in REPORTED:
+        since = f"{last - timedelta(days=days):%Y-%m-%d}"
+        runs[f"report {days} d"] = opskit("report", "--since", since)
     start, empty = opskit("--version"), opskit("log", "--csv", OPSKIT_STATE_DIR=str(folder / "no"))
     times: dict[str, list[float]] = {name: [] for name in ("", "no events", *runs)}
     for _ in range(rounds):

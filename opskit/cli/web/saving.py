@@ -12,36 +12,36 @@ from opskit.errors import RefusedError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-MARK = b'<meta name="generator" content="opskit log --web">'
+MARK = '<meta name="generator" content="%s">'
 HEAD = 1000  # bytes within which a page of ours names itself
 
 
-def save(page: str, file: Path) -> int:
+def save(page: str, file: Path, *, by: str = "opskit log --web") -> int:
     """Write a page, in place of an earlier one if there is one; give its size in bytes.
 
-    Raises RefusedError if `file` is something else, UsageError if it cannot be written.
+    `by` is what makes such pages, as they say themselves. Raises RefusedError if `file` is something else, UsageError if it cannot be written.
     """
     data = page.encode()
     try:
         target = file.resolve()
-        _spare_others(target, file)
+        _spare_others(target, file, by)
         _put(data, target)
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from error
     return len(data)
 
 
-def _spare_others(target: Path, file: Path) -> None:
-    """Raise RefusedError if there is a file that `opskit log --web` has not made."""
+def _spare_others(target: Path, file: Path, by: str) -> None:
+    """Raise RefusedError if there is a file that `by` has not made."""
     if not target.exists():
         return
     ours = False
     if target.is_file():
         with target.open("rb") as there:
-            ours = MARK in there.read(HEAD)
+            ours = (MARK % by).encode() in there.read(HEAD)
     if not ours:
         raise RefusedError(
-            f"{file} is there already, and `opskit log --web` did not make it",
+            f"{file} is there already, and `{by}` did not make it",
             hint="give the page another name",
         )
 
