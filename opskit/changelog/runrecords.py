@@ -30,6 +30,17 @@ class Value(NamedTuple):
     value: str
 
 
+class Awaited(NamedTuple):
+    """What a wait asks for: that `name` is (or, `negated`, is not) `value`, looked at every so many ms, `most` ms at most, else step `to`."""
+
+    name: str
+    value: str = ""
+    negated: bool = False
+    every: int = 0
+    most: int = 0
+    to: str = ""
+
+
 class Printed(NamedTuple):
     """What came of an action on one host (or "local"): `outcome` done, failed, unreachable, …; the exit code if it has one, the end of what it said."""
 
@@ -62,12 +73,22 @@ class Act(NamedTuple):
     script: str = ""
     mutates: bool = False
     rollback: str = ""
+    timeout: int = 0
+    """In ms, 0 if nobody wrote it down."""
+    batch: int = 0
+    sudo: str = ""
+    captures: str = ""
+    expect: Value | None = None
+    """How what it prints is compared, and with what."""
+    awaited: Awaited | None = None
     # ended
     outcome: str = ""
     results: tuple[Printed, ...] = ()
     capture: Value | None = None
     rollouts: tuple[str, ...] = ()
-    # answered: what was asked, and said; skipped, marked, cleared: why; went; undone
+    # answered (and went, by a decision): the question, and its choices with their steps; what was asked for, and said; skipped, marked, cleared: why; went; undone
+    text: str = ""
+    choices: tuple[Value, ...] = ()
     kind: str = ""
     name: str = ""
     value: str = ""

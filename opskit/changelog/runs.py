@@ -7,14 +7,15 @@ The id of a run is `Changelog.new_run_id()`; it is the `rollout` of each header,
                    "steps": [{"id", "title", "digest", "parts": indices of the parts that ask for something}],
                    "start": step or "", "services": [names], "command": [words], "opskit", "machine": as in `rollout.started`}
     run.step      {"step", "part": index in the step, or -1 for the step as a whole, "what", …}, flat, by `what`:
-      began       "hosts": [names], "script", "language", "on", "mutates": bool, "rollback": step or ""
+      began       "hosts": [names], "script", "language", "on", "mutates": bool, "rollback": step or "", "timeout": ms, "batch", "sudo", "captures",
+                  "expect": {"name": how, "value"}, and where it is a wait "awaited": {"name", "value", "negated", "every": ms, "most": ms, "to"}
       ended       "outcome": "done" | "failed" | "interrupted", "results": [{"name", "outcome", "exit", "ms", "output", "error"}],
                   "capture": {"name", "value"}, "rollouts": [ids]
-      answered    "kind": "ask" | "confirm" | …, "value", "name" of what is asked for; "secret": true without its value.
+      answered    "kind": "ask" | "confirm" | …, "value", "text" of the question, "name" of what is asked for; "secret": true without its value.
                   The kinds "caution" and "shell" are remarks, and finish no part
       skipped, marked, cleared   "why"; marked: done by hand; cleared: the liability of this step and part is none
       went        "to": step, "how": "back" | "jump" | "decide" | "wait" | "undo"; that step and what follows has yet to be done
-                  "decide": the part is answered by that, with "value"; "wait": nothing is left to be waited for
+                  "decide": the part is answered by that, with "value", "text", "choices": [{"name", "value": step}]; "wait": nothing is left to be waited for
                   "undo": with "began", the id of the `began` that it is about, and back again when that step is done
       undone      "of": step (without: "step"), whose part "part" is undone since, "rollback": the step that did it
     run.resumed   {"machine", "command": [words], "changed": [steps], "steps": as above, "undo": true if only to take back}
@@ -60,7 +61,7 @@ from opskit.changelog.event import (
 from opskit.changelog.folding import note
 from opskit.changelog.records import RUNNING, UNFINISHED
 from opskit.changelog.ruling import verdicts
-from opskit.changelog.runrecords import LOCAL, Act, Goer, Printed, RunRecord, Value
+from opskit.changelog.runrecords import LOCAL, Act, Awaited, Goer, Printed, RunRecord, Value
 from opskit.changelog.runstate import Ledger
 
 if TYPE_CHECKING:
@@ -208,6 +209,14 @@ def _act(event: Event) -> Act:
         language=text(body, "language"),
         script=text(body, "script"),
         rollback=text(body, "rollback"),
+        timeout=number(body, "timeout"),
+        batch=number(body, "batch"),
+        sudo=text(body, "sudo"),
+        captures=text(body, "captures"),
+        expect=_value(part(body, "expect")) if part(body, "expect") else None,
+        awaited=_awaited(part(body, "awaited")),
+        text=text(body, "text"),
+        choices=tuple(_value(each) for each in parts(body, "choices")),
         outcome=text(body, "outcome"),
         kind=text(body, "kind"),
         name=text(body, "name"),
@@ -230,6 +239,14 @@ def _printed(fields: Mapping[str, object]) -> Printed:
         output=text(fields, "output"),
         error=text(fields, "error"),
     )
+
+
+def _awaited(fields: Mapping[str, object]) -> Awaited | None:
+    if not fields:
+        return None
+    every, most = number(fields, "every"), number(fields, "most")
+    is_negated = fields.get("negated") is True
+    return Awaited(text(fields, "name"), text(fields, "value"), is_negated, every, most, text(fields, "to"))  # fmt: skip
 
 
 def _value(fields: Mapping[str, object]) -> Value:

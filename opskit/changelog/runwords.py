@@ -32,16 +32,24 @@ def bare(title: str) -> str:
     return re.sub(r"^[0-9]+[.)]? +", "", title)
 
 
+def limits(act: Act) -> str:
+    """Give as whom a command was run, on how many hosts at once and for how long at most: `, as root, 2 at a time, at most 30 s`."""
+    as_whom = f", as {act.sudo}" if act.sudo else ""
+    batch = f", {act.batch} at a time" if act.batch else ""
+    return f"{as_whom}{batch}{f', at most {act.timeout / 1000:g} s' if act.timeout else ''}"
+
+
 def of(record: RunRecord, act: Act) -> str:
     """Give what somebody said or decided in a step; of a command, what it is called."""
     why = f": {act.why}" if act.why else ""
     asked = " ".join(filter(None, (act.kind, act.name))) or "answer"
+    question = f" ({act.text})" if act.text else ""
     words = {
-        ANSWERED: f"{asked}: {'(secret, kept nowhere)' if act.secret else act.value}",
+        ANSWERED: f"{asked}{question}: {'(secret, kept nowhere)' if act.secret else act.value}",
         SKIPPED: f"skipped{why}",
         MARKED: f"done by hand{why}",
         CLEARED: f"nothing is left to be undone{why}",
-        WENT: f"{HOW.get(act.how, 'went to')} {number_of(record, act.to)}{why}",
+        WENT: f"{HOW.get(act.how, 'went to')} {number_of(record, act.to)}{question}{why}",
         UNDONE: f"undone by {number_of(record, act.rollback)}" if act.rollback else "undone",
     }
     return words.get(act.what, act.what or UNHEARD)

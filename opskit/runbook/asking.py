@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from opskit.runbook.walk import Walk
 
 WAYS_OUT = (SKIP, BACK, ABORT, LEAVE)
+MOST_ASKED, MOST_WAYS = 500, 20
+"""Characters of a question, and ways of a decision, that an event keeps."""
+_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 GO_ON = Choice("go on with what follows", NEXT)
 
 
@@ -124,6 +128,16 @@ def title(walk: Walk, which: Part) -> str:
             return ""
 
 
+def asked(walk: Walk, which: Part) -> str:
+    """Give what a part asks, as an event keeps it: without the addresses of its links."""
+    return _LINK.sub(r"\1", title(walk, which))[:MOST_ASKED]
+
+
+def answered(walk: Walk, step: Step, number: int, which: Part, **said: object) -> None:
+    """Write what was asked, and what came of it."""
+    walk.note(step, number, "answered", text=asked(walk, which), **said)
+
+
 def _parameter(walk: Walk, name: str) -> Parameter | None:
     return next((each for each in walk.record.book.parameters if each.name == name), None)
 
@@ -138,7 +152,7 @@ def _ask(walk: Walk, step: Step, number: int, which: Ask) -> None:
         "ask", walk.say(which.text), (TEXT, *WAYS_OUT), step, wanted=which.name, default=known
     )
     if walk.mode == "auto" and which.name in walk.given:
-        walk.note(step, number, "answered", kind="ask", name=which.name, value=known)
+        answered(walk, step, number, which, kind="ask", name=which.name, value=known)
         return
     while not left(walk, step, reply := ask(walk, question)):
         value = reply.text or known
@@ -146,7 +160,7 @@ def _ask(walk: Walk, step: Step, number: int, which: Ask) -> None:
         if parameter is None and not value.strip():
             problem = f"{which.name} needs a value"
         if not problem:
-            walk.note(step, number, "answered", kind="ask", name=which.name, value=value)
+            answered(walk, step, number, which, kind="ask", name=which.name, value=value)
             return
         question = replace(question, problem=problem)
 
@@ -160,7 +174,7 @@ def _ask_secret(walk: Walk, step: Step, number: int, which: Ask, parameter: Para
             question = replace(question, problem=error.what)
             continue
         walk.hands.fleet.vault.hide([walk.secrets[which.name]])
-        walk.note(step, number, "answered", kind="ask", name=which.name, value="", secret=True)
+        answered(walk, step, number, which, kind="ask", name=which.name, value="", secret=True)
         return
 
 
@@ -168,20 +182,21 @@ def _confirm(walk: Walk, step: Step, number: int, which: Confirm) -> None:
     text = walk.say(which.text)
     if which.typed:
         if caution(walk, step, WHOLE, text):
-            walk.note(step, number, "answered", kind="confirm", value=step.id)
+            answered(walk, step, number, which, kind="confirm", value=step.id)
         return
     question = Question("confirm", text, (YES, NO, *WAYS_OUT), step)
     if left(walk, step, reply := ask(walk, question)):
         return
     if reply.key != YES:
         raise StoppedError(SUSPENDED, f"not confirmed: {text}")
-    walk.note(step, number, "answered", kind="confirm", value="yes")
+    answered(walk, step, number, which, kind="confirm", value="yes")
 
 
 def _decide(walk: Walk, step: Step, number: int, which: Decide) -> None:
     choices = which.choices
     if all(choice.target != NEXT for choice in choices):
         choices = (*choices, GO_ON)
+    ways = [{"name": each.label, "value": each.target} for each in which.choices[:MOST_WAYS]]
     question = Question("decide", walk.say(which.text), (CHOICE, *WAYS_OUT), step, choices=choices)
     while not left(walk, step, reply := ask(walk, question)):
         chosen = next((each for each in choices if each.label == reply.text), None)
@@ -189,9 +204,12 @@ def _decide(walk: Walk, step: Step, number: int, which: Decide) -> None:
             question = replace(question, problem=f"{reply.text!r} is no choice")
             continue
         if chosen.target == NEXT:
-            walk.note(step, number, "answered", kind="decide", value=chosen.label)
+            answered(walk, step, number, which, kind="decide", value=chosen.label, choices=ways)
         else:
-            walk.note(step, number, "went", to=chosen.target, how=DECIDE, value=chosen.label)
+            told = {"text": asked(walk, which), "choices": ways}
+            walk.note(
+                step, number, "went", to=chosen.target, how=DECIDE, value=chosen.label, **told
+            )
         return
 
 
@@ -200,12 +218,12 @@ def _check(walk: Walk, step: Step, number: int, which: Check) -> None:
     if not which.evidence:
         question = Question("check", text, (GO, *WAYS_OUT), step)
         if not left(walk, step, ask(walk, question)):
-            walk.note(step, number, "answered", kind="check", value="yes")
+            answered(walk, step, number, which, kind="check", value="yes")
         return
     question = Question("evidence", text, (TEXT, *WAYS_OUT), step)
     while not left(walk, step, reply := ask(walk, question)):
         if reply.text.strip():
-            walk.note(step, number, "answered", kind="evidence", value=reply.text.strip())
+            answered(walk, step, number, which, kind="evidence", value=reply.text.strip())
             return
         question = replace(question, problem="say what was seen")
 
@@ -213,9 +231,9 @@ def _check(walk: Walk, step: Step, number: int, which: Check) -> None:
 def _approve(walk: Walk, step: Step, number: int, which: Approve, done: Done) -> None:
     if done.status == APPROVED:
         walk.talk.tell(Known(title(walk, which), done))
-        walk.note(step, number, "answered", kind="approve", value=done.actor)
+        answered(walk, step, number, which, kind="approve", value=done.actor)
     elif walk.mode == "drill":
-        walk.note(step, number, "answered", kind="approve", value="a drill needs none")
+        answered(walk, step, number, which, kind="approve", value="a drill needs none")
     else:
         text = walk.say(which.text)
         waits = {"for": "approval", "step": step.id, "part": number, "text": text}

@@ -143,7 +143,7 @@ def _said(key: str, value: Any) -> str:
         return ""
     if key == "local" or (key == "sudo" and value == "root"):
         return key
-    shown = {"mutates": _yes, "timeout": _seconds, "rollback": "#{}".format}.get(key, str)
+    shown = {"mutates": _yes, "timeout": span, "rollback": "#{}".format}.get(key, str)
     return f"{key}={shown(value)}"
 
 
@@ -151,7 +151,8 @@ def _yes(value: bool) -> str:  # noqa: FBT001 - the value of a word
     return "yes" if value else "no"
 
 
-def _seconds(value: float) -> str:
+def span(value: float) -> str:
+    """Give seconds as a page says a time: `90s`, `1500ms`."""
     return f"{value:g}s" if float(f"{value:g}") == value else f"{round(value * 1000)}ms"
 
 

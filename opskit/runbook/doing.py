@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from opskit.runbook.parts import Done
     from opskit.runbook.walk import Walk
 
+MOST_EXPECTED = 4000
+"""Characters of what a command must print that an event keeps."""
+
 
 def action(walk: Walk, step: Step, number: int, which: Action) -> None:
     """Ask about a command, and do it."""
@@ -154,11 +157,17 @@ def _predict(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[st
         walk.note(step, number, "answered", kind="predict", value=reply.text)
 
 
-def begin(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, ...]) -> None:
-    """Write that a command begins: durable before it does."""
+def begin(
+    walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, ...], **more: object
+) -> None:
+    """Write that a command begins, with all that it takes to do it once more: durable before it does."""
+    expect = which.expect
+    if expect is not None:
+        more["expect"] = {"name": expect.kind, "value": expect.text[:MOST_EXPECTED]}
     walk.note(
         step, number, "began", hosts=list(hosts), script=which.text, language=which.language,
         on=walk.say(which.on), mutates=which.mutates, rollback=which.rollback if which.mutates else "",
+        timeout=round(which.timeout * 1000), batch=which.batch, sudo=which.sudo, captures=which.capture, **more,
     )  # fmt: skip
 
 

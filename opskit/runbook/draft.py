@@ -97,13 +97,14 @@ def _of_rollout(record: RolloutRecord, titles: Mapping[str, Heading]) -> Iterato
 
 def _done(record: RunRecord, acts: Sequence[Act], titles: Mapping[str, Heading]) -> Iterator[str]:
     """Give what was done in a step, each command once; what was skipped, and answers, are told."""
+    again = writing.Again(record, lambda step: titles.get(_key(record.id, step)))
     seen: set[int] = set()
     for act in acts:
-        if act.what == BEGAN and act.part not in seen:
-            seen.add(act.part)
-            back = titles.get(_key(record.id, act.rollback)) if act.rollback != act.step else None
-            yield writing.command_of(act, record, back)
-        elif act.what == SKIPPED:
+        is_new = act.what != BEGAN or act.part not in seen
+        seen |= {act.part} if act.what == BEGAN else set()
+        if is_new and (said := again.of(act)):
+            yield said
+        if act.what == SKIPPED:
             yield f"Skipped then: {inline(act.why)}"
         elif act.what == ANSWERED and not act.secret and act.value:
             asked = " ".join(filter(None, (act.kind, act.name)))

@@ -65,12 +65,16 @@ def command(
     mutates: bool = True,
     rollback: str = "",
     capture: str = "",
+    batch: int = 0,
+    timeout: float = 0.0,
+    sudo: str = "",
 ) -> str:
-    """Give a fence that is run, with its comment; what cannot be run as it stands is only shown. `rollback` is an anchor without its `#`."""
+    """Give a fence that is run, with its comment; what cannot be run as it stands is only shown. `rollback` is an anchor without its `#`, `timeout` in seconds."""
     here = on in ("", LOCAL)
     said = Attributes(
         on="" if here else on, local=here, mutates=None if mutates else False,
-        rollback=rollback, capture=capture,
+        rollback=rollback, capture=capture, batch=None if here else batch or None,
+        timeout=timeout if timeout not in (0.0, actions.TIMEOUT) else None, sudo="" if here else sudo,
     )  # fmt: skip
     if not _can_be_run(script, language, said):
         return fence(script)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from opskit.runbook.model import Runbook
     from opskit.runbook.progress import Progress
 
-OURS = frozenset(("runbook", "title", "digest", "mode", "id", "start", "what", "part", "kind", "name", "how", "to", "of", "rollback", "language", "mutates", "outcome", "step", "secret", "secrets", "machine", "rollouts", "hosts", "exit", "steps", "params"))  # fmt: skip
+OURS = frozenset(("runbook", "title", "digest", "mode", "id", "start", "what", "part", "kind", "name", "how", "to", "of", "rollback", "language", "mutates", "outcome", "step", "secret", "secrets", "machine", "rollouts", "hosts", "exit", "steps", "params", "captures", "sudo"))  # fmt: skip
 """What of a body holds names and words of ours: nobody's secret stands there, or what is read back would not be what was written."""
-INNER = ("steps", "params", "results")
+INNER = ("steps", "params", "results", "choices")
 """Lists of a body that are looked into."""
 
 

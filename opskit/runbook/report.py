@@ -137,22 +137,26 @@ class _Writer:
         yield _table(("UTC", "local", "who", "what", "outcome", "id, why"), rows)
 
     def step(self, acts: Sequence[Act]) -> Iterator[str]:
-        """Give what happened in one step: each command as it was run, and what it said on each host."""
+        """Give what happened in one step: each question, each command as it was run, and what it said on each host."""
+        again = writing.Again(self._record, self._titles.get)
         for act in acts:
             has_command = act.what == BEGAN and bool(act.script.strip())
             said = f"on {told.where(act.hosts)}" if has_command else told.act(self._record, act)
-            yield f"{self._utc(act.at)} UTC, {inline(act.actor, 100)}: {inline(said, self._most)}"
-            if has_command:
-                yield self._command(act)
-            elif act.what == ENDED:
+            when = f"{self._utc(act.at)} UTC, {inline(act.actor, 100)}: {inline(said, self._most)}"
+            shown = self._once_more(act, again)
+            yield from (when, *shown) if has_command else (*shown, when)
+            if act.what == ENDED:
                 yield from self._results(act)
 
-    def _command(self, act: Act) -> str:
+    def _once_more(self, act: Act, again: writing.Again) -> tuple[str, ...]:
+        """Give what was asked or run, as it is once more; what was run more than once, and what is too long, is only shown."""
         script = act.script[: self._most]
-        if self._plain or script != act.script:
-            return quoting.fence(script)
-        back = self._titles.get(act.rollback) if act.rollback != act.step else None
-        return writing.command_of(act, self._record, back)
+        if act.what == BEGAN and script.strip() and (self._plain or script != act.script):
+            return (quoting.fence(script),)
+        said = "" if self._plain else again.of(act)
+        if not said and act.what == BEGAN and script.strip():
+            said = quoting.fence(script)
+        return (said,) if said else ()
 
     def _results(self, act: Act) -> Iterator[str]:
         """Give what came of a command; hosts that said the same stand together."""

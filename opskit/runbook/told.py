@@ -43,7 +43,7 @@ def act(record: RunRecord, one: Act) -> str:
     if one.damage:
         return f"[{one.damage}]"
     if one.what == BEGAN:
-        return f"began {_command(one)} on {where(one.hosts)}"
+        return f"began {_command(one)} on {where(one.hosts)}{runwords.limits(one)}"
     return f"{one.outcome}{_ended(one)}" if one.what == ENDED else runwords.of(record, one)
 
 

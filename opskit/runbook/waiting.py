@@ -61,7 +61,11 @@ def _wait_until(walk: Walk, step: Step, number: int, which: Wait) -> None:
         raise UsageError(f"{name_of(step)}: no command of this step captures {which.name}")
     hosts = where(walk, looks)
     walk.record.demand_ours()
-    begin(walk, step, number, looks, hosts)
+    awaited = {
+        "name": which.name, "value": which.value, "negated": which.negated, "to": which.otherwise,
+        "every": round(which.every * 1000), "most": round(which.seconds * 1000),
+    }  # fmt: skip
+    begin(walk, step, number, looks, hosts, awaited=awaited)
     until = time.monotonic() + which.seconds
     while True:
         acted = carried_out(walk, looks, hosts, shown=False)

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opskit.changelog.runrecords import ENDED
+from opskit.changelog.runrecords import BEGAN, ENDED
 from opskit.config import checks
 from opskit.errors import ConfigError
-from opskit.runbook import anchors, names, quoting
+from opskit.runbook import anchors, names, quoting, rewriting
 from opskit.runbook.model import LOCAL
 
 if TYPE_CHECKING:
@@ -92,27 +92,57 @@ def values_of(record: RunRecord) -> Mapping[str, str | None]:
     given: dict[str, str | None] = {each.name: each.value for each in record.params}
     given |= {act.name: act.value for act in record.acts if act.kind == "ask"}
     given |= dict.fromkeys(record.secrets)
-    captured = {act.capture.name for act in record.acts if act.capture}
+    captured = {act.capture.name if act.capture else act.captures for act in record.acts}
     fitting = [name for name in given if name in used - captured and _passes(names.variable, name)]
     return {name: given[name] for name in fitting[:MOST_PARAMS]}
 
 
 def command_of(act: Act, record: RunRecord, back: Heading | None) -> str:
-    """Give the command that began, as a fence; `back` is the step that undoes it, if that is on the page."""
-    return quoting.command(
+    """Give the command that began, as a fence, and what it must print; `back` is the step that undoes it, if that is on the page."""
+    command = quoting.command(
         act.script, act.language, on=act.on or LOCAL, mutates=act.mutates,
-        rollback=back.anchor if back and act.mutates else "", capture=_captured(act, record),
+        rollback=back.anchor if back and act.mutates else "", capture=captured(act, record),
+        batch=act.batch, timeout=act.timeout / 1000, sudo=act.sudo,
     )  # fmt: skip
+    expect = rewriting.expected(act.expect) if is_run(command) else ""
+    return f"{command}\n\n{expect}".rstrip("\n")
 
 
-def _captured(act: Act, record: RunRecord) -> str:
+def is_run(command: str) -> bool:
+    """Tell whether a fence is one that is run."""
+    return command.startswith("<!--")
+
+
+class Again:
+    """What a step asks and does, once each, as it is asked and done once more: by the acts in which that was done, in their order."""
+
+    def __init__(self, record: RunRecord, find: Callable[[str], Heading | None]) -> None:
+        self._record, self._find = record, find
+        self._said: set[str] = set()
+        self._captured: set[str] = set()
+
+    def of(self, act: Act) -> str:
+        """Give the paragraph or fence of an act, "" if it has none or that was given before."""
+        said = rewriting.asked(act, self._find, self._captured)
+        if not said and act.what == BEGAN and act.script.strip():
+            back = self._find(act.rollback) if act.rollback != act.step else None
+            said = command_of(act, self._record, back)
+            if is_run(said):
+                self._captured.add(captured(act, self._record))
+        if said in self._said:
+            return ""
+        self._said.add(said)
+        return said
+
+
+def captured(act: Act, record: RunRecord) -> str:
     """Give the name that what an action printed was given, "" if none."""
     same = (
         each.capture.name
         for each in record.acts
         if each.what == ENDED and (each.step, each.part) == (act.step, act.part) and each.capture
     )
-    name = next(same, "")
+    name = act.captures or next(same, "")
     return name if _passes(names.variable, name) else ""
 
 

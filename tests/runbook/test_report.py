@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from opskit.changelog.runrecords import (
     Act,
     Approval,
+    Awaited,
     Goer,
     Liability,
     Printed,
@@ -53,8 +54,13 @@ acts = st.builds(
     Act, at=moments, actor=texts, writer=texts, hash=texts, step=steps, part=st.integers(-1, 3), what=whats, damage=st.just("") | texts,
     hosts=st.lists(texts, max_size=2).map(tuple), on=st.just("local") | texts, language=languages, script=texts, mutates=st.booleans(), rollback=steps,
     outcome=texts, results=st.lists(printed, max_size=2).map(tuple), capture=st.none() | values, rollouts=st.lists(texts, max_size=2).map(tuple),
-    kind=st.sampled_from(("ask", "confirm")) | texts, name=st.just("server") | texts, value=texts, secret=st.booleans(), why=texts, to=steps, how=texts, of=texts,
+    timeout=st.integers(-9, 10**9) | st.just(30_000), batch=st.integers(-1, 3), sudo=st.sampled_from(("", "root", "deploy")) | texts,
+    captures=st.sampled_from(("", "queue")) | texts, expect=st.none() | st.builds(Value, st.sampled_from(("exact", "contains", "regex")) | texts, texts),
+    awaited=st.none() | st.builds(Awaited, st.sampled_from(("queue", "")) | texts, st.just("0") | texts, st.booleans(), st.just(5000) | st.integers(), st.just(5000) | st.integers(), steps),
+    text=texts, choices=st.lists(st.builds(Value, texts, steps), max_size=3).map(tuple),
+    kind=st.sampled_from(("ask", "confirm", "check", "evidence", "decide", "approve", "wait")) | texts, name=st.just("server") | texts, value=texts, secret=st.booleans(), why=texts, to=steps, how=texts, of=texts,
 )  # fmt: skip
+acts |= acts.map(lambda act: act._replace(what="went", how="decide"))
 records = st.builds(
     RunRecord, id=texts, at=moments, actor=texts, runbook=texts, title=texts, outcome=texts, service=texts, environment=texts, mode=texts, incident=texts,
     why=texts, reason=texts, ms=st.none() | st.integers(0, 9), file=texts, start=steps, services=st.lists(texts, max_size=2).map(tuple),
