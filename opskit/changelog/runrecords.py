@@ -100,6 +100,11 @@ class Act(NamedTuple):
     began: str = ""
     """The id of the event by which what is undone or cleared began, where only that one is meant."""
 
+    @property
+    def rests(self) -> bool:
+        """Whether only time is to pass since then."""
+        return self.what == BEGAN and self.awaited is not None and not self.awaited.name
+
 
 class RunStep(NamedTuple):
     """A step of the page as it was when the run began, and where it stands.

@@ -8,7 +8,7 @@ The id of a run is `Changelog.new_run_id()`; it is the `rollout` of each header,
                    "start": step or "", "services": [names], "command": [words], "opskit", "machine": as in `rollout.started`}
     run.step      {"step", "part": index in the step, or -1 for the step as a whole, "what", …}, flat, by `what`:
       began       "hosts": [names], "script", "language", "on", "mutates": bool, "rollback": step or "", "timeout": ms, "batch", "sudo", "captures",
-                  "expect": {"name": how, "value"}, and where it is a wait "awaited": {"name", "value", "negated", "every": ms, "most": ms, "to"}
+                  "expect": {"name": how, "value"}; where only time must pass, "awaited": {"most": ms}; where it is a wait "awaited": {"name", "value", "negated", "every": ms, "most": ms, "to"}
       ended       "outcome": "done" | "failed" | "interrupted", "results": [{"name", "outcome", "exit", "ms", "output", "error"}],
                   "capture": {"name", "value"}, "rollouts": [ids]
       answered    "kind": "ask" | "confirm" | …, "value", "text" of the question, "name" of what is asked for; "secret": true without its value.

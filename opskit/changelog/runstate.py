@@ -109,7 +109,7 @@ def _over(told: Sequence[str]) -> str:
 def _word(act: Act) -> str:
     """Give what a part, or a step, is after this; "" for what alters nothing of that."""
     if act.what == BEGAN:
-        return UNKNOWN
+        return "" if act.rests else UNKNOWN
     if act.what == ENDED:
         return act.outcome if act.outcome in (DONE, *BAD) else UNKNOWN
     if act.what == ANSWERED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from opskit.changelog.runrecords import ANSWERED, CLEARED, MARKED, SKIPPED, UNDONE, WENT
+from opskit.changelog.runrecords import ANSWERED, BEGAN, CLEARED, MARKED, SKIPPED, UNDONE, WENT
 
 if TYPE_CHECKING:
     from opskit.changelog.runrecords import Act, RunRecord
@@ -45,6 +45,7 @@ def of(record: RunRecord, act: Act) -> str:
     asked = " ".join(filter(None, (act.kind, act.name))) or "answer"
     question = f" ({act.text})" if act.text else ""
     words = {
+        BEGAN: f"began to wait {act.awaited.most / 1000 if act.awaited else 0:g} s",
         ANSWERED: f"{asked}{question}: {'(secret, kept nowhere)' if act.secret else act.value}",
         SKIPPED: f"skipped{why}",
         MARKED: f"done by hand{why}",

@@ -179,7 +179,10 @@ class _Fold:
 
     def _began(self, step: str, number_: int, event: Event, said: Done) -> None:
         body, hosts = event.body, texts(event.body, "hosts")
-        self.parts[step, number_] = replace(said, status=UNKNOWN, hosts=hosts)
+        rests = bool(body.get("awaited")) and not text(part(body, "awaited"), "name")
+        self.parts[step, number_] = replace(
+            said, status=PENDING if rests else UNKNOWN, hosts=hosts
+        )
         owed = Liability(
             step, number_, text(body, "rollback"), hosts, dict(self.values),
             said.actor, said.at_ms, self.number, event.id,

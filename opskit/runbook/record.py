@@ -103,6 +103,10 @@ class Record:
         said = {"outcome": outcome, "reason": reason[:1000], "ms": ms}
         self._append(RUN_FINISHED, {**said, "owes": len(self.now.liabilities), **more})
 
+    def seconds_since(self, at_ms: int) -> float:
+        """Give how long ago an event was written, by the clock that the changelog goes by; never below 0."""
+        return max(0.0, time.time() + (self._changelog.clock_off() - at_ms) / 1000)
+
     def demand_ours(self) -> None:
         """Raise LockedError if somebody else has gone on with the run since we did: it is theirs now."""
         if self._reload is None or self._mine is None:

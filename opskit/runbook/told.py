@@ -42,7 +42,7 @@ def act(record: RunRecord, one: Act) -> str:
     """Give one thing that happened in a step, in words."""
     if one.damage:
         return f"[{one.damage}]"
-    if one.what == BEGAN:
+    if one.what == BEGAN and not one.rests:
         return f"began {_command(one)} on {where(one.hosts)}{runwords.limits(one)}"
     return f"{one.outcome}{_ended(one)}" if one.what == ENDED else runwords.of(record, one)
 

@@ -13,7 +13,7 @@ from opskit.runbook.model import Wait
 from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, OVER, name_of
 from opskit.runbook.progress import SUSPENDED, WAIT
 from opskit.runbook.stopping import StoppedError
-from opskit.runbook.talk import AGAIN, GO, MARK, Ended, LeftError, Question
+from opskit.runbook.talk import AGAIN, GO, MARK, Ended, LeftError, Question, Warned
 
 if TYPE_CHECKING:
     from opskit.runbook.model import Part, Step
@@ -34,12 +34,22 @@ def wait(walk: Walk, step: Step, number: int, which: Part, done: Done) -> bool:
     elif which.name:
         _wait_until(walk, step, number, which)
     else:
-        _wait_for(walk, step, number, which)
+        _wait_for(walk, step, number, which, done)
     return True
 
 
-def _wait_for(walk: Walk, step: Step, number: int, which: Wait) -> None:
-    if walk.talk.rest(which.seconds, walk.say(which.text)):
+def _wait_for(walk: Walk, step: Step, number: int, which: Wait, done: Done) -> None:
+    """Wait until so much time has passed since that began, whoever was there meanwhile."""
+    if not done.at_ms:
+        most = {"most": round(which.seconds * 1000)}
+        walk.note(step, number, "began", hosts=[], mutates=False, awaited=most)
+    left_ = which.seconds - (walk.record.seconds_since(done.at_ms) if done.at_ms else 0)
+    if done.at_ms:
+        ago = f"{which.seconds - left_:.0f} s of {which.seconds:g} s have passed since it began to wait"
+        walk.talk.tell(
+            Warned(f"{ago}: {f'{left_:.0f} s are left' if left_ > 0 else 'it is over'}")
+        )
+    if left_ <= 0 or walk.talk.rest(left_, walk.say(which.text)):
         walk.note(step, number, "answered", kind="wait", value=f"{which.seconds:g} s")
     else:
         _interrupted(walk, step, number, which)

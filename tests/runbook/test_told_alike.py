@@ -28,7 +28,7 @@ BOOK = book_of(
         LOOK.format("echo queue"),
         "**Ask:** `server` - Which?\n\n" + DRAIN.format("$server"),
         DRAIN.format("$server twice"),
-        LOOK.replace("mutates=no", "mutates=no capture=queue").format("echo 7")
+        "**Wait:** 5m\n\n" + LOOK.replace("mutates=no", "mutates=no capture=queue").format("echo 7")
         + "\n**Wait:** until `queue` is 0, every 1s, at most 1m, else go to [Put it back](#put-it-back)\n",
     )
     + "\n## Put it back\n\n" + DO.format("undrain $server") + "\n" + DO.format("look at $server")
@@ -94,10 +94,7 @@ class Story:
         elif isinstance(action, Decide):
             self.step(step, part, "answered", kind="decide", value="go on")
         elif isinstance(action, Wait):
-            self.step(step, part, "began", hosts=["local"], mutates=False)
-            self.step(step, part, "ended", outcome="failed" if way == "sent" else "done", results=[])  # fmt: skip
-            if way == "sent":
-                self.step(step, part, "went", to=action.otherwise, how="wait")
+            self.wait(step, part, action, way)
         elif not isinstance(action, Action):
             value = self.chance.choice(["web03", "web05"])
             self.step(step, part, "answered", kind="ask", name="server", value=value)
@@ -110,6 +107,18 @@ class Story:
             )  # fmt: skip
             if way != "died":
                 self.step(step, part, "ended", outcome=way if way == "failed" else "done", results=[])  # fmt: skip
+
+    def wait(self, step: str, part: int, action: Wait, way: str) -> None:
+        """Let time pass, or look until something is so, in vain if it is sent elsewhere."""
+        if not action.name:
+            self.step(step, part, "began", hosts=[], mutates=False, awaited={"most": 300_000})
+            if way != "died":
+                self.step(step, part, "answered", kind="wait", value="300 s")
+            return
+        self.step(step, part, "began", hosts=["local"], mutates=False, awaited={"name": "queue"})
+        self.step(step, part, "ended", outcome="failed" if way == "sent" else "done", results=[])
+        if way == "sent":
+            self.step(step, part, "went", to=action.otherwise, how="wait")
 
     def end_one(self, now: Progress, way: str) -> None:
         """Take one thing back, or say that it is none."""

@@ -230,15 +230,6 @@ def test_waiting_in_vain_goes_where_the_page_says(stage: Stage) -> None:
     assert (stage.folder / "three").exists()
 
 
-def test_a_wait_that_somebody_interrupts_is_asked_about(stage: Stage) -> None:
-    from tests.runbook.scripted import Scripted
-
-    book = book_of(steps("**Wait:** 5m\n"))
-    talk = Scripted([Reply("mark", "long enough")], patient=False)
-    end, _ = stage.run(book, talk=talk)
-    assert (end.outcome, talk.kinds, talk.rested) == ("done", ["wait"], [300.0])
-
-
 @pytest.mark.parametrize(
     ("expect", "said", "outcome"),
     [

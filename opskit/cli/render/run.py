@@ -137,7 +137,7 @@ def _words(record: RunRecord, act: Act) -> str:
         return f"[{act.damage}]"
     capture = f", {act.capture.name}={act.capture.value}" if act.capture else ""
     done = f", did {', '.join(act.rollouts)}" if act.rollouts else ""
-    if act.what == BEGAN:
+    if act.what == BEGAN and not act.rests:
         return f"began {act.language or 'something'} {_where(act)}{runwords.limits(act)}"
     return f"{act.outcome}{capture}{done}" if act.what == ENDED else runwords.of(record, act)
 
