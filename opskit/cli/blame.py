@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from opskit.cli import blaming, complete, options, sharing, vouching, wiring
+from opskit.cli import blaming, complete, grading, options, sharing, vouching, wiring
 
 
 @click.command()
@@ -45,6 +45,11 @@ from opskit.cli import blaming, complete, options, sharing, vouching, wiring
 @click.option(
     "--all", "everything", is_flag=True, help="Show all suspects whole, and all cleared."
 )
+@click.option(
+    "--grade",
+    is_flag=True,
+    help="Tell how often the answers were right, by the verdicts that were given since.",
+)
 @options.offline
 @options.as_json
 def blame(
@@ -60,19 +65,22 @@ def blame(
     since: str | None,
     no_look: bool,
     everything: bool,
+    grade: bool,
     as_json: bool,
 ) -> int:
     """Find who broke it: ranked suspects, why, and their undo.
 
     With nothing given, services whose health check fails just now are what is ill. Whatever else you know helps: -H are the hosts that show it.
     The weights are bits of evidence, each with what it comes from. It names runs and commits, and whom to ask; it never weighs a person.
-    Exit code 1 if nothing in the changelog explains it better than that the cause is elsewhere.
+    Once you know, `opskit verdict ROLLOUT guilty -m WHY` says so. Exit code 1 if nothing in the changelog explains it better than that the cause is elsewhere.
     """
     from opskit.cli.render import blame as shown
 
     wishes = blaming.Wishes(at, service, hosts, symptom, url, onsets, log, since, look=not no_look)
     config = vouching.warned(wiring.read_config())
     with sharing.open_changelog(config) as changelog:
+        if grade:
+            return grading.show(config, changelog, environment, as_json=as_json)
         answer = blaming.answer(wishes, config, environment, changelog)
     if as_json:
         return shown.as_json(answer)

@@ -49,13 +49,24 @@ def answer(
     from opskit.blame.inquiry import Sources, inquire
 
     inventory = wiring.open_inventory(config, environment)
-    place = _place(config, inventory)
+    there = place(config, inventory)
     redactor = wiring.redactor(config)
     told = _told(wishes, config, inventory, changelog, redactor)
     cache = changelog.file.parent / CACHE if changelog.file.exists() else None
     with _fleet(config, inventory, look=wishes.look) as fleet:
         sources = Sources(fleet, inventory, changelog, config.changelog, config.root, cache)
-        return inquire(told, place, sources)
+        found = inquire(told, there, sources)
+    _remember(changelog, found)
+    return found
+
+
+def _remember(changelog: Changelog, found: Answer) -> None:
+    """Keep what was asked, for the verdict of whoever finds out what it was; where there is no changelog, there are no suspects."""
+    from opskit.blame.asked import remember
+
+    suspects = [suspect.candidate.id for suspect in found.suspects]
+    cleared = [each.candidate.id for each in found.cleared]
+    remember(changelog.file.parent, found.question, [*suspects, *cleared], datetime.now(UTC))
 
 
 @contextlib.contextmanager
@@ -67,7 +78,8 @@ def _fleet(config: Config, inventory: Inventory, *, look: bool) -> Iterator[Flee
         yield fleet
 
 
-def _place(config: Config, inventory: Inventory) -> Place:
+def place(config: Config, inventory: Inventory) -> Place:
+    """Give what opskit.toml says of the environment of an inventory."""
     from opskit.blame.gather import Place
 
     where = inventory.environment

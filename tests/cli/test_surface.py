@@ -31,6 +31,7 @@ FRAME = {
     "doing",
     "exits",
     "freezing",
+    "grading",
     "hiding",
     "lazy",
     "maintaining",
