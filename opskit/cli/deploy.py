@@ -51,9 +51,9 @@ def deploy(
     Exit code 0: every host runs it. 3: some do and some do not. 5: none does, because every host
     that tried it was put back, or because somebody or a rule said no before.
     """
-    from opskit.rollout.deploy import deploy, plan_deploy
-
     with session.on_service(choice, service, environment, hosts) as (opened, what):
+        from opskit.rollout.deploy import deploy, plan_deploy
+
         made = plan_deploy(
             service=what,
             hosts=opened.hosts,
@@ -69,6 +69,7 @@ def deploy(
 
 def _version(service: Service, revision: str | None) -> Version:
     """Find what is to be deployed; raises SourceError."""
+    from opskit.config.places import cache_folder
     from opskit.rollout.source import find_version
 
-    return find_version(service.source, revision)
+    return find_version(service.source, revision, cache=cache_folder())

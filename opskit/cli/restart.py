@@ -25,9 +25,9 @@ def restart(
     choice: Choice,
 ) -> int:
     """Restart a service in batches, each healthy before the next."""
-    from opskit.rollout.restart import plan_restart, restart
-
     with session.on_service(choice, service, environment, hosts) as (opened, what):
+        from opskit.rollout.restart import plan_restart, restart
+
         reason = session.reason(opened, choice)
         made = plan_restart(
             service=what,

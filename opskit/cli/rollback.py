@@ -56,9 +56,9 @@ def rollback(
 
     Without -H, hosts that do not run the newest release that is live anywhere stay as they are. The release that is left is marked bad and kept. A changelog that cannot be written stops nothing here.
     """
-    from opskit.rollout.rollback import plan_rollback, rollback
-
     with session.on_service(choice, service, environment, hosts) as (opened, what):
+        from opskit.rollout.rollback import plan_rollback, rollback
+
         made = plan_rollback(
             service=what,
             hosts=opened.hosts,

@@ -99,22 +99,23 @@ def on_service(
     Hosts that another run holds are waited for if the choice says so; raises LockedError when that takes too long.
     Raises ConfigError if secrets are needed now and cannot be had.
     """
-    from opskit.rollout.patience import Patience
-    from opskit.rollout.ready import demand_ready
-    from opskit.rollout.secrets import demand_at_hand
-
-    patience = Patience(options.seconds(choice.wait))
+    wait = options.seconds(choice.wait)
     config = wiring.read_config()
     service = config.service(name, environment)
     inventory = wiring.open_inventory(config, environment)
-    given = service.secrets if choice.secrets != "never" else {}
-    if choice.secrets == "now":
-        demand_at_hand(given, f"service {service.name}")
     where = config.environment(environment)
     own = tuple(host.name for host in inventory.select(service.hosts))
     with wiring.open_fleet(config, inventory) as fleet:
         if not hosts:
-            fleet.approach(own)  # while the changelog is opened
+            fleet.approach(own)  # while the rest is imported, and the changelog opened
+        from opskit.rollout.patience import Patience
+        from opskit.rollout.ready import demand_ready
+        from opskit.rollout.secrets import demand_at_hand
+
+        patience = Patience(wait)
+        given = service.secrets if choice.secrets != "never" else {}
+        if choice.secrets == "now":
+            demand_at_hand(given, f"service {service.name}")
         with sharing.open_changelog(config) as changelog:
             retried = retrying.earlier(changelog, hosts)
             retrying.demand_some(hosts, retried, inventory.hosts)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from opskit.errors import HostError, UnreachableError
 from opskit.fleet import problems
 from opskit.fleet.hostkeys import KnownHosts
+from opskit.fleet.quickstart import import_paramiko
 from opskit.fleet.wire import Proxy, Wire, connect, notice_dead_peer
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from opskit.fleet.connection import Transport
     from opskit.fleet.guard import Guard
     from opskit.fleet.inventory import Host
+    from opskit.fleet.keys import KeyRing
     from opskit.fleet.running import Running
 
 MEMORY = 5.0
@@ -42,17 +44,27 @@ class Dialer:
     """Opens connections; keys, known hosts and jump hosts are shared by all of them."""
 
     def __init__(self, ssh: Ssh, guard: Guard, running: Running) -> None:
-        from opskit.fleet.keys import KeyRing
-
         self.ssh = ssh
         self.guard = guard
         self._running = running
-        self._ring = KeyRing()
+        self._ring: KeyRing | None = None
+        self.readying = threading.RLock()
+        """Whoever holds it is about to make all `ready`: nobody else begins with that, nor goes on beyond the way to a host."""
         self._lock = threading.Lock()
         self._gates: dict[tuple[Host, ...], Gate] = {}
         self._trust: dict[tuple[Path, ...], KnownHosts] = {}
         self._open: set[Wire] = set()
         self._closed = False
+
+    def ready(self) -> KeyRing:
+        """Import what connections are made with, if that has not been done; gives the keys."""
+        with self.readying:
+            if self._ring is None:
+                import_paramiko()
+                from opskit.fleet.keys import KeyRing
+
+                self._ring = KeyRing()
+            return self._ring
 
     def call(self, host: Host, *, to_end: bool = False, back: bool = False) -> Transport:
         """Give a transport that is logged in; raises UnreachableError, HostKeyError, LoginError.
@@ -86,7 +98,8 @@ class Dialer:
             wires, self._open = list(self._open), set()
         for wire in wires:
             wire.close()
-        self._ring.close()
+        if self._ring is not None:
+            self._ring.close()
 
     def cut(self) -> None:
         """End the connections that are being made, but for those that are to end what runs."""
@@ -121,16 +134,17 @@ class Dialer:
 
     def _secure(self, host: Host, wire: Wire, end: float, limit: float) -> Transport:
         """Exchange keys, check the host's, log in; the wire is closed if that fails."""
+        self._keep(wire)
+        ring = self.ready()
         from opskit.fleet import login
 
-        self._keep(wire)
         try:
             with self.guard.limit(max(0.1, end - time.monotonic()), wire.expire):
                 transport = login.shake_hands(host, wire, self._known(host), limit)
             transport.auth_timeout = self.ssh.channel_timeout
             transport.channel_timeout = self.ssh.channel_timeout
             with self.guard.limit(self.ssh.channel_timeout, wire.expire):
-                login.log_in(host, transport, self._ring.offer(host))
+                login.log_in(host, transport, ring.offer(host))
         except BaseException:
             self.drop(wire)
             raise

@@ -14,7 +14,6 @@ from opskit.errors import HostError, OpskitError
 from opskit.fleet.command import Outcome
 from opskit.fleet.dial import Dialer
 from opskit.fleet.guard import Guard
-from opskit.fleet.quickstart import import_paramiko
 from opskit.fleet.remote import Remote
 from opskit.fleet.running import Running
 from opskit.fleet.vault import Vault
@@ -36,7 +35,6 @@ class Fleet:
     """The hosts of an inventory, connected as needed and kept connected until `close`."""
 
     def __init__(self, inventory: Inventory, ssh: Ssh, *, redactor: Redactor) -> None:
-        import_paramiko()
         self.inventory = inventory
         self.ssh = ssh
         self.vault = Vault(redactor)
@@ -55,14 +53,26 @@ class Fleet:
         work raises is its outcome's error and stops nobody else. The work begins at once. Raises UnknownNameError for an unknown host.
         """
         remotes = [self.remote(name) for name in dict.fromkeys(hosts)]
-        outcomes = Outcomes(work, remotes, self.vault)
-        for number in range(min(parallel or self.ssh.parallel, self.ssh.parallel, len(remotes))):
-            threading.Thread(target=outcomes.work_on, daemon=True, name=f"fleet-{number}").start()
-        return outcomes
+        self._dialer.ready()
+        return self._begin(work, remotes, min(parallel or self.ssh.parallel, self.ssh.parallel))
 
     def approach(self, hosts: Iterable[str]) -> None:
-        """Begin to connect with hosts that will be needed, while something else is done. Raises UnknownNameError."""
-        self._ahead = self.each(Remote.approach, hosts)
+        """Begin to connect with hosts that will be needed, while something else is done. Raises UnknownNameError.
+
+        Their servers are called before what a connection is made with is imported: they make ready meanwhile.
+        """
+        remotes = [self.remote(name) for name in dict.fromkeys(hosts)]
+        with self._dialer.readying:
+            self._ahead = self._begin(Remote.approach, remotes, self.ssh.parallel)
+            self._dialer.ready()
+
+    def _begin(
+        self, work: Callable[[Remote], T], remotes: list[Remote], parallel: int
+    ) -> Outcomes[T]:
+        outcomes = Outcomes(work, remotes, self.vault)
+        for number in range(min(parallel, len(remotes))):
+            threading.Thread(target=outcomes.work_on, daemon=True, name=f"fleet-{number}").start()
+        return outcomes
 
     def run(
         self,

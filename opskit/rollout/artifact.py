@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.errors import SourceError
+from opskit.rollout.digests import Digests
 from opskit.rollout.manifest import Manifest, is_odd, manifest_line, manifest_of
-from opskit.rollout.tree import Digests, entries
+from opskit.rollout.tree import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

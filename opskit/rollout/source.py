@@ -12,7 +12,8 @@ from opskit.changelog.records import title_of
 from opskit.config.service import ArtifactSource, FolderSource, GitSource
 from opskit.errors import SourceError
 from opskit.rollout import git
-from opskit.rollout.tree import Digests, entries
+from opskit.rollout.digests import Digests, file_of, kept
+from opskit.rollout.tree import entries
 from opskit.rollout.unpack import unpack
 
 if TYPE_CHECKING:
@@ -35,15 +36,18 @@ class Version:
     """Of a folder's files, as they were read."""
 
 
-def find_version(source: Source, revision: str | None) -> Version:
-    """Find what `revision` names in the source (None: its default); raises SourceError."""
+def find_version(source: Source, revision: str | None, *, cache: Path | None = None) -> Version:
+    """Find what `revision` names in the source (None: its default); raises SourceError.
+
+    In the folder `cache`, if one is given, digests of files are kept: a file that has not changed is not read again.
+    """
     if revision is not None and not revision.strip():
         raise SourceError("the revision is empty", hint="leave it out for what opskit.toml says")
     match source:
         case GitSource():
             return _commit(source, revision or source.default_revision)
         case FolderSource():
-            return _folder(source, revision)
+            return _folder(source, revision, cache)
         case ArtifactSource():
             return _artifact(source, revision)
         case _:
@@ -116,13 +120,16 @@ def _commit(source: GitSource, revision: str) -> Version:
     return Version(source, sha, sha[:8] if sha.startswith(name) else name, tuple(notes))
 
 
-def _folder(source: FolderSource, revision: str | None) -> Version:
+def _folder(source: FolderSource, revision: str | None, cache: Path | None) -> Version:
     if revision:
         raise SourceError(f"a folder has no revisions, so {revision!r} cannot be deployed from it")
     if not source.folder.is_dir():
         raise SourceError(f"{source.folder}: no such folder", hint="the service's `source.folder`")
-    digests = Digests()
+    file = file_of(source.folder, cache) if cache else None
+    digests = kept(file) if file else Digests()
     revision = _hash_of_folder(source.folder, digests)
+    if file:
+        digests.keep(file)
     return Version(source, revision, source.folder.name, digests=digests)
 
 

@@ -1,24 +1,17 @@
-"""What stands in a folder: every file, folder and link below it, in order, and what files hold, each read once."""
+"""What stands in a folder: every file, folder and link below it, in order."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COARSE = 2_000_000_000
-"""Nanoseconds: no file system tells times worse than to two seconds."""
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing in a tree: `name` from its top, `path` to open it, `state` of itself (a link's is its own)."""
 
     name: str
@@ -62,24 +55,3 @@ def _below(folder: str, inside: str) -> Iterator[Entry]:
                 yield entry
                 if entry.is_folder:
                     waiting.append((item.path, f"{entry.name}/"))
-
-
-@dataclass(frozen=True, slots=True)
-class Digests:
-    """The SHA-256 of files, each read once as long as it stays as it is, so far as its change time tells."""
-
-    _known: dict[tuple[int, ...], str] = field(default_factory=dict)
-
-    def of(self, entry: Entry) -> str:
-        """Give the SHA-256 of a regular file in hexadecimal digits. Raises OSError."""
-        state = entry.state
-        now = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-        if now in self._known:
-            return self._known[now]
-        began = time.time_ns()
-        with open(entry.path, "rb", buffering=0) as stream:  # noqa: PTH123 - see `_below`
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        # of a file that was changed just now, the next change may bear the same time
-        if max(state.st_mtime_ns, state.st_ctime_ns) < began - COARSE:
-            self._known[now] = digest
-        return digest
