@@ -58,7 +58,7 @@ def _fetch(remote: Remote, digest: str, path: str, release: str) -> Manifest | N
 
     script = incoming.read_manifest(path, release=release)
     try:
-        remote.execute(Command(script, timeout=120), watch=take)
+        remote.execute(Command(script, timeout=120, twice=True), watch=take)
     except HostError:
         return None  # it is asked again when it is staged, and that is where its error belongs
     return read_manifest(bytes(packed), digest)
