@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.changelog.body import number, text
+from opskit.changelog.body import number, part, text
 from opskit.changelog.clock import moment
-from opskit.changelog.event import RUN_APPROVED, RUN_RESUMED, RUN_STARTED, RUN_STEP
+from opskit.changelog.event import RUN_APPROVED, RUN_FINISHED, RUN_RESUMED, RUN_STARTED, RUN_STEP
 from opskit.changelog.runrecords import Approval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from opskit.changelog.event import Event, Header
+    from opskit.changelog.runrecords import RunRecord
 
 TURNS = (RUN_STARTED, RUN_RESUMED)
 
@@ -24,6 +25,16 @@ def approvals(events: Sequence[Event], first: Header) -> tuple[Approval, ...]:
         for n, event in enumerate(events)
         if event.header.kind == RUN_APPROVED
     )
+
+
+def awaited(record: RunRecord) -> bool | None:
+    """Tell whether a suspended run still waits for somebody's approval (False: it has it); None if it waits for none."""
+    last = next((e for e in reversed(record.events) if e.header.kind in (*TURNS, RUN_FINISHED)), None)  # fmt: skip
+    waits = part(last.body, "waits") if last and last.header.kind == RUN_FINISHED else {}
+    if text(waits, "for") != "approval":
+        return None
+    asked = (text(waits, "step"), number(waits, "part"))
+    return not any(each.counts and (each.step, each.part) == asked for each in record.approvals)
 
 
 def _runners(events: Sequence[Event], n: int, first: Header) -> list[Header]:
@@ -46,14 +57,14 @@ def _part(event: Event) -> tuple[str, int]:
 def _approval(event: Event, runners: Iterable[Header]) -> Approval:
     header = event.header
     own = any(header.writer == each.writer or header.actor == each.actor for each in runners)
-    step, part = _part(event)
+    step, number_ = _part(event)
     return Approval(
         at=moment(event.at_ms),
         actor=header.actor,
         writer=header.writer,
         hash=event.hash.hex(),
         step=step,
-        part=part,
+        part=number_,
         why=text(event.body, "why"),
         counts=not own and not event.damage,
     )

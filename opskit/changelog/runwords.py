@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from opskit.changelog.runrecords import ANSWERED, BEGAN, CLEARED, MARKED, SKIPPED, UNDONE, WENT
@@ -10,6 +11,8 @@ from opskit.changelog.runrecords import ANSWERED, BEGAN, CLEARED, MARKED, SKIPPE
 if TYPE_CHECKING:
     from opskit.changelog.runrecords import Act, RunRecord
 
+LONGEST = 80
+"""Characters that are shown of a value."""
 UNHEARD = "something that this opskit does not know"
 HOW = {
     "back": "went back to",
@@ -37,6 +40,13 @@ def limits(act: Act) -> str:
     as_whom = f", as {act.sudo}" if act.sudo else ""
     batch = f", {act.batch} at a time" if act.batch else ""
     return f"{as_whom}{batch}{f', at most {act.timeout / 1000:g} s' if act.timeout else ''}"
+
+
+def pair(name: str, value: str) -> str:
+    """Give a value with its name, quoted as a shell would want it, on one line: `notice='Back at ten'`."""
+    line = " ".join(value.split())
+    short = line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    return f"{name}={shlex.quote(short)}"
 
 
 def of(record: RunRecord, act: Act) -> str:

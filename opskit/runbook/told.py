@@ -56,7 +56,7 @@ def where(hosts: Sequence[str]) -> str:
 
 def owed(record: RunRecord, one: Liability) -> str:
     """Say what is still to be taken back, and by which step."""
-    values = ", ".join(f"{value.name}={value.value}" for value in one.values)
+    values = ", ".join(runwords.pair(value.name, value.value) for value in one.values)
     on = f" on {where(one.hosts)}" if one.hosts else ""
     by = f", {number_of(record, one.rollback)} takes it back" if one.rollback else ""
     return (

@@ -143,8 +143,10 @@ def test_two_people_approve_it_from_two_laptops(
     assert ana.end() == 3
     run = run_id(ana)
     assert "cannot be approved" in does(light, "ana", "runbook", "approve", run, expect=5).stderr
-    done = does(light, "ben", "runbook", "approve", run, "-m", "go ahead", "--json")
+    done = does(light, "ben", "runbook", "approve", run, "-y", "-m", "go ahead", "--json")
     assert done.json["data"]["step"] == "drain-it"
+    again = does(light, "cleo", "runbook", "approve", run)
+    assert "is approved already: by ben" in again.stdout
     ana = screen("ana", "resume", run)
     answer(ana, "Which one is slow?", "web02")
     answer(ana, "undone by put-it-back", "q")

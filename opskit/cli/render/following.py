@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from opskit.cli.render import envelope, text, walking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from opskit.changelog import Event
-    from opskit.changelog.runrecords import RunRecord
     from opskit.runbook.liabilities import Liability
     from opskit.runbook.model import Action, Part, Runbook, Step
     from opskit.runbook.progress import Progress
@@ -83,36 +81,40 @@ def show_plan(
             "runbook run", {"runbook": book.id, "title": book.title, "steps": told}
         )
     text.say(book.title, bold=True, wrap=True)
-    for part in book.intro:
-        walking.prose(text.say, fill(part.text))
+    for one in book.intro:
+        walking.prose(text.say, fill(one.text))
     for step in steps:
         walking.step(text.say, step, book.steps.index(step) + 1, len(book.steps))
         for each in step.parts:
-            _part(each, where, fill)
+            part(text.say, each, where, fill)
     text.say()
     text.say("nothing was run, and nothing recorded")
     return 0
 
 
-def _part(
-    part: Part, where: Callable[[Action], tuple[tuple[str, ...], str]], fill: Callable[[str], str]
+def part(
+    say: Callable[..., None],
+    which: Part,
+    where: Callable[[Action], tuple[tuple[str, ...], str]],
+    fill: Callable[[str], str],
 ) -> None:
+    """Show a part of a step that is only looked at: what it says, or where it would be run."""
     from opskit.runbook.model import Action, Choice, Prose
 
-    if isinstance(part, Prose):
-        walking.prose(text.say, fill(part.text))
-    elif isinstance(part, Action):
-        hosts, why = where(part)
-        walking.action(text.say, part, hosts or (part.on,))
+    if isinstance(which, Prose):
+        walking.prose(say, fill(which.text))
+    elif isinstance(which, Action):
+        hosts, why = where(which)
+        walking.action(say, which, hosts or (which.on,))
         if why:
-            text.say(f"  where is not known yet: {why}", colour="yellow", wrap=True)
+            say(f"  where is not known yet: {why}", colour="yellow", wrap=True)
     else:
-        said: Any = part
-        text.say()
-        text.say(f"{type(part).__name__}: {fill(said.text)}", bold=True, wrap=True)
-        choices: tuple[Choice, ...] = getattr(part, "choices", ())
+        kind, said = type(which).__name__, cast("Any", which)
+        say()
+        say(f"{kind}: {walking.plain(fill(said.text))}", bold=True, wrap=True)
+        choices: tuple[Choice, ...] = getattr(which, "choices", ())
         for choice in choices:
-            text.say(f"  {choice.label}: {choice.target or 'what follows'}", wrap=True)
+            say(f"  {choice.label}: {choice.target or 'what follows'}", wrap=True)
 
 
 def _step(
@@ -150,15 +152,3 @@ def show_open(now: Progress, *, as_json: bool) -> int:
     if not left:
         text.say(f"nothing of run {now.run} is open")
     return code
-
-
-def show_approval(record: RunRecord, event: Event, *, as_json: bool) -> int:
-    """Show what was approved."""
-    step = str(event.body.get("step", ""))
-    if as_json:
-        return envelope.show(
-            "runbook approve", {"run": record.id, "step": step, "event": event.id}
-        )
-    text.say(f"approved {record.title_of(step)} of run {record.id}")
-    text.say(f"  whoever runs it goes on: opskit runbook resume {record.id}")
-    return 0

@@ -36,6 +36,11 @@ def named_run(record: RunRecord) -> str:
 
 def how_to_go_on(record: RunRecord) -> str:
     """Say of a run that has not come to its end how somebody goes on with it."""
+    from opskit.changelog.approving import awaited
+
+    if (waits := awaited(record)) is not None:
+        said = "waits for somebody's approval: opskit runbook approve"
+        return f"{said if waits else 'is approved: opskit runbook resume'} {record.id}"
     stands = "is suspended" if record.outcome == "suspended" else "never ended"
     return f"{stands}: opskit runbook resume {record.id}"
 
@@ -43,9 +48,9 @@ def how_to_go_on(record: RunRecord) -> str:
 def debt(record: RunRecord, owed: Liability) -> str:
     """Say what is still to be taken back: `step 2 (Drain the slow server) on lb01 with server=web03 is not undone`."""
     from opskit.changelog.runrecords import LOCAL
-    from opskit.changelog.runwords import number_of
+    from opskit.changelog.runwords import number_of, pair
 
-    values = ", ".join(f"{value.name}={value.value}" for value in owed.values)
+    values = ", ".join(pair(value.name, value.value) for value in owed.values)
     hosts = [host for host in owed.hosts if host != LOCAL]
     where = f" on {text.folded(hosts)}" if hosts else ""
     which = f" with {values}" if values else ""
@@ -53,14 +58,17 @@ def debt(record: RunRecord, owed: Liability) -> str:
 
 
 def open_lines(records: Sequence[RunRecord]) -> list[str]:
-    """Say of runs what is still open: that they have not come to their end, and what nobody has taken back."""
+    """Say of runs what is still open: that they are under way or have not come to their end, and what nobody has taken back."""
+    from opskit.changelog.records import RUNNING
+
     lines = []
     for record in records:
         name = named_run(record)
+        running = record.outcome == RUNNING
         if record.is_open:
             lines.append(f"{name} {how_to_go_on(record)}")
-        lines += [
-            f"{name}: {debt(record, one)}: opskit runbook undo {record.id}"
-            for one in record.liabilities
-        ]
+        elif running:
+            lines.append(f"{name} is under way on {record.runs_on}: opskit log {record.id}")
+        how = " so far" if running else f": opskit runbook undo {record.id}"
+        lines += [f"{name}: {debt(record, one)}{how}" for one in record.liabilities]
     return lines

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import click
 
-from opskit.cli import complete, options, sharing, vouching, wiring
+from opskit.cli import complete, options
 
 
 @click.command()
 @click.argument("run", metavar="RUN", shell_complete=complete.runs)
 @options.why
+@options.yes
 @options.offline
 @options.as_json
-def approve(run: str, *, why: str | None, as_json: bool) -> int:
+def approve(run: str, *, why: str | None, yes: bool, as_json: bool) -> int:
     """Approve the step that a suspended run waits at.
 
-    Never by who runs it: neither by the same name nor from the same machine. Whoever runs it goes on with opskit runbook resume.
+    What is asked, by whom and for what, and the commands that are run then are shown first; then you say yes or no. Never by who runs
+    it: neither by the same name nor from the same machine. Whoever runs it goes on with opskit runbook resume.
     """
-    from opskit.cli.render import following
-    from opskit.runbook.approve import approve as said
+    from opskit.cli.runbook import approving
 
-    config = wiring.read_config()
-    with sharing.open_changelog(config) as changelog:
-        record = changelog.run(run)
-        vouching.keep_enrolled(changelog, config.changelog)
-        event = said(changelog, record.events, why=(why or "").strip()[:2000])
-        return following.show_approval(record, event, as_json=as_json)
+    return approving.approve(run, why=why, yes=yes, as_json=as_json)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opskit.cli import sharing, sudo, vouching, wiring
 from opskit.cli.hiding import hidden
 from opskit.cli.render import terminal
-from opskit.errors import RefusedError, UsageError
+from opskit.errors import OpskitError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opskit.fleet.inventory import Inventory
     from opskit.rollout.secrets import Reader
     from opskit.runbook.acting import Hands
-    from opskit.runbook.model import Runbook
+    from opskit.runbook.model import Action, Runbook
 
     Listening = Callable[[], AbstractContextManager[object]]
 
@@ -90,6 +90,23 @@ def reason(where: Environment, why: str | None) -> str:
     if len(said) > 2000:
         raise UsageError("the reason is longer than 2000 characters")
     return said
+
+
+def placing(
+    inventory: Inventory, changelog: Changelog, values: Mapping[str, str]
+) -> Callable[[Action], tuple[tuple[str, ...], str]]:
+    """Give what tells on which hosts a command would run, with these values; or on none, and why that is not known."""
+    from opskit.runbook.values import fill
+
+    def where(action: Action) -> tuple[tuple[str, ...], str]:
+        if action.on == "local":
+            return ("local",), ""
+        try:
+            return wiring.select(inventory, changelog, fill(action.on, values)), ""
+        except OpskitError as error:
+            return (), str(error)
+
+    return where
 
 
 @contextlib.contextmanager

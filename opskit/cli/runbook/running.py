@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opskit.cli import wiring
 from opskit.cli.render import following, text
 from opskit.cli.runbook import opening
-from opskit.errors import ChangelogError, InterruptedRunError, OpskitError, UsageError
+from opskit.errors import ChangelogError, InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opskit.cli.runbook.opening import Opened
     from opskit.config.model import Config
     from opskit.runbook.acting import Hands
-    from opskit.runbook.model import Action, Runbook
+    from opskit.runbook.model import Runbook
     from opskit.runbook.walk import End, Walk
 
 
@@ -109,15 +109,7 @@ def plan(
     known = {each.name: each.default for each in book.parameters if each.default} | dict(given)
     first = book.steps.index(step_of(book, step)) if step else 0
     with wiring.open_changelog(config) as changelog:
-
-        def where(action: Action) -> tuple[tuple[str, ...], str]:
-            if action.on == "local":
-                return ("local",), ""
-            try:
-                return wiring.select(inventory, changelog, fill(action.on, known)), ""
-            except OpskitError as error:
-                return (), str(error)
-
+        where = opening.placing(inventory, changelog, known)
         filled = partial(fill, values=known)
         return following.show_plan(
             book, book.steps[first:], where=where, fill=filled, as_json=as_json
