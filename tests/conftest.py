@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.cli import HEAVY, Opskit, isolated_environment
 from tests.support.hosts import Hosts, demo_argv, openssh_argv, sshd
+from tests.support.memory import write_in_memory
 from tests.support.missing import missing, pytest_runtest_makereport
 from tests.support.network import only_loopback
 from tests.support.project import Project
@@ -33,6 +34,8 @@ settings.register_profile(
 if not HEAVY:
     settings.load_profile("few")
 
+
+write_in_memory()
 
 # A shell's background job ignores Ctrl-C, and so does all that it starts: the commands under test must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from tests.support.memory import short
 from tests.support.missing import missing
 from tests.support.postgres import as_nobody, free_port
 from tests.support.waiting import until
@@ -74,7 +75,7 @@ def pooler(server: Server, *roles: str, size: int = 2, forced: str = "") -> Iter
     program = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if program is None:
         missing("PgBouncer")
-    with tempfile.TemporaryDirectory(prefix="pgbouncer-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-", dir=short()) as name:
         made = Pooler(free_port(), Path(name))
         process = _started([program, _configured(made, server, roles, size, forced)], made.log)
         try:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from tests.support.memory import short
 from tests.support.missing import missing
 from tests.support.processes import descendants, kill_all
 from tests.support.waiting import until
@@ -273,7 +274,7 @@ def _template(programs: Path) -> Path:
 
 def _folder() -> Path:
     """Make a folder for the server's user; a socket's path may be 107 bytes long, and another user must get there."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=short()))
     folder.chmod(0o755)
     if as_nobody():
         shutil.chown(folder, "nobody")

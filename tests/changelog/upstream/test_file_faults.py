@@ -8,8 +8,10 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +26,7 @@ from tests.support.missing import forbidden
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 HEAVY = bool(os.environ.get("OPSKIT_HEAVY"))
 SEEDS = range(1, 9) if HEAVY else (1,)
@@ -206,11 +208,18 @@ def test_a_sync_that_fails_is_no_success(
     assert packets(pull(again)) == event
 
 
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A folder that is not in memory, where not every kernel knows files of that kind."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_may_only_be_appended_to_takes_pushes_and_no_redaction(
-    kind: str, tmp_path: Path
+    kind: str, disk: Path
 ) -> None:
-    path, events = tmp_path / "log", Writer().write(2)
+    path, events = disk / "log", Writer().write(2)
     log = file_log(kind, path)
     log.create()
     fixed = subprocess.run(["chattr", "+a", path], capture_output=True, check=False)
