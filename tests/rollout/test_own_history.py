@@ -20,19 +20,12 @@ UP, BACK = (5, 3) if HEAVY else (3, 2)
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A clone of this repository; what is missing of its history (a shallow clone, none) is made up."""
+    """The newest of this repository; what is missing of its history (a shallow clone, none) is made up."""
     folder = tmp_path / "clone"
     try:
-        command = [
-            "git",
-            "-c",
-            "safe.directory=*",
-            "clone",
-            "--quiet",
-            "--no-local",
-            str(REPOSITORY),
-        ]
-        subprocess.run([*command, str(folder)], check=True, capture_output=True)
+        clone = ["git", "-c", "safe.directory=*", "clone", "--quiet", "--no-local"]
+        newest = ["--depth", str(UP), "--no-tags", str(REPOSITORY), str(folder)]
+        subprocess.run([*clone, *newest], check=True, capture_output=True)
     except subprocess.CalledProcessError:
         subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
     while len(revisions(folder)) < UP:
