@@ -93,9 +93,9 @@ class Cache:
 
 
 def _commit(kept: Any) -> CommitText:
-    sha, author, subject, body, files, parents, read = kept
+    sha, author, subject, body, files, fresh, read = kept
     return CommitText(
-        sha, author, subject, body, tuple(_file_text(file) for file in files), parents, read
+        sha, author, subject, body, tuple(_file_text(file) for file in files), fresh, read
     )
 
 

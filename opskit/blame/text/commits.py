@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.blame.text.tokens import count
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterator, Mapping, Sequence
 
 MOST_BODY = 8 * 1024
@@ -42,20 +42,30 @@ class FileText:
 
 @dataclass(frozen=True, slots=True)
 class CommitText:
-    """What a commit says. `read` tells whether its diff is in it, `parents` how many it has."""
+    """What a commit says. `fresh` is how many words came beyond those that went; `read` tells whether its diff is in it."""
 
     sha: str
     author: str
     subject: str
     body: str = ""
     files: tuple[FileText, ...] = ()
-    parents: int = 1
+    fresh: int = 0
     read: bool = True
 
 
 def parse(diff: str) -> tuple[FileText, ...]:
     """Give what a patch (as `git log -p` writes it) changes, file by file; lines in hunks are never taken for headers."""
     return tuple(_files(diff.split("\n")))
+
+
+def fresh(files: Sequence[FileText]) -> int:
+    """Count the words that came beyond those that went, in all files: what was only moved is not new."""
+    added: Counter[str] = Counter()
+    for file in files:
+        added.update(file.added)
+    for file in files:
+        added.subtract(file.removed)
+    return sum(times for times in added.values() if times > 0)
 
 
 def _files(lines: Sequence[str]) -> Iterator[FileText]:

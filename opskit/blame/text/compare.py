@@ -1,31 +1,36 @@
-"""From candidates and a symptom to evidence: their commits are read, ranked, and each candidate's best are put into bits."""
+"""From candidates and a symptom to evidence: what they brought is read, weighed, and put into bits."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.blame.model import CommitMatch, TextEvidence
-from opskit.blame.text import log
-from opskit.blame.text.cache import Cache
-from opskit.blame.text.commits import CommitText
-from opskit.blame.text.rank import rank
-from opskit.blame.text.tokens import count
+from opskit.blame.text import symptom as symptoms
+from opskit.blame.text.features import FEATURES, sheet
+from opskit.blame.text.places import places
+from opskit.blame.text.reading import texts
+from opskit.blame.text.weights import MANY, MOST_BITS, WEIGHTS, outside
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from opskit.blame.model import Candidate, History
-    from opskit.blame.text.rank import Found
+    from opskit.blame.model import Candidate
+    from opskit.blame.text.commits import CommitText
 
-MOST_SYMPTOM = 64 * 1024
 MOST_MATCHES = 5
-MOST_BITS = 6.0
-PER_BIT = 4.0
-"""Of BM25's points, how many make a bit."""
-WITHIN = 20.0
-"""Seconds that git may take."""
+MOST_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A commit, the natural logarithm of how well it fits, and what each word that it shares with the symptom adds."""
+
+    commit: CommitText
+    fit: float
+    words: Mapping[str, float]
 
 
 def compare(
@@ -33,91 +38,60 @@ def compare(
 ) -> Mapping[str, TextEvidence]:
     """Compare what each candidate brought with the symptom's text; by candidates' ids, without those that say nothing at all.
 
-    Commits come from the service's repository where it is at hand, else their subjects from the changelog. `cache` is a folder.
+    Bits are log2 of how much likelier the text is if the candidate caused the trouble than if nothing of this did. Commits come from
+    the service's repository where it is at hand, else their subjects from the changelog. `cache` is a folder, made where it is missing.
     """
-    asked = count(symptom[:MOST_SYMPTOM])
-    if not asked:
+    asked = symptoms.read(symptom)
+    if not asked.words:
         return {}
-    texts = _texts(candidates, cache)
-    ranked = rank(asked, [text for said in texts.values() for text in said])
-    by_id: dict[str, list[Found]] = {id_: [] for id_ in texts}
-    places = [id_ for id_, said in texts.items() for _ in said]
-    for id_, found in zip(places, ranked, strict=True):
-        by_id[id_].append(found)
-    return _evidence(by_id)
-
-
-def _evidence(by_id: Mapping[str, Sequence[Found]]) -> Mapping[str, TextEvidence]:
-    best = {id_: max(found.score for found in said) / PER_BIT for id_, said in by_id.items()}
-    if not best:
-        return {}
-    usual = math.log2(sum(2**bits for bits in best.values()) / len(best))
+    said = texts(candidates, cache)
+    weighed, rest = weigh(asked, said)
     return {
-        id_: TextEvidence(max(-MOST_BITS, min(MOST_BITS, best[id_] - usual)), _matches(by_id[id_]))
-        for id_ in by_id
+        id_: TextEvidence(_bits(weighed[id_], rest), tuple(_matches(asked, weighed[id_], rest)))
+        for id_ in said
     }
 
 
-def _matches(found: Sequence[Found]) -> tuple[CommitMatch, ...]:
-    good = sorted(
-        (one for one in found if one.words and one.commit.sha), key=lambda one: -one.score
-    )
-    return tuple(
-        CommitMatch(
-            one.commit.sha, one.commit.subject, one.commit.author, one.score,
-            tuple(sorted(one.words, key=lambda word: (-one.words[word], word))[:8]), _where(one),
-        )
-        for one in good[:MOST_MATCHES]
-    )  # fmt: skip
+def weigh(
+    asked: symptoms.Symptom, said: Mapping[str, Sequence[CommitText]]
+) -> tuple[Mapping[str, Sequence[Weighed]], float]:
+    """Weigh all commits beside each other; also gives the fit of what no candidate brought."""
+    commits = [commit for each in said.values() for commit in each]
+    told = sheet(asked, commits)
+    factors = [WEIGHTS[name] for name in FEATURES]
+    fits = [math.fsum(f * v for f, v in zip(factors, row, strict=True)) for row in told.rows]
+    all_of = iter([Weighed(*one) for one in zip(commits, fits, told.words, strict=True)])
+    weighed = {id_: [next(all_of) for _ in each] for id_, each in said.items()}
+    return weighed, outside(told.share)
 
 
-def _where(found: Found) -> tuple[str, ...]:
-    """Give the files, or "message", where the words are, the most telling first."""
-    commit = found.commit
-    told = {"message": count(f"{commit.subject}\n{commit.body}")}
-    told |= {
-        file.path: count("\n".join((file.path, *file.functions, *file.added, *file.removed)))
-        for file in commit.files
-    }
-    weights = {place: sum(found.words.get(w, 0) for w in said) for place, said in told.items()}
-    good = sorted((p for p, weight in weights.items() if weight), key=lambda p: (-weights[p], p))
-    return tuple(good[:5])
+def together(fits: Sequence[float]) -> float:
+    """Give the fit of several commits that came together: their mean, more for more of them."""
+    most = max(fits)
+    mean = math.fsum(math.exp(fit - most) for fit in fits) / len(fits)
+    return most + math.log(mean) + MANY * math.log(len(fits))
 
 
-def _texts(
-    candidates: Sequence[Candidate], cache: Path | None
-) -> Mapping[str, Sequence[CommitText]]:
-    histories = {c.history for c in candidates if c.history}
-    read = {history: said for history in histories if (said := _read(history, cache))}
-    texts = {
-        c.id: (*read.get(c.history, _told(c)), *_own(c)) if c.history else (*_told(c), *_own(c))
-        for c in candidates
-    }
-    return {id_: said for id_, said in texts.items() if said}
+def _bits(weighed: Sequence[Weighed], rest: float) -> float:
+    bits = (together([one.fit for one in weighed]) - rest) / math.log(2)
+    return max(-MOST_BITS, min(MOST_BITS, bits))
 
 
-def _told(candidate: Candidate) -> tuple[CommitText, ...]:
-    return tuple(CommitText(c.sha, c.author, c.subject, read=False) for c in candidate.commits)
+def _matches(
+    asked: symptoms.Symptom, weighed: Sequence[Weighed], rest: float
+) -> Iterator[CommitMatch]:
+    good = [one for one in weighed if one.words and one.commit.sha]
+    for one in sorted(good, key=lambda one: -one.fit)[:MOST_MATCHES]:
+        commit, bits = one.commit, (one.fit - rest) / math.log(2)
+        words, where = tuple(_spelled(asked, one.words)), tuple(places(commit, one.words))
+        yield CommitMatch(commit.sha, commit.subject, commit.author, bits, words, where)
 
 
-def _own(candidate: Candidate) -> tuple[CommitText, ...]:
-    said = " ".join(filter(None, (candidate.why, candidate.reason, candidate.text)))
-    return (CommitText("", "", "", said, read=False),) if said else ()
-
-
-def _read(history: History, cache: Path | None) -> tuple[CommitText, ...]:
-    kept = Cache(cache, f"{history.repository}\0{history.folder}")
-    shas = kept.between(history.old, history.new)
-    if shas is None:
-        shas = log.between(
-            history.repository, history.old, history.new, history.folder, within=WITHIN
-        )
-        if shas:
-            kept.keep_between(history.old, history.new, shas)
-    found = dict(kept.commits(shas))
-    fresh = log.read(
-        history.repository, [s for s in shas if s not in found], history.folder, within=WITHIN
-    )
-    kept.keep(fresh.values())
-    found |= fresh
-    return tuple(found[sha] for sha in shas if sha in found)
+def _spelled(asked: symptoms.Symptom, words: Mapping[str, float]) -> Sequence[str]:
+    """Give words as the symptom writes them, the most telling first; no part of an identifier beside the whole."""
+    said: list[str] = []
+    for word in sorted(words, key=lambda word: (-words[word], -len(word), word)):
+        spelled = asked.spelled.get(word, word)
+        if not any(spelled in other for other in said):
+            said = [*(other for other in said if other not in spelled), spelled]
+    return said[:MOST_WORDS]

@@ -7,22 +7,24 @@ import os
 import secrets
 import subprocess
 import threading
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from opskit.blame.text.commits import MOST_BODY, CommitText, parse
+from opskit.blame.text.commits import MOST_BODY, CommitText, fresh, parse
 from opskit.rollout.git import HASH, OF_ANOTHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 MOST_COMMITS = 200
 """Commits of one candidate that are compared, the newest."""
 MOST_BYTES = 400_000
 """Bytes of one commit's diff that are read."""
 CHUNK = 1 << 16
+FUNCTIONS = Path(__file__).with_name("attributes.txt")
+"""Which languages git knows, for the names of functions in hunks."""
 CALM = (
-    "-c", "protocol.allow=never", "-c", "core.bigFileThreshold=2m", "-c", "log.showSignature=false", "-c", "core.quotePath=false",
+    "-c", f"core.attributesFile={FUNCTIONS}", "-c", "protocol.allow=never", "-c", "core.bigFileThreshold=2m", "-c", "log.showSignature=false", "-c", "core.quotePath=false",
     "-c", "core.fsmonitor=false",
 )  # fmt: skip
 """A partial clone does not go out for what it lacks, a blob of megabytes is no text, and no setting of the repository runs a program."""
@@ -57,6 +59,11 @@ def between(
     return tuple(ran.stdout.decode("ascii", "replace").split()) if not ran.returncode else ()
 
 
+def is_shallow(repository: Path) -> bool:
+    """Tell whether a repository lacks what is older: what is between two commits may change then."""
+    return any((repository / name).exists() for name in (".git/shallow", "shallow"))
+
+
 def read(
     repository: Path, shas: Sequence[str], folder: str, *, within: float
 ) -> Mapping[str, CommitText]:
@@ -64,7 +71,7 @@ def read(
     if not shas:
         return {}
     mark = secrets.token_hex(16)
-    layout = f"--format=%x00{mark}%H%x00%P%x00%aN%x00%s%x00%b%x00"
+    layout = f"--format=%x00{mark}%H%x00%aN%x00%s%x00%b%x00"
     command = [
         "log",
         "--no-walk=unsorted",
@@ -126,18 +133,12 @@ def _records(pipe: IO[bytes] | None, mark: bytes) -> Iterator[bytes]:
 
 
 def _commit(record: bytes) -> CommitText | None:
-    parts = record.decode("utf-8", "replace").split("\0", 5)
-    if len(parts) < 6 or not HASH.fullmatch(parts[0]):
+    parts = record.decode("utf-8", "replace").split("\0", 4)
+    if len(parts) < 5 or not HASH.fullmatch(parts[0]):
         return None
-    sha, parents, author, subject, body, diff = parts
-    return CommitText(
-        sha,
-        author[:200],
-        subject[:500],
-        body[:MOST_BODY],
-        parse(diff.rpartition("\n")[0]),
-        len(parents.split()),
-    )
+    sha, author, subject, body, diff = parts
+    files = parse(diff.rpartition("\n")[0])
+    return CommitText(sha, author[:200], subject[:500], body[:MOST_BODY], files, fresh(files))
 
 
 def _inside(folder: str) -> list[str]:
@@ -159,4 +160,4 @@ def _git(repository: Path, *arguments: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER}
-    return {**kept, "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return {**kept, "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C"}

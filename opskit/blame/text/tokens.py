@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 LONGEST = 64
 """Characters of a word; what is longer is a hash, a key or a blob, and says nothing to anybody."""
@@ -98,14 +102,21 @@ def count(text: str) -> Counter[str]:
     return counted
 
 
-@lru_cache(maxsize=1 << 16)
-def forms(written: str) -> tuple[str, ...]:
+def forms(written: str) -> Sequence[str]:
     """Give the words that one written word stands for: itself, and the parts of a snake_case or camelCase identifier."""
+    return tuple(spellings(written))
+
+
+@lru_cache(maxsize=1 << 16)
+def spellings(written: str) -> Mapping[str, str]:
+    """Give the same words with how each is written there."""
     if not 1 < len(written) <= LONGEST:
-        return ()
-    parts = {basic(part.lower()) for part in PART.findall(written) if len(part) > 1}
-    whole = basic(written.strip("_").lower())
-    return tuple(sorted(word for word in {whole, *parts} if len(word) > 1 and word not in STOP))
+        return {}
+    parts = [part for part in PART.findall(written) if len(part) > 1]
+    found = {basic(said.lower()): said for said in (*parts, written.strip("_"))}
+    return {
+        word: said for word, said in sorted(found.items()) if len(word) > 1 and word not in STOP
+    }
 
 
 def basic(word: str) -> str:

@@ -1,0 +1,86 @@
+"""What candidates brought, as texts: from the service's repository where it is at hand, else from what the changelog says of it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from opskit.blame.text import log
+from opskit.blame.text.cache import Cache
+from opskit.blame.text.commits import CommitText
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from opskit.blame.model import Candidate, History
+
+WITHIN = 10.0
+"""Seconds that git may take to tell of commits; what it told until then is kept for the next question."""
+MOST_READ = 2000
+"""Commits whose diffs are read, those of the latest candidates first; of others there is what the changelog says."""
+TOGETHER = 4
+"""Processes of git at a time."""
+
+
+def texts(
+    candidates: Sequence[Candidate], cache: Path | None
+) -> Mapping[str, Sequence[CommitText]]:
+    """Give the texts of each candidate by its id, without those that say nothing at all."""
+    latest = sorted(candidates, key=lambda candidate: candidate.at, reverse=True)
+    histories = list(dict.fromkeys(one.history for one in latest if one.history))
+    brought = _brought(histories, cache)
+    read: dict[str, CommitText] = {}
+    for part in dict.fromkeys((one.repository, one.folder) for one in histories):
+        shas = [
+            sha
+            for one in histories
+            if (one.repository, one.folder) == part
+            for sha in brought[one]
+        ]
+        read |= _read(*part, list(dict.fromkeys(shas))[:MOST_READ], cache)
+    found = {}
+    for one in candidates:
+        listed = brought[one.history] if one.history else ()
+        found[one.id] = (*_commits(one, listed, read), *_own(one))
+    return {id_: said for id_, said in found.items() if said}
+
+
+def _commits(
+    candidate: Candidate, shas: Sequence[str], read: Mapping[str, CommitText]
+) -> Iterable[CommitText]:
+    told = {c.sha: CommitText(c.sha, c.author, c.subject, read=False) for c in candidate.commits}
+    known = told | {sha: read[sha] for sha in shas if sha in read}
+    return [known[sha] for sha in (shas or told) if sha in known]
+
+
+def _own(candidate: Candidate) -> Iterable[CommitText]:
+    said = "\n".join(filter(None, (candidate.why, candidate.reason, candidate.text)))
+    return (CommitText("", "", said, read=False),) if said else ()
+
+
+def _brought(histories: Sequence[History], cache: Path | None) -> Mapping[History, Sequence[str]]:
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        listed = pool.map(lambda one: _between(one, Cache(cache, one.folder)), histories)
+        return dict(zip(histories, listed, strict=True))
+
+
+def _between(history: History, kept: Cache) -> Sequence[str]:
+    old, new = history.old, history.new
+    shas = kept.between(old, new)
+    if shas is None:
+        shas = log.between(history.repository, old, new, history.folder, within=WITHIN)
+        if shas and not log.is_shallow(history.repository):
+            kept.keep_between(old, new, shas)
+    return shas
+
+
+def _read(
+    repository: Path, folder: str, shas: Sequence[str], cache: Path | None
+) -> Mapping[str, CommitText]:
+    kept = Cache(cache, folder)
+    found = kept.commits(shas)
+    new = [sha for sha in shas if sha not in found]
+    fresh = log.read(repository, new, folder, within=WITHIN)
+    kept.keep(fresh.values())
+    return {**found, **fresh}

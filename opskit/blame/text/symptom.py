@@ -1,0 +1,51 @@
+"""What somebody says of a trouble, as words that weigh more the more often they are said."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opskit.blame.text.tokens import WORD, count, forms, spellings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST = 64 * 1024
+"""Characters of a symptom that count: of a log, the first."""
+MOST_WORDS = 400
+"""Different words of a symptom that count, the most frequent first."""
+IDENTIFIER = re.compile(
+    r"\b(?:[^\W\d]\w*_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|[^\W\d]\w*(?=\(\)))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """`words` with their weights; `head` are those of its first line, where people put the summary; `identifiers` are names of code;
+    `spelled` is how each word is written."""
+
+    words: Mapping[str, float]
+    head: frozenset[str]
+    identifiers: frozenset[str]
+    spelled: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(text: str) -> Symptom:
+    """Give the words of a symptom; none if it says nothing."""
+    text = text[:MOST].strip()
+    counted = dict(count(text).most_common(MOST_WORDS))
+    head = count(text.partition("\n")[0])
+    named = {word for written in IDENTIFIER.findall(text) for word in forms(written)}
+    whole = {written.strip("_").lower() for written in IDENTIFIER.findall(text)}
+    return Symptom(
+        {word: 1 + math.log(times) for word, times in counted.items()},
+        frozenset(head.keys() & counted.keys()),
+        frozenset(named & whole & counted.keys()),
+        {
+            form: said
+            for written in WORD.findall(text)
+            for form, said in spellings(written).items()
+        },
+    )
