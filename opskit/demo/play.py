@@ -10,10 +10,10 @@ import sys
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opskit.demo.fleet import environment
-from opskit.demo.story import BAD
+from opskit.demo.story import BAD, OFFER, UNDO
 from opskit.errors import OpskitError
 
 if TYPE_CHECKING:
@@ -56,8 +56,28 @@ def play(
 
 
 def spelled_out(demo: DemoFolder, step: Step) -> tuple[str, ...]:
-    """Give the step's command with the id of the rollout that was stopped, where it names that."""
-    return tuple(failed_rollout(demo) if word == BAD else word for word in step.command)
+    """Give the step's command with what only turns out in the story: an id, an address, the undo that was printed."""
+    found: list[str] = []
+    for word in step.command:
+        if word == UNDO:
+            found += undo(demo)
+        else:
+            found.append(
+                {BAD: failed_rollout, OFFER: offer}[word](demo) if word in (BAD, OFFER) else word
+            )
+    return tuple(found)
+
+
+def offer(demo: DemoFolder) -> str:
+    """Give the address of the offer of the week in the first host's shop."""
+    return f"http://127.0.0.1:{demo.hosts[0].shop_port}/offer"
+
+
+def undo(demo: DemoFolder) -> list[str]:
+    """Give the words of the command that undoes the first suspect, behind `opskit`."""
+    data = _data(demo, ("blame", "--url", offer(demo), "--json"))
+    command = data["suspects"][0]["undo"] if data["suspects"] else None
+    return shlex.split(command or "opskit nothing")[1:]
 
 
 def command_line(command: tuple[str, ...]) -> str:
@@ -67,14 +87,19 @@ def command_line(command: tuple[str, ...]) -> str:
 
 def failed_rollout(demo: DemoFolder) -> str:
     """Give the id of the newest rollout that the gate stopped, as `opskit log --json` tells it."""
-    command = ("log", "--outcome", "refused", "--limit", "1", "--json")
-    code, said = _call(demo, "chloe", command, capture=True)
-    entries = json.loads(said)["data"]["entries"] if code == 0 else []
+    entries = _data(demo, ("log", "--outcome", "refused", "--limit", "1", "--json"))["entries"]
     if not entries:
-        raise OpskitError(
-            "the demo went wrong: no rollout was stopped, as one should be", hint=said
-        )
+        raise OpskitError("the demo went wrong: no rollout was stopped, as one should be")
     return str(entries[0]["id"])
+
+
+def _data(demo: DemoFolder, command: tuple[str, ...]) -> Any:
+    """Give what a command says with --json; raises OpskitError if it went wrong."""
+    code, said = _call(demo, "chloe", command, capture=True)
+    if code != 0:
+        line = command_line(command)
+        raise OpskitError(f"the demo went wrong: `{line}` ended with {code}", hint=said)
+    return json.loads(said)["data"]
 
 
 def served(demo: DemoFolder) -> tuple[str, ...]:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 BAD = "ROLLOUT"
 """Stands for the id of the rollout that was stopped."""
+OFFER = "URL"
+"""Stands for the address of the offer of the week, in the first shop."""
+UNDO = "UNDO"
+"""Stands for the command that `opskit blame` prints for the address above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +69,34 @@ STEPS = (
         ),
     ),
     Step(
-        "The oolong is sold out, so back to the version before, which was good on every host.",
-        "chloe",
-        ("rollback", "shop", "-m", "oolong is sold out", "-y"),
-        serves="v1",
+        "The next version is mended, healthy, and so it comes to all three hosts.",
+        "ben",
+        ("deploy", "shop", "v4", "-m", "prices are numbers again, and autumn", "-y"),
+        serves="v4",
     ),
     Step(
         "A restart goes batch by batch, too.",
-        "chloe",
+        "ana",
         ("restart", "shop", "-m", "forget the sessions", "-y"),
-        serves="v1",
+        serves="v4",
+    ),
+    Step(
+        "Customers call: the offer of the week is broken, though every host is healthy. Who broke it?"
+        " opskit fetches the page, finds on which hosts it is broken, and weighs what was changed before.",
+        "chloe",
+        ("blame", "--url", OFFER),
+    ),
+    Step(
+        "That names the rollout, the very commit, and whom to ask. Its last line undoes it; she pastes that.",
+        "chloe",
+        (UNDO, "-y"),
+        serves="v2",
     ),
     Step("What runs where, asked from the hosts themselves.", "chloe", ("status",)),
     Step(
         "A note for whoever looks next.",
         "chloe",
-        ("note", "v3 waits for a fix of the page, see ben"),
+        ("note", "v4 waits for a page that knows the special, see chloe"),
     ),
     Step("That is what stays: who did what, where, why, and what came of it.", "chloe", ("log",)),
 )

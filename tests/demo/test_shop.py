@@ -68,7 +68,9 @@ def test_a_stale_pid_of_somebody_else_is_left_alone(
     assert control("stop") == 0
 
 
-@pytest.mark.parametrize(("version", "health"), [("v1", "ok v1"), ("v2", "ok v2"), ("v3", "")])
+@pytest.mark.parametrize(
+    ("version", "health"), [("v1", "ok v1"), ("v2", "ok v2"), ("v3", ""), ("v4", "ok v4")]
+)
 def test_good_versions_are_healthy_and_the_bad_one_is_not(
     project: Project, version: str, health: str
 ) -> None:
@@ -88,7 +90,7 @@ def test_good_versions_are_healthy_and_the_bad_one_is_not(
 
 def test_the_repository_holds_the_whole_history(tmp_path: Path) -> None:
     write_repository(tmp_path / "shop")
-    said = git(tmp_path / "shop", "log", "--format=%an: %s", "v1..v3")
+    said = git(tmp_path / "shop", "log", "--format=%an: %s", "v1..v4")
     assert said.splitlines() == [f"{c.author}: {c.subject}" for c in reversed(CHANGES[1:])]
     assert git(tmp_path / "shop", "status", "--porcelain") == ""
 

@@ -79,17 +79,20 @@ def test_who_broke_it_takes_a_bad_release_back(light: Light) -> None:
     light.deploy("v1")
     light.commit("v2")
     light.deploy("v2", "-m", "cheaper tea")
+    bad = str(light.last()["id"])
     said = Follower(
         light.folder,
         [
-            ("Which of these do you suspect?", light.last()["id"][:6]),
+            ("Which of these do you suspect?", bad[:6]),
             ("A rollout is suspect", "Roll back"),
             ("Is what people saw gone?", "Check"),
             *WELL,
             ("What was it, in one sentence?", "the price was a word"),
         ],
     ).follow("who-broke-it", service="shop", reason="checkout answers 500", since="2h")
-    assert "why cheaper tea" in " ".join(said.split())
+    plain = " ".join(said.split())
+    assert "of shop, v1 → v2" in plain
+    assert "why cheaper tea" in plain
     assert light.live() == light.on_all("v1")
     assert during(light) == [
         ("note", "", "shop: checkout answers 500. What it was: the price was a word"),

@@ -28,10 +28,16 @@ class Change:
 
 
 def sold(version: str, news: str, **teas: object) -> Catalogue:
-    """Give a catalogue; a price is a number."""
-    return {"version": version, "news": news, "teas": teas}
+    """Give a catalogue with sencha as its offer of the week; a price is a number."""
+    return {"version": version, "news": news, "offer": "sencha", "teas": teas}
 
 
+def without_offer(catalogue: Catalogue) -> Catalogue:
+    """Give a catalogue that calls the offer of the week by another name."""
+    return {("special" if name == "offer" else name): what for name, what in catalogue.items()}
+
+
+AUTUMN = sold("v4", "New: autumn teas", sencha=7.5, assam=5.9, oolong=9, rooibos=4.2)
 CHANGES = (
     Change("ana", "Open the shop", sold("v1", "Welcome", sencha=7.5, assam=6.2), "v1"),
     Change("chloe", "Sell oolong", sold("v2", "Welcome", sencha=7.5, assam=6.2, oolong=9)),
@@ -55,6 +61,14 @@ CHANGES = (
         ),
         "v3",
     ),
+    Change(
+        "ben",
+        "Make prices numbers again",
+        sold("v4", "New: oolong", sencha=7.5, assam=5.9, oolong=9),
+    ),
+    Change("ana", "Sell rooibos in autumn", AUTUMN),
+    # The page of the offer still looks for the old name, and no health check looks at that page.
+    Change("chloe", "Call the offer of the week a special", without_offer(AUTUMN), "v4"),
 )
 
 

@@ -1,4 +1,4 @@
-"""A tea shop: `/` shows the catalogue, `/health` says whether it can be shown.
+"""A tea shop: `/` shows the catalogue, `/offer` the offer of the week, `/health` says whether the catalogue can be shown.
 
 The port stands in $OPSKIT_VAR_port, what is sold in catalogue.json beside this file.
 """
@@ -20,6 +20,12 @@ def page(catalogue: dict[str, Any]) -> str:
     return f"Tea shop {catalogue['version']}\n{catalogue['news']}\n\n{''.join(teas)}"
 
 
+def offer(catalogue: dict[str, Any]) -> str:
+    """Give the offer of the week as customers see it."""
+    tea = catalogue["offer"]
+    return f"Only this week: {tea}, {catalogue['teas'][tea]:.2f} EUR\n"
+
+
 class Shop(BaseHTTPRequestHandler):
     """Answers customers, and whoever asks how the shop is."""
 
@@ -27,10 +33,11 @@ class Shop(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page, or with what went wrong when it was made."""
+        what, made = ("offer", offer) if self.path == "/offer" else ("catalogue", page)
         try:
-            text = page(self.catalogue)
+            text = made(self.catalogue)
         except (KeyError, TypeError, ValueError) as error:
-            self._answer(500, f"cannot show the catalogue: {type(error).__name__}: {error}\n")
+            self._answer(500, f"cannot show the {what}: {type(error).__name__}: {error}\n")
             return
         self._answer(200, f"ok {self.catalogue['version']}\n" if self.path == "/health" else text)
 
