@@ -15,7 +15,8 @@ from opskit.rollout.report import word_for
 from opskit.runbook import words
 from opskit.runbook.ends import Acted, HostEnd, expected, judged, outcome_of
 from opskit.runbook.local import Local
-from opskit.runbook.model import LOCAL, OPSKIT, TASK
+from opskit.runbook.model import LOCAL, OPSKIT, SH, TASK
+from opskit.runbook.page.calls import PROGRAM
 from opskit.runbook.parts import DONE, FAILED, INTERRUPTED
 from opskit.runbook.talk import EndedBySignal, LeftError
 
@@ -145,7 +146,7 @@ def _process(action: Action, env: Env, hands: Hands, watch: Watch) -> Local:
         timeout=action.timeout,
         redactor=hands.fleet.vault.redactor,
         watch=lambda stream, data: watch(LOCAL, stream, data),
-        gently=action.language == OPSKIT,
+        gently=action.language == OPSKIT or (action.language == SH and PROGRAM in action.text),
     )
 
 

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from opskit.errors import ChangelogError, LockedError, OpskitError
+from opskit.runbook import alive
 from opskit.runbook.acting import act
 from opskit.runbook.asking import WAYS_OUT, ask, caution, left, title
 from opskit.runbook.ends import Acted, HostEnd
@@ -15,6 +16,7 @@ from opskit.runbook.progress import SUSPENDED
 from opskit.runbook.stopping import StoppedError
 from opskit.runbook.talk import (
     AGAIN,
+    AWAIT,
     GO,
     MARK,
     REST,
@@ -28,10 +30,15 @@ from opskit.runbook.talk import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opskit.runbook.model import Step
     from opskit.runbook.parts import Done
+    from opskit.runbook.talk import Reply
     from opskit.runbook.walk import Walk
 
+LOOK_AGAIN = 1.0
+"""Seconds between two looks whether a command still runs."""
 MOST_EXPECTED = 4000
 """Characters of what a command must print that an event keeps."""
 
@@ -87,35 +94,66 @@ def do(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, ...
 def what_now(walk: Walk, step: Step, number: int, which: Action, done: Done) -> None:
     """Ask what becomes of a command that failed, was ended before its end, or of which nobody knows."""
     kind = "unknown" if done.status == UNKNOWN else "failed"
-    said = _told(step, which, done)
+    began = alive.begin_of(walk.record.events, step.id, number)
+    living = alive.processes(began) if kind == "unknown" and which.on == LOCAL else ()
+    said = _told(step, which, done) + _lives(walk, which, living, began)
     if walk.mode == "auto" and done.status == INTERRUPTED:
         raise StoppedError(SUSPENDED, said, interrupted=True)
     if walk.mode == "auto" and kind == "failed":
         raise StoppedError(FAILED, said)
     hosts = tuple(host for host in done.hosts if host != LOCAL)
     rest = _not_done(which, done)
-    offered = {
-        AGAIN: True,
-        REST: bool(rest),
-        MARK: True,
-        UNDO: bool(which.rollback),
-        SHELL: bool(hosts),
-    }
-    keys = (*(key for key, is_there in offered.items() if is_there), *WAYS_OUT)
+    keys = _offered(which, hosts, rest=bool(rest), lives=bool(living))
     reply = ask(walk, Question(kind, said, keys, step, action=which, hosts=hosts))
-    if left(walk, step, reply):
-        return
+    if not left(walk, step, reply):
+        _dealt_with(walk, step, number, which, reply)
+
+
+def _dealt_with(walk: Walk, step: Step, number: int, which: Action, reply: Reply) -> None:
+    """Do what somebody says about a command that did not end well."""
+    done = walk.record.now.of(step.id, number)
     match reply.key:
+        case "await":
+            _await(walk, alive.begin_of(walk.record.events, step.id, number))
         case "again":
             do(walk, step, number, which, where(walk, which))
         case "rest":
-            do(walk, step, number, which, rest)
+            do(walk, step, number, which, _not_done(which, done))
         case "mark":
             walk.note(step, number, "marked", why=reply.text)
         case "undo":
             walk.note(step, number, "went", to=which.rollback, how="undo")
         case _:
-            _shell(walk, step, reply.text or hosts[0])
+            _shell(walk, step, reply.text or done.hosts[0])
+
+
+def _offered(which: Action, hosts: tuple[str, ...], *, rest: bool, lives: bool) -> tuple[str, ...]:
+    """Give what can be done about a command that did not end well: as long as it lives, it is neither run again nor undone."""
+    offered = {
+        AWAIT: lives,
+        AGAIN: not lives,
+        REST: rest,
+        MARK: True,
+        UNDO: bool(which.rollback) and not lives,
+        SHELL: bool(hosts),
+    }
+    return (*(key for key, is_there in offered.items() if is_there), *WAYS_OUT)
+
+
+def _lives(walk: Walk, which: Action, living: Sequence[int], began: str) -> str:
+    """Say of a command of unknown outcome whether it still runs, as far as that is known here."""
+    if living:
+        numbers = ", ".join(map(str, living[:5]))
+        return f"; it still runs on this machine, as process {numbers}"
+    where_ = alive.elsewhere(walk.record.events, began) if which.on == LOCAL and began else ""
+    return f"; that was on {where_}, where it may still run" if where_ else ""
+
+
+def _await(walk: Walk, began: str) -> None:
+    """Wait until a command that an opskit left behind has ended: what it comes to is for a person to find out."""
+    while alive.processes(began):
+        if not walk.talk.rest(LOOK_AGAIN, "for the command that still runs"):
+            return
 
 
 def _not_done(which: Action, done: Done) -> tuple[str, ...]:

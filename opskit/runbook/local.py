@@ -46,7 +46,8 @@ class LocalResult:
 class Local:
     """One process; `interrupt` may be called from any thread, again and again: each time it is told more plainly.
 
-    `gently`: it is opskit itself, which must find out first what it has left on hosts: SIGINT, then SIGTERM, then SIGKILL.
+    `gently`: it is opskit, or a script that calls it, which ends first what it does on hosts: SIGINT, and nothing else until whoever waits says
+    more; then SIGTERM, then SIGKILL. A script may be gone by then, as shells are: what it began is waited for.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Local:
         self._streams = {name: Stream(name, hidden, watch) for name in ("stdout", "stderr")}
         first = [signal.SIGINT, signal.SIGTERM] if gently else [signal.SIGTERM]
         self._signals = [*first, signal.SIGKILL]
+        self._gently = gently
         self._process: subprocess.Popen[bytes] | None = None
         self._kill_at = float("inf")
         self._cut = self._late = False
@@ -98,12 +100,13 @@ class Local:
 
     def interrupt(self) -> None:
         """Have it end."""
-        self._cut = True
-        self._signal()
+        patient, self._cut = self._gently and not self._cut, True
+        self._signal(patient=patient)
 
-    def _signal(self) -> None:
+    def _signal(self, *, patient: bool = False) -> None:
         number = self._signals.pop(0) if len(self._signals) > 1 else self._signals[0]
-        self._kill_at = min(self._kill_at, time.monotonic() + GRACE * len(self._signals))
+        if not patient:
+            self._kill_at = min(self._kill_at, time.monotonic() + GRACE * len(self._signals))
         if self._process is not None:
             _send(self._process, number)
 
@@ -117,7 +120,8 @@ class Local:
                 now = time.monotonic()
                 if process.poll() is not None:
                     ended = ended or now
-                    if not waiting.get_map() or now - ended > QUIET:
+                    patient = self._gently and self._cut and now < self._kill_at
+                    if not waiting.get_map() or (now - ended > QUIET and not patient):
                         return
                 self._look_at_the_clock(process, now, until)
                 _pump(waiting)

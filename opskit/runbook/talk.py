@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GO, YES, NO, TEXT, CHOICE = "go", "yes", "no", "text", "choice"
 SKIP, BACK, SHELL, ABORT, LEAVE = "skip", "back", "shell", "abort", "leave"
-AGAIN, REST, MARK, UNDO, ANEW = "again", "rest", "mark", "undo", "anew"
+AGAIN, REST, MARK, UNDO, ANEW, AWAIT = "again", "rest", "mark", "undo", "anew", "await"
 REASONED = (SKIP, MARK, ABORT)
 """Answers that come with a reason."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.errors import ChangelogError, LockedError, OpskitError
-from opskit.runbook import asking, doing, waiting, words
+from opskit.runbook import alive, asking, doing, waiting, words
 from opskit.runbook.model import LOCAL, Action, Prose
 from opskit.runbook.parts import DONE, FAILED, NOT_BEGUN, OVER, PENDING, WHOLE, by_id
 from opskit.runbook.progress import SUSPENDED
@@ -117,6 +117,7 @@ class Walk:
             "OPSKIT_RUN": self.record.run,
             "OPSKIT_INCIDENT": incident,
             "OPSKIT_AGREED": agreed if which.mutates else ONLY_LOOKS,
+            alive.NAME: self.record.events[-1].id,
         }
         return {**known, **ours, "PATH": words.path(os.environ.get("PATH", ""))}
 

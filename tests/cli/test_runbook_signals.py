@@ -70,6 +70,22 @@ def test_a_signal_ends_an_automatic_run_and_its_command(
     assert (act.what, act.outcome) == ("ended", "interrupted")
 
 
+def test_a_command_that_outlives_a_killed_run_is_named_by_whoever_goes_on(light: Light) -> None:
+    fence = "<!-- opskit: local -->\n```sh\necho $$ >pid; exec sleep 600\n```\n"
+    write(light, "inside", f"{PAGE.partition('## 1.')[0]}## 1. Do\n\n{fence}")
+    run = light.start("runbook", "run", "inside", "--auto")
+    file = light.folder / "pid"
+    until(lambda: file.exists() and file.read_text().endswith("\n"), within=30)
+    run.kill()
+    run.communicate()
+    with open_changelog("test") as changelog:
+        name = changelog.runs()[0].id
+    said = light.opskit("runbook", "resume", name, "--auto", expect=3)
+    pid = int(file.read_text())
+    assert f"it still runs on this machine, as process {pid}" in said.stdout + said.stderr
+    os.kill(pid, signal.SIGKILL)
+
+
 def test_what_was_typed_before_a_question_is_no_answer_to_it(
     light: Light, screen: Callable[..., Screen]
 ) -> None:
@@ -112,10 +128,12 @@ def test_a_terminal_that_is_closed_leaves_it_where_it_stands(
     assert (run.outcome, run.events[-1].header.kind) == ("suspended", "run.finished")
 
 
+@pytest.mark.parametrize("fence", ["```opskit\n{}\n```", "```sh\n{} || exit\necho more\n```"])
 def test_ctrl_c_lets_an_opskit_command_end_what_it_does_on_hosts(
-    light: Light, screen: Callable[..., Screen]
+    light: Light, screen: Callable[..., Screen], fence: str
 ) -> None:
-    fence = "<!-- opskit: local -->\n```opskit\nopskit exec -H web01 'cd; touch begun; exec sleep 600'\n```\n"
+    command = "opskit exec -H web01 'cd; touch begun; exec sleep 600'"
+    fence = f"<!-- opskit: local -->\n{fence.format(command)}\n"
     write(light, "inside", f"{PAGE.partition('## 1.')[0]}## 1. Do\n\n{fence}")
     one = screen("run", "inside")
     answer(one, "on this machine", "")

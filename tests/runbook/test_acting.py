@@ -17,6 +17,7 @@ from tests.runbook.scripted import GO, Scripted, book_of
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
+    from opskit.runbook.ends import HostEnd
     from tests.runbook.scripted import Stage
 
 TASKS = '''
@@ -179,6 +180,33 @@ def _lives(pid: int) -> bool:
 
     state = Path(f"/proc/{pid}/stat")
     return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_ctrl_c_gives_a_script_that_calls_opskit_the_time_it_needs_and_then_less(
+    stage: Stage,
+) -> None:
+    call = "sh -c 'trap \"echo ends; sleep 1; echo ended; exit\" INT; touch here; while sleep 1; do :; done'"
+    patient = action(f": opskit\n{call} || exit\necho more", on="local")
+    end = _interrupted(stage, patient, signals=1)
+    assert (end.outcome, end.stdout.replace("more\n", "")) == ("interrupted", "ends\nended\n")
+    deaf = action(": opskit\ntrap '' INT; touch here; while sleep 1; do :; done", on="local")
+    end = _interrupted(stage, deaf, signals=2)
+    assert (end.outcome, end.exit) == ("interrupted", -15)
+
+
+def _interrupted(stage: Stage, which: Action, *, signals: int) -> HostEnd:
+    """Give what came of a local command that got so many signals."""
+    found: list[HostEnd] = []
+    with stage.hands() as hands:
+        made = acting._process(which, {}, hands, lambda *_: None)
+        thread = threading.Thread(target=lambda: found.append(acting._local_end(made)))
+        thread.start()
+        until((stage.folder / "here").exists, what="it to begin")
+        (stage.folder / "here").unlink()
+        for _ in range(signals):
+            made.interrupt()
+        thread.join(30)
+    return acting.judged(found[0], which, interrupted=True)
 
 
 @pytest.mark.parametrize("on", ["local", "@web"])

@@ -30,6 +30,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "go": ("", "go on"),
     "yes": ("y", "yes"),
     "no": ("n", "no"),
+    "await": ("w", "wait until it has ended"),
     "again": ("r", "run it again"),
     "rest": ("f", "run it only where it did not end well"),
     "mark": ("m", "mark it as done, with a reason"),
@@ -43,7 +44,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
 }
 """The letter of each answer, and what it means."""
 SHORT: Mapping[str, str] = {
-    "again": "again", "rest": "failed hosts", "mark": "mark", "undo": "undo", "anew": "anew", "skip": "skip", "back": "back",
+    "await": "wait for it", "again": "again", "rest": "failed hosts", "mark": "mark", "undo": "undo", "anew": "anew", "skip": "skip", "back": "back",
     "shell": "shell", "abort": "abort", "leave": "leave", "yes": "yes", "no": "no",
 }  # fmt: skip
 ENTER: Mapping[str, str] = {
