@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog.clock import COUNTER_BITS
-from opskit.changelog.found import A_ROLLBACK, DURING, INCIDENT, OWES, RUNBOOK
+from opskit.changelog.found import A_ROLLBACK, DURING, INCIDENT, OWER, OWES, RUNBOOK
 from opskit.changelog.records import RUNNING, UNFINISHED
 from opskit.changelog.search import match_of
 from opskit.changelog.sql import statement
@@ -63,7 +63,10 @@ _ABOUT = {
     what: f"SELECT entry FROM about WHERE what = '{what}' AND name = :{what}"  # noqa: S608 - only our own words
     for what in (RUNBOOK, INCIDENT, DURING, OWES)
 }
-_ABOUT[OWES] += " AND EXISTS (SELECT 1 FROM entry e WHERE e.id = about.entry AND e.owes <> 0)"
+_ABOUT[OWES] += (
+    " AND EXISTS (SELECT 1 FROM entry e WHERE e.id = about.entry AND (e.owes <> 0 OR EXISTS"  # noqa: S608 - only our own words
+    f" (SELECT 1 FROM about o WHERE o.entry = e.id AND o.what = '{OWER}' AND o.name <> e.owes_by)))"
+)
 """What entries are about: which they are, by what it is called."""
 
 # A wish that names entries: the column, what it must be, and what the index of that column needs to know besides.

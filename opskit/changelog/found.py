@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SEAT = ("host", "at", "backend", "server")
 A_ROLLBACK = "a rollback"
 RUNBOOK, INCIDENT, DURING, OWES, ON = "runbook", "incident", "during", "owes", "on"
+OWER = "ower"
+"""A writer who did something of a run that may have to be taken back."""
 _ABOUT = {
     RUN_STARTED: (RUNBOOK, INCIDENT),
     STARTED: (DURING, INCIDENT),
@@ -90,7 +92,7 @@ def about(found: Found) -> list[tuple[str, str]]:
     if found.header.kind == RUN_STEP:
         told += [(ON, host) for host in hosts_of(found)]
         owes = text(body, "rollback") and body.get("mutates") is True
-        told += [(OWES, A_ROLLBACK)] if owes else []
+        told += [(OWES, A_ROLLBACK), (OWER, found.header.writer)] if owes else []
     return [(what, name) for what, name in told if name]
 
 

@@ -203,7 +203,7 @@ def settle(connection: sqlite3.Connection, found: Found) -> None:
     end = (hlc, outcome)
     owed = found.body.get("owes") if header.kind == RUN_FINISHED else None
     owes = 0 if owed == 0 and type(owed) is int else 1
-    connection.execute(statement("settle"), (*end, owes, found.claim, *end))
+    connection.execute(statement("settle"), (*end, owes, header.writer, found.claim, *end))
 
 
 def _end(found: Found) -> tuple[str, int]:

@@ -20,7 +20,8 @@ CREATE TABLE entry (
     rank INTEGER NOT NULL,                      -- 2 if that is the start of the rollout, or the run, 1 a recovery, 0 any other
     outcome TEXT NOT NULL,                      -- '' until a finished event came
     settled INTEGER NOT NULL,                   -- hlc of that finished event
-    owes INTEGER NOT NULL DEFAULT 1             -- 0 if that says that nothing of a run is left to be undone
+    owes INTEGER NOT NULL DEFAULT 1,            -- 0 if that says that nothing of a run is left to be undone
+    owes_by TEXT NOT NULL DEFAULT ''            -- whose word that is: a writer cannot know what others did meanwhile
 ) STRICT;
 
 -- How entries are gone through from the newest on, whatever is wanted of them; see `filtering.py`.

@@ -21,7 +21,8 @@ The id of a run is `Changelog.new_run_id()`; it is the `rollout` of each header,
     run.resumed   {"machine", "command": [words], "changed": [steps], "steps": as above, "undo": true if only to take back}
     run.approved  {"step", "part", "why"}
     run.finished  {"outcome": "done" | "failed" | "aborted" | "suspended", "reason", "ms", "waits": {"for", "step", "part"} if suspended,
-                   "owes": how many liabilities are open then; 0 keeps the run out of those that are looked through for some}
+                   "owes": how many liabilities are open then; 0 keeps the run out of those that are looked through for some,
+                   unless another writer did something in it that may have to be undone}
 
 Who may say what:
 

@@ -44,7 +44,7 @@ ON CONFLICT (rollout) DO UPDATE SET action = excluded.action, service = excluded
 WHERE excluded.rank > entry.rank OR (excluded.rank = entry.rank AND (excluded.hlc, excluded.hash) < (entry.hlc, entry.hash))
 
 -- name: settle
-UPDATE entry SET settled = ?, outcome = ?, owes = ? WHERE rollout = ? AND (settled, outcome) < (?, ?)
+UPDATE entry SET settled = ?, outcome = ?, owes = ?, owes_by = ? WHERE rollout = ? AND (settled, outcome) < (?, ?)
 
 -- name: claims
 SELECT rollout FROM entry WHERE rollout >= :rollout || '.' AND rollout < :rollout || '/'
@@ -168,7 +168,7 @@ INSERT INTO unread (n, why) VALUES (?, ?)
 SELECT w.writer, e.seq, e.hash, u.why FROM unread u JOIN event e USING (n) JOIN writer w USING (wid) ORDER BY u.n
 
 -- name: unsettle
-UPDATE entry SET settled = 0, outcome = '', owes = 1 WHERE rollout = ?
+UPDATE entry SET settled = 0, outcome = '', owes = 1, owes_by = '' WHERE rollout = ?
 
 -- name: indexed
 SELECT e.hash, e.header, b.body,

@@ -129,6 +129,26 @@ def test_a_colleague_takes_it_back_after_the_run_was_given_up(tmp_path: Path) ->
     ben.close()
 
 
+def test_nobody_says_for_another_that_a_run_owes_nothing(tmp_path: Path) -> None:
+    ana, ben, eve = people(tmp_path, "ana", "ben", "eve")
+    mine, theirs = begin(ana), begin(ana)
+    drain(ana, mine)
+    finish(ana, mine, "aborted", owes=1)
+    tell(ana, ben, eve)
+    finish(eve, mine, "done", owes=0)  # who has not gone on with it
+    resume(ben, theirs)
+    drain(ben, theirs)  # while ana, who has not heard of it, ends the run
+    finish(ana, theirs, "aborted", owes=0)
+    tell(ben, ana)
+    tell(eve, ana)
+    tell(ana, ben)
+    for each in (ana, ben):
+        assert {run.id for run in each.runs(Filter(owes=True))} == {mine, theirs}
+        assert [len(each.run(run).liabilities) for run in (mine, theirs)] == [1, 1]
+    for each in (ana, ben, eve):
+        each.close()
+
+
 def test_a_run_whose_end_says_that_it_owes_nothing_is_looked_through_no_more_until_it_goes_on(
     changelog: Changelog,
 ) -> None:
