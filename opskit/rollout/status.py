@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opskit.changelog import Changelog, LiveRecord, RolloutRecord
     from opskit.config.model import ChangelogSettings
     from opskit.config.service import Service
+    from opskit.fleet.command import Outcome
     from opskit.fleet.fanout import Fleet
     from opskit.rollout.edits import Edits
     from opskit.rollout.plan import Target
@@ -88,15 +89,17 @@ def status(
     changelog: Changelog | None,
     settings: ChangelogSettings,
     whole: bool = False,
+    asked: Iterable[Outcome[HostState]] | None = None,
 ) -> ServiceStatus:
-    """Ask every host of a service and compare with the changelog; changes nothing.
+    """Ask every host of a service and compare with the changelog; changes nothing. Those that have been `asked` before are not asked again.
 
     Without a changelog (it cannot be read), hosts are still asked. `settings` say who vouches for what the changelog says.
     Files of live releases are read if they were touched, all of them if the `whole` is asked for. Raises ChangelogError.
     """
     unfinished = _unfinished(changelog, service, hosts) if changelog else ()
     ask = functools.partial(edits.probe, whole=whole)
-    asked = ask_all(fleet, hosts, path=service.path, ask=ask)
+    if asked is None:
+        asked = ask_all(fleet, hosts, path=service.path, ask=ask)
     found = survey(fleet, hosts, path=service.path, asked=asked)
     states = found.states.values()
     memory = Memory.of(changelog, service, states, settings) if changelog else Memory()

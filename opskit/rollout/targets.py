@@ -14,10 +14,11 @@ from opskit.rollout.remembered import ACTIONS
 from opskit.rollout.report import word_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from opskit.changelog import Changelog
     from opskit.errors import OpskitError
+    from opskit.fleet.command import Outcome
     from opskit.fleet.fanout import Fleet, Outcomes
     from opskit.rollout.probe import HeldLock
 
@@ -39,7 +40,11 @@ def ask_all(
 
 
 def survey(
-    fleet: Fleet, hosts: Sequence[str], *, path: str, asked: Outcomes[HostState] | None = None
+    fleet: Fleet,
+    hosts: Sequence[str],
+    *,
+    path: str,
+    asked: Iterable[Outcome[HostState]] | None = None,
 ) -> Survey:
     """Hear what every host says about the service at `path`; those that have been `asked` before are not asked again."""
     states: dict[str, HostState] = {}

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
-from opskit.errors import ChangelogError, OpskitError
+from opskit.errors import ChangelogError, OpskitError, UnreachableError
 from opskit.rollout.freeze import in_force
 from opskit.rollout.openruns import open_runs
 from opskit.runbook.freshness import Freshness, freshness, proof_of, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from opskit.changelog import Changelog, RolloutRecord, RunRecord
     from opskit.config.model import Config
     from opskit.config.service import Service
+    from opskit.fleet.command import Outcome
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.inventory import Inventory
+    from opskit.fleet.remote import Remote
+    from opskit.rollout.probe import HostState
     from opskit.rollout.status import ServiceStatus
     from opskit.runbook.model import Runbook
 
@@ -90,25 +94,58 @@ def with_hosts(
     inventory: Inventory,
     fleet: Fleet,
 ) -> HeadUp:
-    """Give the same with what the hosts of its services say; one that does not answer keeps nobody longer than its time limit."""
+    """Give the same with what the hosts of its services say, asked all at once: one that does not answer keeps nobody longer than its time limit."""
     from opskit.rollout.status import status
 
-    asked, unasked = [], []
+    places: dict[str, tuple[Service, tuple[str, ...]]] = {}
+    told, unasked = [], []
     for service in _services(book, config, found.environment):
         try:
-            hosts = [host.name for host in inventory.select(service.hosts)]
-            asked.append(
-                status(
-                    service=service,
-                    hosts=hosts,
-                    fleet=fleet,
-                    changelog=changelog,
-                    settings=config.changelog,
-                )
-            )
+            hosts = tuple(host.name for host in inventory.select(service.hosts))
+            places[service.name] = service, hosts
         except OpskitError as error:
             unasked.append(f"{service.name}: {error}")
-    return replace(found, hosts=tuple(asked), unasked=tuple(unasked))
+    heard = _asked(places, fleet)
+    ask = partial(status, fleet=fleet, changelog=changelog, settings=config.changelog)
+    for name, (service, hosts) in places.items():
+        try:
+            told.append(ask(service=service, hosts=hosts, asked=heard[name]))
+        except OpskitError as error:
+            unasked.append(f"{name}: {error}")
+    return replace(found, hosts=tuple(told), unasked=tuple(unasked))
+
+
+def _asked(
+    places: Mapping[str, tuple[Service, tuple[str, ...]]], fleet: Fleet
+) -> Mapping[str, list[Outcome[HostState]]]:
+    """Ask all hosts at once, each about its services one after the other; gives what came of it by service."""
+    from opskit.rollout import edits
+
+    def work(remote: Remote) -> dict[str, HostState | OpskitError]:
+        said: dict[str, HostState | OpskitError] = {}
+        gone: OpskitError | None = None
+        for name, (service, hosts) in places.items():
+            if remote.name in hosts:
+                try:
+                    said[name] = gone or edits.probe(remote, path=service.path)
+                except OpskitError as error:
+                    said[name] = error
+                    gone = error if isinstance(error, UnreachableError) else None
+        return said
+
+    heard: dict[str, list[Outcome[HostState]]] = {name: [] for name in places}
+    for outcome in fleet.each(work, (host for _, hosts in places.values() for host in hosts)):
+        for name, (_, hosts) in places.items():
+            if outcome.host in hosts:
+                heard[name].append(_of_one(outcome, name))
+    return heard
+
+
+def _of_one(outcome: Outcome[dict[str, HostState | OpskitError]], name: str) -> Outcome[HostState]:
+    """Give what came of asking a host about one of its services."""
+    said = outcome.value.get(name) if outcome.value else outcome.error
+    error = said if isinstance(said, OpskitError) else None
+    return replace(outcome, value=None if error else said, error=error)  # type: ignore[arg-type, return-value]
 
 
 def _services(book: Runbook, config: Config, environment: str) -> Iterator[Service]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from opskit.config import load
-from opskit.runbook.headup import HeadUp, head_up
+from opskit.fleet import load_inventory, open_fleet
+from opskit.runbook.headup import HeadUp, head_up, with_hosts
 from opskit.runbook.shelf import open_book
 from tests.changelog import running, writing
 from tests.runbook.test_audit import PAGE, TOML, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from opskit.changelog import Changelog
@@ -71,6 +76,51 @@ def test_how_its_last_three_runs_ended_and_what_they_left_without_the_one_that_i
     assert [run.id for run in found.runs] == runs[:0:-1]
     assert [run.id for run in found.open_runs] == [left]
     assert len(found.open_runs[0].liabilities) == 1
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[tuple[int, list[object]]]:
+    """Give the port of a host that takes calls and says nothing, and the calls."""
+    calls: list[object] = []
+    with socket.socket() as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.listen()
+
+        def hear() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    calls.append(ear.accept())
+
+        threading.Thread(target=hear, daemon=True).start()
+        yield ear.getsockname()[1], calls
+
+
+def test_a_host_of_many_services_that_does_not_answer_is_waited_for_once(
+    tmp_path: Path, changelog: Changelog
+) -> None:
+    services = ("shop", "site", "more")
+    with deaf() as (port, calls):
+        toml = f'[environments.p]\nhosts = ["web01"]\n[hosts.web01]\naddress = "127.0.0.1"\nport = {port}\nuser = "x"\n[ssh]\nconnect_timeout = "1s"\n'
+        toml += "".join(
+            f'[services.{name}]\npath = "~/{name}"\nhosts = "web01"\nsource = {{ folder = "." }}\n'
+            for name in services
+        )
+        (tmp_path / "opskit.toml").write_text(f'default_environment = "p"\n{toml}')
+        config = load(tmp_path / "opskit.toml")
+        inventory = load_inventory(config, None)
+        book = open_book(
+            write(tmp_path, "haproxy-queue", PAGE.replace("shop, site", ", ".join(services)))
+        )
+        found = head_up(book, changelog, config, "p", datetime.now(UTC))
+        with open_fleet(inventory, config.ssh) as fleet:
+            found = with_hosts(
+                found, book, changelog=changelog, config=config, inventory=inventory, fleet=fleet
+            )
+        assert len(calls) == 1
+    assert [service.service for service in found.hosts] == [*services]
+    assert [[host.verdict for host in service.hosts] for service in found.hosts] == [
+        ["unreachable"]
+    ] * 3
 
 
 def test_a_freeze_and_a_service_that_is_not_there_are_told_of(
