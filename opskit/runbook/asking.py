@@ -18,7 +18,7 @@ from opskit.runbook.model import (
     Decide,
     Wait,
 )
-from opskit.runbook.parts import APPROVED, WHOLE, name_of
+from opskit.runbook.parts import APPROVED, OVER, WHOLE, by_id, name_of, working
 from opskit.runbook.progress import DECIDE, SUSPENDED
 from opskit.runbook.stopping import ABORTED, StoppedError
 from opskit.runbook.talk import (
@@ -89,7 +89,7 @@ def ask(walk: Walk, question: Question) -> Reply:
 def left(walk: Walk, step: Step, reply: Reply) -> bool:
     """Do what an answer says that is a way out of any question; tells whether it was one. Raises StoppedError."""
     if reply.key == SKIP:
-        walk.note(step, WHOLE, "skipped", why=reply.text)
+        _skip(walk, step, reply.text)
     elif reply.key == BACK:
         walk.back(step)
     elif reply.key == ABORT:
@@ -99,15 +99,39 @@ def left(walk: Walk, step: Step, reply: Reply) -> bool:
     return reply.key in WAYS_OUT
 
 
+def _skip(walk: Walk, step: Step, why: str) -> None:
+    """Write that the rest of a step is skipped; a decision that stands behind what is skipped is still to be made: it says where to go on."""
+    now = walk.record.now
+    left_ = [n for n in working(step) if now.of(step.id, n).status not in OVER]
+    later = [n for n in left_[1:] if isinstance(step.parts[n], Decide)]
+    if now.step != step.id or not later:
+        walk.note(step, WHOLE, "skipped", why=why)
+        return
+    for number in left_:
+        if number not in later:
+            walk.note(step, number, "skipped", why=why)
+
+
 def what_next(walk: Walk, step: Step) -> None:
     """Ask what is to be done about something that could not even begin."""
     question = Question("failed", "", (AGAIN, *WAYS_OUT), step)
     left(walk, step, ask(walk, question))
 
 
-def caution(walk: Walk, step: Step, number: int, text: str) -> bool:
-    """Let the id of a step be typed before something that cannot be taken lightly; tells whether it was."""
-    question = Question("caution", text, (TEXT, *WAYS_OUT), step, wanted=step.id)
+def caution(
+    walk: Walk,
+    step: Step,
+    number: int,
+    text: str,
+    *,
+    action: Action | None = None,
+    hosts: tuple[str, ...] = (),
+) -> bool:
+    """Let the id of a step be typed before something that cannot be taken lightly; tells whether it was.
+
+    If that is a command, it is shown with its hosts first, and who types it has agreed to it.
+    """
+    question = Question("caution", text, (TEXT, *WAYS_OUT), step, action, hosts, wanted=step.id)
     while not left(walk, step, reply := ask(walk, question)):
         if reply.text.strip() == step.id:
             walk.note(step, number, "answered", kind="caution", value=step.id)
@@ -197,7 +221,10 @@ def _decide(walk: Walk, step: Step, number: int, which: Decide) -> None:
     if all(choice.target != NEXT for choice in choices):
         choices = (*choices, GO_ON)
     ways = [{"name": each.label, "value": each.target} for each in which.choices[:MOST_WAYS]]
-    question = Question("decide", walk.say(which.text), (CHOICE, *WAYS_OUT), step, choices=choices)
+    leads = tuple(_lead(walk, step, number, each) for each in choices)
+    question = Question(
+        "decide", walk.say(which.text), (CHOICE, *WAYS_OUT), step, choices=choices, leads=leads
+    )
     while not left(walk, step, reply := ask(walk, question)):
         chosen = next((each for each in choices if each.label == reply.text), None)
         if chosen is None:
@@ -211,6 +238,21 @@ def _decide(walk: Walk, step: Step, number: int, which: Decide) -> None:
                 step, number, "went", to=chosen.target, how=DECIDE, value=chosen.label, **told
             )
         return
+
+
+def _lead(walk: Walk, step: Step, number: int, choice: Choice) -> str:
+    """Say where a choice leads: `step 4 (Free its port)`."""
+    steps = walk.record.book.steps
+    at = steps.index(step) + 1
+    after = steps[at].id if at < len(steps) else ""
+    to = choice.target or walk.record.now.returns or after
+    if choice.target == NEXT and any(n > number for n in working(step)):
+        return "the rest of this step"
+    found = by_id(steps, to)
+    if found is None:
+        return "the end"
+    name = "" if name_of(found).lower() == choice.label.lower() else f" ({name_of(found)})"
+    return f"step {steps.index(found) + 1}{name}"
 
 
 def _check(walk: Walk, step: Step, number: int, which: Check) -> None:

@@ -49,10 +49,11 @@ def action(walk: Walk, step: Step, number: int, which: Action) -> None:
     if walk.mode == "drill" and which.mutates:
         _predict(walk, step, number, which, hosts)
         return
-    warned = not which.mutates or _is_cautioned(walk, step)
-    if not (warned or caution(walk, step, -1, title(walk, which))):
-        return
-    if walk.mode == "auto" or _agreed(walk, step, which, hosts):
+    if which.mutates and not _is_cautioned(walk, step):
+        agreed = caution(walk, step, -1, title(walk, which), action=which, hosts=hosts)
+    else:
+        agreed = walk.mode == "auto" or walk.agreed or _agreed(walk, step, which, hosts)
+    if agreed:
         do(walk, step, number, which, hosts)
 
 
@@ -102,6 +103,7 @@ def what_now(walk: Walk, step: Step, number: int, which: Action, done: Done) -> 
     if walk.mode == "auto" and kind == "failed":
         raise StoppedError(FAILED, said)
     hosts = tuple(host for host in done.hosts if host != LOCAL)
+    _show_unseen(walk, number, which, done)
     rest = _not_done(which, done)
     keys = _offered(which, hosts, rest=bool(rest), lives=bool(living))
     reply = ask(walk, Question(kind, said, keys, step, action=which, hosts=hosts))
@@ -156,6 +158,12 @@ def _await(walk: Walk, began: str) -> None:
             return
 
 
+def _show_unseen(walk: Walk, number: int, which: Action, done: Done) -> None:
+    """Show all of a command to who has not seen it: it was begun by somebody else, or before this session."""
+    if not walk.has_seen(number):
+        walk.talk.tell(Shown(which, done.hosts or (LOCAL,)))
+
+
 def _not_done(which: Action, done: Done) -> tuple[str, ...]:
     """Give the hosts on which a command did not end well, if it did on others; none where all are needed for what it captures."""
     bad = tuple(str(each.get("name")) for each in done.results if each.get("outcome") != DONE)
@@ -187,7 +195,7 @@ def _shell(walk: Walk, step: Step, host: str) -> None:
 
 def _predict(walk: Walk, step: Step, number: int, which: Action, hosts: tuple[str, ...]) -> None:
     """Show a command that a drill does not run, and let somebody say what it would do."""
-    walk.talk.tell(Shown(which, hosts, "a drill does not run it"))
+    walk.talk.tell(Shown(which, hosts, "not run: a drill does not"))
     question = Question(
         "predict", "what do you expect to see?", (TEXT, *WAYS_OUT), step, action=which, hosts=hosts
     )

@@ -285,6 +285,6 @@ class _Fold:
             run=self.run, started=self.started, step=step, part=part_, values=dict(self.values),
             secrets=tuple(self.secrets), parts=dict(self.parts), ran=dict(self.ran), path=tuple(self.path), visits=self.visits,
             cautioned=frozenset(self.cautioned), liabilities=self.owed.open, runners=tuple(self.runners),
-            outcome=self.outcome, reason=self.reason, last_ms=self.last_ms, order=tuple(self.digests),
+            outcome=self.outcome, reason=self.reason, last_ms=self.last_ms, order=tuple(self.digests), returns=self.returns[0] if self.returns else "",
             environment=self.environment, service=self.service,
         )  # fmt: skip

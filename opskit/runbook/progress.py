@@ -65,6 +65,8 @@ class Progress:
     last_ms: int
     order: tuple[str, ...]
     """The ids of the steps as the file had them when somebody last went on."""
+    returns: str = ""
+    """The step to which it comes back when the one that is next, which undoes something, is done."""
     environment: str = ""
     service: str = ""
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.errors import RefusedError
+from opskit.runbook.asking import title
 from opskit.runbook.folding import fold
-from opskit.runbook.parts import DONE, name_of
+from opskit.runbook.parts import DONE, NOT_BEGUN, WHOLE, name_of, working
 from opskit.runbook.past import demand_free
 from opskit.runbook.progress import SUSPENDED
 from opskit.runbook.record import Record
-from opskit.runbook.run import asker
+from opskit.runbook.run import asker, introduce
 from opskit.runbook.stopping import ABORTED, StoppedError
-from opskit.runbook.talk import ANEW, BACK, GO, LEAVE, Question, Warned
+from opskit.runbook.talk import ANEW, BACK, GO, LEAVE, Known, Question, Warned
 from opskit.runbook.values import secrets
 from opskit.runbook.walk import AUTO, Walk
 
@@ -84,6 +85,8 @@ def reopen(
     if written and not take_over:
         demand_free(changelog, now)
     how = mode or ("drill" if now.mode == "drill" else "run")
+    if not undo:
+        introduce(book, talk, now.values)
     needed = [p for p in book.parameters if written and p.secret and p.name in now.secrets]
     hidden = secrets(needed, ask=None if how == AUTO else asker(talk))
     hands.fleet.vault.hide(hidden.values())
@@ -103,7 +106,8 @@ def reopen(
 
 
 def settle(walk: Walk, found: Differences) -> None:
-    """Tell what of the file is not as it was, and ask where that matters. Raises StoppedError, LeftError."""
+    """Tell what was done before, and what of the file is not as it was; ask where that matters. Raises StoppedError, LeftError."""
+    _recall(walk)
     if found.new:
         names = ", ".join(name_of(step) for step in found.new)
         walk.talk.tell(Warned(f"new in the file since the run began: {names}"))
@@ -113,6 +117,16 @@ def settle(walk: Walk, found: Differences) -> None:
         _ask_about_finished(walk, found)
     if found.current is not None and walk.record.now.step == found.current.id:
         _ask_about_current(walk, found.current)
+
+
+def _recall(walk: Walk) -> None:
+    """Tell whoever goes on what others answered, did and skipped in the steps that are over."""
+    now = walk.record.now
+    for step in walk.record.book.steps:
+        for number in (*working(step), WHOLE) if step.id != now.step else ():
+            if (done := now.of(step.id, number)) is not NOT_BEGUN:
+                what = "" if number == WHOLE else f": {title(walk, step.parts[number])}"
+                walk.talk.tell(Known(f"{name_of(step)}{what}", done))
 
 
 def demand_open(now: Progress) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from opskit.errors import RefusedError, UnknownNameError
 from opskit.runbook.parts import by_id
 from opskit.runbook.record import Record
-from opskit.runbook.talk import LeftError
-from opskit.runbook.values import collect, secrets
+from opskit.runbook.talk import LeftError, Said
+from opskit.runbook.values import collect, fill, secrets
 from opskit.runbook.walk import AUTO, Walk
 
 if TYPE_CHECKING:
@@ -38,11 +38,12 @@ def begin(
     why: str = "",
     refuse_unshared: bool = False,
 ) -> Walk:
-    """Collect the values of a run, and make it durable; gives what follows it. Nothing was touched when this returns.
+    """Tell how the page begins, collect the values of a run, and make it durable; gives what follows it. Nothing was touched when this returns.
 
     Raises UsageError for a value that is missing or does not fit, ChangelogError, RefusedError, LeftError.
     """
     first = step_of(book, start).id if start else ""
+    introduce(book, talk, given)
     ask = None if mode == AUTO else asker(talk)
     values = collect(book, given, ask=ask)
     hidden = secrets([each for each in book.parameters if each.secret], ask=ask)
@@ -61,6 +62,13 @@ def begin(
         record.finish("aborted", f"the others cannot see this: {unseen}")
         raise RefusedError(f"the others cannot see this: {unseen}", hint=ALONE)
     return Walk(record, hands, talk, mode=mode, secrets=hidden, given=frozenset(given))
+
+
+def introduce(book: Runbook, talk: Talk, values: Mapping[str, str]) -> None:
+    """Tell what the page says before its first step: when to stop, and what to be careful with."""
+    known = {each.name: each.default for each in book.parameters if each.default}
+    for part in book.intro:
+        talk.tell(Said(fill(part.text, {**known, **values})))
 
 
 def step_of(book: Runbook, name: str) -> Step:

@@ -33,7 +33,7 @@ class Question:
     waiting? check: is it so? evidence: what was seen. predict: what is to be expected (a drill). failed, unknown: what now?
     param, secret: a value that the run needs. changed: the file is not what it was. undo: put this back?
 
-    `keys` are the answers that count, the first one that of an empty line if it is GO. `default` is what an empty text means; `problem` what was wrong
+    `leads` says where each of `choices` leads. `keys` are the answers that count, the first one that of an empty line if it is GO. `default` is what an empty text means; `problem` what was wrong
     with the answer before.
     """
 
@@ -44,6 +44,7 @@ class Question:
     action: Action | None = None
     hosts: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
+    leads: tuple[str, ...] = ()
     wanted: str = ""
     default: str = ""
     problem: str = ""
@@ -83,11 +84,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A command that is shown and not run, and why; where it would run."""
+    """A command that is shown and not asked about; where it would run, and what else is to be said of it."""
 
     action: Action
     hosts: tuple[str, ...]
-    why: str
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

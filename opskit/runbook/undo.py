@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opskit.runbook.model import Step
     from opskit.runbook.walk import End, Walk
 
-DRY = "this puts it back"
+DRY = "not run: this would put it back"
 
 
 def show(walk: Walk) -> None:
@@ -30,17 +30,11 @@ def show(walk: Walk) -> None:
         if step is None:
             walk.talk.tell(Warned(f"there is no step {owed.rollback} in {walk.record.book.file}"))
             continue
-        walk.values = owed.values
-        for action in step.actions:
-            try:
-                walk.talk.tell(Shown(action, doing.where(walk, action), DRY))
-            except OpskitError as error:
-                walk.talk.tell(Warned(str(error)))
-        walk.values = None
+        _show(walk, owed, step, DRY)
 
 
 def undo(walk: Walk) -> End:
-    """Put back what is open, each when somebody agrees; gives how the run stands then, as it did before but for that."""
+    """Put back what is open, each when its commands were shown and somebody agrees; gives how the run stands then, as it did before but for that."""
     outcome, interrupted = _outcome(walk), False
     try:
         for owed in reversed(walk.record.now.liabilities):
@@ -96,6 +90,7 @@ def _one(walk: Walk, owed: Liability) -> bool:
         return True
     if owed not in walk.record.now.liabilities:
         return True  # what was put back before has done it, too
+    _show(walk, owed, step, "")
     question = Question("undo", told(walk, owed), (GO, SKIP, MARK, LEAVE), step, hosts=owed.hosts)
     reply = walk.talk.ask(question)
     more = {"began": owed.began}
@@ -109,11 +104,22 @@ def _one(walk: Walk, owed: Liability) -> bool:
 def _put_back(walk: Walk, owed: Liability, step: Step) -> bool:
     record, more = walk.record, {"began": owed.began}
     record.step(owed.step, owed.part, "went", to=step.id, how="undo", **more)
-    walk.values = owed.values
+    walk.values, walk.agreed = owed.values, True
     try:
         walk.follow(until=lambda now: now.step != step.id)
     finally:
-        walk.values = None
+        walk.values, walk.agreed = None, False
     if owed not in record.now.liabilities or last_done(step, record.now.parts):
         record.step(owed.step, owed.part, "undone", of=owed.step, rollback=step.id, **more)
     return True
+
+
+def _show(walk: Walk, owed: Liability, step: Step, said: str) -> None:
+    """Show the commands of the step that puts something back, with the values of when it was done."""
+    walk.values = owed.values
+    for action in step.actions:
+        try:
+            walk.talk.tell(Shown(action, doing.where(walk, action), said))
+        except OpskitError as error:
+            walk.talk.tell(Warned(str(error)))
+    walk.values = None

@@ -49,7 +49,7 @@ class End:
 class Walk:
     """One process's part in a run. `mode` is run, auto or drill; `given` are the names of values that were given beforehand.
 
-    `values`, if any, are those of an earlier moment, with which something is put back. `secrets` are the values that nothing keeps.
+    `values`, if any, are those of an earlier moment, with which something is put back; `agreed`: to its commands, before they came. `secrets` are the values that nothing keeps.
     """
 
     record: Record
@@ -59,6 +59,7 @@ class Walk:
     secrets: dict[str, Secret] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
     values: Mapping[str, str] | None = None
+    agreed: bool = False
     _visit: int = -1
     _step: Step | None = None
     _shown: int = 0
@@ -134,10 +135,14 @@ class Walk:
         """Write what was done to a part; it need not be shown again as known."""
         self._dealt.add((self._visit, part))
         self.record.step(step.id, part, what, **more)
-        if what in ("skipped", "went"):
+        if what == "went" or (what == "skipped" and part == WHOLE):
             self._step = None  # nothing more of it is of use
         if self.values is not None:
             self.values = {**self.values, **learned(more)}
+
+    def has_seen(self, part: int) -> bool:
+        """Tell whether whoever follows it has seen a part of this step in this session: it was dealt with in it."""
+        return (self._visit, part) in self._dealt
 
     def back(self, step: Step) -> None:
         """Go back to the step before this one, on the way that the run came."""

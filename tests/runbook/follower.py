@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Answer = str | Callable[[], str]
 
 PROMPT = re.compile(r"\n(?P<keys>[^\n]*\? help)\n> $")
-TYPED = re.compile(r"to go on, type: (\S+)")
+TYPED = re.compile(r"to (?:go on|run it), type: (\S+)")
 CHOICE = re.compile(r"^ +(\d+) (.*)$", re.MULTILINE)
 PLAIN = ("Enter do it", "Enter go on", "Enter it is so", "Enter put it back")
 """How a line begins that asks for no more than Enter."""
@@ -87,7 +87,7 @@ def _next(screen: Screen, within: float) -> str | None:
 def _number(asked: str, label: str) -> str:
     if label.startswith(":"):
         return label[1:]
-    choices = {text.strip(): number for number, text in CHOICE.findall(asked)}
+    choices = {text.partition(" → ")[0].strip(): number for number, text in CHOICE.findall(asked)}
     assert label in choices, f"no {label!r} in {choices}"
     return choices[label]
 

@@ -37,7 +37,6 @@ def put_back(
 ) -> tuple[End, Scripted]:
     talk = Scripted([*replies])
     with stage.reopened(book, run, talk, actor=actor, undo=True) as walk:
-        undoing.show(walk)
         end = undoing.undo(walk)
     stage.demand_agreed(book, run)
     return end, talk
@@ -56,7 +55,7 @@ def log(stage: Stage) -> list[str]:
 def test_anybody_puts_back_in_reverse_order_what_was_shown_first(stage: Stage) -> None:
     book = book_of(PAGE)
     run = left_open(stage, book)
-    end, talk = put_back(stage, book, run, GO, GO, GO, GO)
+    end, talk = put_back(stage, book, run, GO, GO)
     assert [fact.action.text.strip() for fact in talk.facts(Shown)] == [
         "rm two; echo -2 >>log",
         "rm one; echo -1 >>log",
@@ -85,7 +84,7 @@ def test_what_is_skipped_stays_open_and_what_is_none_is_cleared(stage: Stage) ->
 def test_whoever_leaves_it_has_undone_what_is_undone(stage: Stage) -> None:
     book = book_of(PAGE)
     run = left_open(stage, book)
-    end, _ = put_back(stage, book, run, GO, GO, LEAVE)
+    end, _ = put_back(stage, book, run, GO, LEAVE)
     assert (end.exit_code, [owed.step for owed in end.now.liabilities]) == (
         130,
         ["step-1"],
@@ -97,7 +96,7 @@ def test_a_run_that_was_suspended_goes_on_at_what_was_undone(stage: Stage) -> No
     book = book_of(PAGE)
     end, _ = stage.run(book, GO, GO, LEAVE)
     run = end.now.run
-    put_back(stage, book, run, GO, GO, Reply("skip", "not this one"))
+    put_back(stage, book, run, GO, Reply("skip", "not this one"))
     end, talk = stage.resume(book, run, LEAVE)
     assert (end.now.step, talk.kinds) == ("step-2", ["act"])
 
@@ -121,9 +120,9 @@ def test_each_is_put_back_with_the_values_of_its_own_moment(stage: Stage) -> Non
         Reply("abort", "x"),
     )
     assert [owed.values["server"] for owed in end.now.liabilities] == ["web01", "web02"]
-    end, _ = put_back(stage, book, end.now.run, GO, GO, Reply("skip", "later"))
+    end, _ = put_back(stage, book, end.now.run, GO, Reply("skip", "later"))
     assert [owed.values["server"] for owed in end.now.liabilities] == ["web01"]
-    end, _ = put_back(stage, book, end.now.run, GO, GO)
+    end, _ = put_back(stage, book, end.now.run, GO)
     assert (stage.folder / "out").read_text().split() == ["web01", "web02", "-web02", "-web01"]
     assert end.now.liabilities == ()
 
@@ -135,7 +134,7 @@ def test_what_is_answered_while_something_is_put_back_counts_for_it(stage: Stage
     )  # fmt: skip
     book = book_of(page)
     end, _ = stage.run(book, GO, LEAVE)
-    end, _ = put_back(stage, book, end.now.run, GO, say("slowly"), GO)
+    end, _ = put_back(stage, book, end.now.run, GO, say("slowly"))
     assert (stage.folder / "out").read_text().split() == ["drained", "slowly"]
     assert end.now.liabilities == ()
 
@@ -155,9 +154,9 @@ def test_what_is_put_back_by_a_step_that_ends_with_a_decision_is_undone(
         book, say("a"), GO, Reply("choice", "Yes"), say("b"), GO, on, Reply("abort", "x")
     )
     run = end.now.run
-    end, _ = put_back(stage, book, run, GO, GO, Reply("choice", "There"), Reply("skip", "later"))
+    end, _ = put_back(stage, book, run, GO, Reply("choice", "There"), Reply("skip", "later"))
     assert [owed.values["name"] for owed in end.now.liabilities] == ["a"]
-    end, _ = put_back(stage, book, run, GO, GO, Reply("choice", "There"))
+    end, _ = put_back(stage, book, run, GO, Reply("choice", "There"))
     assert (end.now.liabilities, end.exit_code) == ((), 0)
     assert whats(stage.events()).count("undone") == 2
 

@@ -158,10 +158,12 @@ def test_a_caution_is_typed_out_before_the_first_change_of_its_step(stage: Stage
         + "\n"
         + DO.format("touch b")
     )
-    end, talk = stage.run(book_of(page), GO, say("yes"), say("step-1"), GO, GO)
+    end, talk = stage.run(book_of(page), GO, say("yes"), say("step-1"), GO)
     assert end.outcome == "done"
-    assert talk.kinds == ["act", "caution", "caution", "act", "act"]
+    assert talk.kinds == ["act", "caution", "caution", "act"]
     assert talk.asked[2].problem
+    shown = talk.asked[1].action
+    assert (shown.text if shown else "", talk.asked[1].hosts) == ("touch a\n", ("local",))
 
 
 def test_what_is_not_confirmed_stops_there_and_can_be_resumed(stage: Stage) -> None:

@@ -36,7 +36,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "mark": ("m", "mark it as done, with a reason"),
     "undo": ("u", "undo it"),
     "anew": ("n", "begin the step anew"),
-    "skip": ("s", "skip the rest of this step, with a reason"),
+    "skip": ("s", "skip the rest of this step but a decision at its end, with a reason"),
     "back": ("b", "back to the step before"),
     "shell": ("o", "open a shell on the host"),
     "abort": ("a", "abort the run"),
@@ -63,7 +63,8 @@ def shown(say: Say, fact: CameTo | Said | Known | Shown) -> None:
             known(say, fact.what, fact.done)
         case Shown():
             action(say, fact.action, fact.hosts)
-            say(f"  not run: {fact.why}", colour="yellow", wrap=True)
+            if fact.said:
+                say(f"  {fact.said}", colour="yellow", wrap=True)
 
 
 def step(say: Say, which: Step, number: int, of: int) -> None:
@@ -181,17 +182,19 @@ def ask(say: Say, question: Question) -> None:
     """Show what is asked, above the line on which it is answered."""
     if question.problem:
         say(f"  {question.problem}", colour="yellow", wrap=True)
-    if question.kind == "act" and question.action is not None:
+    if question.kind in ("act", "caution") and question.action is not None:
         if not question.problem:
             action(say, question.action, question.hosts)
     elif question.text:
         say()
         name = f"{question.wanted}: " if question.kind == "ask" else ""
         say(f"{LABELS.get(question.kind, '')}{name}{plain(question.text)}", bold=True, wrap=True)
-    for number, choice in enumerate(question.choices, 1):
-        say(f"  {number} {choice.label}", wrap=True)
+    leads = question.leads or ("",) * len(question.choices)
+    for number, (choice, lead) in enumerate(zip(question.choices, leads, strict=True), 1):
+        say(f"  {number} {choice.label}{f' → {lead}' if lead else ''}", wrap=True)
     if question.kind == "caution":
-        say(f"  to go on, type: {question.wanted}", colour="yellow", wrap=True)
+        what = "CAUTION: to run it" if question.action else "to go on"
+        say(f"  {what}, type: {question.wanted}", colour="yellow", wrap=True)
 
 
 LABELS: Mapping[str, str] = {

@@ -59,8 +59,9 @@ def run(
 ) -> int:
     """Follow a runbook, step by step.
 
-    Before each command you see it, and the hosts on which it would run: Enter does it, s skips the step with a reason, b goes
-    back, o opens a shell on the host, a aborts, ? tells what else. Ctrl-C asks what to do, twice leaves the run.
+    Before each command you see it, and the hosts on which it would run: Enter does it, s skips the rest of the step with a reason (a
+    decision at its end is still asked), b goes back, o opens a shell on the host, a aborts, ? tells what else. Ctrl-C asks what to
+    do, twice leaves the run.
 
     Each start, answer, skip and outcome is an event in the changelog before the next one begins, so that anybody can go on with
     it: opskit runbook resume. Exit code 3 if it is suspended.

@@ -92,7 +92,8 @@ def head_again(walk: Walk) -> None:
     """Show what is gone on with: whose run it is, and who was at it."""
     now = walk.record.now
     people = " and ".join(dict.fromkeys(runner.actor for runner in now.runners[:-1]))
-    text.mention(f"  run {now.run}, until now by {people}", colour="bright_black", wrap=True)
+    said = f"run {now.run}, until now by {people}; all of it: opskit log {now.run}"
+    text.mention(f"  {said}", colour="bright_black", wrap=True)
 
 
 def plan(
@@ -158,9 +159,8 @@ def put_back(
             return following.show_open(now, as_json=as_json)
         with opening.opened(config, changelog, book, where, as_json=as_json) as o:
             walk = _reopen(o, events, take_over=take_over, undo=True, written=not dry_run)
-            if not clear:
-                undo.show(walk)
             if dry_run:
+                undo.show(walk)
                 return following.show_open(walk.record.now, as_json=as_json)
             end = undo.clear(walk, clear, why or "") if clear else undo.undo(walk)
             return following.show_end(book, end, command="runbook undo", as_json=as_json)
