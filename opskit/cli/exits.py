@@ -19,7 +19,10 @@ class Exit:
 
 EXITS: Mapping[int, Exit] = {
     0: Exit("done", "All that was asked for was done."),
-    1: Exit("failed", "It was not done, or opskit could not find out whether it was."),
+    1: Exit(
+        "failed",
+        "It was not done, or opskit could not find out whether it was; of `blame`: nothing in the changelog explains it.",
+    ),
     2: Exit(
         "usage", "The command, opskit.toml or a name in them makes no sense; nothing was touched."
     ),

@@ -14,7 +14,7 @@ from tests.cli.screen import Drawing, Screen
 
 PICTURE = Path(__file__).parents[2] / ".assets" / "session.svg"
 COLUMNS = 112
-PARTS = ("$ opskit deploy shop v3", "$ opskit log", "$ opskit rollback shop")
+PARTS = ("$ opskit deploy shop v3", "$ opskit blame", "$ opskit rollback shop")
 
 
 class Painting(Drawing):
