@@ -268,7 +268,7 @@ def test_a_run_is_reported_and_drafted_anew(light: Light) -> None:
     entries = light.opskit("log", "--json").json["data"]["entries"]
     run = next(each["id"] for each in entries if "runbook" in each)
     text = light.opskit("runbook", "report", run[:6]).stdout
-    for said in ("- Incident: INC-7", "web01", "well, slow", "it is gone already", "ask server: web02", "deploy shop", "### Timeline"):  # fmt: skip
+    for said in ("- Incident: INC-7", "web01", "well, slow", "it is gone already", "ask server (Which one is slow?): web02", "deploy shop", "### Timeline"):  # fmt: skip
         assert said in text, text
     light.opskit("runbook", "report", run, "--html", "-o", "report.html")
     page = (light.folder / "report.html").read_text()
