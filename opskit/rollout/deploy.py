@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median_low
 from typing import TYPE_CHECKING
 
 from opskit.changelog import new_rollout_id
@@ -172,7 +171,8 @@ def _release_id(version: source.Version, states: Mapping[str, HostState]) -> str
 def _now(states: Mapping[str, HostState]) -> datetime:
     """Give the time by the clocks of most hosts, by ours if they tell none."""
     clocks = [state.now for state in states.values() if SANE[0] < state.now < SANE[1]]
-    return datetime.fromtimestamp(median_low(clocks or [int(time.time())]), UTC)
+    told = sorted(clocks) or [int(time.time())]
+    return datetime.fromtimestamp(told[(len(told) - 1) // 2], UTC)
 
 
 def _made_at(release: str) -> datetime | None:

@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import re
-import shutil
 import sys
 import unicodedata
 from typing import TYPE_CHECKING
@@ -54,6 +53,8 @@ def _columns(character: str) -> int:
 
 def screen_width() -> int:
     """Give the columns of the screen: COLUMNS, or what the terminal says, or 80."""
+    import shutil
+
     return max(shutil.get_terminal_size((80, 24)).columns, 20)
 
 
