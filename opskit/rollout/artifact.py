@@ -75,14 +75,20 @@ class Artifact:
         return frozenset(file for file in self.files if file.line in wanted)
 
 
-def look_at(tree: Path, *, info: Mapping[str, str], digests: Digests | None = None) -> Artifact:
+def look_at(
+    tree: Path,
+    *,
+    info: Mapping[str, str],
+    found: Iterable[Entry] | None = None,
+    digests: Digests | None = None,
+) -> Artifact:
     """Look at all of `tree`; raises SourceError for what is neither file, folder nor link, and OSError.
 
-    `digests` are those of its files, where they have been read already.
+    `found` is what `entries` gave of it, `digests` are those of its files, where they have been read already.
     """
     files, folders, links = [], [], []
     known = digests or Digests()
-    for entry in entries(tree):
+    for entry in entries(tree) if found is None else found:
         if entry.is_file:
             files.append(_file(entry, known))
         elif entry.is_folder:

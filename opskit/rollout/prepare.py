@@ -11,6 +11,7 @@ from opskit.rollout.artifact import Artifact, look_at
 from opskit.rollout.build import build
 from opskit.rollout.environ import commands_environment
 from opskit.rollout.facts import Doing
+from opskit.rollout.tree import entries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,13 +45,13 @@ def prepare(
     if release.irreversible:
         info["irreversible"] = release.irreversible
     try:
-        artifact = look_at(tree, info=info, digests=version.digests if in_place else None)
+        found = entries(tree)
+        if in_place:
+            source.demand_unchanged(version, found)
+        return look_at(tree, info=info, found=found, digests=version.digests if in_place else None)
     except OSError as error:
         what = f"{error.filename or tree}: cannot be read: {error.strerror}"
         raise SourceError(what) from None
-    if in_place:
-        source.demand_unchanged(version)
-    return artifact
 
 
 def _tree(version: source.Version, scratch: Path, *, in_place: bool) -> Path:

@@ -17,6 +17,8 @@ from opskit.rollout.tree import entries
 from opskit.rollout.unpack import unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from opskit.config.service import Source
     from opskit.rollout.tree import Entry
 
@@ -86,11 +88,11 @@ def export(version: Version, *, to: Path) -> None:
             assert_never(version.source)
 
 
-def demand_unchanged(version: Version) -> None:
-    """Raise SourceError if a folder is not what was planned any more."""
+def demand_unchanged(version: Version, found: Iterable[Entry]) -> None:
+    """Raise SourceError if a folder, of which `found` is what stands there now, is not what was planned any more."""
     if isinstance(version.source, FolderSource):
         folder = version.source.folder
-        _demand_same(folder, _hash_of_folder(folder, version.digests), version)
+        _demand_same(folder, _hash_of_folder(folder, version.digests, found), version)
 
 
 def commits_between(version: Version, old: str) -> tuple[git.Commit, ...]:
@@ -155,10 +157,10 @@ def _hash_of_file(file: Path) -> str:
         raise SourceError(f"{file}: {error.strerror}", hint="build the artifact first") from None
 
 
-def _hash_of_folder(folder: Path, digests: Digests) -> str:
+def _hash_of_folder(folder: Path, digests: Digests, found: Iterable[Entry] | None = None) -> str:
     digest = hashlib.sha256()
     try:
-        for entry in entries(folder):
+        for entry in entries(folder) if found is None else found:
             said = f"{entry.name}\0{_content(entry, digests)}\0"
             digest.update(said.encode("utf-8", "surrogateescape"))
     except OSError as error:
