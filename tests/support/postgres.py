@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 WANTED = os.environ.get("OPSKIT_TEST_POSTGRES", "")
 
 # Durable as in real life, small as in a test.
+# Its shared memory lies in its folder, for a server that is killed leaves it behind.
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '{folder}'
@@ -46,6 +47,7 @@ synchronous_commit = on
 max_connections = 60
 shared_buffers = 32MB
 autovacuum = off
+dynamic_shared_memory_type = mmap
 log_min_messages = fatal
 """
 
