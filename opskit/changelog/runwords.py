@@ -19,6 +19,7 @@ HOW = {
     "jump": "jumped to",
     "decide": "decided for",
     "wait": "waited in vain, went to",
+    "undo": "puts it back by",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -40,7 +41,8 @@ def status(
 
     It asks what is live, whether its files were changed by hand and how the last change there ended, not whether the service
     is healthy now. Also which hosts are held by a run or out of a load balancer, which rollouts and runs of runbooks never ended,
-    and what these left to be undone. Exit code 1 if a host, a rollout or a run is not as it should be.
+    and what these left to be undone. Exit code 1 if a host, a rollout or a run is not as it should be; in a run of a runbook, runs
+    are only told of: that one itself is open.
     """
     config = wiring.read_config()
     where = config.environment(environment).name
@@ -54,7 +56,7 @@ def status(
             hint=f"{service} lives on {config.service(service, where).hosts} in {where}",
         )
     shown = [asked for asked in found if asked.hosts]
-    return statuses.show(shown, runs, as_json=as_json)
+    return statuses.show(shown, runs, in_run=bool(os.environ.get("OPSKIT_RUN")), as_json=as_json)
 
 
 def _open_runs(

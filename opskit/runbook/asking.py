@@ -180,9 +180,7 @@ def _ask(walk: Walk, step: Step, number: int, which: Ask) -> None:
         return
     while not left(walk, step, reply := ask(walk, question)):
         value = reply.text or known
-        problem = problem_of(parameter, value)
-        if parameter is None and not value.strip():
-            problem = f"{which.name} needs a value"
+        problem = problem_of(parameter, value, name=which.name)
         if not problem:
             answered(walk, step, number, which, kind="ask", name=which.name, value=value)
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opskit.changelog import runwords
 from opskit.changelog.clock import moment
 from opskit.changelog.event import RUN_FINISHED, RUN_STARTED
-from opskit.changelog.runrecords import BEGAN, ENDED, LOCAL
+from opskit.changelog.runrecords import BEGAN, ENDED, LOCAL, MARKED, SKIPPED
 from opskit.changelog.runwords import number_of
 from opskit.fleet.selectors import fold
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from opskit.changelog import RolloutRecord, RunRecord
-    from opskit.changelog.runrecords import Act, Liability
+    from opskit.changelog.runrecords import Act, Goer, Liability
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +94,16 @@ def _ends(record: RunRecord) -> Iterator[Moment]:
 
 
 def _people(record: RunRecord) -> Iterator[Moment]:
+    before = record.actor
     for goer in record.resumed:
         changed = ", ".join(number_of(record, step) for step in goer.changed)
         said = "took back what was open" if goer.undo else "went on with the run"
+        said += f" on {goer.machine or 'another machine'}"
+        said += f", taken over from {before}" if before not in ("", goer.actor) else ""
+        said += "".join(f"; {lost}" for lost in _lost(record, goer))
         other = f"; changed on the page since it was done: {changed}" if changed else ""
-        yield Moment(goer.at, goer.actor, f"{said} on {goer.machine or 'another machine'}{other}")
+        yield Moment(goer.at, goer.actor, f"{said}{other}")
+        before = goer.actor
     for approval in record.approvals:
         which = number_of(record, approval.step)
         why = f": {approval.why}" if approval.why else ""
@@ -108,6 +113,22 @@ def _people(record: RunRecord) -> Iterator[Moment]:
             else f" (does not count{f': {approval.doubt}' if approval.doubt else ''})"
         )
         yield Moment(approval.at, approval.actor, f"approved {which}{why}{no}")
+
+
+def _lost(record: RunRecord, goer: Goer) -> Iterator[str]:
+    """Say of each command that had begun before somebody went on, and has no end in the changelog by then."""
+    begun: dict[tuple[str, int], Act] = {}
+    for act in record.acts:
+        if act.at > goer.at:
+            break
+        key = (act.step, act.part)
+        if act.what == BEGAN and not act.rests:
+            begun[key] = act
+        elif act.what in (ENDED, MARKED, SKIPPED):
+            begun.pop(key, None)
+    for act in begun.values():
+        which = f"{_command(act)} in {number_of(record, act.step)}"
+        yield f"nobody knows how {which} ended, begun by {act.actor or 'somebody'}"
 
 
 def _rollout(run: RunRecord, record: RolloutRecord) -> Moment:

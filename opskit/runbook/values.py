@@ -44,17 +44,17 @@ def demand_known(book: Runbook, given: Mapping[str, str]) -> None:
             raise UsageError(f"{name} is a secret: it does not stand on a command line", hint=hint)
 
 
-def problem_of(parameter: Parameter | None, value: str) -> str:
-    """Say what is wrong with a value, "" if nothing is."""
+def problem_of(parameter: Parameter | None, value: str, *, name: str = "") -> str:
+    """Say what is wrong with a value, "" if nothing is. One that a step asks for has a `name`: it is left out only where its parameter allows that."""
     if "\0" in value:
         return "a value holds no NUL character"
     if len(value) > MOST:
         return f"it is longer than {MOST} characters"
     if parameter is None:
-        return ""
+        return f"{name} needs a value" if name and not value.strip() else ""
     if parameter.required and not value.strip():
         return f"{parameter.name} needs a value"
-    if parameter.pattern and value and not re.fullmatch(parameter.pattern, value):
+    if parameter.pattern and (value or name) and not re.fullmatch(parameter.pattern, value):
         return f"{parameter.name} must match {parameter.pattern}"
     return ""
 

@@ -173,6 +173,21 @@ def test_a_report_tells_who_did_what_where_and_what_it_said(
         assert said in text, f"{said}\n{text}"
 
 
+def test_a_report_tells_who_took_over_and_what_had_no_known_end_then(tmp_path: Path) -> None:
+    ann, bob = running.people(tmp_path, "ann", "bob")
+    run = running.begin(ann)
+    running.step(ann, run, "drain", 1, "began", hosts=["lb01"], script="drain it", language="sh")
+    running.tell(ann, bob)
+    running.resume(bob, run)
+    running.step(bob, run, "drain", 1, "went", to="put-back", how="undo")
+    text = report.markdown(bob.run(run), (), now=datetime.now(UTC), zone=ZONE)
+    for said in (
+        "taken over from ann@laptop; nobody knows how sh \\`drain it\\` in step 2 (Drain the slow server) ended, begun by ann@laptop",
+        "puts it back by step 4 (Put it back)",
+    ):
+        assert said in text, text
+
+
 def test_a_report_can_be_followed_once_more(
     story: tuple[Changelog, RunRecord, tuple[RolloutRecord, ...]],
 ) -> None:

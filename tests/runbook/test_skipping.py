@@ -73,3 +73,11 @@ def test_who_goes_on_is_told_what_was_answered_and_sees_the_whole_command_of_unk
 def test_who_saw_a_command_fail_is_not_shown_it_again(stage: Stage) -> None:
     _, talk = stage.run(book_of(steps(DO.format("false"))), GO, LEAVE)
     assert (talk.kinds, talk.facts(Shown)) == (["act", "failed"], [])
+
+
+def test_enter_is_no_answer_where_the_pattern_of_what_is_asked_takes_none(stage: Stage) -> None:
+    front = "params: {file: {pattern: '/.*'}, note: {pattern: '[a-z]*'}}\n"
+    book = book_of(steps("**Ask:** `file` - Which log?\n\n**Ask:** `note` - More?\n"), front)
+    end, talk = stage.run(book, say(""), say("/var/log/x"), say(""))
+    assert [question.problem for question in talk.asked] == ["", "file must match /.*", ""]
+    assert end.outcome == "done"
