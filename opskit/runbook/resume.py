@@ -15,7 +15,7 @@ from opskit.runbook.record import Record
 from opskit.runbook.run import asker, introduce
 from opskit.runbook.stopping import ABORTED, StoppedError
 from opskit.runbook.talk import ANEW, BACK, GO, LEAVE, Known, Question, Warned
-from opskit.runbook.values import secrets
+from opskit.runbook.values import of_page, secrets
 from opskit.runbook.walk import AUTO, Walk
 
 if TYPE_CHECKING:
@@ -102,7 +102,15 @@ def reopen(
     )
     if written:
         record.resume(changed=differences(book, now).ids, undo=undo)
+    _tell_strange(book, talk, now)
     return Walk(record, hands, talk, mode=how, secrets=hidden)
+
+
+def _tell_strange(book: Runbook, talk: Talk, now: Progress) -> None:
+    if strange := sorted(now.values.keys() - of_page(book, now.values).keys()):
+        names = ", ".join(ascii(name)[1:-1][:40] for name in strange[:10])
+        what = "values of this run that its page does not know, or that do not fit there"
+        talk.tell(Warned(f"{what}, are left out: {names}"))
 
 
 def settle(walk: Walk, found: Differences) -> None:

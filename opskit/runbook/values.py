@@ -65,6 +65,27 @@ def asked_later(book: Runbook) -> frozenset[str]:
     return frozenset(part.name for part in parts if isinstance(part, Ask))
 
 
+def of_page(book: Runbook, told: Mapping[str, str]) -> dict[str, str]:
+    """Give of the values that a run's events tell those that the page has a name for, and that fit there.
+
+    Events may be another one's: what stands beside these would be a variable of somebody else's choice in what is run here.
+    """
+    plain = {each.name: each for each in book.parameters}
+    names = {*plain, *asked_later(book), *captured(book)} - {
+        n for n, p in plain.items() if p.secret
+    }
+    return {
+        name: value
+        for name, value in told.items()
+        if name in names and not problem_of(plain.get(name), value)
+    }
+
+
+def captured(book: Runbook) -> frozenset[str]:
+    """Give the names that commands of a page capture."""
+    return frozenset(each.capture for step in book.steps for each in step.actions if each.capture)
+
+
 def collect(
     book: Runbook, given: Mapping[str, str], *, ask: Callable[[Question], str] | None
 ) -> dict[str, str]:

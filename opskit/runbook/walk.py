@@ -16,7 +16,7 @@ from opskit.runbook.parts import DONE, FAILED, NOT_BEGUN, OVER, PENDING, WHOLE, 
 from opskit.runbook.progress import SUSPENDED
 from opskit.runbook.stopping import ABORTED, StoppedError
 from opskit.runbook.talk import CameTo, Known, LeftError, Owed, Said, Warned
-from opskit.runbook.values import fill
+from opskit.runbook.values import fill, of_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,8 +124,9 @@ class Walk:
 
     @property
     def known(self) -> Mapping[str, str]:
-        """The values that are no secrets."""
-        return self.values if self.values is not None else self.record.now.values
+        """The values that are no secrets, of those that the page knows."""
+        told = self.values if self.values is not None else self.record.now.values
+        return of_page(self.record.book, told)
 
     def say(self, text: str) -> str:
         """Give a text of the page with the values filled in."""
