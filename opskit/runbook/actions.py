@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from opskit.errors import ConfigError
 from opskit.runbook.model import LANGUAGES, LOCAL, OPSKIT, PYTHON, REGEX, SH, TASK, Action, Expect
+from opskit.runbook.names import USED
 from opskit.runbook.patterns import pattern
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 600.0
 BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_VALUED = ("-e", "--env", "-H", "--hosts", "-m", "--why", "--timeout", "--override-freeze", "--sudo-user")  # fmt: skip
+"""Options of `opskit exec` whose value is the next word."""
 _OF_SHELLS = re.compile(r"[|&;<>]+|[0-9]*[<>]+&?[0-9]*")
 
 
@@ -99,6 +102,31 @@ def _check_text(runs: str, text: str) -> None:
         _check_options(words)
     elif words[0] != "opskit" or len(words) < 2:
         raise ConfigError("expected one line that begins with `opskit`")
+    else:
+        _check_pasted(words[1:])
+
+
+def command_of_exec(words: Sequence[str]) -> tuple[str, ...]:
+    """Give what of `exec -H web01 COMMAND` a shell runs, nothing of another command; `words` are those behind `opskit`."""
+    rest = list(words[1:]) if words[:1] == ("exec",) else []
+    while rest and rest[0].startswith("-"):
+        word = rest.pop(0)
+        if word == "--":
+            break
+        del rest[: word in _VALUED]
+    return tuple(rest)
+
+
+def _check_pasted(words: Sequence[str]) -> None:
+    """Raise ConfigError where a value would become a command of opskit's, or part of a line that a shell runs."""
+    pasted = next(
+        (USED.search(word) for word in command_of_exec(words) if USED.search(word)), None
+    )
+    if pasted:
+        hint = "make it a fence of `sh` with on=…: there it is a variable"
+        raise ConfigError(f"{pasted[0]} would be pasted into what a shell runs", hint=hint)
+    if USED.search(words[0]):
+        raise ConfigError(f"which command of opskit is {words[0][:60]!r}?", hint="name it")
 
 
 def _check_options(words: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from opskit.config.lookup import did_you_mean
 from opskit.errors import ConfigError, SelectorError
 from opskit.runbook import names
-from opskit.runbook.actions import command_words
+from opskit.runbook.actions import command_of_exec, command_words
 from opskit.runbook.model import (
     LOCAL,
     TASK,
@@ -123,7 +123,8 @@ def _check_task(action: Action, tasks: Sequence[TaskInfo], found: Findings) -> N
             found.add(line, f"task {task.name} has no option {word[:80]!r}", hint=did_you_mean(option, options))  # fmt: skip
 
 
-def _check_call(call: Call, action: Action, known: _Known, found: Findings) -> None:
+def _check_fence(call: Call, action: Action, found: Findings) -> None:
+    """Look whether a call fits the fence that it stands in."""
     if action.on != LOCAL:
         found.warn(
             call.line,
@@ -136,6 +137,17 @@ def _check_call(call: Call, action: Action, known: _Known, found: Findings) -> N
             f"opskit {call.words[0]} changes something, and its fence says mutates=no",
             hint="take mutates=no away: nobody has agreed to it, and a drill would run it",
         )
+    pasted = (w for w in command_of_exec(call.words) if names.used(w) and len(w.split()) > 1)
+    if word := next(pasted, ""):
+        found.warn(
+            call.line,
+            f"${names.used(word)[0]} is pasted into what a shell runs on hosts",
+            hint="make it a fence with on=…: there it is a variable",
+        )
+
+
+def _check_call(call: Call, action: Action, known: _Known, found: Findings) -> None:
+    _check_fence(call, action, found)
     if known.commands:
         _check_command(call, known.commands, found)
     config, environment = known.config, call.option("-e", "--env")
