@@ -124,6 +124,9 @@ def _batch(value: str) -> int:
 
 
 def _timeout(value: str) -> float:
+    if not re.fullmatch(r"(?a)\d+(\.\d+)?(ms|s|m|h)", value):
+        hint = f"timeout={value}s" if re.fullmatch(r"(?a)\d{1,6}", value) else ""
+        checks.wrong('a time with its unit, like "10s" or "5m"', value, hint=hint)
     return checks.duration(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -25,6 +26,7 @@ from opskit.runbook.model import (
 from opskit.runbook.page import blocks, front, outline
 from opskit.runbook.page.calls import calls
 from opskit.runbook.page.findings import Findings
+from opskit.runbook.syntax import fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from opskit.config.model import Config
     from opskit.fleet.command import TaskInfo
     from opskit.fleet.inventory import Inventory
-    from opskit.runbook.model import Action, Page, Part, Problem
+    from opskit.runbook.model import Action, Page, Part, Problem, Runbook
     from opskit.runbook.page.calls import Call
 
 OF_SERVICES = ("deploy", "restart", "rollback")
@@ -51,15 +53,16 @@ def lint(
 ) -> tuple[Problem, ...]:
     """Give all that is wrong with a page, what was found when it was read first of all, from top to bottom.
 
-    `inventory` is that of the environment in which it would be run, `tasks` are those of tasks.py, `commands` the names of opskit's
+    What could be read of a page that cannot be run is looked through, too. `inventory` is that of the environment in which it would be run, `tasks` are those of tasks.py, `commands` the names of opskit's
     commands (`deploy`, `changelog verify`); what is not given is not looked at. Links are looked up beside the page.
     """
-    runbook = page.runbook
+    runbook = page.runbook or page.draft
     if runbook is None:
         return page.problems
     found, known = Findings(runbook.file), _Known(config, inventory, tasks, commands)
     if config is not None:
-        _check_services(page, config, found)
+        _check_services(runbook, page, config, found)
+    _check_review(runbook, page, found)
     for part in (*runbook.intro, *(part for step in runbook.steps for part in step.parts)):
         _check_files(part, runbook.file, found)
     for action in (action for step in runbook.steps for action in step.actions):
@@ -82,12 +85,21 @@ def _check_action(action: Action, known: _Known, found: Findings) -> None:
         _check_hosts(action.line, action.on, known.inventory, found)
     if known.tasks is not None and action.language == TASK:
         _check_task(action, known.tasks, found)
+    if wrong := fault(action):
+        found.add(action.line + wrong[0], wrong[1])
     for call in calls(action):
         _check_call(call, action, known, found)
 
 
-def _check_services(page: Page, config: Config, found: Findings) -> None:
-    for service in page.runbook.services if page.runbook else ():
+def _check_review(runbook: Runbook, page: Page, found: Findings) -> None:
+    """Look for a review that is yet to come; a day is let go, as it is tomorrow somewhere."""
+    last = runbook.last_reviewed_on
+    if last is not None and (last - datetime.now(UTC).date()).days > 1:
+        found.warn(page.places.get("last_reviewed_on", 1), f"last_reviewed_on: {last} is yet to come")  # fmt: skip
+
+
+def _check_services(runbook: Runbook, page: Page, config: Config, found: Findings) -> None:
+    for service in runbook.services:
         if service not in config.services:
             hint = did_you_mean(service, config.services)
             found.add(

@@ -223,12 +223,14 @@ class Problem:
 class Page:
     """What came of reading a file: the runbook, if nothing fatal was found, and all that was found.
 
-    `places` are the lines of front matter's keys: `services`, `params.NAME`, ….
+    `places` are the lines of front matter's keys: `services`, `params.NAME`, …. `draft` is what could be read of a page that cannot be run:
+    `lint` looks through it, nothing else.
     """
 
     runbook: Runbook | None
     problems: tuple[Problem, ...] = ()
     places: Mapping[str, int] = field(default=NOTHING, hash=False, compare=False)
+    draft: Runbook | None = None
 
     @property
     def file(self) -> Path:

@@ -46,7 +46,8 @@ def parse(text: str, file: Path) -> Page:
     lines = text.split("\n")
     head, above = front.read(lines, found)
     runbook = _runbook(text, lines, head, above, found)
-    return Page(None if found.fatal else runbook, found.all(), head.places)
+    good, draft = (None, runbook) if found.fatal else (runbook, None)
+    return Page(good, found.all(), head.places, draft)
 
 
 def _decoded(data: bytes, file: Path, found: Findings) -> Page:

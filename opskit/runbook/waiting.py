@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ from opskit.runbook.asking import WAYS_OUT, ask, left
 from opskit.runbook.doing import begin, carried_out, where
 from opskit.runbook.ends import Acted
 from opskit.runbook.model import Wait
-from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, OVER, name_of
+from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, OVER, by_id, name_of
 from opskit.runbook.progress import SUSPENDED, WAIT
+from opskit.runbook.showing import span
 from opskit.runbook.stopping import StoppedError
 from opskit.runbook.talk import AGAIN, GO, MARK, Ended, LeftError, Question, Warned
 
@@ -49,10 +51,15 @@ def _wait_for(walk: Walk, step: Step, number: int, which: Wait, done: Done) -> N
         walk.talk.tell(
             Warned(f"{ago}: {f'{left_:.0f} s are left' if left_ > 0 else 'it is over'}")
         )
-    if left_ <= 0 or walk.talk.rest(left_, walk.say(which.text)):
+    if left_ <= 0 or walk.talk.rest(left_, _only_text(walk, which)):
         walk.note(step, number, "answered", kind="wait", value=f"{which.seconds:g} s")
     else:
         _interrupted(walk, step, number, which)
+
+
+def _only_text(walk: Walk, which: Wait) -> str:
+    """Give what a page says of a time to wait beside the time itself."""
+    return re.sub(r"^(for\s+)?[\d.]+(ms|s|m|h)\b[\s.,:;-]*", "", walk.say(which.text))
 
 
 def _interrupted(walk: Walk, step: Step, number: int, which: Wait) -> None:
@@ -90,7 +97,8 @@ def _wait_until(walk: Walk, step: Step, number: int, which: Wait) -> None:
         ):
             acted = Acted(INTERRUPTED, acted.results)
             break
-    walk.talk.tell(Ended(looks, acted.outcome, acted.results))
+    if met or acted.outcome != DONE:
+        walk.talk.tell(Ended(looks, acted.outcome, acted.results))
     _waited(walk, step, number, which, acted, met=met)
 
 
@@ -110,8 +118,19 @@ def _waited(walk: Walk, step: Step, number: int, which: Wait, acted: Acted, *, m
     )
     if acted.left:
         raise LeftError(interrupted=True)
-    if outcome == FAILED and which.otherwise:
-        walk.note(step, number, "went", to=which.otherwise, how=WAIT)
+    if outcome == FAILED:
+        _tell_in_vain(walk, which, acted)
+        if which.otherwise:
+            walk.note(step, number, "went", to=which.otherwise, how=WAIT)
+
+
+def _tell_in_vain(walk: Walk, which: Wait, acted: Acted) -> None:
+    """Say that what was waited for did not come, what it was last, and where the run goes on."""
+    wanted = f"{'was still' if which.negated else 'did not become'} {which.value}"
+    last = f" (it is {acted.captured.strip()[:60] or 'empty'})" if acted.outcome == DONE else ""
+    step = by_id(walk.record.book.steps, which.otherwise)
+    to = f": the run goes on at {name_of(step)}" if step else ""
+    walk.talk.tell(Warned(f"{which.name} {wanted} within {span(which.seconds)}{last}{to}"))
 
 
 def _waited_in_vain(walk: Walk, step: Step, number: int, which: Wait) -> None:

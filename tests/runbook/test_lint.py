@@ -70,10 +70,10 @@ RIGHT = [
     "**Ask:** `x` - x\n\n".join(["## A\n", run("opskit", "opskit exec -H $x -m 'for $x' ls").removeprefix("## A\n")]),
     "**Ask:** `x` - x\n\n".join(["## A\n", run("sh", 'opskit exec -H web01 ls "$x"').removeprefix("## A\n")]),
     run("sh", "opskit changelog verify && opskit log\necho opskit nothing\nopskit log | opskit nothing"),
-    run("sh", "opskit changelog --help\nopskit --version\nopskit 'unclosed\n"),
+    run("sh", "opskit changelog --help\nopskit --version\n"),
     run("opskit", "opskit lb shop", "mutates=no"),
     run("sh", "opskit resume\nopskit rollback shop --dry-run\nopskit exec -H web01 -- uptime", "mutates=no"),
-    run("python", "opskit = 1\nopskit nothing"),
+    run("python", "opskit = 1\nprint('opskit nothing')"),
 ]  # fmt: skip
 WRONG = {
     run("sh", "true", "on=@wbe"): "8: no group @wbe (did you mean 'web'?)",
@@ -138,3 +138,31 @@ def test_what_is_not_known_is_not_looked_at(tmp_path):
     file = tmp_path / "page.md"
     file.write_text(FRONT + run("sh", "opskit nothing -e no", "on=@none"))
     assert [problem.what for problem in lint(parse.read(file))] == ["opskit is not there on hosts"]
+
+
+def test_a_script_that_nothing_can_read_is_named_at_its_line(tmp_path: Path) -> None:
+    (told,) = linted(tmp_path, run("sh", "true\nif then\nfi"))
+    assert told.startswith("10: sh: ")
+    assert linted(tmp_path, run("python", "x = 1\nprint 1 1", "local"))[0].startswith(
+        "10: Python: "
+    )
+    assert linted(tmp_path, run("sh", "case $- in *) \"$(echo 'a')\" ;; esac", "on=@web")) == []
+
+
+def test_a_page_that_cannot_be_run_is_compared_with_the_fleet_all_the_same(tmp_path: Path) -> None:
+    body = run("sh", "true", "on=web09 timeout=30s") + run("task", "nothing-such", "on=@web").replace("## A", "## B") + "**Ask:** which?\n"  # fmt: skip
+    told = linted(tmp_path, body, front=FRONT.replace("id: page", "id: page\nservices: [nosuch]"))
+    for said in (
+        "no service 'nosuch'",
+        "web09",
+        "no task 'nothing-such'",
+        "what is the answer called?",
+    ):
+        assert any(said in each for each in told), (said, told)
+
+
+def test_a_review_that_is_yet_to_come_is_told_of(tmp_path: Path) -> None:
+    front = FRONT.replace("id: page", "id: page\nlast_reviewed_on: 2999-01-01")
+    assert linted(tmp_path, run("sh", "true"), front=front) == [
+        "4?: last_reviewed_on: 2999-01-01 is yet to come ()"
+    ]

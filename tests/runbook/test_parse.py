@@ -216,6 +216,8 @@ WRONG = {
     + RUN
     + "<!-- opskit: expect=regex -->\n```\n[[a]\n```\n": "12: this is no regular expression: Possible nested set at position 1",
     "## A\n```sh opskit on=@web\ntrue\n```\n": "7?: attributes behind the language: not all that shows Markdown can read this",
+    "## A\n<!-- opksit: -->\n```sh\ntrue\n```\n": "7: this comment is not read: it must begin with `<!-- opskit:`, and nothing else may stand beside it",
+    "## A\n- [] a box\n": "7?: this is no box, and nobody is asked: write `- [ ] …`",
     "## A\n```sh on=@web\ntrue\n```\n": "7?: this is shown and not run",
     '## A\n<!-- opskit: rollback="#b" -->\n```sh\ntrue\n```\n': "8: rollback: there is no step #b",
     '## A\n<!-- opskit: rollback="#a" -->\n```sh\ntrue\n```\n': "8: rollback: a step cannot undo itself",

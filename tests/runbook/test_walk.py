@@ -226,8 +226,10 @@ def test_waiting_in_vain_goes_where_the_page_says(stage: Stage) -> None:
         DO.format("touch two"),
         DO.format("touch three"),
     )
-    end, _ = stage.run(book_of(page), GO, GO)
+    end, talk = stage.run(book_of(page), GO, GO)
     assert end.outcome == "done"
+    said = "queue did not become 0 within 1 s (it is 7): the run goes on at Step 3"
+    assert said in [fact.what for fact in talk.facts(Warned)]
     assert not (stage.folder / "two").exists()
     assert (stage.folder / "three").exists()
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from opskit.cli.render import streams, text, walking
 from opskit.runbook import talk
 from opskit.runbook.parts import by_id, name_of
+from opskit.runbook.showing import span
 from opskit.runbook.talk import (
     ABORT,
     BACK,
@@ -90,10 +91,11 @@ class Person:
 
     def rest(self, seconds: float, what: str) -> bool:
         """Wait, showing that; tells whether the time has passed. Raises LeftError."""
-        if what != self._waits:
+        if not what or what != self._waits:
             self._waits = what
+            about = f": {walking.plain(what)}" if what else ""
             self._say(
-                f"  waits {text.duration(seconds)}: {what}  (Ctrl-C asks what to do)", wrap=True
+                f"  waits {span(round(seconds, 1))}{about}  (Ctrl-C asks what to do)", wrap=True
             )
         until = time.monotonic() + seconds
         try:

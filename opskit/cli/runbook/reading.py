@@ -159,7 +159,7 @@ def _tasks(config: Config, found: Sequence[Page]) -> Sequence[TaskInfo] | None:
     from opskit.fleet.tasks import list_tasks
     from opskit.runbook.model import TASK
 
-    books = [page.runbook for page in found if page.runbook]
+    books = [book for page in found if (book := page.runbook or page.draft)]
     if not any(a.language == TASK for book in books for step in book.steps for a in step.actions):
         return None
     if not config.tasks.exists():

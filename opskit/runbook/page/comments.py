@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
 _COMMENT = re.compile(r"<!--\s*opskit:(?P<words>.*?)-->", re.DOTALL)
 _NEARLY = re.compile(r"<!--\s*opskit\b", re.IGNORECASE)
+_NAMED = re.compile(r"<!--\s*(?P<name>[A-Za-z]{4,9})\s*:")
+_ALIKE = 0.8
 _INFO = re.compile(r"\S+\s+opskit(?::\s*|\s+|$)(?P<words>.*)", re.DOTALL)
 
 
@@ -20,8 +23,12 @@ def words(block: Block) -> str | None:
 
 
 def hidden(text: str) -> bool:
-    """Whether HTML holds a comment that is perhaps meant for opskit."""
-    return bool(_NEARLY.search(text))
+    """Whether HTML holds a comment that is perhaps meant for opskit: it says so in another way, or with letters that changed places."""
+    return bool(_NEARLY.search(text)) or any(map(_is_like_ours, _NAMED.findall(text)))
+
+
+def _is_like_ours(name: str) -> bool:
+    return SequenceMatcher(None, name.lower(), "opskit").ratio() > _ALIKE
 
 
 def info_words(info: str) -> str | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opskit.runbook.page.outline import Outline, Section
 
 _BOX = re.compile(r"\[(?P<mark>[ xX])\]\s+(?P<text>\S.*)", re.DOTALL)
+_NO_BOX = re.compile(r"\[\](?!\()|\[[ xX]\](?=\w)")
 _EVIDENCE = re.compile(r"\s*\(evidence\)[.\s]*$", re.IGNORECASE)
 _CAUTION = re.compile(r"\[!CAUTION\]\s*(\n|$)", re.IGNORECASE)
 
@@ -174,6 +175,8 @@ class Reader:
             self._in_quote(block, pieces)
         elif block.opens and (box := _BOX.match(block.text)):
             self._check(block, box)
+        elif block.opens and _NO_BOX.match(block.text):
+            self._found.warn(block.line, "this is no box, and nobody is asked: write `- [ ] …`")
         else:
             self._words(block, pieces)
 
