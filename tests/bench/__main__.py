@@ -1,10 +1,10 @@
-"""`python -m tests.bench fanout [--hosts 1,10,50,200]`, `deploy [--hosts 10]`, `restart [--hosts 200]` or `changelog [--events 1000000]`: opskit beside its peers."""
+"""`python -m tests.bench fanout [--hosts 1,10,50,200]`, `deploy [--hosts 10]`, `restart [--hosts 200]`, `changelog [--events 1000000]` or `words [--commits 100000]`: opskit beside its peers."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.bench import changelog, deploy, fanout, restart
+from tests.bench import changelog, deploy, fanout, restart, words
 
 
 def main() -> None:
@@ -25,7 +25,13 @@ def main() -> None:
     history.add_argument("--events", type=int, default=1_000_000)
     history.add_argument("--pulled", type=int, default=100_000)
     history.add_argument("--rounds", type=int, default=5)
+    text = sub.add_parser("words", help="a symptom's words beside the commits of 40 deploys")
+    text.add_argument("--commits", type=int, default=100_000)
+    text.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
+    if chosen.bench == "words":
+        words.main(chosen.commits, chosen.rounds)
+        return
     if chosen.bench == "changelog":
         changelog.main(chosen.events, chosen.rounds, chosen.pulled)
         return

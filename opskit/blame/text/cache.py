@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-VERSION = "1"
+VERSION = "2"
 """Goes up with every change of what a CommitText holds or how words are made."""
 MOST_FILES = 20_000
+MOST_KEPT = 200 * 1024 * 1024
+"""Bytes of all of them."""
 MOST_BYTES = 4 * 1024 * 1024
 """Of one file, before and after it is unpacked."""
 
@@ -49,6 +51,8 @@ class Cache:
         """Keep what was read of commits; where that cannot be, it is read again the next time."""
         for commit in commits:
             self._store(f"commit {commit.sha}", astuple(commit))
+        if self.folder:
+            _shrink(self.folder)
 
     def between(self, old: str, new: str) -> tuple[str, ...] | None:
         """Give the hashes that are kept as what `new` has and `old` has not."""
@@ -90,6 +94,21 @@ class Cache:
             with os.fdopen(handle, "wb") as opened:
                 opened.write(hashlib.sha256(packed).digest() + packed)
             os.replace(half, file)  # noqa: PTH105 -- both are on one filesystem
+
+
+def _shrink(folder: Path) -> None:
+    """Remove the files that were written first, where there are too many, or too many bytes."""
+    with contextlib.suppress(OSError):
+        found = [one for part in os.scandir(folder) for one in os.scandir(part) if one.is_file()]
+        sizes = {one.path: (one.stat().st_mtime_ns, one.stat().st_size) for one in found}
+        count, size = len(sizes), sum(each for _, each in sizes.values())
+        if count <= MOST_FILES and size <= MOST_KEPT:
+            return
+        for path in sorted(sizes, key=lambda path: sizes[path]):
+            if count <= MOST_FILES * 9 // 10 and size <= MOST_KEPT * 9 // 10:
+                return
+            os.unlink(path)  # noqa: PTH108 -- os.scandir's entries are no Paths
+            count, size = count - 1, size - sizes[path][1]
 
 
 def _commit(kept: Any) -> CommitText:

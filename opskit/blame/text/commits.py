@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from opskit.blame.text.tokens import count
@@ -20,7 +21,7 @@ MOST_FILES = 300
 """Files of a commit that count."""
 MOST_WORDS = 2000
 """Different words of one file that count, the most frequent first."""
-HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@ ?(.*)")
+HUNK = re.compile(r"@@ -\d+(?:,(\d{1,9}))? \+\d+(?:,(\d{1,9}))? @@ ?(.*)")
 NOT_WRITTEN = re.compile(
     r"(^|/)(node_modules|vendor|third_party|bower_components|dist)/|\.min\.(js|css)$|\.(map|lock|svg|po|pot|snap)$"
     r"|(^|/)(package-lock\.json|go\.sum|pnpm-lock\.yaml|npm-shrinkwrap\.json)$"
@@ -55,7 +56,7 @@ class CommitText:
 
 def parse(diff: str) -> tuple[FileText, ...]:
     """Give what a patch (as `git log -p` writes it) changes, file by file; lines in hunks are never taken for headers."""
-    return tuple(_files(diff.split("\n")))
+    return tuple(islice(_files(diff.split("\n")), MOST_FILES))
 
 
 def fresh(files: Sequence[FileText]) -> int:
@@ -69,30 +70,34 @@ def fresh(files: Sequence[FileText]) -> int:
 
 
 def _files(lines: Sequence[str]) -> Iterator[FileText]:
-    found = 0
     path, hunks = "", _Hunks()
-    at = 0
-    while at < len(lines) and found < MOST_FILES:
-        line = lines[at]
-        at += 1
+    rest = iter(lines)
+    for line in rest:
         if line.startswith("diff --git "):
             if path:
-                found += 1
                 yield hunks.text(path)
             path, hunks = _path(line), _Hunks()
-        elif line.startswith(("+++ b/", "--- a/", "rename to ")):
-            path = line[6:] if line[0] in "+-" else line[10:]
         elif path and (hunk := HUNK.match(line)):
             size = sum(1 if n is None else int(n) for n in (hunk[1], hunk[2]))
-            hunks.take(hunk[3], lines[at : at + size])
-            at += size
-    if path and found < MOST_FILES:
+            said = (
+                line for line in rest if not line.startswith("\\")
+            )  # "\\ No newline at end of file"
+            hunks.take(hunk[3], tuple(islice(said, size)))
+    if path:
         yield hunks.text(path)
 
 
-def _path(line: str) -> str:
-    """Give the path after `b/` of a header whose two paths are the same; others say it in a line of their own."""
-    return line[len(line) - (len(line) - len("diff --git a/ b/")) // 2 :]
+def _path(header: str) -> str:
+    """Give the path of a file's header, which says it twice; git quotes the odd ones, and they stay quoted."""
+    if header.endswith('"'):
+        return printable(header.rpartition(' "b/')[2][:-1])
+    size = (len(header) - len("diff --git a/ b/")) // 2
+    return printable(header[len(header) - size :])
+
+
+def printable(text: str) -> str:
+    """Give a text without what would do something to a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 class _Hunks:

@@ -11,7 +11,7 @@ from opskit.blame.text import symptom as symptoms
 from opskit.blame.text.features import FEATURES, sheet
 from opskit.blame.text.places import places
 from opskit.blame.text.reading import texts
-from opskit.blame.text.weights import MANY, MOST_BITS, WEIGHTS, outside
+from opskit.blame.text.weights import LEAST_BITS, MANY, WEIGHTS, outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +62,8 @@ def weigh(
     fits = [math.fsum(f * v for f, v in zip(factors, row, strict=True)) for row in told.rows]
     all_of = iter([Weighed(*one) for one in zip(commits, fits, told.words, strict=True)])
     weighed = {id_: [next(all_of) for _ in each] for id_, each in said.items()}
-    return weighed, outside(told.share)
+    rest = outside([_fit(each) for each in weighed.values()], told.share) if weighed else 0.0
+    return weighed, rest
 
 
 def together(fits: Sequence[float]) -> float:
@@ -72,9 +73,12 @@ def together(fits: Sequence[float]) -> float:
     return most + math.log(mean) + MANY * math.log(len(fits))
 
 
+def _fit(weighed: Sequence[Weighed]) -> float:
+    return together([one.fit for one in weighed])
+
+
 def _bits(weighed: Sequence[Weighed], rest: float) -> float:
-    bits = (together([one.fit for one in weighed]) - rest) / math.log(2)
-    return max(-MOST_BITS, min(MOST_BITS, bits))
+    return max(LEAST_BITS, (_fit(weighed) - rest) / math.log(2))
 
 
 def _matches(

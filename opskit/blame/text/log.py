@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from opskit.blame.text.commits import MOST_BODY, CommitText, fresh, parse
+from opskit.blame.text.commits import MOST_BODY, CommitText, fresh, parse, printable
 from opskit.rollout.git import HASH, OF_ANOTHER
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def _commit(record: bytes) -> CommitText | None:
         return None
     sha, author, subject, body, diff = parts
     files = parse(diff.rpartition("\n")[0])
-    return CommitText(sha, author[:200], subject[:500], body[:MOST_BODY], files, fresh(files))
+    author, subject = printable(author[:200]), printable(subject[:500])
+    return CommitText(sha, author, subject, body[:MOST_BODY], files, fresh(files))
 
 
 def _inside(folder: str) -> list[str]:

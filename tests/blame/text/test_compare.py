@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 from opskit.blame.model import Candidate, History
 from opskit.blame.text import compare
 from opskit.changelog import Commit
+from tests.support.repositories import repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,50 +20,25 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SYMPTOM = "ValueError: invalid literal for int() in parse_quantity\n  File 'shop/cart.py', line 12"
 
 
-def git(repository: Path, *arguments: str) -> str:
-    named = [
-        "-c",
-        "user.name=Ana",
-        "-c",
-        "user.email=ana@example.org",
-        "-c",
-        "commit.gpgsign=false",
-    ]
-    command = ["git", "-C", str(repository), *named, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def commit(repository: Path, path: str, text: str, message: str) -> str:
-    (repository / path).parent.mkdir(parents=True, exist_ok=True)
-    (repository / path).write_text(text)
-    git(repository, "add", "-A")
-    git(repository, "commit", "-q", "-m", message)
-    return git(repository, "rev-parse", "HEAD")
-
-
 @pytest.fixture
 def shop(tmp_path: Path) -> tuple[Path, list[str]]:
     """A repository with four commits: its start, a footer, a cart that counts, a price list."""
-    repository = tmp_path / "shop"
-    repository.mkdir()
-    git(repository, "init", "-q", "-b", "main")
+    made = repository(tmp_path / "shop")
     shas = [
-        commit(repository, "README", "a shop\n", "Begin"),
-        commit(repository, "shop/footer.py", "YEAR = 2026\n", "The footer says the year"),
-        commit(
-            repository,
-            "shop/cart.py",
-            "def parse_quantity(text):\n    return int(text)\n",
+        made.commit("Begin", {"README": "a shop\n"}),
+        made.commit("The footer says the year", {"shop/footer.py": "YEAR = 2026\n"}),
+        made.commit(
             "The cart counts",
+            {"shop/cart.py": "def parse_quantity(text):\n    return int(text)\n"},
         ),
-        commit(repository, "shop/prices.py", "PRICES = {}\n", "Prices have a home"),
+        made.commit("Prices have a home", {"shop/prices.py": "PRICES = {}\n"}),
     ]
-    return repository, shas
+    return made.folder, shas
 
 
-def deploys(repository: Path, shas: list[str]) -> list[Candidate]:
+def deploys(folder: Path, shas: list[str]) -> list[Candidate]:
     return [
-        Candidate(new[:10], "deploy", NOW, history=History(repository, old, new))
+        Candidate(new[:10], "deploy", NOW, history=History(folder, old, new))
         for old, new in itertools.pairwise(shas)
     ]
 
@@ -71,8 +46,8 @@ def deploys(repository: Path, shas: list[str]) -> list[Candidate]:
 def test_the_commit_whose_diff_says_what_the_symptom_says_is_found(
     shop: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
-    repository, shas = shop
-    told = compare(deploys(repository, shas), SYMPTOM, cache=tmp_path / "cache")
+    folder, shas = shop
+    told = compare(deploys(folder, shas), SYMPTOM, cache=tmp_path / "cache")
     best = max(told, key=lambda id_: told[id_].bits)
     assert best == shas[2][:10]
     assert told[best].bits > 0
@@ -85,10 +60,10 @@ def test_the_commit_whose_diff_says_what_the_symptom_says_is_found(
 def test_what_the_cache_gives_is_what_git_gave(
     shop: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
-    repository, shas = shop
-    candidates = deploys(repository, shas)
+    folder, shas = shop
+    candidates = deploys(folder, shas)
     first = compare(candidates, SYMPTOM, cache=tmp_path / "cache")
-    (repository / ".git").rename(repository / "gone")
+    (folder / ".git").rename(folder / "gone")
     assert compare(candidates, SYMPTOM, cache=tmp_path / "cache") == first
     assert compare(candidates, SYMPTOM, cache=None) == {}
 
