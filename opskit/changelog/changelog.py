@@ -73,6 +73,7 @@ class Changelog(Questions):
         self.on_append: Callable[[Event], None] | None = None
         """Is told of every event that was appended and is durable; must not raise."""
         self.unshared: Callable[[], str] | None = None
+        self.look: Callable[[], object] | None = None
         """Gives why what was appended is not upstream yet, "" if it is; None where nothing is shared."""
 
     def __enter__(self) -> Changelog:

@@ -18,7 +18,8 @@ The id of a run is `Changelog.new_run_id()`; it is the `rollout` of each header,
                   "decide": the part is answered by that, with "value", "text", "choices": [{"name", "value": step}]; "wait": nothing is left to be waited for
                   "undo": with "began", the id of the `began` that it is about, and back again when that step is done
       undone      "of": step (without: "step"), whose part "part" is undone since, "rollback": the step that did it
-    run.resumed   {"machine", "command": [words], "changed": [steps], "steps": as above, "undo": true if only to take back}
+    run.resumed   {"machine", "command": [words], "changed": [steps], "steps": as above, "undo": true if only to take back,
+                   "knows": [ids of the events by which others began or went on]: who is not among them went on at the same time}
     run.approved  {"step", "part", "why"}
     run.finished  {"outcome": "done" | "failed" | "aborted" | "suspended", "reason", "ms", "waits": {"for", "step", "part"} if suspended,
                    "owes": how many liabilities are open then; 0 keeps the run out of those that are looked through for some,
@@ -64,6 +65,7 @@ from opskit.changelog.records import RUNNING, UNFINISHED
 from opskit.changelog.ruling import verdicts
 from opskit.changelog.runrecords import LOCAL, Act, Awaited, Goer, Printed, RunRecord, Value
 from opskit.changelog.runstate import Ledger
+from opskit.changelog.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -175,7 +177,9 @@ def _place(event: Event) -> tuple[int, str, int]:
 def _with_end(record: RunRecord, told: Sequence[Event], alive: Alive) -> RunRecord:
     """Give the record with how its last session ended, or that it has not."""
     turns = (RUN_STARTED, RUN_RESUMED, RUN_FINISHED)
-    ends = [event for event in told if event.header.kind in turns]
+    held = Turns()
+    found = (event for event in told if event.header.kind in turns)
+    ends = [e for e in found if e.header.kind == RUN_FINISHED or not held.is_lost(e)]
     if not ends:
         return record._replace(outcome=UNFINISHED)
     last = max(ends, key=lambda e: (_place(e)[0], end_of(e.header.kind, e.body)))

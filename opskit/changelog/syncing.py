@@ -82,6 +82,13 @@ class Syncer:
         self._wait(lambda: self._done >= wanted or self._gave_up)
         return self._done >= wanted
 
+    def look(self) -> bool:
+        """Push what there is and pull what others did by now, at most the limit; tells whether that came through."""
+        with self._lock:
+            self._wanted += 1
+            self._lock.notify_all()
+        return self.wait_until_shared()
+
     def close(self) -> int:
         """Push what is left, within the limit; gives how many events wait for the next time (0 also if nobody knows)."""
         self.wait_until_shared()

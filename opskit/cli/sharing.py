@@ -50,6 +50,7 @@ def open_changelog(config: Config, *, every: float | None = None) -> Iterator[Ch
         _warn(syncer)
         changelog.on_append = _each(changelog.on_append, syncer.appended)
         changelog.unshared = functools.partial(_unshared, config, syncer)
+        changelog.look = syncer.look
         try:
             yield changelog
         finally:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import event as event_
 from opskit.changelog.body import number, part, parts, text, texts
+from opskit.changelog.turns import Turns
 from opskit.config.model import NOTHING
 from opskit.runbook.liabilities import Liabilities, Liability
 from opskit.runbook.parts import (
@@ -61,6 +62,7 @@ class _Fold:
         self.cautioned: set[str] = set()
         self.owed = Liabilities(self.steps)
         self.runners: list[Runner] = []
+        self.turns = Turns()
         self.outcome, self.reason, self.last_ms = OPEN, "", 0
         self.at, self.number, self.visits = "", 0, 0
         self.returns: tuple[str, int] | None = None
@@ -118,7 +120,8 @@ class _Fold:
 
     def _run_by(self, event: Event) -> None:
         header = event.header
-        runner = Runner(header.actor, header.writer, event.at_ms, part(event.body, "machine"))
+        lost, machine = self.turns.is_lost(event), part(event.body, "machine")
+        runner = Runner(header.actor, header.writer, event.at_ms, machine, lost)
         self.runners.append(runner)
 
     def _come_to(self, step: str) -> None:

@@ -52,7 +52,7 @@ def demand_free(changelog: Changelog, now: Progress) -> None:
     """Raise LockedError if whoever ran it last still does, or may: on this machine that is known, of another one a while must have passed."""
     if now.outcome != OPEN or not now.runners:
         return
-    last = now.runners[-1]
+    last = next(each for each in reversed(now.runners) if not each.lost)
     host = text(last.machine, "host")
     hint = f"if it is dead: opskit runbook resume {now.run} --take-over"
     if last.writer[:16] in held_writers(changelog.file.parent) and host == this_machine()["host"]:

@@ -35,6 +35,8 @@ class Runner:
     writer: str
     at_ms: int
     machine: Mapping[str, object]
+    lost: bool = False
+    """Whether another one went on at the same time, and was the first: then this one did not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from opskit import __version__
 from opskit.changelog import this_machine
-from opskit.changelog.body import text
+from opskit.changelog.body import part, text, texts
 from opskit.changelog.event import RUN_FINISHED, RUN_RESUMED, RUN_STARTED, RUN_STEP
 from opskit.errors import ChangelogError, LockedError
 from opskit.rollout.recorder import command_line, redacted
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from opskit.runbook.model import Runbook
     from opskit.runbook.progress import Progress
 
-OURS = frozenset(("runbook", "title", "digest", "mode", "id", "start", "what", "part", "kind", "name", "how", "to", "of", "rollback", "language", "mutates", "outcome", "step", "secret", "secrets", "machine", "rollouts", "hosts", "exit", "steps", "params", "captures", "sudo"))  # fmt: skip
+OURS = frozenset(("runbook", "title", "digest", "mode", "id", "start", "what", "part", "kind", "name", "how", "to", "of", "rollback", "language", "mutates", "outcome", "step", "secret", "secrets", "machine", "rollouts", "hosts", "exit", "steps", "params", "captures", "sudo", "knows"))  # fmt: skip
 """What of a body holds names and words of ours: nobody's secret stands there, or what is read back would not be what was written."""
+MOST_TURNS = 50
+"""So many of those who began or went on with a run does whoever goes on say that he knows of."""
 INNER = ("steps", "params", "results", "choices")
 """Lists of a body that are looked into."""
 
@@ -87,7 +89,8 @@ class Record:
 
     def resume(self, *, changed: Sequence[str], undo: bool = False) -> None:
         """Make durable that somebody goes on, or puts things back. Raises ChangelogError."""
-        more = {"undo": True} if undo else {}
+        turns = [e.id for e in self.events if e.header.kind in (RUN_STARTED, RUN_RESUMED)]
+        more = {"knows": turns[-MOST_TURNS:], **({"undo": True} if undo else {})}
         self._mine = self._append(RUN_RESUMED, {"changed": list(changed), **more, **self._here()})
 
     def step(self, step: str, part: int, what: str, **more: object) -> None:
@@ -108,19 +111,27 @@ class Record:
         return max(0.0, time.time() + (self._changelog.clock_off() - at_ms) / 1000)
 
     def demand_ours(self) -> None:
-        """Raise LockedError if somebody else has gone on with the run since we did: it is theirs now."""
+        """Raise LockedError if the run is somebody else's by now: who went on with it later, and knew of us; or, of those who
+        went on at once and knew nothing of each other, who did so before us by the order of the changelog.
+        """
         if self._reload is None or self._mine is None:
             return
         events = list(self._reload())
         hashes = [event.hash for event in events]
-        at = hashes.index(self._mine.hash) if self._mine.hash in hashes else len(events)
-        for event in events[at + 1 :]:
-            if event.header.kind == RUN_RESUMED:
-                who = f"{event.header.actor} on {text(event.body.get('machine') or {}, 'host')}"  # type: ignore[arg-type]
-                raise LockedError(
-                    f"run {self.run} was taken over by {who}",
-                    hint=f"look with: opskit log {self.run}",
-                )
+        mine = hashes.index(self._mine.hash) if self._mine.hash in hashes else len(events)
+        known = {event.hash for event in self.events}
+        for at, event in enumerate(events):
+            if event.header.kind != RUN_RESUMED or event.hash in known:
+                continue
+            knew = "knows" not in event.body or self._mine.id in texts(event.body, "knows")
+            if knew or at < mine:
+                self._refuse(event)
+
+    def _refuse(self, theirs: Event) -> None:
+        who = f"{theirs.header.actor} on {text(part(theirs.body, 'machine'), 'host')}"
+        raise LockedError(
+            f"run {self.run} was taken over by {who}", hint=f"look with: opskit log {self.run}"
+        )
 
     def _here(self) -> dict[str, object]:
         steps = [

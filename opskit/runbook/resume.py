@@ -76,7 +76,7 @@ def reopen(
 ) -> Walk:
     """Make durable that somebody goes on with a run, or (`undo`) puts back what it left; gives what follows it.
 
-    What is not `written` is only looked at. `mode` is how it goes on, "" for as it was begun; an automatic one is gone on with by hand. Raises LockedError if somebody else is at it,
+    What is not `written` is only looked at. Of several who go on at once, the first by the order of the changelog does. `mode` is how it goes on, "" for as it was begun; an automatic one is gone on with by hand. Raises LockedError if somebody else is at it,
     RefusedError for one that is over, UsageError for a secret that is missing.
     """
     now = fold(book.steps, events)
@@ -102,6 +102,7 @@ def reopen(
     )
     if written:
         record.resume(changed=differences(book, now).ids, undo=undo)
+        record.demand_ours()
     _tell_strange(book, talk, now)
     return Walk(record, hands, talk, mode=how, secrets=hidden)
 
@@ -111,6 +112,12 @@ def _tell_strange(book: Runbook, talk: Talk, now: Progress) -> None:
         names = ", ".join(ascii(name)[1:-1][:40] for name in strange[:10])
         what = "values of this run that its page does not know, or that do not fit there"
         talk.tell(Warned(f"{what}, are left out: {names}"))
+
+
+def settle_all(walk: Walk) -> None:
+    """Settle what of the file is not as it was when the run was last followed, before this session. Raises StoppedError, LeftError."""
+    book = walk.record.book
+    settle(walk, differences(book, fold(book.steps, walk.record.events[:-1])))
 
 
 def settle(walk: Walk, found: Differences) -> None:

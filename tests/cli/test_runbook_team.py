@@ -133,6 +133,23 @@ def test_the_laptop_is_lost_in_the_middle_and_a_colleague_finishes_it(
     assert "ben" in told
 
 
+def test_of_two_who_go_on_in_the_same_second_one_does_it(light: Light) -> None:
+    fence = "<!-- opskit: local -->\n```sh\necho once >>did; sleep 1\n```\n"
+    both = f"## 1. Ask\n\n**Approve:** Cleo\n\n## 2. Do\n\n{fence}"
+    write(light, "both", PAGE.partition("## 1.")[0] + both)
+    ran = does(
+        light, "ana", "runbook", "run", "both", "-p", "why=slow", "--auto", "--json", expect=3
+    )
+    run = ran.json["data"]["run"]
+    does(light, "cleo", "runbook", "approve", run, "-m", "yes", "-y")
+    again = ("runbook", "resume", run, "--auto")
+    pair = [light.start(*again, env=laptop(light, who)) for who in ("ana", "ben")]
+    said = [one.communicate(timeout=90)[1] for one in pair]
+    codes = sorted(one.returncode for one in pair)
+    assert (light.folder / "did").read_text() == "once\n", said
+    assert codes in ([0, 4], [0, 5]), said  # who comes when it is done is told so
+
+
 def test_two_people_approve_it_from_two_laptops(
     light: Light, screen: Callable[..., Screen]
 ) -> None:

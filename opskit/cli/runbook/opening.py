@@ -47,8 +47,12 @@ class Opened:
     hands: Hands
 
     def reload(self, run: str) -> Sequence[Event]:
-        """Give the events of a run as they are known by now."""
-        return self.changelog.run(run).events
+        """Give the events of a run that count as everybody knows them by now: the upstream is looked at, if it answers."""
+        from opskit.runbook.past import events_of
+
+        if self.changelog.look:
+            self.changelog.look()
+        return events_of(self.changelog, self.changelog.run(run), self.config.changelog)
 
 
 def demand_answerable(*, auto: bool) -> None:

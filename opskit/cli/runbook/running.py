@@ -121,14 +121,13 @@ def go_on(run: str, *, mode: str, take_over: bool, as_json: bool) -> int:
     """Go on with a run that was left."""
     from opskit.runbook.folding import fold
     from opskit.runbook.past import demand_free
-    from opskit.runbook.resume import demand_open, differences, settle
+    from opskit.runbook.resume import demand_open, settle_all
 
     opening.demand_answerable(auto=mode == "auto")
     config = wiring.read_config()
     with opening.shared(config) as changelog:
         book, events = _past(config, changelog, run)
         where, now = events[0].header.environment, fold(book.steps, events)
-        found = differences(book, now)
         demand_open(now)
         if not take_over:
             demand_free(
@@ -139,7 +138,7 @@ def go_on(run: str, *, mode: str, take_over: bool, as_json: bool) -> int:
                 head_up(o, events[0].header.rollout)
             walk = _reopen(o, events, mode=mode, take_over=take_over)
             head_again(walk)
-            end = _followed(walk, partial(settle, walk, found))
+            end = _followed(walk, partial(settle_all, walk))
             return following.show_end(book, end, command="runbook resume", as_json=as_json)
 
 
@@ -208,6 +207,7 @@ def _begin(opened: Opened, **how: object) -> Walk:
 
 
 def _reopen(opened: Opened, events: tuple[Event, ...], **how: object) -> Walk:
+    """Go on with a run as everybody knows it by now: hosts were asked since its `events` were read."""
     from opskit.runbook.resume import reopen
     from opskit.runbook.talk import LeftError
 
@@ -216,7 +216,7 @@ def _reopen(opened: Opened, events: tuple[Event, ...], **how: object) -> Walk:
     try:
         return reopen(
             opened.book, opened.changelog, hands, opened.person,
-            events=events, environment=opened.environment.name, reload=partial(opened.reload, run), **how,  # type: ignore[arg-type]
+            events=opened.reload(run), environment=opened.environment.name, reload=partial(opened.reload, run), **how,  # type: ignore[arg-type]
         )  # fmt: skip
     except LeftError:
         raise InterruptedRunError(f"left before it went on: run {run} is as it was") from None

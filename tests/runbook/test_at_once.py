@@ -1,0 +1,107 @@
+"""Two people go on with one run in the same seconds, each on a laptop of one's own: one of them does it, whenever they hear of each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.config.secret import Redactor
+from opskit.errors import LockedError
+from opskit.runbook.folding import fold
+from opskit.runbook.past import demand_free
+from opskit.runbook.record import Record
+from tests.changelog.running import people, tell
+from tests.runbook.scripted import book_of
+from tests.runbook.test_walk import DO, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from opskit.changelog import Changelog, Event
+
+BOOK = book_of(steps(DO.format("touch a")))
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[list[Changelog]]:
+    made = people(tmp_path, "cleo", "ana", "ben")
+    yield made
+    for each in made:
+        each.close()
+
+
+def record(changelog: Changelog, run: str, *, earlier: tuple[Event, ...] = ()) -> Record:
+    return Record(
+        BOOK, changelog, run=run, environment="test", redactor=Redactor,
+        earlier=earlier, reload=lambda: changelog.run(run).events,
+    )  # fmt: skip
+
+
+def left(team: list[Changelog]) -> str:
+    """Give a run that cleo began and left, which all know."""
+    cleo, ana, ben = team
+    run = cleo.new_run_id()
+    one = record(cleo, run)
+    one.start(mode="run", start="", params={}, secrets=[], incident="", why="")
+    one.finish("suspended", "left")
+    tell(cleo, ana, ben)
+    return run
+
+
+def gone_on(changelog: Changelog, run: str) -> Record:
+    one = record(changelog, run, earlier=changelog.run(run).events)
+    one.resume(changed=[])
+    return one
+
+
+def test_of_two_who_went_on_at_once_the_later_is_refused_whoever_hears_of_it_first(
+    team: list[Changelog],
+) -> None:
+    _, ana, ben = team
+    run = left(team)
+    first, later = gone_on(ana, run), gone_on(ben, run)
+    first.demand_ours()
+    tell(ana, ben)
+    with pytest.raises(LockedError, match="taken over by ana"):
+        later.demand_ours()
+    tell(ben, ana)
+    first.demand_ours()
+    first.step("step-1", 0, "began", hosts=["local"], mutates=True, rollback="")
+    tell(ana, ben)
+    now = fold(BOOK.steps, ben.run(run).events)
+    assert [(runner.actor, runner.lost) for runner in now.runners] == [
+        ("cleo@laptop", False), ("ana@laptop", False), ("ben@laptop", True),
+    ]  # fmt: skip
+    with pytest.raises(LockedError, match="ana@laptop was at run"):
+        demand_free(ben, now)
+    first.finish("done", "")
+    tell(ana, ben)
+    assert ben.run(run).outcome == "done"
+
+
+def test_who_was_first_and_is_heard_of_late_goes_on_and_the_other_one_stops(
+    team: list[Changelog],
+) -> None:
+    _, ana, ben = team
+    run = left(team)
+    first, later = gone_on(ana, run), gone_on(ben, run)
+    later.demand_ours()  # the upstream has not got what ana says yet
+    tell(ben, ana)
+    first.demand_ours()
+    tell(ana, ben)
+    with pytest.raises(LockedError, match="taken over by ana"):
+        later.demand_ours()
+
+
+def test_who_takes_a_run_over_knowing_who_is_at_it_has_it(team: list[Changelog]) -> None:
+    _, ana, ben = team
+    run = left(team)
+    first = gone_on(ana, run)
+    tell(ana, ben)
+    later = gone_on(ben, run)
+    tell(ben, ana)
+    later.demand_ours()
+    with pytest.raises(LockedError, match="taken over by ben"):
+        first.demand_ours()
