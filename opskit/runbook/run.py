@@ -68,7 +68,8 @@ def introduce(book: Runbook, talk: Talk, values: Mapping[str, str]) -> None:
     """Tell what the page says before its first step: when to stop, and what to be careful with."""
     known = {each.name: each.default for each in book.parameters if each.default}
     for part in book.intro:
-        talk.tell(Said(fill(part.text, {**known, **values})))
+        filled = {**known, **values}
+        talk.tell(Said(fill(part.text, filled), part.text, filled))
 
 
 def step_of(book: Runbook, name: str) -> Step:

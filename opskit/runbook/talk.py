@@ -6,8 +6,10 @@ it stands, and can be resumed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from opskit.config.model import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,9 +71,11 @@ class CameTo:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Prose of a step, with the values filled in."""
+    """Prose of a step, with the values filled in; `page` is what stands in the page, and `values` what is filled in."""
 
     text: str
+    page: str = ""
+    values: Mapping[str, str] = field(default=NOTHING, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

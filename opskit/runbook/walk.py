@@ -198,7 +198,7 @@ class Walk:
         for number in range(self._shown, upto):
             part = step.parts[number]
             if isinstance(part, Prose):
-                self.talk.tell(Said(self.say(part.text)))
+                self.talk.tell(Said(self.say(part.text), part.text, self.known))
             elif (self._visit, number) not in self._dealt:
                 done = now.of(step.id, number)
                 if done is not NOT_BEGUN:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opskit.cli.render import envelope, table, terminal, text
+from opskit.cli.render import drawing, envelope, table, terminal, text
 from opskit.cli.render.text import Status
 
 if TYPE_CHECKING:
@@ -112,14 +112,10 @@ def freshness_lines(fresh: Freshness, now: datetime) -> Iterator[tuple[str, str]
 
 def _print(markdown: str) -> None:
     """Print Markdown: drawn on a terminal, as it stands in a pipe."""
-    harmless = terminal.visible(markdown)
-    if not terminal.is_terminal():
-        text.say(harmless.rstrip("\n"))
-        return
-    from rich.markdown import Markdown
-
-    theme = "ansi_dark" if terminal.has_colour() else "bw"
-    table.console().print(Markdown(harmless, code_theme=theme, hyperlinks=False))
+    if terminal.is_terminal():
+        drawing.draw(markdown)
+    else:
+        text.say(terminal.visible(markdown).rstrip("\n"))
 
 
 def _row(each: Listed, now: datetime) -> list[str | Status]:

@@ -8,6 +8,7 @@ from opskit.cli.render import terminal, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
     from rich.console import Console
 
@@ -73,12 +74,13 @@ def _colour(row: Sequence[Cell]) -> str:
     return next((cell.colour for cell in row if isinstance(cell, text.Status)), "")
 
 
-def console() -> Console:
-    """Give a rich console for standard output that keeps to what `terminal` says of it."""
+def console(stream: TextIO | None = None) -> Console:
+    """Give a rich console for a stream (standard output unless another is given) that keeps to what `terminal` says of it."""
     from rich.console import Console
 
     return Console(
-        color_system="auto" if terminal.has_colour() else None,
+        file=stream,
+        color_system="auto" if terminal.has_colour(stream) else None,
         highlight=False,
         emoji=False,
         markup=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from opskit.runbook.talk import CameTo, Known, Said, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
 
     from opskit.runbook.ends import HostEnd
     from opskit.runbook.liabilities import Liability
@@ -80,6 +82,33 @@ def prose(say: Say, words: str) -> None:
         alert = ALERT.match(each)
         colour = ALERTS.get(alert[1], "yellow") if alert else ""
         say(f"{alert[1]}:" if alert else plain(each), colour=colour, bold=bool(alert), wrap=True)
+
+
+def drawn(say: Say, said: Said, stream: TextIO) -> None:
+    """Show what is only read as Markdown that is drawn; an alert as what it is."""
+    from opskit.cli.render import drawing
+    from opskit.runbook.values import fill
+
+    for is_alert, lines in _alerts(said.page.strip("\n").splitlines()):
+        if is_alert:
+            prose(say, fill("\n".join(lines), said.values))
+        elif any(line.strip() for line in lines):
+            say()
+            here = LINK.sub(lambda it: it[1] if it[2].startswith("#") else it[0], "\n".join(lines))
+            with contextlib.suppress(OSError):
+                drawing.draw(here, stream=stream, fill=lambda text: fill(text, said.values))
+
+
+def _alerts(lines: Sequence[str]) -> list[tuple[bool, list[str]]]:
+    """Give lines in groups, each with whether it is an alert."""
+    found: list[tuple[bool, list[str]]] = []
+    for line in lines:
+        begins = bool(ALERT.match(line))
+        goes_on = bool(found) and found[-1][0] and line.lstrip().startswith(">")
+        if begins or not found or found[-1][0] is not goes_on:
+            found.append((begins or goes_on, []))
+        found[-1][1].append(line)
+    return found
 
 
 def plain(words: str) -> str:

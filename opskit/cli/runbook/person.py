@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opskit.cli.render import streams, text, walking
+from opskit.cli.render import streams, terminal, text, walking
 from opskit.runbook import talk
 from opskit.runbook.parts import by_id, name_of
 from opskit.runbook.showing import span
@@ -51,6 +51,7 @@ class Person:
         self._inventory = inventory
         self._signals = signals
         self._say = text.mention if as_json else text.say_on
+        self._stream = sys.stderr if as_json else sys.stdout
         self._folds = False
         self._waits = ""
 
@@ -65,6 +66,8 @@ class Person:
                 walking.owed(self._say, liabilities, self._title)
             case talk.Warned(what):
                 self._say(f"  {what}", colour="yellow", wrap=True)
+            case talk.Said() if terminal.is_terminal(self._stream):
+                walking.drawn(self._say, fact, self._stream)
             case _:
                 walking.shown(self._say, fact)
 

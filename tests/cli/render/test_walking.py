@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from opskit.cli.render import streams, walking
 from opskit.runbook.ends import HostEnd
 from opskit.runbook.model import Action, Choice
-from opskit.runbook.talk import Question
+from opskit.runbook.talk import Question, Said
 
 
 class Shown:
@@ -46,6 +48,19 @@ def test_markdown_is_shown_as_it_is_read(written: str, read: str) -> None:
 def test_an_alert_is_named(shown: Shown) -> None:
     walking.prose(shown, "> [!CAUTION]\n> Never drain the last one.")
     assert shown.lines == ["", "CAUTION:", "  Never drain the last one."]
+
+
+def test_prose_is_drawn_on_a_terminal_and_a_value_in_it_is_what_it_is(shown: Shown) -> None:
+    page = "Look at **{{ host }}**, then [go on](#2-do):\n\n- `df {{ path }}`\n\n> [!CAUTION]\n> Not {{ host }}.\n\nEnd."
+    values = {"host": "<b>*web*", "path": "/a_b_\x1b[31m"}
+    stream = io.StringIO()
+    walking.drawn(shown, Said("", page, values), stream)
+    drawn = " ".join(stream.getvalue().split())
+    assert "Look at <b>*web*, then go on:" in drawn
+    assert "• df /a_b_" in drawn
+    assert "\x1b[31m" not in drawn
+    assert drawn.endswith("End.")
+    assert shown.lines == ["", "", "CAUTION:", "  Not <b>*web*.", ""]
 
 
 def test_a_command_is_shown_with_all_that_is_to_be_known_of_it(shown: Shown) -> None:
