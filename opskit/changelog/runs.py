@@ -12,7 +12,7 @@ The id of a run is `Changelog.new_run_id()`; it is the `rollout` of each header,
       ended       "outcome": "done" | "failed" | "interrupted", "results": [{"name", "outcome", "exit", "ms", "output", "error"}],
                   "capture": {"name", "value"}, "rollouts": [ids]
       answered    "kind": "ask" | "confirm" | …, "value", "text" of the question, "name" of what is asked for; "secret": true without its value.
-                  The kinds "caution" and "shell" are remarks, and finish no part
+                  The kinds "caution", "shell" and "value" (which a command needed, and nothing had given) are remarks, and finish no part
       skipped, marked, cleared   "why"; marked: done by hand; cleared: the liability of this step and part is none
       went        "to": step, "how": "back" | "jump" | "decide" | "wait" | "undo"; that step and what follows has yet to be done
                   "decide": the part is answered by that, with "value", "text", "choices": [{"name", "value": step}]; "wait": nothing is left to be waited for

@@ -39,7 +39,7 @@ OVER = (DONE, SKIPPED, MARKED, ANSWERED)
 GOOD = (DONE, MARKED, ANSWERED)
 BAD = (UNKNOWN, "failed", "interrupted")
 """What a part may be that makes its step so, the worst first."""
-REMARKS = ("caution", "shell")
+REMARKS = ("caution", "shell", "value")
 """Kinds of answers that finish no part."""
 _SENT = {DECIDE: ANSWERED, WAIT: SKIPPED}
 """What a part is that sent the run to another step."""

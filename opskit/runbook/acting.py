@@ -21,7 +21,7 @@ from opskit.runbook.parts import DONE, FAILED, INTERRUPTED
 from opskit.runbook.talk import EndedBySignal, LeftError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -59,13 +59,23 @@ class Hands:
     """Gives the blocks in which a signal may raise KeyboardInterrupt; at other times it waits for the next one."""
 
 
-def act(action: Action, hosts: Sequence[str], env: Env, hands: Hands, watch: Watch) -> Acted:
+def act(
+    action: Action,
+    hosts: Sequence[str],
+    env: Env,
+    hands: Hands,
+    watch: Watch,
+    *,
+    without: Collection[str] = (),
+) -> Acted:
     """Do what a fence says on these hosts (`local` is here), and judge it. `env` are the values that it gets.
+
+    Variables of the operator's own that are called as those `without` are none of it.
 
     The first Ctrl-C ends it, on hosts and here, the third leaves at once: raises LeftError then. Raises UsageError for what cannot be run at all.
     """
     if action.on == LOCAL and action.language != TASK:
-        made = _process(action, env, hands, watch)
+        made = _process(action, env, hands, watch, without)
         seen = attended(lambda: [_local_end(made)], made.interrupt, listening=hands.listening)
     else:
         work = _work(action, env, hands, watch)
@@ -138,7 +148,9 @@ def attended(
     return Attended(said[0], wish, late)
 
 
-def _process(action: Action, env: Env, hands: Hands, watch: Watch) -> Local:
+def _process(
+    action: Action, env: Env, hands: Hands, watch: Watch, without: Collection[str] = ()
+) -> Local:
     return Local(
         words.argv(action, env),
         env=env,
@@ -147,6 +159,7 @@ def _process(action: Action, env: Env, hands: Hands, watch: Watch) -> Local:
         redactor=hands.fleet.vault.redactor,
         watch=lambda stream, data: watch(LOCAL, stream, data),
         gently=action.language == OPSKIT or (action.language == SH and PROGRAM in action.text),
+        without=without,
     )
 
 

@@ -54,7 +54,7 @@ def part(walk: Walk, step: Step, number: int, which: Part, done: Done) -> None:
     """Ask what a part of a step asks for, until it is answered or left in another way."""
     match which:
         case Ask():
-            _ask(walk, step, number, which)
+            value(walk, step, number, which)
         case Confirm():
             _confirm(walk, step, number, which)
         case Decide():
@@ -166,28 +166,31 @@ def _parameter(walk: Walk, name: str) -> Parameter | None:
     return next((each for each in walk.record.book.parameters if each.name == name), None)
 
 
-def _ask(walk: Walk, step: Step, number: int, which: Ask) -> None:
+def value(walk: Walk, step: Step, number: int, which: Ask, *, kind: str = "ask") -> bool:
+    """Ask for a value until it fits, or somebody leaves the question; tells whether it was given."""
     parameter = _parameter(walk, which.name)
     if parameter is not None and parameter.secret:
-        _ask_secret(walk, step, number, which, parameter)
-        return
+        return _secret(walk, step, number, which, parameter, kind=kind)
     known = walk.known.get(which.name, "")
     question = Question(
         "ask", walk.say(which.text), (TEXT, *WAYS_OUT), step, wanted=which.name, default=known
     )
     if walk.mode == "auto" and which.name in walk.given:
-        answered(walk, step, number, which, kind="ask", name=which.name, value=known)
-        return
+        answered(walk, step, number, which, kind=kind, name=which.name, value=known)
+        return True
     while not left(walk, step, reply := ask(walk, question)):
-        value = reply.text or known
-        problem = problem_of(parameter, value, name=which.name)
+        said = reply.text or known
+        problem = problem_of(parameter, said, name=which.name)
         if not problem:
-            answered(walk, step, number, which, kind="ask", name=which.name, value=value)
-            return
+            answered(walk, step, number, which, kind=kind, name=which.name, value=said)
+            return True
         question = replace(question, problem=problem)
+    return False
 
 
-def _ask_secret(walk: Walk, step: Step, number: int, which: Ask, parameter: Parameter) -> None:
+def _secret(
+    walk: Walk, step: Step, number: int, which: Ask, parameter: Parameter, *, kind: str
+) -> bool:
     question = Question("secret", walk.say(which.text), (TEXT, *WAYS_OUT), step, wanted=which.name)
     while not left(walk, step, reply := ask(walk, question)):
         try:
@@ -196,8 +199,9 @@ def _ask_secret(walk: Walk, step: Step, number: int, which: Ask, parameter: Para
             question = replace(question, problem=error.what)
             continue
         walk.hands.fleet.vault.hide([walk.secrets[which.name]])
-        answered(walk, step, number, which, kind="ask", name=which.name, value="", secret=True)
-        return
+        answered(walk, step, number, which, kind=kind, name=which.name, value="", secret=True)
+        return True
+    return False
 
 
 def _confirm(walk: Walk, step: Step, number: int, which: Confirm) -> None:

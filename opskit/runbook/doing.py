@@ -10,6 +10,7 @@ from opskit.runbook import alive
 from opskit.runbook.acting import act
 from opskit.runbook.asking import WAYS_OUT, ask, caution, left, title
 from opskit.runbook.ends import Acted, HostEnd
+from opskit.runbook.lacking import complete
 from opskit.runbook.model import LOCAL, Action, Confirm
 from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, UNKNOWN, name_of
 from opskit.runbook.progress import SUSPENDED
@@ -28,6 +29,7 @@ from opskit.runbook.talk import (
     Question,
     Shown,
 )
+from opskit.runbook.values import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +47,11 @@ MOST_EXPECTED = 4000
 
 def action(walk: Walk, step: Step, number: int, which: Action) -> None:
     """Ask about a command, and do it."""
+    predicted = walk.mode == "drill" and which.mutates
+    if not (predicted or complete(walk, step, which)):
+        return
     hosts = where(walk, which)
-    if walk.mode == "drill" and which.mutates:
+    if predicted:
         _predict(walk, step, number, which, hosts)
         return
     if which.mutates and not _is_cautioned(walk, step):
@@ -107,7 +112,9 @@ def what_now(walk: Walk, step: Step, number: int, which: Action, done: Done) -> 
     rest = _not_done(which, done)
     keys = _offered(which, hosts, rest=bool(rest), lives=bool(living))
     reply = ask(walk, Question(kind, said, keys, step, action=which, hosts=hosts))
-    if not left(walk, step, reply):
+    if left(walk, step, reply):
+        return
+    if reply.key not in (AGAIN, REST) or complete(walk, step, which):
         _dealt_with(walk, step, number, which, reply)
 
 
@@ -222,7 +229,7 @@ def carried_out(walk: Walk, which: Action, hosts: tuple[str, ...], *, shown: boo
     env = walk.env(which)
     try:
         with walk.talk.watching(hosts) if shown else nullcontext(_unseen) as watch:
-            return act(which, hosts, env, walk.hands, watch)
+            return act(which, hosts, env, walk.hands, watch, without=names_of(walk.record.book))
     except (ChangelogError, LockedError):
         raise
     except OpskitError as error:

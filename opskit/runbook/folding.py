@@ -217,9 +217,8 @@ class _Fold:
         kind, value = text(body, "kind"), text(body, "value")
         if kind == "caution":
             self.cautioned.add(key[0])
-        if kind in REMARKS:
-            return
-        self.parts[key] = replace(said, status=ANSWERED, value=value)
+        if kind not in REMARKS:
+            self.parts[key] = replace(said, status=ANSWERED, value=value)
         if name := text(body, "name"):
             if body.get("secret") is True:
                 self.secrets += [] if name in self.secrets else [name]

@@ -16,7 +16,7 @@ from opskit.errors import UsageError
 from opskit.fleet.capture import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from opskit.config.secret import Redactor
@@ -60,6 +60,7 @@ class Local:
         redactor: Redactor,
         watch: Callable[[str, bytes], None] | None = None,
         gently: bool = False,
+        without: Collection[str] = (),
     ) -> None:
         if max(len(os.fsencode(word)) for word in argv) > LONGEST:
             raise UsageError(f"a script for this machine is at most {LONGEST} bytes long")
@@ -67,6 +68,7 @@ class Local:
         hidden = redactor.also(env.values())
         self._streams = {name: Stream(name, hidden, watch) for name in ("stdout", "stderr")}
         first = [signal.SIGINT, signal.SIGTERM] if gently else [signal.SIGTERM]
+        self._without = frozenset(without)
         self._signals = [*first, signal.SIGKILL]
         self._gently = gently
         self._process: subprocess.Popen[bytes] | None = None
@@ -80,9 +82,10 @@ class Local:
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in self._env.items()
         }
+        ours = {name: value for name, value in os.environ.items() if name not in self._without}
         try:
             self._process = subprocess.Popen(
-                self._argv, cwd=self._folder, env={**os.environ, **plain}, stdin=subprocess.DEVNULL,
+                self._argv, cwd=self._folder, env={**ours, **plain}, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
         except OSError as error:

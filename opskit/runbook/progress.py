@@ -4,7 +4,7 @@ A part of a step that began and did not end is of unknown outcome: whoever goes 
 this very fold what comes next after each of its own events, so that it and whoever resumes it cannot differ.
 
 Of `run.step`, `what` is began, ended, answered, skipped, marked, went, undone or cleared. Of what is answered, these kinds finish nothing
-and are kept for whoever reads it: caution (the id of the step was typed out), shell (somebody looked at a host).
+and are kept for whoever reads it: caution (the id of the step was typed out), shell (somebody looked at a host), value (a command needed it, and nothing had given it).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OPEN, SUSPENDED = "", "suspended"
 DECIDE, WAIT = "decide", "wait"
 """How a run went to another step if a part of this one sent it there, which is over by that."""
-REMARKS = ("caution", "shell")
+REMARKS = ("caution", "shell", "value")
 """Kinds of answers that finish no part."""
 
 

@@ -71,9 +71,7 @@ def of_page(book: Runbook, told: Mapping[str, str]) -> dict[str, str]:
     Events may be another one's: what stands beside these would be a variable of somebody else's choice in what is run here.
     """
     plain = {each.name: each for each in book.parameters}
-    names = {*plain, *asked_later(book), *captured(book)} - {
-        n for n, p in plain.items() if p.secret
-    }
+    names = {*names_of(book)} - {name for name, each in plain.items() if each.secret}
     return {
         name: value
         for name, value in told.items()
@@ -81,9 +79,11 @@ def of_page(book: Runbook, told: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def captured(book: Runbook) -> frozenset[str]:
-    """Give the names that commands of a page capture."""
-    return frozenset(each.capture for step in book.steps for each in step.actions if each.capture)
+def names_of(book: Runbook) -> tuple[str, ...]:
+    """Give the names of all values of a page: of its parameters, of what it asks for, of what its commands capture."""
+    captured = (each.capture for step in book.steps for each in step.actions if each.capture)
+    given = (each.name for each in book.parameters)
+    return tuple(dict.fromkeys((*given, *sorted(asked_later(book)), *captured)))
 
 
 def collect(
@@ -99,39 +99,39 @@ def collect(
     for name, value in answers.items():
         if problem := problem_of(None, value):
             raise UsageError(f"{name}: {problem}")
-    return answers | {
-        each.name: _one(
-            each, given, None if each.name in later else ask, needed=each.name not in later
-        )
-        for each in book.parameters
-        if not each.secret
-    }
+    plain = [each for each in book.parameters if not each.secret]
+    now = {p.name: _one(p, given, ask) for p in plain if p.name not in later}
+    had = {p.name: _had(p, given) or p.default for p in plain if p.name in later}
+    return answers | now | {name: value for name, value in had.items() if value or name in given}
 
 
 def _one(
-    parameter: Parameter,
-    given: Mapping[str, str],
-    ask: Callable[[Question], str] | None,
-    *,
-    needed: bool,
+    parameter: Parameter, given: Mapping[str, str], ask: Callable[[Question], str] | None
 ) -> str:
+    """Give a value that is needed from the beginning; what is asked for and has no default is not answered with nothing."""
+    name, default = parameter.name, parameter.default
+    told = _had(parameter, given)
+    if told is not None:
+        return told
+    wanted = parameter.ask or (parameter.required and not default)
+    if ask is not None and wanted:
+        text = parameter.ask or f"the value of {name}"
+        question = Question("param", text, (TEXT, LEAVE), wanted=name, default=default)
+        return _until_it_fits(parameter, question, ask)
+    problem = problem_of(parameter, default)
+    if problem or (wanted and not default):
+        problem = problem or f"nobody is there to say: {parameter.ask}"
+        raise UsageError(f"{name}: {problem}", hint=f"say it: -p {name}=VALUE")
+    return default
+
+
+def _had(parameter: Parameter, given: Mapping[str, str]) -> str | None:
+    """Give the value that was given or that the environment has, None if neither; raises UsageError for one that does not fit."""
     name = parameter.name
     told = given.get(name) if name in given else os.environ.get(parameter.env or "", None)
-    if told is not None:
-        if problem := problem_of(parameter, told):
-            raise UsageError(f"{name}: {problem}")
-        return told
-    if ask is None or not (parameter.ask or (parameter.required and not parameter.default)):
-        problem = problem_of(parameter, parameter.default)
-        if problem and needed:
-            raise UsageError(f"{name}: {problem}", hint=f"say it: -p {name}=VALUE")
-        return parameter.default
-    text = parameter.ask or f"the value of {name}"
-    return _until_it_fits(
-        parameter,
-        Question("param", text, (TEXT, LEAVE), wanted=name, default=parameter.default),
-        ask,
-    )
+    if told is not None and (problem := problem_of(parameter, told)):
+        raise UsageError(f"{name}: {problem}")
+    return told
 
 
 def _until_it_fits(
