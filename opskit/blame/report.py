@@ -24,7 +24,7 @@ Place = tuple[str, str]
 """A service and an environment."""
 WEEK = 7 * 86400.0
 DEFINITIONS: Mapping[str, str] = {
-    "deployment": "a deploy that came to at least one host; one that failed before that is none",
+    "deployment": "a deploy that came to at least one host; one that failed before that is none, nor is what a bisection only tries",
     "deployment frequency": "deployments a week, over the time that the changelog knows of; nothing for less than a week",
     "failed change": "a deployment that came out failed, partial, refused or reverted, that a rollback took off a host later, or that a verdict says is guilty; a verdict innocent clears what was only rolled back",
     "change failure rate": "failed changes of all deployments, with the 95 % interval (Wilson's)",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 APPLICATION = 0x6F70736B  # "opsk"
 FORMAT = 1
-INDEX_VERSION = 14  # of what is derived from the events, see `index`
+INDEX_VERSION = 15  # of what is derived from the events, see `index`
 BUSY_SECONDS = 30.0
 
 # TRUNCATE, not WAL: common SQLite builds corrupt WAL files under concurrent checkpoints. And not

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog.clock import COUNTER_BITS
-from opskit.changelog.found import A_ROLLBACK, DURING, INCIDENT, OWER, OWES, RUNBOOK
+from opskit.changelog.found import A_ROLLBACK, BISECTION, DURING, INCIDENT, OWER, OWES, RUNBOOK
 from opskit.changelog.records import RUNNING, UNFINISHED
 from opskit.changelog.search import match_of
 from opskit.changelog.sql import statement
@@ -39,7 +39,7 @@ class Filter(NamedTuple):
     `hosts`: any of them was touched. `actor`: a part of the name. `action`: deploy, rollback,
     restart, task, exec, runbook, or note. `outcome`: as in RolloutRecord and RunRecord. `since` is included, `until` is
     not. `limit`: the newest so many, 0 for all. `grep`: words that stand in it, as `search.match_of` reads them.
-    `runbook`: runs of that page. `incident`: what was done about it. `during`: what was done in the run of that id. `owes`: only
+    `runbook`: runs of that page. `incident`: what was done about it. `during`: what was done in the run of that id. `bisect`: events of the bisection that the event of that hash began. `owes`: only
     runs that may have left something to be taken back; their `liabilities` say whether that is so.
     """
 
@@ -57,11 +57,12 @@ class Filter(NamedTuple):
     incident: str = ""
     during: str = ""
     owes: bool = False
+    bisect: str = ""
 
 
 _ABOUT = {
     what: f"SELECT entry FROM about WHERE what = '{what}' AND name = :{what}"  # noqa: S608 - only our own words
-    for what in (RUNBOOK, INCIDENT, DURING, OWES)
+    for what in (RUNBOOK, INCIDENT, DURING, OWES, BISECTION)
 }
 _ABOUT[OWES] += (
     " AND EXISTS (SELECT 1 FROM entry e WHERE e.id = about.entry AND (e.owes <> 0 OR EXISTS"  # noqa: S608 - only our own words
@@ -157,6 +158,7 @@ def _values(wanted: Filter, kind: str, ids: Sequence[int] | None) -> dict[str, o
         "incident": wanted.incident,
         "during": wanted.during,
         "owes": A_ROLLBACK if wanted.owes else "",
+        "bisect": wanted.bisect,
     }
     values = {name: value for name, value in values.items() if value}
     if wanted.outcome in OPEN_OUTCOMES:

@@ -9,6 +9,8 @@ from opskit.changelog.body import number, parts, text, texts
 from opskit.changelog.claims import claim_of
 from opskit.changelog.clock import COUNTER_BITS, LAST_MS, placed, written_ms
 from opskit.changelog.event import (
+    BISECT,
+    BISECT_STARTED,
     HOSTS,
     NOTE,
     RECOVERED,
@@ -29,12 +31,15 @@ A_ROLLBACK = "a rollback"
 RUNBOOK, INCIDENT, DURING, OWES, ON = "runbook", "incident", "during", "owes", "on"
 OWER = "ower"
 """A writer who did something of a run that may have to be taken back."""
+BISECTION = "bisect"
+"""What an event of a bisection is about: the hash of the event that began it."""
 _ABOUT = {
     RUN_STARTED: (RUNBOOK, INCIDENT),
     STARTED: (DURING, INCIDENT),
     RESUMED: (DURING, INCIDENT),
     NOTE: (DURING, INCIDENT),
     VERDICT: (DURING, INCIDENT),
+    BISECT_STARTED: (DURING, INCIDENT),
 }
 
 
@@ -93,6 +98,10 @@ def about(found: Found) -> list[tuple[str, str]]:
         told += [(ON, host) for host in hosts_of(found)]
         owes = text(body, "rollback") and body.get("mutates") is True
         told += [(OWES, A_ROLLBACK), (OWER, found.header.writer)] if owes else []
+    if found.header.kind == BISECT_STARTED:
+        told += [(BISECTION, found.hash.hex())]
+    elif found.header.kind.startswith(BISECT):
+        told += [(BISECTION, text(body, BISECTION))]
     return [(what, name) for what, name in told if name]
 
 

@@ -31,6 +31,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
         "thaw",
         "note",
         "verdict",
+        "bisect",
     ),
 }
 """The names of the commands, as `--help` shows them; `lazy.Commands` says where each is."""

@@ -96,6 +96,16 @@ def test_a_verdict_changes_the_figures(opskit: Opskit, story: tuple[str, str]) -
     assert failures[0]["because"].startswith("verdict ")
 
 
+def test_what_a_bisection_only_tried_counts_for_nothing(
+    opskit: Opskit, changelog: Changelog, story: tuple[str, str]
+) -> None:
+    step = {"bisect": "a" * 64, "what": "brings", "rollout": story[1], "sha": "b" * 40}
+    changelog.append("bisect.step", step, service="shop", environment="production")
+    data = opskit("report", "--json", "-s", "shop").json["data"]["all"]
+    assert (data["rollouts"], data["deployments"]) == (2, 1)
+    assert data["change_failure_rate"]["count"] == 0
+
+
 @pytest.mark.usefixtures("story")
 def test_only_a_service_or_an_environment_is_told_of_if_wanted(opskit: Opskit) -> None:
     for words, names in ((("-e", "staging"), ["search"]), (("-s", "shop"), ["shop"])):

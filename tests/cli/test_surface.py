@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FRAME = {
     "app",
+    "bisecting",
     "blaming",
     "boundary",
     "choice",
@@ -33,6 +34,7 @@ FRAME = {
     "freezing",
     "grading",
     "hiding",
+    "hunting",
     "lazy",
     "maintaining",
     "opening",
@@ -45,6 +47,7 @@ FRAME = {
     "sharing",
     "stopping",
     "sudo",
+    "trying",
     "upstreams",
     "vouching",
     "waiting",

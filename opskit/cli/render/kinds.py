@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from opskit.changelog.body import number, parts, text
+from opskit.changelog.body import number, parts, text, texts
 from opskit.changelog.clock import moment
 from opskit.cli.render.text import duration
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DIGITS = 10  # of a hash that name an event, as everywhere
 WRITER = 12
+SHA = 10
 
 
 def told(entry: OtherEntry) -> tuple[str, str]:
@@ -28,6 +29,10 @@ def told(entry: OtherEntry) -> tuple[str, str]:
         "body.redacted": _redacted,
         "writer.succeeds": _succeeds,
         "lock.broken": _broke,
+        "bisect.started": functools.partial(_bisected, header),
+        "bisect.resumed": _bisects_on,
+        "bisect.step": _bisect_step,
+        "bisect.finished": _bisect_ended,
         "freeze": functools.partial(_froze, header),
         "thaw": functools.partial(_thawed, header),
     }
@@ -62,6 +67,31 @@ def _froze(header: Header, body: Mapping[str, object]) -> tuple[str, str]:
 
 def _thawed(header: Header, body: Mapping[str, object]) -> tuple[str, str]:
     return _scoped("thaw", header), _text(body, "why")
+
+
+def _bisected(header: Header, body: Mapping[str, object]) -> tuple[str, str]:
+    place = _text(body, "host") or "a folder"
+    span = f"{_begin(body, 'good', SHA)}..{_begin(body, 'bad', SHA)}"
+    return f"bisect {header.service} {span} on {place}", _text(body, "why")
+
+
+def _bisects_on(body: Mapping[str, object]) -> tuple[str, str]:
+    return f"goes on with bisection {_begin(body, 'bisect', DIGITS)}", ""
+
+
+def _bisect_step(body: Mapping[str, object]) -> tuple[str, str]:
+    of, sha = _begin(body, "bisect", DIGITS), _begin(body, "sha", SHA)
+    what, word = _text(body, "what"), _text(body, "word")
+    if what == "tested":
+        return f"bisection {of}: {sha} is {word}", _text(body, "reason")
+    about = " ".join(filter(None, (what, sha, _text(body, "rollout"))))
+    return f"bisection {of} {about}", ""
+
+
+def _bisect_ended(body: Mapping[str, object]) -> tuple[str, str]:
+    suspects = ", ".join(sha[:SHA] for sha in texts(body, "suspects"))
+    said = " ".join(filter(None, (_text(body, "outcome"), suspects)))
+    return f"bisection {_begin(body, 'bisect', DIGITS)}: {said}", _text(body, "reason")
 
 
 def _scoped(word: str, header: Header) -> str:

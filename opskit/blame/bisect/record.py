@@ -1,0 +1,176 @@
+"""A bisection in the changelog: each step is written before it is taken and after, so that anybody can go on with it.
+
+Its events stand alone, each naming the first one by its hash as `bisect`; they are about a service in an environment:
+
+    bisect.started   {"good", "bad": hashes of commits, "check", "host": name or "" (a local folder), "first_parent": bool,
+                      "was": {"release", "revision", "label"} of the host, "why", "during", "incident", "command", "machine"}
+    bisect.resumed   {"bisect", "machine"}
+    bisect.step      {"bisect", "what": "drains" | "brings" | "returns" | "restores", "rollout", "sha"}: what is about to be done
+                     {"bisect", "what": "tested", "sha", "word": "good" | "bad" | "skip", "exit", "reason", "output", "ms"}
+    bisect.finished  {"bisect", "outcome": "found" | "unclear" | "refused" | "stopped", "suspects": [hashes], "reason"}
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.changelog import Filter, OtherEntry, Release
+from opskit.changelog.body import number, part, text, texts
+from opskit.changelog.event import (
+    BISECT_FINISHED,
+    BISECT_RESUMED,
+    BISECT_STARTED,
+    BISECT_STEP,
+)
+from opskit.changelog.machine import is_running
+from opskit.errors import LockedError, RefusedError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opskit.changelog import Changelog, Event
+    from opskit.config.model import ChangelogSettings
+
+TESTED, DRAINS, BRINGS, RETURNS, RESTORES = "tested", "drains", "brings", "returns", "restores"
+FOUND, UNCLEAR, REFUSED, STOPPED = "found", "unclear", "refused", "stopped"
+MOST_OUTPUT = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A commit that was tried: `word` is good, bad or skip, `exit` what the check ended with (-1: it did not run), `reason` why it was skipped."""
+
+    sha: str
+    word: str
+    exit: int = -1
+    reason: str = ""
+    output: str = ""
+    ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bisection:
+    """A bisection as the changelog tells it; `hash` is that of its first event. `host` is "" if it is in a local folder.
+
+    `drains` are the rollouts that took its host out of load balancers, `brings` those that brought commits there, `rollouts` all of them. `outcome` is "" while it is open;
+    one that was stopped can be gone on with.
+    """
+
+    hash: str
+    service: str
+    environment: str
+    good: str
+    bad: str
+    check: str
+    host: str
+    first_parent: bool
+    was: Release
+    tests: tuple[Tested, ...] = ()
+    drains: tuple[str, ...] = ()
+    brings: tuple[str, ...] = ()
+    rollouts: frozenset[str] = frozenset()
+    outcome: str = ""
+    suspects: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """What people call it: the beginning of its first event's hash."""
+        return self.hash[:10]
+
+
+def recorded(changelog: Changelog, prefix: str, settings: ChangelogSettings) -> Bisection:
+    """Give the bisection whose id starts so; what was revoked of it does not count. Raises UnknownNameError."""
+    event = changelog.show(prefix).event
+    if event.header.kind != BISECT_STARTED:
+        raise UnknownNameError(
+            f"{event.id} is no bisection", hint="opskit log --grep bisect lists them"
+        )
+    found = changelog.entries(Filter(bisect=event.hash.hex()))
+    told = [each for each in changelog.judged(found, settings) if each.standing != "revoked"]
+    later = [each.event for each in reversed(told) if isinstance(each, OtherEntry)]
+    return _folded(event, later)
+
+
+def demand_open(changelog: Changelog, one: Bisection, *, only_back: bool) -> None:
+    """Raise RefusedError for a bisection that is over, unless its host is `only` to be put `back`, and LockedError for one that goes on on this machine just now."""
+    if one.outcome not in ("", STOPPED) and not only_back:
+        raise RefusedError(f"bisection {one.id} is over: {one.outcome}")
+    for entry in changelog.entries(Filter(bisect=one.hash)):
+        event = entry.event if isinstance(entry, OtherEntry) else None
+        if event is None or event.header.kind not in (BISECT_STARTED, BISECT_RESUMED):
+            continue
+        if not one.outcome and is_running(part(event.body, "machine"), event.header.ts):
+            raise LockedError(f"bisection {one.id} goes on on this machine just now")
+        return
+
+
+class Writer:
+    """Writes the events of one bisection. Every method raises ChangelogError."""
+
+    def __init__(self, changelog: Changelog, service: str, environment: str, hash_: str) -> None:
+        self._changelog = changelog
+        self._about = {"service": service, "environment": environment}
+        self.hash = hash_
+
+    def start(self, body: Mapping[str, object]) -> str:
+        """Write that it begins; gives its hash."""
+        self.hash = self._changelog.append(BISECT_STARTED, body, **self._about).hash.hex()
+        return self.hash
+
+    def resume(self, hash_: str, machine: Mapping[str, object]) -> None:
+        """Write that somebody goes on with the bisection of that hash."""
+        self.hash = hash_
+        self._write(BISECT_RESUMED, {"machine": machine})
+
+    def step(self, what: str, rollout: str, sha: str = "") -> None:
+        """Write what is about to be done, and by which rollout."""
+        self._write(BISECT_STEP, {"what": what, "rollout": rollout, "sha": sha})
+
+    def tested(self, one: Tested) -> None:
+        """Write what came of a test."""
+        told = {"what": TESTED, "sha": one.sha, "word": one.word, "exit": one.exit, "ms": one.ms}
+        said = {"reason": one.reason, "output": one.output[-MOST_OUTPUT:]}
+        self._write(BISECT_STEP, {**told, **said})
+
+    def finish(self, outcome: str, suspects: tuple[str, ...] = (), reason: str = "") -> None:
+        """Write how it ended."""
+        body = {"outcome": outcome, "suspects": list(suspects), "reason": reason}
+        self._write(BISECT_FINISHED, body)
+
+    def _write(self, kind: str, body: Mapping[str, object]) -> None:
+        self._changelog.append(kind, {"bisect": self.hash, **body}, **self._about)
+
+
+def _folded(first: Event, later: list[Event]) -> Bisection:
+    body, steps = first.body, [e.body for e in later if e.header.kind == BISECT_STEP]
+    ends = [e for e in later if e.header.kind in (BISECT_FINISHED, BISECT_RESUMED)]
+    last = ends[-1].body if ends and ends[-1].header.kind == BISECT_FINISHED else {}
+    was = part(body, "was")
+    return Bisection(
+        hash=first.hash.hex(),
+        service=first.header.service,
+        environment=first.header.environment,
+        good=text(body, "good"),
+        bad=text(body, "bad"),
+        check=text(body, "check"),
+        host=text(body, "host"),
+        first_parent=body.get("first_parent") is True,
+        was=Release(*(text(was, name) for name in ("release", "revision", "label"))),
+        tests=tuple(_tested(step) for step in steps if step.get("what") == TESTED),
+        drains=_rollouts(steps, DRAINS),
+        brings=_rollouts(steps, BRINGS),
+        rollouts=frozenset(_rollouts(steps, DRAINS, BRINGS, RETURNS, RESTORES)),
+        outcome=text(last, "outcome"),
+        suspects=texts(last, "suspects"),
+    )
+
+
+def _rollouts(steps: list[Mapping[str, object]], *whats: str) -> tuple[str, ...]:
+    return tuple(text(s, "rollout") for s in steps if s.get("what") in whats if text(s, "rollout"))
+
+
+def _tested(body: Mapping[str, object]) -> Tested:
+    names = (text(body, "sha"), text(body, "word"))
+    said = (text(body, "reason"), text(body, "output"))
+    return Tested(*names, number(body, "exit"), *said, number(body, "ms"))

@@ -1,0 +1,163 @@
+"""What `opskit bisect` opens and asks before it begins or goes on, and what it does then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opskit.cli import options, session, sharing, vouching, wiring
+from opskit.cli.hunting import Hunt, demand_reversible, range_of
+from opskit.cli.render import bisection as shown
+from opskit.cli.trying import InFolder, OnHost
+from opskit.errors import UsageError
+
+if TYPE_CHECKING:
+    from opskit.blame.bisect.record import Bisection
+    from opskit.changelog import Release
+    from opskit.cli.choice import Choice
+    from opskit.cli.session import Session
+    from opskit.config.model import Config
+    from opskit.config.service import Service
+
+LIKE = "opskit bisect SERVICE --good REVISION --bad REVISION --check COMMAND -H HOST (or --local)"
+LONGEST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the options say, as they were written."""
+
+    service: str | None
+    good: str | None
+    bad: str | None
+    check: str | None
+    environment: str | None
+    hosts: str | None
+    local: bool
+    first_parent: bool
+    timeout: str
+
+    @property
+    def seconds(self) -> float:
+        """How long a check may take; raises UsageError."""
+        return options.seconds(self.timeout, "--check-timeout")
+
+
+def begin(said: Said, choice: Choice, *, stop: bool) -> int:
+    """Begin a bisection; gives the exit code. Raises UsageError, RefusedError, and what a deploy raises."""
+    _demand_whole(said, stop=stop)
+    if said.local:
+        config = wiring.read_config()
+        service = config.service(said.service or "", said.environment)
+        with sharing.open_changelog(config) as changelog:
+            one = _planned(said, config, service, "", None)
+            return _start(Hunt(_here(config, service), changelog, config, service, one, said.seconds, choice))  # fmt: skip
+    with session.on_service(choice, said.service or "", said.environment, said.hosts) as (opened, service):  # fmt: skip
+        session.reason(opened, choice)
+        if len(opened.hosts) != 1:
+            raise UsageError("bisect tries on one host", hint="-H HOST names it")
+        one = _planned(said, opened.config, service, opened.hosts[0], _runs(opened, service))
+        demand_reversible(range_of(service, first_parent=False).repository, one)
+        return _start(_on_host(opened, service, one, said, choice))
+
+
+def go_on(said: Said, prefix: str, choice: Choice, *, stop: bool) -> int:
+    """Go on with a bisection, or only put its host back; gives the exit code. Raises UsageError, UnknownNameError, RefusedError, LockedError."""
+    from opskit.blame.bisect.record import demand_open, recorded
+
+    if any((said.service, said.good, said.bad, said.check, said.hosts, said.local, said.environment)):  # fmt: skip
+        raise UsageError("a bisection is gone on with as it began", hint="leave out all but --resume ID")  # fmt: skip
+    config = vouching.warned(wiring.read_config())
+    with sharing.open_changelog(config) as changelog:
+        one = recorded(changelog, prefix, config.changelog)
+        demand_open(changelog, one, only_back=stop)
+        if not one.host:
+            service = config.service(one.service, one.environment)
+            return _resume(Hunt(_here(config, service), changelog, config, service, one, said.seconds, choice), stop=stop)  # fmt: skip
+    with session.on_service(choice, one.service, one.environment, one.host) as (opened, service):
+        if not stop:
+            session.reason(opened, choice)
+        return _resume(_on_host(opened, service, one, said, choice), stop=stop)
+
+
+def _demand_whole(said: Said, *, stop: bool) -> None:
+    if stop:
+        raise UsageError("--stop needs --resume ID")
+    if not (said.service and said.good and said.bad and said.check and said.check.strip()):
+        raise UsageError("what is to be bisected?", hint=LIKE)
+    if bool(said.hosts) == said.local:
+        raise UsageError("on one host (-H), or in a folder here (--local)?", hint=LIKE)
+    if len(said.check) > LONGEST:
+        raise UsageError(f"the check is longer than {LONGEST} characters")
+
+
+def _planned(
+    said: Said, config: Config, service: Service, host: str, was: Release | None
+) -> Bisection:
+    """Give the bisection as it is to begin, its ends found; raises SourceError, RefusedError."""
+    from opskit.blame.bisect.record import Bisection
+    from opskit.blame.bisect.search import ends
+    from opskit.changelog import Release
+
+    where = range_of(service, first_parent=said.first_parent)
+    good, bad = ends(where, said.good or "", said.bad or "")
+    return Bisection(
+        hash="",
+        service=service.name,
+        environment=service.environment,
+        good=good,
+        bad=bad,
+        check=wiring.redactor(config).text(said.check or ""),
+        host=host,
+        first_parent=said.first_parent,
+        was=was or Release(),
+    )
+
+
+def _runs(opened: Session, service: Service) -> Release:
+    """Give what the host runs; raises UsageError if it runs nothing, to which it could be put back, and what keeps it from answering."""
+    from opskit.changelog import Release
+    from opskit.rollout.targets import survey
+
+    (host,) = opened.hosts
+    found = survey(opened.fleet, (host,), path=service.path)
+    for error in found.errors.values():
+        raise error
+    runs = found.states[host].current
+    if runs is None:
+        raise UsageError(f"{host} runs no {service.name} yet, so it could not be put back")
+    return Release(runs.id, runs.revision, runs.label, runs.irreversible)
+
+
+def _on_host(
+    opened: Session, service: Service, one: Bisection, said: Said, choice: Choice
+) -> Hunt:
+    place = OnHost(opened, service, choice, one)
+    return Hunt(place, opened.changelog, opened.config, service, one, said.seconds, choice)
+
+
+def _here(config: Config, service: Service) -> InFolder:
+    """Give what tries in folders of this machine; the secrets that its build needs are read now. Raises ConfigError."""
+    from opskit.rollout.secrets import Reader
+
+    secrets = Reader(config.root).all(service.secrets)
+    return InFolder(config, service, secrets, wiring.redactor(config).also(secrets.values()))
+
+
+def _start(hunt: Hunt) -> int:
+    if hunt.choice.dry_run:
+        return shown.planned(hunt.one, hunt.outlook(), as_json=hunt.choice.as_json)
+    options.ask(shown.question(hunt.one, hunt.outlook()), yes=hunt.choice.yes)
+    vouching.keep_enrolled(hunt.changelog, hunt.config.changelog)
+    hunt.start()
+    return hunt.run()
+
+
+def _resume(hunt: Hunt, *, stop: bool) -> int:
+    if hunt.choice.dry_run:
+        return shown.planned(hunt.one, hunt.outlook(), as_json=hunt.choice.as_json)
+    what = f"put {hunt.one.host} back as it was?" if stop else shown.question(hunt.one, hunt.outlook())  # fmt: skip
+    options.ask(what, yes=hunt.choice.yes)
+    vouching.keep_enrolled(hunt.changelog, hunt.config.changelog)
+    hunt.resume()
+    return hunt.end() if stop else hunt.run()

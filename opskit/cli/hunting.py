@@ -1,0 +1,176 @@
+"""A bisection while it is done: tried, checked, written down and shown, step by step."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from opskit.cli.render import bisection as shown
+from opskit.errors import ChangelogError, RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from opskit.blame.bisect.hunt import Hunted
+    from opskit.blame.bisect.record import Bisection, Tested, Writer
+    from opskit.blame.bisect.search import Next, Range
+    from opskit.changelog import Changelog
+    from opskit.cli.choice import Choice
+    from opskit.cli.trying import InFolder, OnHost
+    from opskit.config.model import Config
+    from opskit.config.service import Service
+
+MOST_DEPLOYS = 1000
+
+
+@dataclass
+class Hunt:
+    """One bisection, where it tries commits, and what it writes and shows."""
+
+    place: OnHost | InFolder
+    changelog: Changelog
+    config: Config
+    service: Service
+    one: Bisection
+    timeout: float
+    choice: Choice
+    tests: list[Tested] = field(default_factory=list)
+
+    @property
+    def where(self) -> Range:
+        """What is searched."""
+        return range_of(self.service, first_parent=self.one.first_parent)
+
+    def outlook(self) -> Next:
+        """Give what is to be tried next, but for the ends, and how much is left."""
+        from opskit.blame.bisect.hunt import known_of
+        from opskit.blame.bisect.search import next_of
+
+        return next_of(self.where, known_of(self.one.good, self.one.bad, self.one.tests))
+
+    def start(self) -> None:
+        """Write that it begins, before anything is touched; raises ChangelogError."""
+        from opskit.changelog import during_here, this_machine
+
+        one, was = self.one, self.one.was
+        self._own(self.writer.start({
+            "good": one.good, "bad": one.bad, "check": one.check, "host": one.host,
+            "first_parent": one.first_parent, "why": self._why(), "command": self._command(),
+            "was": {"release": was.release, "revision": was.revision, "label": was.label},
+            "machine": this_machine(), **during_here(),
+        }))  # fmt: skip
+
+    def resume(self) -> None:
+        """Write that it goes on here; raises ChangelogError."""
+        from opskit.changelog import this_machine
+
+        self.writer.resume(self.one.hash, this_machine())
+        self._own(self.one.hash)
+
+    def run(self) -> int:
+        """Hunt to the end; however it ends, what was changed is put back. Gives the exit code; raises what a deploy raises."""
+        from opskit.blame.bisect.hunt import hunt
+
+        shown.begins(self.one, as_json=self.choice.as_json)
+        try:
+            with self.place.held():
+                found = hunt(self.where, self.one, self._try)
+                self.writer.finish(found.outcome, found.suspects, found.reason)
+        except BaseException as error:
+            self._stopped(error)
+            raise
+        return self._show(found)
+
+    def end(self) -> int:
+        """Only put back what was changed; gives the exit code."""
+        from opskit.blame.bisect.record import STOPPED
+
+        with self.place.held(drain=False):
+            pass
+        if self.one.outcome in ("", STOPPED):
+            self.writer.finish(STOPPED, (), "somebody stopped it")
+        return shown.ended(self.one, as_json=self.choice.as_json)
+
+    @property
+    def writer(self) -> Writer:
+        """What writes its events."""
+        from opskit.blame.bisect.record import Writer
+
+        return Writer(self.changelog, self.one.service, self.one.environment, self.one.hash)
+
+    def _own(self, hash_: str) -> None:
+        self.one = replace(self.one, hash=hash_)
+        self.place.begin(self.one, self.writer)
+
+    def _try(self, sha: str, left: str) -> Tested:
+        """Bring a commit to where it is tried, check it, and write down what came of it."""
+        from opskit.blame.bisect.check import check
+        from opskit.blame.bisect.record import Tested
+        from opskit.blame.bisect.search import SKIP
+
+        shown.trying(self.where, sha, left, as_json=self.choice.as_json)
+        with self.place.bring(sha) as came:
+            if came.trouble:
+                test = Tested(sha, SKIP, -1, came.trouble, came.output)
+            else:
+                env = {"OPSKIT_REVISION": sha, "OPSKIT_HOST": self.one.host, "OPSKIT_FOLDER": str(came.folder or "")}  # fmt: skip
+                hide = self.place.redactor.text
+                test = check(self.one.check, sha, folder=came.folder or self.config.root, env=env, timeout=self.timeout, hide=hide)  # fmt: skip
+        self.writer.tested(test)
+        self.tests.append(test)
+        shown.tested(test, as_json=self.choice.as_json)
+        return test
+
+    def _stopped(self, error: BaseException) -> None:
+        """Write down that it was stopped, as far as that can be written."""
+        from opskit.blame.bisect.record import STOPPED
+
+        try:
+            self.writer.finish(STOPPED, (), str(error) or "interrupted")
+        except ChangelogError:
+            return
+        shown.stopped(self.one, as_json=self.choice.as_json)
+
+    def _show(self, found: Hunted) -> int:
+        brought = {sha: self._brought(sha) for sha in found.suspects}
+        every = (*self.one.tests, *self.tests)
+        return shown.show(self.where, self.one, found, every, brought, as_json=self.choice.as_json)
+
+    def _brought(self, sha: str) -> list[str]:
+        """Give the deploys that brought a commit, the oldest first, but for those that only tried it."""
+        from opskit.changelog import Filter
+
+        wanted = Filter(service=self.one.service, environment=self.one.environment, action="deploy", limit=MOST_DEPLOYS)  # fmt: skip
+        found = self.changelog.rollouts(wanted)
+        own = {*self.one.rollouts, *getattr(self.place, "brings", ())}
+        return [r.id for r in reversed(found) if r.id not in own and any(c.sha == sha for c in r.commits)]  # fmt: skip
+
+    def _why(self) -> str:
+        return self.place.redactor.text((self.choice.why or "").strip())
+
+    def _command(self) -> list[str]:
+        return [self.place.redactor.text(word) for word in ("opskit", *sys.argv[1:])]
+
+
+def range_of(service: Service, *, first_parent: bool) -> Range:
+    """Give what is searched for a service; raises UsageError for one that does not come from git."""
+    from opskit.blame.bisect.search import Range
+    from opskit.config.service import GitSource
+
+    if not isinstance(service.source, GitSource):
+        raise UsageError(f"{service.name} does not come from git, so it has no commits to try")
+    return Range(service.source.repository, service.source.folder, first_parent)
+
+
+def demand_reversible(repository: Path, one: Bisection) -> None:
+    """Raise RefusedError if between what is tried and what the host runs anything stands that cannot be taken back."""
+    from opskit.rollout.git import trailers
+
+    pairs = ((one.good, one.bad), (one.was.revision, one.bad), (one.good, one.was.revision))
+    for old, new in pairs:
+        for said in trailers(repository, old, new, key="Irreversible") if old and new else ():
+            raise RefusedError(
+                f"{one.host} could not be put back over what cannot be taken back: {said}",
+                hint="try it with --local",
+            )

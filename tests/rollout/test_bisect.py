@@ -1,0 +1,170 @@
+"""`opskit bisect` on a real host behind a real HAProxy: out of it while commits are tried, and back as it was at every way out."""
+
+from __future__ import annotations
+
+import random
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.changelog.faults import HEAVY
+from tests.rollout.test_drain import ALL_UP, answers, configure, edge, tell
+from tests.rollout.victims import MOMENTS, Point, Server
+from tests.support.light import finish
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.haproxy import HAProxy
+    from tests.support.light import Light
+
+__all__ = ["answers", "edge"]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if HEAVY else 300)]
+TRIES = 40 if HEAVY else 2
+VERSIONS = range(2, 9)
+BROKEN, UNHEALTHY = 7, 5
+
+
+@pytest.fixture
+def shas(light: Light, edge: HAProxy) -> dict[str, str]:
+    """Commits v2 to v8 beside the v1 that all hosts run: v7 broke it, and v5 never comes up."""
+    configure(light, edge)
+    found = {}
+    for number in VERSIONS:
+        files = {"broken": "it is"} if number >= BROKEN else {}
+        found[f"v{number}"] = light.commit(f"v{number}", good=number != UNHEALTHY, author="ben", files=files)  # fmt: skip
+    return found
+
+
+@pytest.fixture
+def server(tmp_path: Path, light: Light) -> Iterator[Server]:
+    server = Server(tmp_path / "victims", light.folder)
+    yield server
+    server.close()
+
+
+def words(light: Light, check: str = "", *more: str) -> tuple[str, ...]:
+    command = f'{check}test ! -e "{light.place("web01", "current", "broken")}"'
+    ends = ("--good", "v2", "--bad", "v8", "--check", command)
+    return ("bisect", "shop", *ends, "-H", "web01", "-y", *more)
+
+
+def demand_as_it_was(light: Light, edge: HAProxy) -> None:
+    """Nothing of a bisection is left on any host, and all of them serve."""
+    assert edge.words() == ALL_UP
+    assert light.live() == light.on_all("v1")
+    assert light.releases("web01") == ["v1"]
+    assert light.locks() == []
+
+
+def waiting(light: Light) -> str:
+    """Give a piece of a check that waits at its third commit, until the file `go` is there, and the file that says that it does."""
+    home = light.hosts.folder("web01")
+    return f'echo x >>"{home}/checks"; [ "$(wc -l <"{home}/checks")" != 3 ] || [ -e "{home}/go" ] || {{ touch "{home}/waits"; sleep 60; }}; '
+
+
+def begun(light: Light) -> Any:
+    process = light.start(*words(light, waiting(light)))
+    until((light.hosts.folder("web01") / "waits").exists, what="the third check", within=120)
+    (light.hosts.folder("web01") / "go").touch()
+    return process
+
+
+def id_of(light: Light) -> str:
+    entries = light.opskit("log", "--json").json["data"]["entries"]
+    events = [each["event"] for each in entries if each["type"] == "event"]
+    return str(next(e["id"] for e in events if e["kind"] == "bisect.started"))
+
+
+def test_the_commit_is_found_on_a_host_that_nobody_uses_meanwhile(
+    light: Light, edge: HAProxy, shas: dict[str, str]
+) -> None:
+    seen = light.hosts.folder("web01") / "seen"
+    look = f'{tell(edge, "show stat shop 4 -1")} | cut -d, -f2,18 | grep , >>"{seen}"; '
+    said = light.opskit(*words(light, look)).stdout
+    assert f"{shas['v5'][:10]} cannot be tested: it does not come up: " in said
+    assert f"\n{shas['v7'][:10]} v7 broke it\n  ask       ben <" in said
+    told = seen.read_text().split()
+    states = {line for line in told if line.startswith("web01,")}
+    assert states == {"web01,DRAIN"}
+    assert {line for line in told if line.startswith("web02,")} == {"web02,UP"}
+    demand_as_it_was(light, edge)
+    log = light.opskit("log", "--json").json["data"]["entries"]
+    rollouts = [each for each in log if each["type"] == "rollout"]
+    assert rollouts[0]["action"] == "restore"
+    assert rollouts[0]["why"] == f"bisection {id_of(light)} puts it back"
+    assert {len(each["hosts"]) for each in rollouts[:-1]} == {1}
+    light.rollback("-H", "web01", expect=None)
+    assert light.live_on("web01") == "v1", "nothing that was tried is a release to go back to"
+
+
+def test_what_was_killed_is_gone_on_with_and_the_host_is_put_back(
+    light: Light, edge: HAProxy, shas: dict[str, str]
+) -> None:
+    process = begun(light)
+    process.send_signal(signal.SIGKILL)
+    finish(process)
+    assert edge.words() == ALL_UP | {"web01": "DRAIN"}
+    data = light.opskit("bisect", "--resume", id_of(light), "-y", "--json").json["data"]
+    assert [each["sha"] for each in data["suspects"]] == [shas["v7"]]
+    demand_as_it_was(light, edge)
+
+
+def test_after_a_kill_the_host_can_simply_be_put_back(
+    light: Light, edge: HAProxy, shas: dict[str, str]
+) -> None:
+    process = begun(light)
+    process.send_signal(signal.SIGKILL)
+    finish(process)
+    said = light.opskit("bisect", "--resume", id_of(light), "--stop", "-y").stdout
+    assert "web01 is as it was" in said
+    demand_as_it_was(light, edge)
+
+
+def test_an_interrupt_puts_the_host_back_and_it_can_be_gone_on_with(
+    light: Light, edge: HAProxy, shas: dict[str, str]
+) -> None:
+    process = begun(light)
+    process.send_signal(signal.SIGINT)
+    code, _, said = finish(process)
+    assert code == 130, said
+    assert f"to go on: opskit bisect --resume {id_of(light)}" in said
+    demand_as_it_was(light, edge)
+    done = light.opskit("bisect", "--resume", id_of(light), "-y", "--json").json["data"]
+    assert [each["sha"] for each in done["suspects"]] == [shas["v7"]]
+    demand_as_it_was(light, edge)
+
+
+def test_what_cannot_be_taken_back_and_a_last_server_are_left_alone(
+    light: Light, edge: HAProxy, shas: dict[str, str]
+) -> None:
+    light.commit("v9", subject="Drop it\n\nIrreversible: drops a table")
+    one_way = light.opskit(*words(light)[:5], "v9", *words(light)[6:], expect=5)
+    assert "could not be put back over what cannot be taken back: drops a table" in one_way.stderr
+    for host in ("web02", "web03", "web04"):
+        edge.say(f"set server shop/{host} state maint")
+    light.opskit(*words(light), expect=5)
+    assert edge.words()["web01"] == "UP"
+    assert light.live() == light.on_all("v1")
+
+
+def test_killed_at_any_step_the_host_comes_back_as_it_was(
+    light: Light, edge: HAProxy, server: Server, shas: dict[str, str]
+) -> None:
+    chance, steps, kills = random.Random(7), 60, 0
+    for _ in range(TRIES):
+        at = Point(chance.randint(1, steps), chance.choice(MOMENTS), chance.random() * 25)
+        ended = server.run(*words(light), at=at)
+        kills += ended.killed
+        steps = steps if ended.killed else ended.calls
+        stop = ("--stop",) if chance.random() < 0.5 else ()
+        if ended.killed and "bisect.started" in light.opskit("log", "--json").stdout:
+            back = server.run("bisect", "--resume", id_of(light), "-y", *stop)
+            assert back.code in (0, 5), (at, ended.said, back.said)
+        assert edge.words() == ALL_UP, (at, ended.said)
+        assert light.live() == light.on_all("v1"), (at, ended.said)
+        assert light.locks() == [], (at, ended.said)
+    print(f"points {TRIES}, kills {kills}; calls {steps}")
