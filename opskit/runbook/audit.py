@@ -39,9 +39,10 @@ def audit(
             proof = proof_of(changelog, config.changelog, book.id)
             fresh = freshness(book, times[book.file], proof, now)
             line = page.places.get("last_reviewed_on", 1)
-            found += [
-                Problem(book.file, line, said, _DRILL.format(book.id)) for said in fresh.expired
-            ]
+            hint = _DRILL.format(book.id)
+            found += [Problem(book.file, line, said, hint) for said in fresh.expired]
+            if proof is None and not fresh.expired:
+                found.append(Problem(book.file, line, _NEVER, hint, fatal=False))
         found += _skipped(book, changelog, config.changelog)
     return tuple(sorted(found, key=lambda problem: (str(problem.file), problem.line)))
 
@@ -113,4 +114,5 @@ def _line_of(config: Config, service: str) -> int:
     return next((number for number, line in enumerate(lines, 1) if wanted.match(line)), 1)
 
 
+_NEVER = "nobody has followed it to its end yet, nor rehearsed it"
 _DRILL = "follow it once, or rehearse it: opskit runbook run {0} --drill; whoever reviews it sets last_reviewed_on"

@@ -16,12 +16,13 @@ from opskit.runbook.run import asker, introduce
 from opskit.runbook.stopping import ABORTED, StoppedError
 from opskit.runbook.talk import ANEW, BACK, GO, LEAVE, Known, Question, Warned
 from opskit.runbook.values import of_page, secrets
-from opskit.runbook.walk import AUTO, Walk
+from opskit.runbook.walk import AUTO, End, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from opskit.changelog import Changelog, Event
+    from opskit.config.secret import Redactor
     from opskit.runbook.acting import Hands
     from opskit.runbook.model import Runbook, Step
     from opskit.runbook.progress import Progress
@@ -72,11 +73,12 @@ def reopen(
     take_over: bool = False,
     undo: bool = False,
     written: bool = True,
+    unasked: bool = False,
     reload: Callable[[], Sequence[Event]] | None = None,
 ) -> Walk:
     """Make durable that somebody goes on with a run, or (`undo`) puts back what it left; gives what follows it.
 
-    What is not `written` is only looked at. Of several who go on at once, the first by the order of the changelog does. `mode` is how it goes on, "" for as it was begun; an automatic one is gone on with by hand. Raises LockedError if somebody else is at it,
+    What is not `written` is only looked at; where it is `unasked`, nothing will be run that needs a secret. Of several who go on at once, the first by the order of the changelog does. `mode` is how it goes on, "" for as it was begun; an automatic one is gone on with by hand. Raises LockedError if somebody else is at it,
     RefusedError for one that is over, UsageError for a secret that is missing.
     """
     now = fold(book.steps, events)
@@ -87,7 +89,11 @@ def reopen(
     how = mode or ("drill" if now.mode == "drill" else "run")
     if not undo:
         introduce(book, talk, now.values)
-    needed = [p for p in book.parameters if written and p.secret and p.name in now.secrets]
+    needed = [
+        p
+        for p in book.parameters
+        if written and not unasked and p.secret and p.name in now.secrets
+    ]
     hidden = secrets(needed, ask=None if how == AUTO else asker(talk))
     hands.fleet.vault.hide(hidden.values())
     record = Record(
@@ -118,6 +124,32 @@ def settle_all(walk: Walk) -> None:
     """Settle what of the file is not as it was when the run was last followed, before this session. Raises StoppedError, LeftError."""
     book = walk.record.book
     settle(walk, differences(book, fold(book.steps, walk.record.events[:-1])))
+
+
+def abort(
+    book: Runbook,
+    changelog: Changelog,
+    *,
+    events: Sequence[Event],
+    environment: str,
+    why: str,
+    redactor: Callable[[], Redactor],
+    take_over: bool = False,
+) -> End:
+    """Write that nobody goes on with a run, and why; what it left stays to be put back. `book` may be a page without steps, where there is none any more.
+
+    Raises LockedError if somebody else is at it, RefusedError for one that is over, ChangelogError.
+    """
+    now = fold(book.steps, events)
+    demand_open(now)
+    if not take_over:
+        demand_free(changelog, now)
+    record = Record(
+        book, changelog, run=now.run, environment=environment, redactor=redactor, earlier=events
+    )
+    record.resume(changed=[])
+    record.finish(ABORTED, why)
+    return End(ABORTED, why, 0, record.now)
 
 
 def settle(walk: Walk, found: Differences) -> None:

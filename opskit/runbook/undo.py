@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opskit.runbook.model import Step
     from opskit.runbook.walk import End, Walk
 
+PUT_BACK, BEHIND = "put back", "; since then: "
 DRY = "not run: this would put it back"
 
 
@@ -35,7 +36,8 @@ def show(walk: Walk) -> None:
 
 def undo(walk: Walk) -> End:
     """Put back what is open, each when its commands were shown and somebody agrees; gives how the run stands then, as it did before but for that."""
-    outcome, interrupted = _outcome(walk), False
+    outcome, why = _before(walk)
+    interrupted = False
     try:
         for owed in reversed(walk.record.now.liabilities):
             if not _one(walk, owed):
@@ -45,9 +47,8 @@ def undo(walk: Walk) -> End:
     except StoppedError as stop:
         walk.talk.tell(Warned(stop.reason))
     left = walk.record.now.liabilities
-    end = walk.end(
-        outcome, "something is still open" if left else "put back", interrupted=interrupted
-    )
+    said = "something is still open" if left else PUT_BACK
+    end = walk.end(outcome, _with(why, said), interrupted=interrupted)
     return end if interrupted else replace(end, exit_code=3 if left else 0)
 
 
@@ -58,10 +59,11 @@ def clear(walk: Walk, name: str, why: str) -> End:
     wanted = step.id if step else name
     if wanted not in ids:
         hint = f"open are: {', '.join(sorted(ids))}" if ids else "nothing is open"
-        walk.end(_outcome(walk), "nothing was cleared")
+        walk.end(*_before(walk))
         raise UnknownNameError(f"nothing of step {name!r} is open", hint=hint)
     walk.record.step(wanted, WHOLE, "cleared", why=why)
-    return replace(walk.end(_outcome(walk), "cleared"), exit_code=0)
+    outcome, before = _before(walk)
+    return replace(walk.end(outcome, _with(before, "cleared")), exit_code=0)
 
 
 def told(walk: Walk, owed: Liability) -> str:
@@ -73,13 +75,18 @@ def told(walk: Walk, owed: Liability) -> str:
     return f"{name_of(step) if step else owed.step}{at}, by {owed.actor}"
 
 
-def _outcome(walk: Walk) -> str:
-    """Give the outcome that the run had before anything was put back; one that had none is aborted."""
+def _before(walk: Walk) -> tuple[str, str]:
+    """Give the outcome that the run had before anything was put back, and why; one that had none is aborted."""
     events = list(walk.record.events)
     while events and events[-1].header.kind not in (RUN_FINISHED, RUN_STARTED):
         events.pop()
-    was = fold(walk.record.book.steps, events).outcome
-    return ABORTED if was == OPEN else was
+    was = fold(walk.record.book.steps, events)
+    why = was.reason.partition(BEHIND)[0]
+    return (ABORTED if was.outcome == OPEN else was.outcome), "" if why == PUT_BACK else why
+
+
+def _with(why: str, said: str) -> str:
+    return f"{why}{BEHIND}{said}" if why else said
 
 
 def _one(walk: Walk, owed: Liability) -> bool:

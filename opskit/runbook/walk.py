@@ -95,8 +95,6 @@ class Walk:
         waits: Mapping[str, object] | None = None,
     ) -> End:
         """Write how it ended, and say what is still open."""
-        if outcome == ABORTED and self.record.now.failed:
-            outcome = FAILED
         self.record.finish(outcome, reason, waits=waits)
         now = self.record.now
         if now.liabilities:

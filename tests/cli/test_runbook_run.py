@@ -236,7 +236,10 @@ def test_what_a_step_left_is_cleared_with_a_reason_in_a_pipe(light: Light) -> No
     )
     run = done.json["data"]["run"]
     assert [each["step"] for each in done.json["data"]["open"]] == ["drain-it"]
-    assert "nobody is there to answer" in light.opskit("runbook", "undo", run, expect=5).stderr
+    done = light.opskit("runbook", "undo", run, expect=5)
+    assert "nobody is there to answer" in done.stderr
+    assert "--auto" not in done.stderr
+    assert "no run" in light.opskit("runbook", "undo", "nosuch", expect=2).stderr
     assert (
         "asks for a reason"
         in light.opskit("runbook", "undo", run, "--clear", "2", expect=2).stderr

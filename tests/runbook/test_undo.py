@@ -63,6 +63,8 @@ def test_anybody_puts_back_in_reverse_order_what_was_shown_first(stage: Stage) -
     assert log(stage) == ["1", "2", "-2", "-1"]
     assert (end.outcome, end.exit_code, end.now.liabilities) == ("aborted", 0, ())
     assert "undone" in whats(stage.events())
+    assert end.reason == "not today; since then: put back"
+    assert put_back(stage, book, run)[0].reason == end.reason
 
 
 def test_what_is_skipped_stays_open_and_what_is_none_is_cleared(stage: Stage) -> None:

@@ -108,7 +108,7 @@ def test_a_question_without_an_answer_is_asked_again(stage: Stage) -> None:
     assert (end.outcome, talk.asked[1].problem) == ("done", "server needs a value")
 
 
-def test_an_aborted_run_says_what_is_still_open_and_one_that_failed_has_failed(
+def test_an_aborted_run_says_what_is_still_open_and_is_aborted_also_where_a_command_failed(
     stage: Stage,
 ) -> None:
     page = (
@@ -121,7 +121,7 @@ def test_an_aborted_run_says_what_is_still_open_and_one_that_failed_has_failed(
     (owed,) = talk.facts(Owed)[0].liabilities
     assert (owed.step, owed.rollback, owed.hosts) == ("step-1", "put-it-back", ("local",))
     end, _ = stage.run(book_of(page), GO, GO, Reply("abort", "it failed"))
-    assert (end.outcome, end.exit_code) == ("failed", 1)
+    assert (end.outcome, end.reason, end.exit_code) == ("aborted", "it failed", 5)
 
 
 def test_the_step_that_undoes_something_ends_the_liability(stage: Stage) -> None:

@@ -124,9 +124,18 @@ def _row(each: Listed, now: datetime) -> list[str | Status]:
         return [each.file.stem, Status("broken"), *[""] * 6]
     reviewed = str(book.last_reviewed_on) if book.last_reviewed_on else "never"
     done = _proof(fresh, now) if fresh else "?"
-    state = Status("expired" if each.is_stale else "fresh")
+    state = Status(_state(each))
     about = (", ".join(book.services), book.owner, ", ".join(book.alerts))
     return [book.id, state, done, reviewed, *about, book.title]
+
+
+def _state(each: Listed) -> str:
+    """Give whether a page is broken, expired, new (nobody has followed it yet) or fresh."""
+    if each.book is None:
+        return "broken"
+    if each.is_stale:
+        return "expired"
+    return "fresh" if each.freshness and each.freshness.proof else "new"
 
 
 def _columns() -> int:
@@ -165,7 +174,7 @@ def _data(each: Listed) -> Mapping[str, object]:
     data: dict[str, object] = {
         "id": book.id if book else None, "file": each.file, "title": book.title if book else "", "owner": book.owner if book else "",
         "services": list(each.services), "alerts": list(each.alerts), "steps": [s.id for s in book.steps] if book else [],
-        "state": "broken" if book is None else "expired" if each.is_stale else "fresh", "problems": [*map(_problem, each.problems)],
+        "state": _state(each), "problems": [*map(_problem, each.problems)],
     }  # fmt: skip
     if fresh:
         proof = fresh.proof

@@ -43,6 +43,7 @@ def _next(end: End) -> list[str]:
         lines.append(f"somebody else approves it: opskit runbook approve {run}")
     if end.outcome in ("suspended", "failed"):
         lines.append(f"to go on: opskit runbook resume {run}")
+        lines.append(f"if nobody is to: opskit runbook abort {run} -m WHY")
     if end.now.liabilities:
         lines.append(f"to put back what is open: opskit runbook undo {run}")
     return lines

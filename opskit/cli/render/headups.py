@@ -33,7 +33,8 @@ def mention(found: HeadUp, now: datetime) -> None:
         _line(_rollout(rollout, now), "" if rollout.outcome == "done" else "yellow")
     if not found.rollouts and not found.unread:
         _line("nothing was rolled out on its services, as far as is known here")
-    for run in found.runs:
+    told = {run.id for run in found.open_runs}
+    for run in (each for each in found.runs if each.id not in told):
         _line(_run(run, now), "" if run.outcome == "done" else "yellow")
     for line in _open(found):
         _line(line, "yellow")

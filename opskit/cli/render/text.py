@@ -49,6 +49,7 @@ STYLES = {
     "recovered": ("?", "yellow"),
     "warning": ("!", "yellow"),
     "fresh": ("✓", ""),
+    "new": ("?", "cyan"),
     "expired": ("!", "yellow"),
     "broken": ("✗", "red"),
     "running": ("→", "cyan"),

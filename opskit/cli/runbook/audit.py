@@ -19,7 +19,7 @@ def audit(*, environment: str | None, as_json: bool) -> int:
 
     Too old: not followed to the end, not rehearsed or not reviewed within `review_in` (180 days if the page says nothing). Links that lead
     nowhere, unknown hosts, services, tasks. Steps that were skipped in each of the last three runs. All that `lint` finds counts here, warnings too; that
-    a service has no runbook is a remark. Exit code 1 if anything is wrong.
+    a service has no runbook, and that nobody has followed a page yet that is not too old, are remarks. Exit code 1 if anything is wrong.
     """
     from opskit.cli.render import books
     from opskit.runbook import audit as auditing

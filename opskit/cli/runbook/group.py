@@ -12,6 +12,7 @@ COMMANDS = (
     "run",
     "resume",
     "undo",
+    "abort",
     "approve",
     "report",
     "new",

@@ -23,7 +23,8 @@ from opskit.cli.runbook import reading
 def list_(service: str | None, *, alert: str | None, stale: bool, as_json: bool) -> int:
     """List the runbooks, and how old they are.
 
-    A page is fresh if it was followed or rehearsed to its end, and reviewed, within its `review_in` (180 days if it says nothing).
+    A page is fresh if it was followed or rehearsed to its end within its `review_in` (180 days if it says nothing), and a review of which it
+    tells is no older; new if it is younger than that, and nobody has followed it yet; else expired.
     """
     from opskit.cli.render import books
 

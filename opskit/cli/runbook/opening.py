@@ -55,11 +55,13 @@ class Opened:
         return events_of(self.changelog, self.changelog.run(run), self.config.changelog)
 
 
-def demand_answerable(*, auto: bool) -> None:
-    """Raise RefusedError where nobody can answer what a runbook asks, and it is not to go on alone."""
+ALONE = "run it on a terminal; --auto does what needs nobody, and stops at what does"
+
+
+def demand_answerable(*, auto: bool, else_: str = ALONE) -> None:
+    """Raise RefusedError where nobody can answer what a runbook asks, and it is not to go on alone; `else_` is what to do then."""
     if not auto and not terminal.is_answerable():
-        hint = "run it on a terminal; --auto does what needs nobody, and stops at what does"
-        raise RefusedError("a runbook asks, and nobody is there to answer", hint=hint)
+        raise RefusedError("a runbook asks, and nobody is there to answer", hint=else_)
 
 
 @contextlib.contextmanager

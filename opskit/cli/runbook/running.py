@@ -10,18 +10,27 @@ from typing import TYPE_CHECKING
 from opskit.cli import wiring
 from opskit.cli.render import following, text
 from opskit.cli.runbook import opening
-from opskit.errors import ChangelogError, InterruptedRunError, UsageError
+from opskit.errors import (
+    ChangelogError,
+    ConfigError,
+    InterruptedRunError,
+    UnknownNameError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from opskit.changelog import Changelog, Event
+    from opskit.changelog import Changelog, Event, RunRecord
     from opskit.cli.runbook.opening import Opened
     from opskit.config.model import Config
     from opskit.runbook.acting import Hands
     from opskit.runbook.model import Runbook
     from opskit.runbook.walk import End, Walk
+
+
+UNDONE = "run it on a terminal; --dry-run shows what would put it back, --clear STEP says that nothing is open"
 
 
 def values(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -123,11 +132,11 @@ def go_on(run: str, *, mode: str, take_over: bool, as_json: bool) -> int:
     from opskit.runbook.past import demand_free
     from opskit.runbook.resume import demand_open, settle_all
 
-    opening.demand_answerable(auto=mode == "auto")
     config = wiring.read_config()
     with opening.shared(config) as changelog:
         book, events = _past(config, changelog, run)
         where, now = events[0].header.environment, fold(book.steps, events)
+        opening.demand_answerable(auto=mode == "auto")
         demand_open(now)
         if not take_over:
             demand_free(
@@ -149,20 +158,49 @@ def put_back(
     from opskit.runbook import undo
     from opskit.runbook.folding import fold
 
-    opening.demand_answerable(auto=bool(clear) or dry_run)
     config = wiring.read_config()
     with opening.shared(config) as changelog:
         book, events = _past(config, changelog, run)
         where, now = events[0].header.environment, fold(book.steps, events)
         if not (now.liabilities or clear):
             return following.show_open(now, as_json=as_json)
+        opening.demand_answerable(auto=bool(clear) or dry_run, else_=UNDONE)
         with opening.opened(config, changelog, book, where, as_json=as_json) as o:
-            walk = _reopen(o, events, take_over=take_over, undo=True, written=not dry_run)
+            walk = _reopen(
+                o, events, take_over=take_over, undo=True, written=not dry_run, unasked=bool(clear)
+            )
             if dry_run:
                 undo.show(walk)
                 return following.show_open(walk.record.now, as_json=as_json)
             end = undo.clear(walk, clear, why or "") if clear else undo.undo(walk)
             return following.show_end(book, end, command="runbook undo", as_json=as_json)
+
+
+def give_up(run: str, *, why: str, take_over: bool, as_json: bool) -> int:
+    """Write that nobody goes on with a run."""
+    from opskit.runbook.past import events_of
+    from opskit.runbook.resume import abort
+
+    config = wiring.read_config()
+    with opening.shared(config) as changelog:
+        record = changelog.run(run)
+        try:
+            book, events = _past(config, changelog, run)
+        except (UnknownNameError, ConfigError):  # its page is gone, or cannot be read any more
+            book, events = _pageless(record), events_of(changelog, record, config.changelog)
+        end = abort(
+            book, changelog, events=events, environment=record.environment, why=why[:1000],
+            redactor=lambda: wiring.redactor(config), take_over=take_over,
+        )  # fmt: skip
+        return following.show_end(book, end, command="runbook abort", as_json=as_json)
+
+
+def _pageless(record: RunRecord) -> Runbook:
+    from pathlib import Path
+
+    from opskit.runbook.model import Runbook
+
+    return Runbook(record.runbook, record.title, Path(record.file), record.digest, (), services=record.services)  # fmt: skip
 
 
 def _book(config: Config, name: str | Path) -> Runbook:
