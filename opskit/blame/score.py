@@ -27,7 +27,7 @@ def rank(
     question: Question, candidates: Sequence[Candidate], texts: Mapping[str, TextEvidence]
 ) -> Answer:
     """Give suspects, the likeliest first, what was cleared, and the belief that nothing of it was it; `texts` are by the candidates' ids."""
-    asked = ask(question, candidates)
+    asked = ask(question)
     clear: list[Cleared] = []
     left: list[tuple[Candidate, Trace]] = []
     for candidate in candidates:
@@ -53,9 +53,13 @@ def rank(
 
 def _pace(asked: Asked, candidates: Sequence[Candidate]) -> float:
     """Give how often (a minute) this fleet is changed, with what is rarely to blame or far away counted for less."""
-    oldest = min((c.at.timestamp() for c in candidates), default=asked.at)
-    weights = [2 ** (prior.kind_bits(c) + prior.distance_bits(c)) for c in candidates]
-    return timing.pace(weights, max(asked.at - oldest, 0.0) / 3600)
+    return timing.pace(
+        (
+            asked.at - candidate.at.timestamp(),
+            2 ** (prior.kind_bits(candidate) + prior.distance_bits(candidate)),
+        )
+        for candidate in candidates
+    )
 
 
 def _outside() -> Term:

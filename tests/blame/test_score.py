@@ -1,36 +1,208 @@
-"""Suspects come with their evidence, the likeliest first."""
+"""Suspects come with their evidence, the likeliest first; what cannot have done it is cleared, and says why."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from opskit.blame.model import Candidate, Question
+import pytest
+
+from opskit.blame.model import Answer, Candidate, CommitMatch, Question, TextEvidence
 from opskit.blame.score import rank
+from opskit.blame.terms.weights import OUTSIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+WEB = tuple(f"web{number}" for number in range(1, 9))
 
 
-def minutes(count: float) -> timedelta:
-    return timedelta(minutes=count)
+def ago(minutes: float) -> datetime:
+    return NOON - timedelta(minutes=minutes)
 
 
-def deploy(name: str, *hosts: str, ago: float) -> Candidate:
-    at = NOON - minutes(ago)
+def change(
+    name: str, minutes: float, *hosts: str, kind: str = "deploy", step: float = 0
+) -> Candidate:
+    """Make a change that began so many minutes ago, and went from host to host in steps of so many minutes."""
+    flips = {host: ago(minutes - number * step) for number, host in enumerate(hosts)}
     return Candidate(
-        name, "deploy", at, service="web", flips=dict.fromkeys(hosts, at), events=(name * 4,)
+        name, kind, ago(minutes), "web", outcome="done", flips=flips, events=(name * 10,)
     )
 
 
-def test_the_later_of_two_deploys_on_the_ill_host_is_likelier() -> None:
-    question = Question(NOON, services=("web",), ill=("web1",))
-    answer = rank(question, [deploy("old", "web1", ago=300), deploy("new", "web1", ago=5)], {})
-    assert [suspect.candidate.id for suspect in answer.suspects] == ["new", "old"]
+def asked(**known: object) -> Question:
+    return replace(Question(NOON, services=("web",), fleet=WEB), **known)  # type: ignore[arg-type]
+
+
+def names(answer: Answer) -> list[str]:
+    return [suspect.candidate.id for suspect in answer.suspects]
+
+
+def terms(answer: Answer, name: str) -> Mapping[str, str]:
+    suspect = next(one for one in answer.suspects if one.candidate.id == name)
+    return {term.name: term.because for term in suspect.terms}
+
+
+def cleared(answer: Answer) -> list[tuple[str, str]]:
+    return [(clear.because, clear.source) for clear in answer.cleared]
+
+
+def test_the_later_of_two_deploys_is_likelier() -> None:
+    answer = rank(asked(), [change("a", 300, "web1"), change("b", 5, "web1")], {})
+    assert names(answer) == ["b", "a"]
+    assert answer.explains
+    assert terms(answer, "b")["time"] == "last change of a host 5 min before it was seen"
+
+
+def test_the_older_one_that_is_on_just_the_ill_hosts_is_likelier_than_a_later_one_elsewhere_too() -> (
+    None
+):
+    question = asked(ill=("web1", "web2"), well=WEB[2:])
+    there, everywhere = change("a", 90, "web1", "web2"), change("b", 40, *WEB)
+    answer = rank(question, [everywhere, there], {})
+    assert names(answer)[0] == "a"
+    assert terms(answer, "a")["hosts"] == "2 of 2 ill hosts had it"
+    assert terms(answer, "a")["well"] == "0 hosts had it and are well, 6 well without it"
+    assert terms(answer, "b")["well"].startswith("6 hosts had it and are well (web3, web4, web5")
+    assert answer.suspects[1].well == WEB[2:]
+
+
+def test_trouble_that_follows_a_change_from_host_to_host_is_that_changes() -> None:
+    followed, later = change("a", 60, *WEB[:5], step=8), change("b", 25, *WEB[:5])
+    onsets = {host: at + timedelta(minutes=2) for host, at in followed.flips.items()}
+    question = asked(ill=WEB[:5], well=WEB[5:], onsets=onsets, onset_from="logs")
+    answer = rank(question, [later, followed], {})
+    assert names(answer)[0] == "a"
+    assert answer.suspects[0].share > 0.99
+    told = terms(answer, "a")["lag"]
+    assert told == "on 5 hosts the symptom came 2 min after it, give or take 0 s"
+    lag = next(term for term in answer.suspects[0].terms if term.name == "lag")
+    assert (lag.bits > 5, lag.source) == (True, "event aaaaaaaaaa, logs")
+
+
+def test_one_onset_of_something_else_clears_nobody() -> None:
+    guilty = change("a", 60, *WEB[:5], step=8)
+    onsets = {host: at + timedelta(minutes=2) for host, at in guilty.flips.items()}
+    onsets["web3"] = ago(700)
+    answer = rank(asked(ill=WEB[:5], well=WEB[5:], onsets=onsets), [guilty], {})
+    assert names(answer) == ["a"]
     assert answer.explains
 
 
-def test_what_began_after_the_trouble_is_cleared() -> None:
-    answer = rank(Question(NOON, services=("web",)), [deploy("late", "web1", ago=-30)], {})
-    assert [clear.because for clear in answer.cleared] == [
-        "it began 30 min after the trouble was there"
+def test_hosts_that_were_changed_too_late_to_fall_ill_do_not_speak_against_it() -> None:
+    slow = change("a", 60, *WEB, step=8)
+    onsets = {host: slow.flips[host] + timedelta(minutes=20) for host in WEB[:5]}
+    answer = rank(asked(ill=WEB[:5], well=WEB[5:], onsets=onsets), [slow], {})
+    assert "3 had it too late to tell" in terms(answer, "a")["well"]
+    assert answer.explains
+
+
+def test_what_the_words_point_to_is_likelier_and_names_the_commit() -> None:
+    match = CommitMatch(
+        "c0ffee1234567890", "Count carts twice", "ana", 9.0, ("carts", "NegativeTotal")
+    )
+    said = {"a": TextEvidence(5, (match,)), "b": TextEvidence(-2)}
+    question = asked(symptom="NegativeTotal in carts")
+    answer = rank(question, [change("a", 200, "web1"), change("b", 100, "web1")], said)
+    assert names(answer)[0] == "a"
+    assert answer.suspects[0].matches == (match,)
+    term = next(term for term in answer.suspects[0].terms if term.name == "text")
+    assert (
+        term.because
+        == "c0ffee12 'Count carts twice' and the symptom both say 'carts', 'NegativeTotal'"
+    )
+    assert term.source == "commit c0ffee1234"
+
+
+def test_a_failed_rollout_and_one_past_a_freeze_are_likelier_than_one_that_is_done() -> None:
+    done = change("a", 30, "web1")
+    failed = replace(done, id="b", outcome="failed", overrides=("freeze",))
+    answer = rank(asked(), [done, failed], {})
+    assert names(answer) == ["b", "a"]
+    assert terms(answer, "b")["outcome"] == "it came out failed, freeze did not count"
+
+
+def test_what_the_ill_service_needs_is_a_suspect_with_less_weight() -> None:
+    own = change("a", 30, "web1")
+    below = replace(change("b", 30, "db1"), service="db", distance=1)
+    answer = rank(
+        asked(ill=WEB[:2], well=WEB[2:]), [replace(own, flips={}, kind="note"), below], {}
+    )
+    assert terms(answer, "b")["distance"] == "db is needed by what is ill, 1 step below"
+    assert rank(asked(), [own, below], {}).suspects[0].candidate.id == "a"
+
+
+def test_nothing_in_the_changelog_explains_what_only_well_hosts_and_old_changes_speak_of() -> None:
+    question = asked(is_onset=True, ill=("web1",), well=WEB[1:])
+    answer = rank(question, [change("a", 1200, *WEB), change("b", 2400, *WEB)], {})
+    assert not answer.explains
+    assert answer.outside > 0.9
+
+
+def test_without_any_candidate_nothing_explains_it() -> None:
+    answer = rank(asked(), [], {})
+    assert (answer.suspects, answer.outside, answer.explains) == ((), 1.0, False)
+    assert (
+        answer.outside_terms[0].because
+        == f"of ten troubles {10 * OUTSIDE:.0f} are no change's doing"
+    )
+    assert "Site Reliability Engineering" in answer.outside_terms[0].source
+
+
+@pytest.mark.parametrize(
+    ("suspect", "because"),
+    [
+        (change("a", -30, "web1"), "it began 30 min after the trouble was there"),
+        (change("a", 30), "it never went live on a host"),
+        (
+            change("a", 30, "web7"),
+            "it was on none of the hosts that show the symptom (web1, web2)",
+        ),
+        (
+            replace(change("a", 90, "web1"), retreats={"web1": ago(20)}),
+            "its hosts had gone back from it 20 min before the onset",
+        ),
+    ],
+)
+def test_what_cannot_have_done_it_is_cleared(suspect: Candidate, because: str) -> None:
+    answer = rank(asked(is_onset=True, ill=WEB[:2], well=WEB[2:6]), [suspect], {})
+    assert [why for why, _ in cleared(answer)] == [because]
+    assert cleared(answer)[0][1].startswith("event aaaaaaaaaa")
+
+
+def test_what_hosts_showed_before_they_had_it_clears_it() -> None:
+    late = change("a", 10, *WEB[:3])
+    onsets = dict.fromkeys(WEB[:3], ago(25))
+    answer = rank(asked(ill=WEB[:3], well=WEB[3:], onsets=onsets, onset_from="logs"), [late], {})
+    assert cleared(answer) == [
+        ("the symptom was seen on web1, web2, web3 before it", "event aaaaaaaaaa, logs")
     ]
-    assert answer.outside == 1
+
+
+def test_a_clock_that_is_off_by_a_minute_clears_nobody() -> None:
+    answer = rank(asked(is_onset=True), [change("a", -1, "web1")], {})
+    assert names(answer) == ["a"]
+
+
+def test_what_was_taken_back_before_it_was_seen_is_cleared_only_if_the_onset_is_known() -> None:
+    gone = replace(change("a", 90, "web1"), retreats={"web1": ago(20)})
+    answer = rank(asked(), [gone], {})
+    assert terms(answer, "a")["gone"].startswith("its hosts went back from it")
+
+
+def test_an_answer_says_what_was_not_known() -> None:
+    answer = rank(Question(NOON), [change("a", 5, "web1")], {})
+    assert len(answer.missing) == 5
+    assert "which hosts show it is not known: hosts were not weighed" in answer.missing
+    whole = asked(ill=WEB[:2], well=WEB[2:], onsets=dict.fromkeys(WEB[:2], ago(1)), symptom="x")
+    assert rank(whole, [change("a", 5, *WEB)], {"a": TextEvidence(0)}).missing == ()
+
+
+def test_where_all_hosts_are_on_the_same_moment_lag_says_nothing() -> None:
+    onsets = dict.fromkeys(WEB[:3], ago(5))
+    answer = rank(asked(ill=WEB[:3], well=WEB[3:], onsets=onsets), [change("a", 9, *WEB[:3])], {})
+    lag = next(term for term in answer.suspects[0].terms if term.name == "lag")
+    assert lag.bits == pytest.approx(0, abs=0.01)

@@ -115,7 +115,8 @@ def _speaks_against(
 ) -> bool:
     if not facts.runs or _elsewhere(known, facts, candidate):
         return True
-    if candidate.distance <= 0 and facts.fine >= 2 and facts.spared >= 0.5:
+    spared = facts.fine >= 8 and facts.spared >= 0.9 and facts.before >= HOUR
+    if candidate.distance <= 0 and spared:
         return True
     if facts.before > (12 if _dated(known) else 24) * HOUR:
         return True

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opskit.blame.terms.weights import LOGGED_HOSTS, STRAY
+from opskit.blame.terms.weights import FEW, LOGGED_HOSTS, STRAY_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from opskit.blame.model import Candidate, Question
+    from opskit.blame.model import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Asked:
     """A question with its times in seconds.
 
     `first` is when the trouble was seen first, `dated` whether that is its onset. `onsets` are of at most so many hosts as count.
-    `counted` is whether hosts were looked at one by one, so that those which are not ill say something; `size` is how many there are.
+    `counted` is whether hosts were looked at one by one, so that those which are not ill say something; `fleet` are all hosts, empty
+    if nobody knows which those are.
     """
 
     question: Question
@@ -29,37 +30,32 @@ class Asked:
     well: frozenset[str]
     onsets: Mapping[str, float]
     counted: bool
-    size: int
+    fleet: frozenset[str]
 
 
-def ask(question: Question, candidates: Sequence[Candidate]) -> Asked:
+def ask(question: Question) -> Asked:
     """Bring a question into numbers; a host that is said to be ill and well is ill."""
     at = question.at.timestamp()
     onsets = {host: min(seen.timestamp(), at) for host, seen in question.onsets.items()}
     ill = frozenset(question.ill) | onsets.keys()
     well = frozenset(question.well) - ill
-    fleet = set(question.fleet) | ill | well
-    if not question.fleet:
-        fleet.update(*(candidate.flips for candidate in candidates))
+    fleet = (ill | well | set(question.fleet)) if question.fleet else frozenset()
     return Asked(
         question=question,
         at=at,
-        first=min(_first(sorted(onsets.values())), at) if onsets else at,
+        first=_first(sorted(onsets.values())) if onsets else at,
         dated=question.is_onset or bool(onsets),
         ill=ill,
         well=well,
         onsets=_some(onsets),
         counted=bool(ill) and (bool(well) or ill == fleet),
-        size=len(fleet),
+        fleet=fleet,
     )
 
 
 def _first(onsets: Sequence[float]) -> float:
-    """Give the first onset that is not alone: one of many may be the same words, said of something else."""
-    position, strays = 0, len(onsets) // 3
-    while position < strays and onsets[position + 1] - onsets[position] > STRAY:
-        position += 1
-    return onsets[position]
+    """Give the first onset; of many, one that is not the very first: a few are the same words, said of something else."""
+    return onsets[max(len(onsets) // STRAY_OF, int(len(onsets) >= FEW))]
 
 
 def _some(onsets: Mapping[str, float]) -> Mapping[str, float]:

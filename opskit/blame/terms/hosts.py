@@ -3,99 +3,103 @@
 from __future__ import annotations
 
 import math
-from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from opskit.blame.terms.lag import middle
 from opskit.blame.terms.weights import (
     ALL,
     ANYWAY,
-    CLOCKS,
+    ELAPSED,
     EVERYWHERE,
     MISNAMED,
     MOSTLY,
     ONE,
+    SCATTER,
     SHOWS,
-    SOON,
+    SOONEST,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from opskit.blame.terms.asked import Asked
 
 
 NEVER = -math.inf
 SHOWN, SPARED = math.log(SHOWS), math.log(1 - SHOWS)
+OF_PART = -math.log(MOSTLY + 1)
 STRAY, FINE = math.log(ANYWAY), math.log(1 - ANYWAY)
 
 
 class Seen(NamedTuple):
-    """How many hosts are ill and had it, well though they had it, ill without it, well without it.
+    """How many hosts are ill and had it, well though they had it, ill without it, well without it; `early` were changed too late to tell.
 
-    `doubts` are, for those that are well but were changed just now, how surely they would be ill by now (0..1).
+    `reach` is how surely (0..1) trouble had reached all that it would, when somebody looked.
     """
 
     ill: int
     well: int
     ill_without: int
     well_without: int
-    doubts: tuple[float, ...] = ()
+    early: int = 0
+    reach: float = 1.0
 
 
 def seen(asked: Asked, flips: Mapping[str, float]) -> Seen:
     """Count; a host that has a change for less long than those that are ill may still fall ill."""
-    ill = [h for h in asked.ill if h in flips and _before(asked, h, flips[h])]
+    ill = [h for h in asked.ill if h in flips]
     well = [asked.at - flips[h] for h in asked.well if h in flips]
     without = len(asked.ill) - len(ill), len(asked.well) - len(well)
     if not ill or not well:
         return Seen(len(ill), len(well), *without)
-    soon = _soon(asked, flips, ill)
-    whole = _by_then(soon)
-    doubts = sorted(_by_then(age) / whole for age in well if age < soon)
-    return Seen(len(ill), len(well), *without, tuple(doubts))
+    lag, since = _lag(asked, flips, ill)
+    apart = SCATTER * lag + SOONEST
+    young = min(min(asked.at - flips[h] for h in ill) - apart, lag + apart)
+    early = sum(age < young for age in well)
+    reach = since / (since + apart)
+    return Seen(len(ill), len(well) - early, *without, early, reach)
 
 
-def _before(asked: Asked, host: str, flip: float) -> bool:
-    return flip <= asked.onsets.get(host, asked.at) + CLOCKS
-
-
-def _soon(asked: Asked, flips: Mapping[str, float], ill: Collection[str]) -> float:
-    """Give after how many seconds a host would be ill for sure: by the ages of the change on those that are, and by their lags."""
-    youngest = min(asked.at - flips[h] for h in ill)
-    lags = [max(asked.onsets[h] - flips[h], 0.0) + CLOCKS for h in ill if h in asked.onsets]
-    return min(youngest, median(lags)) if lags else youngest
-
-
-def _by_then(seconds: float) -> float:
-    """Give how surely trouble shows within so many seconds of its change."""
-    minutes = max(seconds, 0.0) / 60
-    return 1e-9 + sum(part * -math.expm1(-minutes / mean) for mean, part in SOON)
-
-
-def local(asked: Asked, counts: Seen, size: int) -> tuple[float, float]:
-    """Give the likelihoods (natural logarithms) of which hosts are ill, and also of which are well, if the change breaks the hosts
-    that it is on, at least one of those that are ill; `size` is how many those are.
+def _lag(asked: Asked, flips: Mapping[str, float], ill: Collection[str]) -> tuple[float, float]:
+    """Give after how many seconds the change did its harm, and how long that has lasted: by the onsets, else by the youngest change
+    of an ill host.
     """
-    if asked.ill and not counts.ill:
+    lags = [asked.onsets[h] - flips[h] for h in ill if h in asked.onsets]
+    if lags:
+        return max(middle(lags), 0.0), max(asked.at - middle(asked.onsets.values()), 0.0)
+    return max(min(asked.at - flips[h] for h in ill) - ELAPSED, 0.0), ELAPSED
+
+
+def local(asked: Asked, counts: Seen, flips: Mapping[str, float]) -> tuple[float, float]:
+    """Give the likelihoods (natural logarithms) of which hosts are ill, and also of which are well, if the change breaks the hosts
+    that it is on, at least one of those that are ill.
+    """
+    if not asked.ill:
+        return 0.0, 0.0
+    if not counts.ill:
         return NEVER, NEVER
     if not asked.counted:
-        inside = (1 - MISNAMED) / max(size, 1) + MISNAMED / asked.size
-        named = counts.ill * math.log(inside) + counts.ill_without * math.log(
-            MISNAMED / asked.size
-        )
+        named = _named(asked, counts, flips)
         return named, named
     stray = counts.ill_without * STRAY
     fine = counts.well_without * FINE
-    sure = counts.well - len(counts.doubts)
-    return stray + _struck(counts.ill, 0), stray + fine + _struck(counts.ill, sure, counts.doubts)
+    struck = _struck(counts.ill, counts.well, ALL * counts.reach)
+    return stray + _struck(counts.ill, 0, ALL), stray + fine + struck
+
+
+def _named(asked: Asked, counts: Seen, flips: Mapping[str, float]) -> float:
+    """Give how much likelier these hosts are named as ill than any others of the fleet: the fewer the change is on, the more."""
+    size = sum(host in asked.fleet for host in flips) or len(flips)
+    few = len(asked.fleet) / size if asked.fleet else 1.0
+    inside = math.log((1 - MISNAMED) * few + MISNAMED)
+    return counts.ill * inside + counts.ill_without * math.log(MISNAMED)
 
 
 def shared(asked: Asked) -> tuple[float, float]:
     """Give the same if it harms any host of the ill service."""
     if not asked.counted:
-        named = -len(asked.ill) * math.log(asked.size) if asked.ill else 0.0
-        return named, named
-    return _struck(len(asked.ill), 0), _struck(len(asked.ill), len(asked.well))
+        return 0.0, 0.0
+    return _struck(len(asked.ill), 0, ALL), _struck(len(asked.ill), len(asked.well), ALL)
 
 
 def outside(asked: Asked) -> tuple[float, float]:
@@ -112,14 +116,10 @@ def _anyhow(ill: int, well: int, looked: int) -> float:
     return either(EVERYWHERE + ONE, either_one, _part(ill, well))
 
 
-def _struck(ill: int, sure: int, doubts: Sequence[float] = ()) -> float:
-    """Give how likely it is (natural logarithm) that of hosts which may be harmed just these are; `sure` and `doubts` are well."""
-    spared, whole = sure * SPARED, float(sure)
-    for doubt in doubts:
-        spared += math.log(1 - SHOWS * doubt)
-        whole += doubt
-    part = _part(ill + MOSTLY, whole) - _part(MOSTLY, 0)
-    return either(ALL, ill * SHOWN + spared, part)
+def _struck(ill: int, well: int, whole: float) -> float:
+    """Give how likely it is (natural logarithm) that of hosts which may be harmed just these are, if `whole` (0..1) is how often all are."""
+    part = _part(ill + MOSTLY, well) - OF_PART
+    return either(whole, ill * SHOWN + well * SPARED, part)
 
 
 def _part(ill: float, well: float) -> float:

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import math
-from statistics import median
 from typing import TYPE_CHECKING
 
-from opskit.blame.terms.weights import CLOCKS, SCALES, STRAYS
+from opskit.blame.terms.weights import CLOCKS, CLOCKS_OFF, OFF_BY, SCALES, STRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from opskit.blame.terms.asked import Asked
 
-STRAY = math.log(STRAYS / 86400)
+STRAY, OFF = math.log(STRAYS / 86400), math.log(CLOCKS_OFF)
 """An onset of something else may be at any second of a day."""
 
 
 def lags(asked: Asked, flips: Mapping[str, float]) -> list[float]:
-    """Give how long (seconds) after its change each host fell ill, where both are known and in that order."""
-    found = (seen - flips[host] for host, seen in asked.onsets.items() if host in flips)
-    return [max(lag, 0.0) for lag in found if lag >= -CLOCKS]
+    """Give how long (seconds) after its change each host fell ill, where both are known, and as far as clocks may be off in that order."""
+    found = [seen - flips[host] for host, seen in asked.onsets.items() if host in flips]
+    after = [lag for lag in found if lag >= -OFF_BY]
+    return after if after and middle(after) >= -CLOCKS else []
 
 
 def local(asked: Asked, found: Collection[float]) -> float:
     """Give the likelihood (natural logarithm) of how the onsets lie, if each host fell ill so long after its change."""
     strays = len(asked.onsets) - max(len(found), 1)
-    return together(found) + strays * STRAY
+    off = sum(lag < -CLOCKS for lag in found)
+    return together(found) + strays * STRAY + off * OFF
+
+
+def middle(times: Collection[float]) -> float:
+    """Give the median, of an even number the upper one: quicker than the library's, and asked for thousands of times."""
+    return sorted(times)[len(times) // 2]
 
 
 def at_once(asked: Asked) -> float:
@@ -38,8 +44,8 @@ def together(times: Collection[float]) -> float:
     """Give the likelihood (natural logarithm) that times lie around their middle as they do; how far they may scatter is not known."""
     if len(times) < 2:
         return 0.0
-    middle = median(times)
-    apart = sorted(abs(time - middle) for time in times)[1:]
+    centre = middle(times)
+    apart = sorted(abs(time - centre) for time in times)[1:]
     return _mean([sum(_density(gap, scale) for gap in apart) for scale in SCALES])
 
 

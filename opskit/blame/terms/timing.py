@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, fsum
 from typing import TYPE_CHECKING
 
-from opskit.blame.terms.weights import CLOCKS, NOTICED, PACE_EVENTS, PACE_HOURS, SAMPLED, SOON
+from opskit.blame.terms.weights import (
+    CLOCKS,
+    NOTICED,
+    PACE_EVENTS,
+    PACE_HOURS,
+    PACE_OVER,
+    SAMPLED,
+    SOON,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable, Mapping
 
     from opskit.blame.terms.asked import Asked
 
@@ -20,9 +28,11 @@ def density(minutes: float, *, dated: bool) -> float:
     return _density(minutes, SOON if dated else NOTICED)
 
 
-def pace(weights: Collection[float], hours: float) -> float:
-    """Give how many changes a minute a fleet has, each counted by its weight, from those of so many hours."""
-    return (sum(weights) + PACE_EVENTS) / (hours + PACE_HOURS) / 60
+def pace(changes: Iterable[tuple[float, float]]) -> float:
+    """Give how many changes a minute a fleet has lately, from (how many seconds ago, weight) of each; older ones count for less."""
+    over = PACE_OVER * 3600
+    recent = fsum(weight * exp(-max(ago, 0.0) / over) for ago, weight in changes)
+    return (recent + PACE_EVENTS) / (PACE_OVER + PACE_HOURS) / 60
 
 
 def since(asked: Asked, flips: Mapping[str, float]) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from statistics import median
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.blame.terms import hosts, lag, prior, timing
 from opskit.blame.terms.hosts import Seen, either
+from opskit.blame.terms.lag import middle
 from opskit.blame.terms.weights import GONE, TEXT
 
 if TYPE_CHECKING:
@@ -20,15 +21,24 @@ if TYPE_CHECKING:
 
 FAINTEST = 1e-12
 """No time is so unlikely that nothing could outweigh it."""
+LN2 = math.log(2)
+NOBODY = Seen(0, 0, 0, 0)
+
+
+class Way(NamedTuple):
+    """Likelihoods (natural logarithms) if it came about in one way: of the time, of who is ill, also of who is well, of the onsets' order."""
+
+    time: float
+    ill: float = 0.0
+    well: float = 0.0
+    lag: float = 0.0
 
 
 class Chance(NamedTuple):
-    """Likelihoods (natural logarithms) if no change did it: of the time, of who is ill, also of who is well, of the onsets' order."""
+    """What is the same for all candidates: the way if no change did it, and, but for its time, if a change harms a whole service."""
 
-    time: float
-    ill: float
-    well: float
-    lag: float
+    outside: Way
+    shared: Way
 
 
 class Weighed(NamedTuple):
@@ -54,8 +64,9 @@ class Weighed(NamedTuple):
 
 def chance(asked: Asked, pace: float) -> Chance:
     """Weigh what competes with all candidates: that none of them did it, at so many changes a minute."""
-    ill, well = hosts.outside(asked)
-    return Chance(math.log(pace), ill, well, lag.at_once(asked))
+    at_once = lag.at_once(asked)
+    outside = Way(math.log(pace), *hosts.outside(asked), at_once)
+    return Chance(outside, Way(0.0, *hosts.shared(asked), at_once))
 
 
 def weigh(
@@ -66,55 +77,61 @@ def weigh(
     What it is on and what it harms may be the same hosts (`local`) or not (`shared`): both ways are followed through all terms, so that
     what speaks for one of them in one term is not held against it in the next.
     """
-    counts, found = hosts.seen(asked, trace.flips), lag.lags(asked, trace.flips)
-    by_host = _local(asked, trace, counts, found)
-    at_all = _shared(asked, by_chance, candidate, trace)
-    part = prior.shared_part(asked, candidate)
-    sums = [either(1 - part, a, b) for a, b in zip(by_host, at_all, strict=True)]
-    ratios = [
-        (value - base) / math.log(2) for value, base in zip(sums, _sums(by_chance), strict=True)
-    ]
+    counts = hosts.seen(asked, trace.flips) if asked.ill else NOBODY
+    found = lag.lags(asked, trace.flips) if asked.onsets else []
+    local = _local(asked, trace, counts, found)
+    shared = _shared(asked, by_chance, candidate, trace)
+    time, ill, well, order = _ratios(
+        prior.shared_part(asked, candidate), local, shared, by_chance.outside
+    )
     return Weighed(
-        time=ratios[0],
-        hosts=ratios[1] - ratios[0],
-        well=ratios[2] - ratios[1],
-        lag=ratios[3] - ratios[2],
+        time=time,
+        hosts=ill,
+        well=well,
+        lag=order,
         kind=prior.kind_bits(candidate),
         outcome=prior.outcome_bits(candidate),
         distance=prior.distance_bits(candidate),
-        text=TEXT * text.bits if text else 0.0,
+        text=_text_bits(text),
         gone=GONE if trace.gone else 0.0,
         counts=counts,
         lags=tuple(found),
     )
 
 
-def _sums(way: Chance) -> tuple[float, float, float, float]:
+def _ratios(part: float, local: Way, shared: Way, outside: Way) -> tuple[float, ...]:
+    """Give the bits of the four terms: each what it adds to those before it, the ways taken together."""
+    by_local, by_shared, by_chance = _sums(local), _sums(shared), _sums(outside)
+    sums = [either(1 - part, a, b) for a, b in zip(by_local, by_shared, strict=True)]
+    ratios = [0.0, *((a - b) / LN2 for a, b in zip(sums, by_chance, strict=True))]
+    return tuple(after - before for before, after in pairwise(ratios))
+
+
+def _sums(way: Way) -> tuple[float, float, float, float]:
     """Give the likelihoods of ever more of what is known: the time, and who is ill, and who is well, and in which order they fell ill."""
-    return way.time, way.time + way.ill, way.time + way.well, way.time + way.well + way.lag
+    time, ill, well, order = way
+    return time, time + ill, time + well, time + well + order
 
 
-def _local(
-    asked: Asked, trace: Trace, counts: Seen, found: list[float]
-) -> tuple[float, float, float, float]:
-    """Give these likelihoods if it harms the hosts that it is on."""
+def _text_bits(text: TextEvidence | None) -> float:
+    return TEXT * text.bits if text and math.isfinite(text.bits) else 0.0
+
+
+def _local(asked: Asked, trace: Trace, counts: Seen, found: list[float]) -> Way:
+    """Weigh that it harms the hosts that it is on."""
     if found:
-        time = timing.density(median(found) / 60, dated=True)
+        time = timing.density(max(middle(found), 0.0) / 60, dated=True)
     else:
-        harmed = {h: at for h, at in trace.flips.items() if h in asked.ill}
+        harmed = {h: at for h, at in trace.flips.items() if h in asked.ill} if counts.ill else {}
         time = timing.since(asked, harmed or trace.flips)
-    ill, well = hosts.local(asked, counts, len(trace.flips))
     order = lag.local(asked, found) if asked.onsets else 0.0
-    return _sums(Chance(_log(time), ill, well, order))
+    return Way(_log(time), *hosts.local(asked, counts, trace.flips), order)
 
 
-def _shared(
-    asked: Asked, by_chance: Chance, candidate: Candidate, trace: Trace
-) -> tuple[float, float, float, float]:
-    """Give these likelihoods if it harms any host of the ill service."""
+def _shared(asked: Asked, by_chance: Chance, candidate: Candidate, trace: Trace) -> Way:
+    """Weigh that it harms any host of the ill service."""
     flips: Mapping[str, float] = trace.flips or {"": candidate.at.timestamp()}
-    ill, well = hosts.shared(asked)
-    return _sums(Chance(_log(timing.since(asked, flips)), ill, well, by_chance.lag))
+    return by_chance.shared._replace(time=_log(timing.since(asked, flips)))
 
 
 def _log(value: float) -> float:

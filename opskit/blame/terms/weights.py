@@ -8,47 +8,58 @@ from __future__ import annotations
 OUTSIDE = 0.3
 """How many troubles no change has caused: "roughly 70% of outages are due to changes in a live system" (Site Reliability Engineering, 2016, chapter 1)."""
 
-SOON = ((3.0, 0.50), (25.0, 0.33), (400.0, 0.15), (6000.0, 0.02))
+SOON = ((4.5, 0.36), (17.0, 0.37), (400.0, 0.25), (6000.0, 0.02))
 """From a change to its trouble, where the onset is known: a mixture of exponential decays, (mean in minutes, part). The long ones
 are the windows that Gandalf looks back (1 h, 24 h, 72 h; NSDI 2020); the parts are tuned."""
-NOTICED = ((15.0, 0.45), (60.0, 0.35), (500.0, 0.18), (6000.0, 0.02))
+NOTICED = ((5.0, 0.1), (22.0, 0.3), (90.0, 0.32), (500.0, 0.25), (6000.0, 0.03))
 """The same from a change until somebody says "it is there now": what passes until anybody notices is in it. Tuned."""
-SAMPLED = 9
+SAMPLED = 5
 """Over so many hosts of a change its time is averaged, evenly from the first to the last: more change nothing that can be read."""
-PACE_EVENTS, PACE_HOURS = 1.0, 12.0
-"""A fleet's pace is what was changed over how long; with few changes, two a day is assumed. A guess."""
+PACE_OVER = 16.0
+"""A fleet's pace is what was changed lately: what is so many hours old counts for 1/e. Tuned."""
+PACE_EVENTS, PACE_HOURS = 2.0, 5.0
+"""To those, so many changes in so many hours are added: just when something is broken, people change things. Tuned."""
 
 CLOCKS = 120.0
 """By so many seconds may clocks of hosts and laptops differ before "seen before it" clears anything: hosts with NTP differ by less than
 one second, laptops measured by opskit by less than thirty; four times that."""
-STRAY = 3600.0
-"""A first onset that is alone by more than that (seconds) is taken for the same words said of something else."""
+FEW, STRAY_OF = 4, 20
+"""From so many onsets on the very first is not taken for the first, and of so many one more is left out: see STRAYS."""
 
 SHOWS = 0.95
 """How surely a check finds a host that a change has broken ill. Tuned."""
 ALL = 0.7
 """How often a bad change breaks every host that it is on; else a part of them, any part as likely as another. Tuned."""
-MOSTLY = 1.0
+MOSTLY = 0.7
 """Of a part of the hosts, a larger one is likelier: the part's density grows with this power of it. A guess."""
-ANYWAY = 0.01
+ANYWAY = 0.008
 """How often a host is found ill that has nothing to do with it. Tuned."""
-EVERYWHERE, ONE = 0.4, 0.35
+EVERYWHERE, ONE = 0.3, 0.25
 """What no change did is on all hosts of a service, on one, or else on any part of them. A guess; FUNNEL (CoNEXT 2015) weighs changed
 against unchanged hosts for the reason that most such troubles are on both."""
-MISNAMED = 0.05
+MISNAMED = 0.07
 """How often a host is named as ill that is so for another reason. A guess."""
 
-SHARED = 0.06
+SCATTER = 0.3
+"""Trouble that takes long to show takes long to reach all: by that part of its lag hosts differ. Tuned."""
+SOONEST = 30.0
+"""The least time (seconds) by which hosts differ. A guess."""
+ELAPSED = 600.0
+"""For so many seconds trouble lasts before somebody asks, where nobody knows. A guess."""
+
+SHARED = 0.04
 """How often a change harms hosts that it was not on: bad data, a message that all read. Tuned."""
-SHARED_UNKNOWN = 0.15
+SHARED_UNKNOWN = 0.2
 """The same where nobody knows which services are ill: it may be one that the ill ones need. Tuned."""
-SHARED_BELOW = 0.7
+SHARED_BELOW = 0.9
 """The same where it is on hosts of an ill service, and of one that this needs. A guess."""
 
 SCALES = (10.0, 60.0, 300.0, 1800.0, 7200.0)
 """How far apart (seconds) the times from change to onset of several hosts may lie; each is as likely as another."""
 STRAYS = 0.05
 """How many onsets are of something else. Tuned."""
+CLOCKS_OFF, OFF_BY = 0.02, 900.0
+"""How often a host's clock is off by more than CLOCKS, and by how many seconds at most. A guess."""
 LOGGED_HOSTS = 24
 """Of so many hosts at most onsets are compared: hosts of one fleet are not so many witnesses as they are hosts."""
 
@@ -72,10 +83,10 @@ OVERRIDDEN = 0.6
 """Bits for a rule that did not count (a freeze, something that cannot be taken back). A guess."""
 STEP_BELOW = -1.0
 """Bits for each step that a service is needed by the ill one. A guess."""
-BESIDE = -3.0
+BESIDE = -3.5
 """Bits for a service that only shares the hosts. A guess."""
 GONE = -3.0
 """Bits for a change that was taken back before the trouble was seen, where nobody knows when it began: what it did may have stayed. A guess."""
 
-TEXT = 0.8
+TEXT = 1.0
 """What words say counts by so much: who writes a symptom down has a suspicion already. Tuned."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import islice
-from statistics import median
 from typing import TYPE_CHECKING
 
 from opskit.blame.model import Term
+from opskit.blame.terms.lag import middle
 from opskit.blame.terms.weights import OUTCOME
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _known(candidate: Candidate, weighed: Weighed) -> Iterator[tuple[str, float,
 def _time(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) -> str:
     what = "before the onset" if asked.dated else "before it was seen"
     if weighed.lags:
-        return f"live {span(median(weighed.lags))} {what} on {count(len(weighed.lags), 'host')}"
+        return f"live {span(middle(weighed.lags))} {what} on {count(len(weighed.lags), 'host')}"
     harmed = [at for h, at in trace.flips.items() if h in asked.ill]
     moments = harmed or list(trace.flips.values()) or [candidate.at.timestamp()]
     past = [asked.first - at for at in moments if at <= asked.first] or [0.0]
@@ -83,18 +83,17 @@ def _well(asked: Asked, trace: Trace, weighed: Weighed) -> str:
         parts[0] += f" ({some(fine)})"
     if counts.well_without:
         parts.append(f"{counts.well_without} well without it")
-    early = sum(doubt < 1 / 2 for doubt in counts.doubts)
-    if early:
-        parts.append(f"{early} of them changed too late to tell")
+    if counts.early:
+        parts.append(f"{counts.early} had it too late to tell")
     return ", ".join(parts)
 
 
 def _lag(weighed: Weighed) -> str:
     if len(weighed.lags) < 2:
         return "the symptom does not follow it from host to host"
-    middle = median(weighed.lags)
-    apart = median(abs(value - middle) for value in weighed.lags)
-    return f"on {len(weighed.lags)} hosts the symptom came {span(middle)} after it, give or take {span(apart)}"
+    centre = middle(weighed.lags)
+    apart = middle([abs(value - centre) for value in weighed.lags])
+    return f"on {len(weighed.lags)} hosts the symptom came {span(centre)} after it, give or take {span(apart)}"
 
 
 def _text(text: TextEvidence) -> str:
