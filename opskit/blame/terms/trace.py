@@ -37,7 +37,8 @@ def trace(asked: Asked, candidate: Candidate) -> Trace:
     if not candidate.retreats:
         return Trace(there, began)
     back = {host: at.timestamp() for host, at in candidate.retreats.items()}
-    seen = asked.first - CLOCKS
+    # of a trouble that is seen now, no host's clock says when
+    seen = asked.first - (CLOCKS if asked.dated else 0.0)
     kept = {h: at for h, at in there.items() if not at <= back.get(h, until) < seen}
     if kept or asked.dated:
         return Trace(kept, began)

@@ -19,6 +19,10 @@ MOST_WORDS = 400
 IDENTIFIER = re.compile(
     r"\b(?:[^\W\d]\w*_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|[^\W\d]\w*(?=\(\)))"
 )
+TRANSPORT = re.compile(
+    r"(?:\b[A-Z]{3,7} )?https?://[^/\s'\"]+(/[^\s,'\"]*)?(?: gave \d{3}\b[^\n,]*)?(?:, expected \d{3})?"
+)
+"""An address, and how opskit says what it answered: of all that, only the path is of the trouble, and not of how it was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Symptom:
 
 def read(text: str) -> Symptom:
     """Give the words of a symptom; none if it says nothing."""
-    text = text[:MOST].strip()
+    text = TRANSPORT.sub(lambda found: found[1] or "", text[:MOST]).strip()
     counted = dict(count(text).most_common(MOST_WORDS))
     head = count(text.partition("\n")[0])
     named = {word for written in IDENTIFIER.findall(text) for word in forms(written)}

@@ -1,0 +1,22 @@
+"""What of a symptom counts as words."""
+
+from __future__ import annotations
+
+import pytest
+
+from opskit.blame.text.symptom import read
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("GET http://127.0.0.1:8080/offer gave 500 Internal Server Error", {"offer"}),
+        ("GET https://shop.example.com/cart/items gave 502 Bad Gateway\nupstream gone", {"cart", "upstream", "gone"}),
+        ("not healthy: http://10.0.0.1:80/health gave 500, expected 200", {"healthy", "health"}),
+        ("see https://shop.example.com", set()),
+    ],
+)  # fmt: skip
+def test_of_an_address_only_the_path_is_of_the_trouble(said: str, words: set[str]) -> None:
+    found = set(read(said).words)
+    assert words <= found
+    assert not found & {"http", "https", "gave", "500", "502", "127", "8080", "expected", "gateway", "internal", "server", "shop.example.com"}  # fmt: skip
