@@ -10,7 +10,7 @@ from opskit.runbook.model import PYTHON, SH, Ask
 from opskit.runbook.names import templates, used
 from opskit.runbook.page import shell
 from opskit.runbook.parts import WHOLE
-from opskit.runbook.values import names_of
+from opskit.runbook.values import asked_later, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,6 +28,21 @@ def complete(walk: Walk, step: Step, which: Action) -> bool:
         if not asking.value(walk, step, WHOLE, wanted, kind="value"):
             return False
     return True
+
+
+def mend(walk: Walk, step: Step) -> bool:
+    """Ask once more for what was asked for before the first step, which is begun anew if any of it is another value now; tells whether there is any."""
+    book, before = walk.record.book, dict(walk.known)
+    later = asked_later(book)
+    plain = [p for p in book.parameters if not p.secret and p.name not in later]
+    asked = [p for p in plain if p.ask or (p.required and not p.default)]
+    for each in asked:
+        wanted = Ask(step.line, each.name, _question(book, each.name))
+        if not asking.value(walk, step, WHOLE, wanted, kind="value"):
+            return True
+    if dict(walk.known) != before and any(key[0] == step.id for key in walk.record.now.parts):
+        walk.note(step, WHOLE, "went", to=step.id, how="jump")
+    return bool(asked)
 
 
 def lacking(book: Runbook, which: Action, given: Collection[str]) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def demand_free(changelog: Changelog, now: Progress) -> None:
         return
     last = next(each for each in reversed(now.runners) if not each.lost)
     host = text(last.machine, "host")
-    hint = f"if it is dead: opskit runbook resume {now.run} --take-over"
+    hint = f"if nobody is at it any more: opskit runbook resume {now.run} --take-over"
     if last.writer[:16] in held_writers(changelog.file.parent) and host == this_machine()["host"]:
         if is_running(last.machine, last.at_ms):
             what = f"run {now.run} goes on on this machine, as process {last.machine.get('pid')}"

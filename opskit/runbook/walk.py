@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.errors import ChangelogError, LockedError, OpskitError
-from opskit.runbook import alive, asking, doing, waiting, words
+from opskit.runbook import alive, asking, doing, lacking, waiting, words
 from opskit.runbook.model import LOCAL, Action, Prose
 from opskit.runbook.parts import DONE, FAILED, NOT_BEGUN, OVER, PENDING, WHOLE, by_id
 from opskit.runbook.progress import SUSPENDED
@@ -144,10 +144,11 @@ class Walk:
         return (self._visit, part) in self._dealt
 
     def back(self, step: Step) -> None:
-        """Go back to the step before this one, on the way that the run came."""
+        """Go back to the step before this one, on the way that the run came; from the first one, to the values that were asked for before it."""
         path = self.record.now.path
         if len(path) < 2:
-            self.talk.tell(Warned("this is the first step that the run came to"))
+            if not lacking.mend(self, step):
+                self.talk.tell(Warned("this is the first step that the run came to"))
             return
         self.note(step, WHOLE, "went", to=path[-2], how="back")
 

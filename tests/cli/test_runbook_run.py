@@ -182,6 +182,7 @@ def test_a_shell_on_the_host_is_ssh_s_own_with_the_host_key_checked(
     one.wait_for("a shell on web02")
     one.type('touch "$HOME/was-here"; exit\n')
     until(light.hosts.folder("web02").joinpath("was-here").exists, within=30)
+    one.wait_for("back from web02")
     answer(one, "changes nothing", "q")
     assert one.end() == 3
 
@@ -202,6 +203,7 @@ def test_a_shell_is_refused_where_the_host_key_is_another(
     try:
         one.type("o web02\n")
         one.wait_for("Host key verification failed")
+        one.wait_for("back from web02; ssh ended with status 255")
     finally:
         known.write_text(before)
     answer(one, "changes nothing", "q")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.runbook.talk import Known, Reply, Said, Shown
+from opskit.runbook.talk import Known, Reply, Said, Shown, Warned
 from tests.runbook.scripted import GO, LEAVE, book_of, choose, say, whats
 from tests.runbook.test_resume import left_in_the_middle
 from tests.runbook.test_walk import DO, LOOK, steps
@@ -81,3 +81,20 @@ def test_enter_is_no_answer_where_the_pattern_of_what_is_asked_takes_none(stage:
     end, talk = stage.run(book, say(""), say("/var/log/x"), say(""))
     assert [question.problem for question in talk.asked] == ["", "file must match /.*", ""]
     assert end.outcome == "done"
+
+
+def test_from_the_first_step_one_goes_back_to_the_values_that_it_began_with(stage: Stage) -> None:
+    front = "params: {service: {ask: 'Which service?'}, limit: {default: '90'}}\n"
+    book = book_of(steps(LOOK.format('test "$service" = shop'), LOOK.format("echo 2")), front)
+    end, talk = stage.run(
+        book, say("shopp"), GO, Reply("back"), say("shop"), GO, Reply("skip", "known")
+    )
+    assert talk.kinds == ["param", "act", "failed", "ask", "act", "act"]
+    assert (end.outcome, end.now.values["service"]) == ("done", "shop")
+    with stage.changelog() as changelog:
+        assert changelog.run(end.now.run).steps[0].state == "done"
+
+
+def test_where_nothing_was_asked_for_before_the_first_step_one_is_told_so(stage: Stage) -> None:
+    _, talk = stage.run(book_of(PAGE), Reply("back"), LEAVE)
+    assert talk.facts(Warned)[0].what == "this is the first step that the run came to"

@@ -26,7 +26,7 @@ def show_list(found: Sequence[Listed], *, as_json: bool) -> int:
     if as_json:
         return envelope.show("runbook list", {"runbooks": [*map(_data, found)]})
     if not found:
-        text.mention("no such runbook; opskit runbook new ID writes one")
+        text.mention("there is no such runbook; to write one: opskit runbook new ID")
         return 0
     now = datetime.now(UTC)
     columns = _columns()
@@ -123,7 +123,7 @@ def _row(each: Listed, now: datetime) -> list[str | Status]:
     if book is None:
         return [each.file.stem, Status("broken"), *[""] * 6]
     reviewed = str(book.last_reviewed_on) if book.last_reviewed_on else "never"
-    done = _proof(fresh, now) if fresh else "?"
+    done = _when(fresh, now) if fresh else "?"
     state = Status(_state(each))
     about = (", ".join(book.services), book.owner, ", ".join(book.alerts))
     return [book.id, state, done, reviewed, *about, book.title]
@@ -143,6 +143,13 @@ def _columns() -> int:
     if not terminal.is_terminal():
         return len(HEADER)
     return next(many for width, many in FEW if terminal.screen_width() >= width)
+
+
+def _when(fresh: Freshness, now: datetime) -> str:
+    from opskit.runbook.freshness import in_words
+
+    proof = fresh.proof
+    return f"{in_words(proof)} {text.ago(proof.at, now)}" if proof else "never"
 
 
 def _proof(fresh: Freshness, now: datetime) -> str:

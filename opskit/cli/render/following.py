@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from opskit.changelog.runrecords import DRILL
 from opskit.cli.render import envelope, text, walking
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ def show_end(book: Runbook, end: End, *, command: str, as_json: bool) -> int:
     run = end.now.run
     why = f": {end.reason}" if end.reason else ""
     text.say()
+    drill = " (a drill: what would change something was not run)" if end.now.mode == DRILL else ""
     text.say(
-        f"{book.title}: {end.outcome}{why}",
+        f"{book.title}: {end.outcome}{drill}{why}",
         colour=COLOURS.get(end.outcome, ""),
         bold=True,
         wrap=True,

@@ -51,11 +51,11 @@ def mention_asking(services: Sequence[str]) -> None:
 
 def mention_hosts(found: HeadUp) -> None:
     """Show what hosts say that is not as it should be."""
-    for service in found.hosts:
-        for line in (*trouble(service), *_bad(service)):
-            _line(line, "yellow")
-    for line in found.unasked:
-        _line(f"not asked: {line}", "yellow")
+    lines = [line for service in found.hosts for line in (*trouble(service), *_bad(service))]
+    for line in (*lines, *(f"not asked: {line}" for line in found.unasked)):
+        _line(line, "yellow")
+    if found.hosts and not lines:
+        _line("no host says that anything is not as the changelog has it")
 
 
 def _open(found: HeadUp) -> Iterator[str]:

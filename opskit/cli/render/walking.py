@@ -39,7 +39,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "undo": ("u", "undo it"),
     "anew": ("n", "begin the step anew"),
     "skip": ("s", "skip the rest of this step but a decision at its end, with a reason"),
-    "back": ("b", "back to the step before"),
+    "back": ("b", "back to the step before; from the first one, to the values that it began with"),
     "shell": ("o", "open a shell on the host"),
     "abort": ("a", "abort the run"),
     "leave": ("q", "leave; the run is kept, and can be resumed"),
@@ -216,7 +216,7 @@ def ask(say: Say, question: Question) -> None:
             action(say, question.action, question.hosts)
     elif question.text:
         say()
-        name = f"{question.wanted}: " if question.kind == "ask" else ""
+        name = f"{question.wanted}: " if question.kind in ("ask", "param") else ""
         say(f"{LABELS.get(question.kind, '')}{name}{plain(question.text)}", bold=True, wrap=True)
     leads = question.leads or ("",) * len(question.choices)
     for number, (choice, lead) in enumerate(zip(question.choices, leads, strict=True), 1):

@@ -30,7 +30,7 @@ def list_(service: str | None, *, alert: str | None, stale: bool, as_json: bool)
 
     found = [
         each
-        for each in reading.all_books()
+        for each in reading.all_books(service)
         if service in (None, *each.services)
         and alert in (None, *each.alerts)
         and (each.is_stale or not stale)

@@ -9,6 +9,7 @@ import sys
 import termios
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import streams, terminal, text, walking
@@ -53,7 +54,7 @@ class Person:
         self._say = text.mention if as_json else text.say_on
         self._stream = sys.stderr if as_json else sys.stdout
         self._folds = False
-        self._waits = ""
+        self._waits = self._letter = ""
 
     def tell(self, fact: talk.Fact) -> None:
         """Show something."""
@@ -122,9 +123,12 @@ class Person:
         plain = {**os.environ, **({} if known else env)}
         with self._signals.left_to_others():
             try:
-                subprocess.run(line, env=plain, check=False)
+                code = subprocess.run(line, env=plain, check=False).returncode
             except OSError as error:
                 self._say(f"  {line[0]} cannot be run: {error.strerror}", colour="yellow")
+                return
+        how = "" if code == 0 else f"; {Path(line[0]).name} ended with status {code}"
+        self._say(f"  back from {host}{how}", colour="yellow" if how else "cyan")
 
     def _title(self, step: str) -> str:
         found = by_id(self._book.steps, step)
@@ -137,8 +141,19 @@ class Person:
         text.mention(walking.prompt(question), colour="bright_black", wrap=True)
         typed = self._line("> ")
         if TEXT in question.keys and not typed.startswith(":"):
-            return Reply(TEXT, typed)
+            return Reply(TEXT, typed) if self._is_meant(question, typed) else None
         return self._chosen(question, typed.removeprefix(":").strip())
+
+    def _is_meant(self, question: Question, typed: str) -> bool:
+        """Tell whether a text is the answer: a letter that stands for something else where no text is asked for is typed twice."""
+        once, self._letter = self._letter, typed.strip()
+        known = {walking.KEYS[key][0]: key for key in question.keys if key in walking.SHORT}
+        if self._letter not in known or once == self._letter:
+            return True
+        means = walking.SHORT[known[self._letter]]
+        said = f"if {self._letter} is the answer, type it once more; :{self._letter} is {means}"
+        self._say(f"  {said}", colour="yellow", wrap=True)
+        return False
 
     def _chosen(self, question: Question, typed: str) -> Reply | None:
         """Give the answer that a letter, with a reason behind it, stands for."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from opskit.cli import sharing, wiring
 from opskit.cli.render import text
-from opskit.errors import ChangelogError, ConfigError, OpskitError, UsageError
+from opskit.errors import ChangelogError, ConfigError, OpskitError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,9 +47,14 @@ class Listed:
         return self.book is None or bool(self.freshness and self.freshness.expired)
 
 
-def all_books() -> tuple[Listed, ...]:
-    """Give all runbooks of the fleet."""
+def all_books(service: str | None = None) -> tuple[Listed, ...]:
+    """Give all runbooks of the fleet; raises UnknownNameError for a `service` that there is not."""
+    from opskit.config.lookup import did_you_mean
+
     config = wiring.read_config()
+    if service is not None and service not in config.services:
+        hint = did_you_mean(service, config.services)
+        raise UnknownNameError(f"there is no service {service[:80]!r}", hint=hint)
     found = pages(config, ())
     return _listed(config, found)
 

@@ -62,6 +62,7 @@ def start(
     config = wiring.read_config()
     book = _book(config, name)
     reason = opening.reason(config.environment(environment), why)
+    given = _with_reason(book, given, reason)
     with (
         opening.shared(config) as changelog,
         opening.opened(config, changelog, book, environment, as_json=as_json) as o,
@@ -74,6 +75,12 @@ def start(
         walk.hands = _noting(walk.hands, o, walk.record.run)
         text.mention(f"run {walk.record.run} of {book.id} is recorded", colour="bright_black")
         return following.show_end(book, _followed(walk), command="runbook run", as_json=as_json)
+
+
+def _with_reason(book: Runbook, given: Mapping[str, str], why: str) -> Mapping[str, str]:
+    """Give the values with why it is run, where the page has a parameter `reason`: nobody says it twice."""
+    plain = any(each.name == "reason" and not each.secret for each in book.parameters)
+    return {"reason": why, **given} if plain and why else given
 
 
 def head_up(opened: Opened, run: str = "") -> None:
