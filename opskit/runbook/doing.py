@@ -11,7 +11,7 @@ from opskit.runbook.acting import act
 from opskit.runbook.asking import WAYS_OUT, ask, caution, left, title
 from opskit.runbook.ends import Acted, HostEnd
 from opskit.runbook.lacking import complete
-from opskit.runbook.model import LOCAL, Action, Confirm
+from opskit.runbook.model import LOCAL, Action
 from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, UNKNOWN, name_of
 from opskit.runbook.progress import SUSPENDED
 from opskit.runbook.stopping import StoppedError
@@ -178,9 +178,8 @@ def _not_done(which: Action, done: Done) -> tuple[str, ...]:
 
 
 def _is_cautioned(walk: Walk, step: Step) -> bool:
-    """Tell whether a step needs no typed word before its commands, or had it."""
-    typed = any(isinstance(part, Confirm) and part.typed for part in step.parts)
-    return not step.cautious or typed or step.id in walk.record.now.cautioned
+    """Tell whether a step needs no typed word before its commands, or had it: to a Confirm above them, or to one of them."""
+    return not step.cautious or step.id in walk.record.now.cautioned
 
 
 def _agreed(walk: Walk, step: Step, which: Action, hosts: tuple[str, ...]) -> bool:
