@@ -38,6 +38,12 @@ def texts(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
     return tuple(item for item in _list(fields, name) if isinstance(item, str))
 
 
+def numbers(fields: Mapping[str, object], name: str) -> tuple[int, ...]:
+    """Give the integers in the list of that name; what is none is left out."""
+    found = _list(fields, name)
+    return tuple(each for each in found if isinstance(each, int) and not isinstance(each, bool))
+
+
 def _list(fields: Mapping[str, object], name: str) -> list[object]:
     value = fields.get(name)
     return value if isinstance(value, list) else []

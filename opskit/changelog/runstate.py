@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from opskit.changelog.body import parts, text
+from opskit.changelog.body import numbers, parts, text
 from opskit.changelog.records import NOT_REACHED, RUNNING, UNKNOWN
 from opskit.changelog.runrecords import (
     ANSWERED,
@@ -156,7 +156,7 @@ class Ledger:
         self._order = list(told) or self._order
         for name, each in told.items():
             self._titles[name], self._digests[name] = text(each, "title"), text(each, "digest")
-            self._book(name).wanted = _numbers(each.get("parts"))
+            self._book(name).wanted = numbers(each, "parts")
 
     def take(self, act: Act) -> None:
         """Take in what happened in a step."""
@@ -258,9 +258,3 @@ def _is_same(one: Liability, other: Liability) -> bool:
     """Tell whether an action is the same once more; a value that there was not yet makes no difference."""
     same = (one.step, one.part, one.rollback) == (other.step, other.part, other.rollback)
     return same and set(one.values) <= set(other.values)
-
-
-def _numbers(value: object) -> tuple[int, ...]:
-    """Give the integers of a list, none of anything else."""
-    found = value if isinstance(value, list) else []
-    return tuple(each for each in found if isinstance(each, int) and not isinstance(each, bool))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.changelog import event as event_
-from opskit.changelog.body import number, part, parts, text, texts
+from opskit.changelog.body import number, numbers, part, parts, text, texts
 from opskit.changelog.turns import Turns
 from opskit.config.model import NOTHING
 from opskit.runbook.liabilities import Liabilities, Liability
@@ -70,6 +70,7 @@ class _Fold:
         self.to_redo: set[str] = set()
         """Steps that undid something: in their turn they are done anew."""
         self.orders: list[tuple[str, ...]] = []
+        self.wanted: dict[str, tuple[int, ...]] = {}
         self.asked: set[tuple[str, int]] = set()
 
     def take(self, event: Event) -> None:
@@ -95,11 +96,7 @@ class _Fold:
 
     def _begin(self, event: Event) -> None:
         header, body = event.header, event.body
-        self.run, self.environment, self.service = (
-            header.rollout,
-            header.environment,
-            header.service,
-        )
+        self.run, self.environment, self.service = header.rollout, header.environment, header.service  # fmt: skip
         self.started = body
         self.values = {text(p, "name"): text(p, "value") for p in parts(body, "params")}
         self.secrets = list(texts(body, "secrets"))
@@ -113,10 +110,11 @@ class _Fold:
         self._run_by(event)
 
     def _order(self, body: Mapping[str, object]) -> None:
-        """Note the steps that the file has from now on, if the body says so."""
+        """Note the steps that the file has from now on, if the body says so, and what of each asks for something."""
         if said := {text(step, "id"): text(step, "digest") for step in parts(body, "steps")}:
             self.digests = said
             self.orders.append(tuple(said))
+            self.wanted |= {text(s, "id"): numbers(s, "parts") for s in parts(body, "steps")}
 
     def _run_by(self, event: Event) -> None:
         header = event.header
@@ -241,18 +239,15 @@ class _Fold:
     def _next(self) -> tuple[str, int]:
         """Give the step and the part that are next."""
         self._advance()
-        left = (
-            (n for n in working(self.steps[self.at]) if self._is_open(self.at, n))
-            if self.at
-            else ()
-        )
-        return self.at, next(iter(left), WHOLE if self.at else 0)
+        known = working(self.steps[self.at]) if self.at in self.steps else ()
+        left = (n for n in known if self._is_open(self.at, n))
+        return self.at, next(left, WHOLE if self.at else 0)
 
     def _advance(self) -> None:
         """Go on to the step that is not over."""
         while self.at:
             step = self.steps.get(self.at)
-            if step is not None and not is_over(step, self.parts):
+            if self._is_lost(self.at) if step is None else not is_over(step, self.parts):
                 return
             after = self._after(self.at)
             if after in self.to_redo:
@@ -263,22 +258,29 @@ class _Fold:
             else:
                 self.at = ""
 
+    def _is_lost(self, step: str) -> bool:
+        """Tell whether of a step that the file has not got something was begun and is not over, or whether it never had it."""
+        wanted = self.wanted.get(step)
+        if wanted is None:
+            return True
+        begun = any(key[0] == step for key in self.parts)
+        return begun and self._is_open(step, WHOLE) and any(self._is_open(step, n) for n in wanted or (WHOLE,))  # fmt: skip
+
     def _is_open(self, step: str, part_: int) -> bool:
         return self.parts.get((step, part_), NOT_BEGUN).status not in OVER
 
     def _after(self, step: str) -> str:
-        """Give the step that follows, "" after the last; what follows a step that is gone is found by the order it stood in."""
+        """Give the step that follows, "" after the last; what follows one that is gone follows what stood before it."""
         if self.returns is not None:
             back, self.returns, self.undoing = self.returns, None, ""
             self.parts.pop(back, None)
             self.to_redo.add(step)
             return back[0]
-        if step in self.names:
-            at = self.names.index(step) + 1
-            return self.names[at] if at < len(self.names) else ""
         old = next((order for order in reversed(self.orders) if step in order), ())
-        later = old[old.index(step) + 1 :] if step in old else ()
-        return next((name for name in later if name in self.steps), "")
+        before = old[old.index(step) :: -1] if step in old else (step,)
+        known = next((name for name in before if name in self.steps), "")
+        at = self.names.index(known) + 1 if known else 0 if step in old else len(self.names)
+        return self.names[at] if at < len(self.names) else ""
 
     def result(self) -> Progress:
         """Give what was folded."""

@@ -33,7 +33,7 @@ class Question:
 
     act: do this command? read: has it been read? ask: a value. confirm: yes or no. caution: type `wanted`. decide: one of `choices`. wait: go on
     waiting? check: is it so? evidence: what was seen. predict: what is to be expected (a drill). failed, unknown: what now?
-    param, secret: a value that the run needs. changed: the file is not what it was. undo: put this back?
+    param, secret: a value that the run needs. changed: the file is not what it was. gone: the step is not in the file. undo: put this back?
 
     `leads` says where each of `choices` leads. `keys` are the answers that count, the first one that of an empty line if it is GO. `default` is what an empty text means; `problem` what was wrong
     with the answer before.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.errors import ChangelogError, LockedError, OpskitError
-from opskit.runbook import alive, asking, doing, lacking, waiting, words
+from opskit.runbook import alive, asking, doing, gone, lacking, waiting, words
 from opskit.runbook.model import LOCAL, Action, Prose
 from opskit.runbook.parts import DONE, FAILED, NOT_BEGUN, OVER, PENDING, WHOLE, by_id
 from opskit.runbook.progress import SUSPENDED
@@ -156,9 +156,8 @@ class Walk:
         """Deal with the part that is next."""
         step = by_id(self.record.book.steps, now.step)
         if step is None:
-            raise StoppedError(
-                SUSPENDED, f"there is no step {now.step} in {self.record.book.file}"
-            )
+            gone.where_to(self, now)
+            return
         self._show(step, now)
         if now.part == WHOLE:
             asking.read(self, step)
