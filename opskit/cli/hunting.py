@@ -88,7 +88,7 @@ class Hunt:
 
         with self.place.held(drain=False):
             pass
-        if self.one.outcome in ("", STOPPED):
+        if self.one.is_open:
             self.writer.finish(STOPPED, (), "somebody stopped it")
         return shown.ended(self.one, as_json=self.choice.as_json)
 

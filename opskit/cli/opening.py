@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from opskit.changelog.event import BISECT_STARTED
 from opskit.cli import sharing
 from opskit.cli.render import envelope
 from opskit.errors import UnknownNameError
@@ -26,6 +27,8 @@ def open_one(changelog: Changelog, prefix: str, config: Config, *, as_json: bool
         found = changelog.record(prefix)
     except UnknownNameError as error:
         shown = _event_instead(changelog, prefix, error)
+        if shown.event.header.kind == BISECT_STARTED:
+            return _open_bisection(changelog, shown.event.id, config, as_json=as_json)
         standing = changelog.standing(shown.event, config.changelog)
         if as_json:
             return envelope.show("log", {"event": event.as_data(shown, standing)})
@@ -52,6 +55,18 @@ def _open_run(changelog: Changelog, record: RunRecord, config: Config, *, as_jso
         data = {**records.as_whole(record), "inside": told}
         return envelope.show("log", {"run": data, **sharing.lag_of(config, changelog)})
     run.show(record, inside, datetime.now(UTC))
+    return 0
+
+
+def _open_bisection(changelog: Changelog, id_: str, config: Config, *, as_json: bool) -> int:
+    """Show a bisection: what was tried, what came of it, and how to go on."""
+    from opskit.blame.bisect.record import recorded
+    from opskit.cli.render import bisection
+
+    one = recorded(changelog, id_, config.changelog)
+    if as_json:
+        return envelope.show("log", {"bisection": one, **sharing.lag_of(config, changelog)})
+    bisection.page(one)
     return 0
 
 

@@ -91,6 +91,37 @@ def test_the_commit_that_broke_it_is_found_with_its_author_and_what_brought_it(
     assert not git(opskit.cwd, "status", "--porcelain", "--untracked-files=no")
 
 
+def test_its_own_page_tells_each_step(opskit: Opskit, shas: list[str]) -> None:
+    name = bisect(opskit, shas, "--json").json["data"]["id"]
+    said = opskit("log", name).stdout
+    assert said.startswith("bisect shop on a folder: found\n")
+    assert f"  broken by  {shas[6]}\n" in said
+    assert f"\n{shas[5][:10]} is good\n" in said
+    told = opskit("log", name, "--json").json["data"]["bisection"]
+    assert (told["good"], told["suspects"]) == (shas[0], [shas[6]])
+
+
+def test_a_colleague_goes_on_with_it_from_another_laptop(
+    opskit: Opskit, shas: list[str], tmp_path: Path
+) -> None:
+    more = (tmp_path / "opskit.toml").read_text()
+    shared = f'name = "test"\nupstream = "file://{tmp_path}/shared/log"\n'
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "opskit.toml").write_text(more.replace('name = "test"\n', shared))
+    bens = {"OPSKIT_STATE_DIR": str(tmp_path / "ben"), "OPSKIT_ACTOR": "ben"}
+    opskit("changelog", "init")
+    bad = f'[ ! -e "{tmp_path}/broken" ] || kill -9 $$; [ "$OPSKIT_REVISION" != {shas[4]} ] || touch "{tmp_path}/broken"; {CHECK}'
+    assert "signal 9" in bisect(opskit, shas, check=bad, expect=1).stderr
+    (tmp_path / "broken").unlink()
+    (name,) = {body["bisect"] for kind, body in events() if kind != "bisect.started"}
+    told = opskit("bisect", "--resume", name[:10], "-y", "--json", env=bens).json["data"]
+    assert [each["sha"] for each in told["suspects"]] == [shas[6]]
+    assert {each["word"] for each in told["tests"][:3]} >= {"good", "bad"}
+    assert events()[-1][1]["outcome"] == "stopped"
+    opskit("changelog", "sync")
+    assert events()[-1][1]["outcome"] == "found"
+
+
 def test_it_is_told_as_data(opskit: Opskit, shas: list[str]) -> None:
     told = bisect(opskit, shas, "--json").json["data"]
     (suspect,) = told["suspects"]

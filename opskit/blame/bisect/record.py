@@ -74,6 +74,11 @@ class Bisection:
     suspects: tuple[str, ...] = ()
 
     @property
+    def is_open(self) -> bool:
+        """Whether somebody can go on with it."""
+        return self.outcome in ("", STOPPED)
+
+    @property
     def id(self) -> str:
         """What people call it: the beginning of its first event's hash."""
         return self.hash[:10]
@@ -94,7 +99,7 @@ def recorded(changelog: Changelog, prefix: str, settings: ChangelogSettings) -> 
 
 def demand_open(changelog: Changelog, one: Bisection, *, only_back: bool) -> None:
     """Raise RefusedError for a bisection that is over, unless its host is `only` to be put `back`, and LockedError for one that goes on on this machine just now."""
-    if one.outcome not in ("", STOPPED) and not only_back:
+    if not one.is_open and not only_back:
         raise RefusedError(f"bisection {one.id} is over: {one.outcome}")
     for entry in changelog.entries(Filter(bisect=one.hash)):
         event = entry.event if isinstance(entry, OtherEntry) else None

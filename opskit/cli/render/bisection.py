@@ -73,6 +73,27 @@ def ended(one: Bisection, *, as_json: bool) -> int:
     return 0
 
 
+def page(one: Bisection) -> None:
+    """Show all that the changelog knows of a bisection."""
+    place = one.host or "a folder"
+    _say(f"bisect {one.service} on {place}: {one.outcome or 'not over'}", bold=True)
+    for name, value in (
+        ("bisection", one.id),
+        ("where", one.environment),
+        ("good", one.good),
+        ("bad", one.bad),
+        ("check", one.check),
+        ("ran", one.was.title if one.host else ""),
+        ("rollouts", ", ".join(sorted(one.rollouts))),
+        ("broken by", ", ".join(one.suspects)),
+        ("next", f"opskit bisect --resume {one.id}" if one.is_open else ""),
+    ):
+        if value:
+            _say(f"  {name:<10} {value}")
+    for test in one.tests:
+        tested(test, as_json=False)
+
+
 def show(
     where: Range,
     one: Bisection,
