@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import text
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from opskit.changelog.runrecords import Liability
 
 USUAL = "run"
+LATELY = 300.0
+"""Seconds for which a run elsewhere that said nothing more may still be under way."""
 
 
 def what_run(record: RunRecord) -> str:
@@ -41,8 +44,23 @@ def how_to_go_on(record: RunRecord) -> str:
     if (waits := awaited(record)) is not None:
         said = "waits for somebody's approval: opskit runbook approve"
         return f"{said if waits else 'is approved: opskit runbook resume'} {record.id}"
+    if age := _heard_of(record):
+        said = f"may be under way on {record.runs_on}, heard of {age:.0f} s ago: ask {record.people[-1]}, then"
+        return f"{said} opskit runbook resume {record.id}"
     stands = "is suspended" if record.outcome == "suspended" else "never ended"
     return f"{stands}: opskit runbook resume {record.id}"
+
+
+def _heard_of(record: RunRecord) -> float:
+    """Give how many seconds ago a run on another machine said something, if that may still be at it; else 0. Of this one it is known."""
+    from opskit.changelog.machine import this_machine
+    from opskit.changelog.records import UNFINISHED
+
+    if record.outcome != UNFINISHED or record.runs_on in ("", this_machine()["host"]):
+        return 0
+    last = max((event.at_ms for event in record.events), default=0)
+    age = max(1.0, time.time() - last / 1000)
+    return age if age < LATELY else 0
 
 
 def debt(record: RunRecord, owed: Liability) -> str:

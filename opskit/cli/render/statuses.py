@@ -41,7 +41,7 @@ def show(
     if not services:
         text.say("no services: describe one in opskit.toml")
     for line in open_lines(runs):
-        text.say(terminal.visible(line, one_line=True), colour="yellow")
+        text.say(terminal.visible(line, one_line=True), colour="yellow", wrap=True)
     return exit_code
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opskit.errors import OpskitError
 
 SHOWN_OUTPUT_LINES = 10
-COMMAND = r" *(?<![\w./-])opskit [a-z].*$"
+COMMAND = r" *[`'\"(]?(?<![\w./-])opskit [a-z].*$"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 STYLES = {

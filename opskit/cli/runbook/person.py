@@ -162,7 +162,7 @@ class Person:
         letter, _, reason = typed.partition(" ")
         if letter == "?":
             for each in walking.help_lines(question):
-                self._say(each)
+                self._say(each, wrap=True)
             return None
         known = [key for key in question.keys if key in walking.KEYS]
         letters = {walking.SHORT[key]: key for key in known if key in walking.SHORT}

@@ -74,7 +74,7 @@ def report_of(run: str, *, as_html: bool) -> str:
 def hand_over(run: str, content: str, file: Path | None, *, as_json: bool) -> int:
     """Write a report to a file that is not there yet, or print it; raises RefusedError."""
     if file and not init.write_new(file, content):
-        raise RefusedError(f"{file} exists", hint="take another name")
+        raise RefusedError(f"{file} exists", hint="take another name, or remove it first")
     if as_json:
         data = {"run": run, "file": file.absolute()} if file else {"run": run, "report": content}
         return envelope.show("runbook report", data)

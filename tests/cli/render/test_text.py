@@ -43,6 +43,10 @@ def test_a_line_is_broken_between_words() -> None:
         "    sessions",
     ]
     assert text.wrapped(line, 80) == [line]
+    assert text.wrapped("Look: `opskit log k7x2` failed here", 20) == [
+        "Look:",
+        "  `opskit log k7x2` failed here",
+    ]
     assert text.wrapped("web01  done  switch 0.0 s", 14) == ["web01  done", "  switch 0.0 s"]
 
 
