@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from opskit.changelog.event import BISECT_STARTED
 from opskit.cli import sharing
 from opskit.cli.render import envelope
 from opskit.errors import UnknownNameError
@@ -21,6 +20,7 @@ RETRIES_AMONG = 500  # rollouts of the same service since
 def open_one(changelog: Changelog, prefix: str, config: Config, *, as_json: bool) -> int:
     """Show one rollout or run, or the note or other event whose id starts so."""
     from opskit.changelog import RunRecord
+    from opskit.changelog.event import BISECT_STARTED
     from opskit.cli.render import event, records, rollout
 
     try:
