@@ -46,8 +46,11 @@ def mend(walk: Walk, step: Step) -> bool:
 
 
 def lacking(book: Runbook, which: Action, given: Collection[str]) -> tuple[str, ...]:
-    """Give the names of a page's values that a command reads and that are not among those `given`, in the order of the page."""
-    said = {*templates(which.on), *reads(which)}
+    """Give the names of a page's values that a command reads and that are not among those `given`, in the order of the page.
+
+    What it captures itself it brings, whatever else it calls by that name.
+    """
+    said = {*templates(which.on), *reads(which)} - {which.capture}
     return tuple(name for name in names_of(book) if name in said and name not in given)
 
 

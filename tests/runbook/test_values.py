@@ -122,3 +122,9 @@ def test_what_a_script_needs_is_what_it_reads_without_a_default(
     script: str, wanted: set[str]
 ) -> None:
     assert needed(script) == wanted
+
+
+def test_what_a_command_captures_itself_is_not_asked_for(stage: Stage) -> None:
+    fence = "<!-- opskit: local mutates=no capture=owner -->\n```python\nprint({'owner': 'cleo'}['owner'])\n```\n"
+    end, talk = stage.run(book_of(steps(fence)), GO)
+    assert (talk.kinds, end.now.values["owner"]) == (["act"], "cleo")
