@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-VERSION = "2"
+VERSION = "3"
 """Goes up with every change of what a CommitText holds or how words are made."""
 MOST_FILES = 20_000
 MOST_KEPT = 200 * 1024 * 1024

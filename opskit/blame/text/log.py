@@ -37,18 +37,21 @@ PATCH = (
 def between(
     repository: Path, old: str, new: str, folder: str, *, within: float
 ) -> tuple[str, ...]:
-    """Give the hashes of the commits that `new` has and `old` has not, newest first; nothing where git cannot tell."""
-    ends = (old, new)
-    if not all(HASH.fullmatch(end) for end in ends):
+    """Give the hashes of the commits that `new` has and `old` has not, newest first; nothing where git cannot tell.
+
+    Merges are left out, for they bring commits that are there; where there are too many, what each merge brought is one commit.
+    """
+    if not HASH.fullmatch(old) or not HASH.fullmatch(new):
         return ()
-    command = [
-        "log",
-        f"--max-count={MOST_COMMITS}",
-        "--format=%H",
-        f"{old}..{new}",
-        "--",
-        *_inside(folder),
-    ]
+    span, paths = f"{old}..{new}", _inside(folder)
+    found = _list(repository, "--no-merges", span, *paths, within=within)
+    if 0 < len(found) <= MOST_COMMITS:
+        return found
+    return _list(repository, "--first-parent", span, *paths, within=within)[:MOST_COMMITS]
+
+
+def _list(repository: Path, way: str, span: str, *paths: str, within: float) -> tuple[str, ...]:
+    command = ["log", way, f"--max-count={MOST_COMMITS + 1}", "--format=%H", span, "--", *paths]
     try:
         ran = subprocess.run(
             _git(repository, *command), env=_environment(), stdin=subprocess.DEVNULL, capture_output=True,

@@ -66,14 +66,20 @@ def test_what_was_only_moved_is_not_fresh(shop: Repository) -> None:
     assert read(shop, moved).fresh == 1
 
 
-def test_a_merge_is_what_it_brought_to_its_first_parent(shop: Repository) -> None:
+def test_of_a_merge_its_commits_count_and_it_is_one_where_there_are_too_many(
+    shop: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = shop.git("rev-parse", "HEAD")
     shop.git("checkout", "-q", "-b", "side")
-    shop.commit("Side", {"side.txt": "sideways\n"})
+    side = shop.commit("Side", {"side.txt": "sideways\n"})
     shop.git("checkout", "-q", "main")
-    shop.commit("Main", {"main.txt": "mainly\n"})
+    main = shop.commit("Main", {"main.txt": "mainly\n"})
     shop.git("merge", "-q", "--no-ff", "-m", "Merge side", "side")
-    told = read(shop, shop.git("rev-parse", "HEAD"))
-    assert [file.path for file in told.files] == ["side.txt"]
+    merge = shop.git("rev-parse", "HEAD")
+    assert set(log.between(shop.folder, old, merge, "", within=30)) == {side, main}
+    monkeypatch.setattr(log, "MOST_COMMITS", 1)
+    assert log.between(shop.folder, old, merge, "", within=30) == (merge,)
+    assert [file.path for file in read(shop, merge).files] == ["side.txt"]
 
 
 def test_the_commits_between_two_are_those_that_the_new_one_has(shop: Repository) -> None:
