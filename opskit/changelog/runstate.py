@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog.body import numbers, parts, text
+from opskit.changelog.coverage import Coverage
 from opskit.changelog.records import NOT_REACHED, RUNNING, UNKNOWN
 from opskit.changelog.runrecords import (
     ANSWERED,
@@ -131,6 +132,9 @@ class Debt(NamedTuple):
     number: int
     values: Mapping[str, str]
     began: str
+    on: str = ""
+    bound: bool = False
+    """Whether it was put back on others of its hosts already."""
 
 
 class Ledger:
@@ -143,6 +147,7 @@ class Ledger:
         self._books: dict[str, Book] = {}
         self._values: dict[str, str] = {}
         self._debts: list[Debt] = []
+        self._coverage = Coverage()
         self._number = 0
         self._is_drill = False
         self._undoing = self._undone = ""
@@ -166,6 +171,7 @@ class Ledger:
         if act.what == ANSWERED and act.name and not act.secret:
             self._values[act.name] = act.value
         self._book(act.step).take(act, self._number)
+        self._cover(act)
         if act.what == BEGAN and act.mutates and act.rollback and not self._is_drill:
             self._owe(act)
         elif act.what in (UNDONE, CLEARED):
@@ -197,6 +203,16 @@ class Ledger:
         found = (debt.liability for debt in reversed(self._debts))
         return tuple(each._replace(title=self._titles.get(each.step, "")) for each in found)
 
+    def _cover(self, act: Act) -> None:
+        """Take in on which hosts a command was done."""
+        if act.what == BEGAN:
+            self._coverage.began(act.step, act.part, on=act.on, mutates=act.mutates)
+        elif act.what == ENDED:
+            good = (each.name for each in act.results if each.outcome == DONE)
+            self._coverage.ended(act.step, act.part, good)
+        elif act.what == MARKED:
+            self._coverage.marked(act.step, act.part)
+
     def _book(self, step: str) -> Book:
         return self._books.setdefault(step, Book())
 
@@ -210,6 +226,7 @@ class Ledger:
     def _come_to(self, step: str) -> None:
         """Take in that a step, and what follows it, has yet to be done."""
         later = self._order[self._order.index(step) :] if step in self._order else [step]
+        self._coverage.forget(later)
         for name in later:
             self._book(name).forget()
 
@@ -221,32 +238,47 @@ class Ledger:
         hosts = (*(host for each in same for host in each.liability.hosts), *act.hosts)
         found = found._replace(hosts=tuple(dict.fromkeys(hosts)))
         self._debts = [each for each in self._debts if each not in same]
-        self._debts.append(Debt(found, self._number, dict(self._values), act.hash[:10]))
+        self._debts.append(Debt(found, self._number, dict(self._values), act.hash[:10], act.on))
 
     def _close(self, act: Act) -> None:
         """End what somebody has undone, or says is none: of a part of a step, or of all of it."""
         step = act.of or act.step
         if act.what == UNDONE:
             self._book(step).undo()
-        self._debts = [
+        undone = [
             each
             for each in self._debts
-            if each.liability.step != step
-            or act.part not in (WHOLE, each.liability.part)
-            or act.began not in ("", each.began)
+            if each.liability.step == step
+            and act.part in (WHOLE, each.liability.part)
+            and act.began in ("", each.began)
         ]
+        self._end(undone, act.rollback if act.what == UNDONE else "")
 
     def _settle(self, rollback: str, *, began: str = "") -> None:
         """End what a step undoes once all of it was done, after what it undoes began, and for the same values; or only what `began` names."""
         book = self._book(rollback)
         since = book.done_since()
-        self._debts = [
+        undone = [
             each
             for each in self._debts
-            if each.liability.rollback != rollback
-            or each.number > since
-            or not (each.began == began if began else self._are_same(book, each))
-        ]  # fmt: skip
+            if each.liability.rollback == rollback
+            and each.number <= since
+            and (each.began == began if began else self._are_same(book, each))
+        ]
+        self._end(undone, rollback)
+
+    def _end(self, undone: Sequence[Debt], rollback: str) -> None:
+        """Keep of these what is left of them on hosts on which that step was not done."""
+        kept = [self._left(each, rollback) if each in undone else each for each in self._debts]
+        self._debts = [each for each in kept if each is not None]
+
+    def _left(self, debt: Debt, rollback: str) -> Debt | None:
+        had = debt.liability.hosts
+        hosts = self._coverage.left(rollback, had, on=debt.on, bound=debt.bound)
+        if not rollback or not hosts:
+            return None
+        liability = debt.liability._replace(hosts=hosts)
+        return debt._replace(liability=liability, bound=debt.bound or hosts != had)
 
     def _are_same(self, book: Book, debt: Debt) -> bool:
         """Tell whether the values that a step names are still those of a debt."""

@@ -119,8 +119,7 @@ class _Fold:
     def _run_by(self, event: Event) -> None:
         header = event.header
         lost, machine = self.turns.is_lost(event), part(event.body, "machine")
-        runner = Runner(header.actor, header.writer, event.at_ms, machine, lost)
-        self.runners.append(runner)
+        self.runners.append(Runner(header.actor, header.writer, event.at_ms, machine, lost))
 
     def _come_to(self, step: str) -> None:
         """Stand at a step from its beginning: it and what follows it have yet to be done."""
@@ -130,6 +129,7 @@ class _Fold:
         later = set(self.names[self.names.index(step) :]) if step in self.names else {step}
         self.parts = {key: done for key, done in self.parts.items() if key[0] not in later}
         self.cautioned -= later
+        self.owed.coverage.forget(later)
 
     def _stand(self, step: str) -> None:
         self.at = step
@@ -165,7 +165,10 @@ class _Fold:
         elif what == "went":
             self._go(step, number_, body, said)
         elif what in ("undone", "cleared"):
-            self.owed.close(text(body, "of") or step, number_, text(body, "began"))
+            by, of = text(body, "rollback"), text(body, "of") or step
+            self.owed.close(
+                of, number_, text(body, "began"), rollback=by if what == "undone" else ""
+            )
         else:
             self._dealt((step, number_), what, body, said)
         if what != "went" and not self.undoing:
@@ -186,13 +189,12 @@ class _Fold:
         )
         owed = Liability(
             step, number_, text(body, "rollback"), hosts, dict(self.values),
-            said.actor, said.at_ms, self.number, event.id,
+            said.actor, said.at_ms, self.number, event.id, text(body, "on"),
         )  # fmt: skip
+        self.owed.coverage.began(step, number_, on=owed.on, mutates=body.get("mutates") is True)
         self.owed.begin(owed, body)
 
-    def _dealt(
-        self, key: tuple[str, int], what: str, body: Mapping[str, object], said: Done
-    ) -> None:
+    def _dealt(self, key: tuple[str, int], what: str, body: Mapping[str, object], said: Done) -> None:  # fmt: skip
         if what == "ended":
             self._end(key, body, said)
         elif what == "answered":
@@ -200,11 +202,15 @@ class _Fold:
         elif what in (SKIPPED, MARKED):
             hosts = self.parts.get(key, NOT_BEGUN).hosts
             self.parts[key] = replace(said, status=what, hosts=hosts)
+            if what == MARKED:
+                self.owed.coverage.marked(*key)
 
     def _end(self, key: tuple[str, int], body: Mapping[str, object], said: Done) -> None:
         hosts = self.parts.get(key, NOT_BEGUN).hosts
         results = tuple(parts(body, "results"))
         outcome = text(body, "outcome")
+        good = (text(each, "name") for each in results if text(each, "outcome") == DONE)
+        self.owed.coverage.ended(*key, good)
         status = outcome if outcome in (DONE, FAILED, INTERRUPTED) else UNKNOWN
         self.parts[key] = replace(said, status=status, hosts=hosts, results=results)
         captured = part(body, "capture")

@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from opskit.changelog.coverage import Coverage
 from opskit.runbook.parts import last_done
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from opskit.runbook.model import Step
     from opskit.runbook.parts import Done
@@ -39,6 +40,10 @@ class Liability:
     """That of the event by which it began, from 1."""
     began: str = ""
     """The id of that event."""
+    on: str = ""
+    """The selector that named its hosts."""
+    bound: bool = False
+    """Whether it was put back on others of its hosts already."""
 
 
 class Liabilities:
@@ -47,6 +52,7 @@ class Liabilities:
     def __init__(self, steps: Mapping[str, Step]) -> None:
         self._steps = steps
         self._open: list[Liability] = []
+        self.coverage = Coverage()
 
     @property
     def open(self) -> tuple[Liability, ...]:
@@ -63,13 +69,14 @@ class Liabilities:
         self._open = [each for each in self._open if each not in same]
         self._open.append(replace(found, hosts=tuple(hosts)))
 
-    def close(self, step: str, part: int, began: str) -> None:
-        """Take in that somebody has undone a part of a step (`began` names it if that was begun more than once), or says that nothing of it is left."""
-        self._open = [
+    def close(self, step: str, part: int, began: str, *, rollback: str = "") -> None:
+        """Take in that a part of a step is undone (`began` names it if that was begun more than once) where `rollback` was done, or that nothing of it is left."""
+        named = [
             e
             for e in self._open
-            if e.step != step or part not in (EVERY, e.part) or began not in ("", e.began)
+            if e.step == step and part in (EVERY, e.part) and began in ("", e.began)
         ]
+        self._close(named, rollback)
 
     def settle(
         self, rollback: str, parts: Parts, values: Mapping[str, str], *, began: str = ""
@@ -78,13 +85,25 @@ class Liabilities:
         step = self._steps.get(rollback)
         since = last_done(step, parts) if step else 0
         used = self._used(rollback) if since else frozenset()
-        self._open = [
+        undone = [
             each
             for each in self._open
-            if each.rollback != rollback
-            or each.number > since
-            or not (each.began == began if began else _has(each, values, used))
+            if each.rollback == rollback
+            and each.number <= since
+            and (each.began == began if began else _has(each, values, used))
         ]
+        self._close(undone, rollback)
+
+    def _close(self, undone: Sequence[Liability], rollback: str) -> None:
+        """Leave open of these only what is left of them on hosts on which that step was not done."""
+        left = [self._left(each, rollback) if each in undone else each for each in self._open]
+        self._open = [each for each in left if each is not None]
+
+    def _left(self, owed: Liability, rollback: str) -> Liability | None:
+        hosts = self.coverage.left(rollback, owed.hosts, on=owed.on, bound=owed.bound)
+        if not rollback or not hosts:
+            return None
+        return replace(owed, hosts=hosts, bound=owed.bound or hosts != owed.hosts)
 
     def _used(self, rollback: str) -> frozenset[str]:
         """Give the words of what a step runs: values that it does not name make no difference to it."""

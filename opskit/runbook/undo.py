@@ -118,6 +118,11 @@ def _put_back(walk: Walk, owed: Liability, step: Step) -> bool:
         walk.values, walk.agreed = None, False
     if owed not in record.now.liabilities or last_done(step, record.now.parts):
         record.step(owed.step, owed.part, "undone", of=owed.step, rollback=step.id, **more)
+        left = next((each for each in record.now.liabilities if each.began == owed.began), None)
+        if left is not None:
+            walk.talk.tell(
+                Warned(f"{name_of(step)} was not done everywhere; still open: {told(walk, left)}")
+            )
     return True
 
 

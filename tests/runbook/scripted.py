@@ -109,6 +109,8 @@ class Stage:
     hosts: Hosts | None = None
     name: str = "runs"
     let_in: Callable[[Sequence[str], str], None] = lambda _hosts, _user: None
+    web: tuple[str, ...] = ()
+    """The hosts of the group web, all if left out."""
 
     def changelog(self, actor: str = "ana", state: str = "") -> Changelog:
         return open_changelog(state or self.name, actor=actor)
@@ -116,7 +118,7 @@ class Stage:
     @contextlib.contextmanager
     def hands(self) -> Iterator[Hands]:
         known = {n: host_of(self.hosts, n) for n in self.hosts.names} if self.hosts else {}
-        inventory = Inventory("test", known, {"web": tuple(known)})
+        inventory = Inventory("test", known, {"web": self.web or tuple(known)})
         with open_fleet(inventory, Ssh()) as fleet:
             yield Hands(
                 fleet=fleet,
