@@ -15,7 +15,7 @@ from opskit.blame.terms.asked import Asked, ask
 from opskit.blame.terms.clearing import cleared
 from opskit.blame.terms.trace import Trace, trace
 from opskit.blame.terms.weighing import Weighed, chance, weigh
-from opskit.blame.terms.weights import OUTSIDE
+from opskit.blame.terms.weights import FAINT, OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,8 +93,23 @@ def _suspect(
     return Suspect(
         candidate=candidate,
         share=share,
-        terms=tuple(wording.terms(asked, candidate, path, weighed, text)),
+        terms=_said(asked, candidate, path, weighed=weighed, share=share, text=text),
         ill=tuple(sorted(asked.ill & path.flips.keys())),
         well=tuple(sorted(asked.well & path.flips.keys())),
         matches=text.matches if text else (),
     )
+
+
+def _said(
+    asked: Asked,
+    candidate: Candidate,
+    path: Trace,
+    *,
+    weighed: Weighed,
+    share: float,
+    text: TextEvidence | None,
+) -> tuple[Term, ...]:
+    """Put the terms into sentences; of thousands of old changes only into one, with all numbers: nobody reads more of those."""
+    if share < FAINT:
+        return (wording.faint(candidate, weighed),)
+    return tuple(wording.terms(asked, candidate, path, weighed, text))

@@ -11,6 +11,7 @@ import pytest
 from opskit.blame.model import Answer, Candidate, CommitMatch, Question, TextEvidence
 from opskit.blame.score import rank
 from opskit.blame.terms.weights import OUTSIDE
+from tests.support.growth import growth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -206,3 +207,16 @@ def test_where_all_hosts_are_on_the_same_moment_lag_says_nothing() -> None:
     answer = rank(asked(ill=WEB[:3], well=WEB[3:], onsets=onsets), [change("a", 9, *WEB[:3])], {})
     lag = next(term for term in answer.suspects[0].terms if term.name == "lag")
     assert lag.bits == pytest.approx(0, abs=0.01)
+
+
+def test_what_hardly_anything_speaks_for_is_told_in_one_sentence_with_all_numbers() -> None:
+    answer = rank(asked(), [change("a", 5, "web1"), change("b", 60 * 24 * 13, "web1")], {})
+    (term,) = answer.suspects[-1].terms
+    assert term.because.startswith("less than one in ten thousand: time -")
+    assert term.bits == pytest.approx(answer.suspects[-1].bits)
+
+
+def test_what_ranking_costs_grows_in_line_with_the_candidates() -> None:
+    many = [change(f"c{number}", 2 * number, *WEB) for number in range(2000)]
+    question = asked(ill=WEB[:2], well=WEB[2:])
+    assert growth(lambda count: rank(question, many[:count], {}), 200, 2000) < 2

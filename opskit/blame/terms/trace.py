@@ -31,9 +31,10 @@ class Trace:
 def trace(asked: Asked, candidate: Candidate) -> Trace:
     """Follow a candidate until the time that is asked about; without flips, it had done nothing by then."""
     until = asked.at + CLOCKS
-    flips = {host: at.timestamp() for host, at in candidate.flips.items()}
-    began = min(flips.values(), default=candidate.at.timestamp())
-    there = {host: at for host, at in flips.items() if at <= until}
+    there = {
+        host: moment for host, at in candidate.flips.items() if (moment := at.timestamp()) <= until
+    }
+    began = min(there.values()) if there else _first(candidate)
     if not candidate.retreats:
         return Trace(there, began)
     back = {host: at.timestamp() for host, at in candidate.retreats.items()}
@@ -43,3 +44,7 @@ def trace(asked: Asked, candidate: Candidate) -> Trace:
     if kept or asked.dated:
         return Trace(kept, began)
     return Trace(there, began, gone=bool(there))
+
+
+def _first(candidate: Candidate) -> float:
+    return min(candidate.flips.values(), default=candidate.at).timestamp()

@@ -12,8 +12,6 @@ from opskit.blame.terms.lag import middle
 from opskit.blame.terms.weights import GONE, TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opskit.blame.model import Candidate, TextEvidence
     from opskit.blame.terms.asked import Asked
     from opskit.blame.terms.trace import Trace
@@ -79,8 +77,9 @@ def weigh(
     """
     counts = hosts.seen(asked, trace.flips) if asked.ill else NOBODY
     found = lag.lags(asked, trace.flips) if asked.onsets else []
-    local = _local(asked, trace, counts, found)
-    shared = _shared(asked, by_chance, candidate, trace)
+    anywhere = timing.since(asked, trace.flips or {"": trace.began})
+    local = _local(asked, trace, counts, found, anywhere)
+    shared = by_chance.shared._replace(time=_log(anywhere))
     time, ill, well, order = _ratios(
         prior.shared_part(asked, candidate), local, shared, by_chance.outside
     )
@@ -101,10 +100,11 @@ def weigh(
 
 def _ratios(part: float, local: Way, shared: Way, outside: Way) -> tuple[float, ...]:
     """Give the bits of the four terms: each what it adds to those before it, the ways taken together."""
-    by_local, by_shared, by_chance = _sums(local), _sums(shared), _sums(outside)
-    sums = [either(1 - part, a, b) for a, b in zip(by_local, by_shared, strict=True)]
-    ratios = [0.0, *((a - b) / LN2 for a, b in zip(sums, by_chance, strict=True))]
-    return tuple(after - before for before, after in pairwise(ratios))
+    sums = [
+        (either(1 - part, a, b) - c) / LN2
+        for a, b, c in zip(_sums(local), _sums(shared), _sums(outside), strict=True)
+    ]
+    return tuple(after - before for before, after in pairwise((0.0, *sums)))
 
 
 def _sums(way: Way) -> tuple[float, float, float, float]:
@@ -117,21 +117,17 @@ def _text_bits(text: TextEvidence | None) -> float:
     return TEXT * text.bits if text and math.isfinite(text.bits) else 0.0
 
 
-def _local(asked: Asked, trace: Trace, counts: Seen, found: list[float]) -> Way:
-    """Weigh that it harms the hosts that it is on."""
+def _local(asked: Asked, trace: Trace, counts: Seen, found: list[float], anywhere: float) -> Way:
+    """Weigh that it harms the hosts that it is on; `anywhere` is the density of time over all of them."""
+    harmed = {h: at for h, at in trace.flips.items() if h in asked.ill} if counts.ill else {}
     if found:
         time = timing.density(max(middle(found), 0.0) / 60, dated=True)
+    elif harmed:
+        time = timing.since(asked, harmed)
     else:
-        harmed = {h: at for h, at in trace.flips.items() if h in asked.ill} if counts.ill else {}
-        time = timing.since(asked, harmed or trace.flips)
+        time = anywhere
     order = lag.local(asked, found) if asked.onsets else 0.0
     return Way(_log(time), *hosts.local(asked, counts, trace.flips), order)
-
-
-def _shared(asked: Asked, by_chance: Chance, candidate: Candidate, trace: Trace) -> Way:
-    """Weigh that it harms any host of the ill service."""
-    flips: Mapping[str, float] = trace.flips or {"": candidate.at.timestamp()}
-    return by_chance.shared._replace(time=_log(timing.since(asked, flips)))
 
 
 def _log(value: float) -> float:

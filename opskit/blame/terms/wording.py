@@ -46,6 +46,14 @@ def terms(
             yield Term(name, bits, because, said)
 
 
+def faint(candidate: Candidate, weighed: Weighed) -> Term:
+    """Say all terms of a candidate that hardly anything speaks for in one, with their bits."""
+    named = zip(weighed._fields, weighed[:9], strict=False)
+    parts = [f"{name} {bits:+.1f}" for name, bits in named if abs(bits) > SMALLEST]
+    because = f"less than one in ten thousand: {', '.join(parts) or 'nothing speaks for it'}"
+    return Term("all", weighed.bits, because, event(candidate))
+
+
 def _known(candidate: Candidate, weighed: Weighed) -> Iterator[tuple[str, float, str]]:
     past = f"{some(candidate.overrides)} did not count" if candidate.overrides else ""
     ended = f"it came out {candidate.outcome}" if candidate.outcome in OUTCOME else ""
