@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
 from opskit.changelog.records import RUNNING, UNFINISHED
-from opskit.changelog.runrecords import SKIPPED
+from opskit.changelog.runrecords import BEGAN, SKIPPED
 from opskit.runbook.freshness import freshness, proof_of, written
 from opskit.runbook.model import Problem
 
@@ -84,10 +84,11 @@ def _skipped(
 
 
 def _reason(run: RunRecord, step: str) -> str:
-    """Give why a step was skipped in a run, and by whom; "" if it was not."""
+    """Give why a step was skipped in a run, and by whom; "" if it was not: one of which nothing was run was, also if something was decided in it."""
     state = next((each.state for each in run.steps if each.id == step), "")
+    ran = any(act.step == step and act.what == BEGAN for act in run.acts)
     acts = [act for act in run.acts if act.step == step and act.what == SKIPPED]
-    if state != SKIPPED or not acts:
+    if not acts or (state != SKIPPED and ran):
         return ""
     why = " ".join(acts[-1].why.split())
     return f'"{why[:200]}" ({acts[-1].actor}, {acts[-1].at:%Y-%m-%d})'

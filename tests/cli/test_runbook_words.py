@@ -51,7 +51,8 @@ def test_a_letter_that_means_something_elsewhere_is_an_answer_only_if_typed_twic
     answer(one, "who: Who called?", "cleo")
     assert "When to stop: never." in one.drawing.text.split("who: Who called?")[0]
     answer(one, "What do you see?", "b")
-    answer(one, "if b is the answer, type it once more; :b is back", "it is green")
+    answer(one, "if b is the answer, type it once more; :b is back", "?")
+    answer(one, "; :? is help", "it is green")
     answer(one, "changes something", "")
     one.wait_for("because customers called")
     assert one.end() == 0

@@ -120,6 +120,18 @@ def test_a_step_that_was_skipped_in_each_of_the_last_three_runs_is_told_of_with_
         assert reason in line
 
 
+def test_a_step_whose_command_was_skipped_and_whose_decision_was_made_was_skipped(
+    config: Config, changelog: Changelog
+) -> None:
+    for _ in range(3):
+        run = running.begin(changelog, page=STEPS)
+        running.step(changelog, run, "drain", 0, "skipped", why="too slow")
+        running.step(changelog, run, "drain", 1, "answered", kind="decide", value="go on")
+        running.finish(changelog, run, "done")
+    (line,) = said(config, changelog)
+    assert "was skipped in each of the last 3 runs" in line
+
+
 def test_a_step_that_was_done_once_among_the_last_three_is_not_told_of(
     config: Config, changelog: Changelog
 ) -> None:

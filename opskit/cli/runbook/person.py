@@ -142,15 +142,18 @@ class Person:
         typed = self._line("> ")
         if TEXT in question.keys and not typed.startswith(":"):
             return Reply(TEXT, typed) if self._is_meant(question, typed) else None
+        self._letter = ""
         return self._chosen(question, typed.removeprefix(":").strip())
 
     def _is_meant(self, question: Question, typed: str) -> bool:
         """Tell whether a text is the answer: a letter that stands for something else where no text is asked for is typed twice."""
         once, self._letter = self._letter, typed.strip()
-        known = {walking.KEYS[key][0]: key for key in question.keys if key in walking.SHORT}
+        short = walking.SHORT
+        known = {walking.KEYS[key][0]: short[key] for key in question.keys if key in short}
+        known["?"] = "help"
         if self._letter not in known or once == self._letter:
             return True
-        means = walking.SHORT[known[self._letter]]
+        means = known[self._letter]
         said = f"if {self._letter} is the answer, type it once more; :{self._letter} is {means}"
         self._say(f"  {said}", colour="yellow", wrap=True)
         return False

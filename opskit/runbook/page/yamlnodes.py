@@ -15,6 +15,7 @@ from opskit.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import yaml
     from yaml.nodes import Node
 
     from opskit.runbook.page.findings import Findings
@@ -39,12 +40,23 @@ def composed(text: str) -> Node | None:
         _plain(text)
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = one_line(error.problem or error.context or "it cannot be read")
+        what, mark = _told(error)
         raise ConfigError(what, output=str(mark.line) if mark else "") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # PyYAML lets what Python says of an impossible character or number through.
         raise ConfigError(f"this is no YAML: {one_line(error)}") from None
+
+
+def _told(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
+    """Give what is wrong, and where: of what has no end, where it begins."""
+    context = error.context or ""
+    if "parsing a flow" in context:
+        sign = "[" if "sequence" in context else "{"
+        return f"this `{sign}` is not closed, or a comma is missing behind it", error.context_mark
+    if "quoted scalar" in context and "stream" in (error.problem or ""):
+        return "a quote that begins here is not closed", error.context_mark
+    what = one_line(error.problem or context or "it cannot be read")
+    return what, error.problem_mark or error.context_mark
 
 
 def _plain(text: str) -> None:
