@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from opskit.blame.terms import hosts, lag, prior, timing
 from opskit.blame.terms.hosts import Seen, either
 from opskit.blame.terms.lag import middle
-from opskit.blame.terms.weights import GONE, TEXT
+from opskit.blame.terms.weights import GONE
 
 if TYPE_CHECKING:
     from opskit.blame.model import Candidate, TextEvidence
@@ -114,7 +114,7 @@ def _sums(way: Way) -> tuple[float, float, float, float]:
 
 
 def _text_bits(text: TextEvidence | None) -> float:
-    return TEXT * text.bits if text and math.isfinite(text.bits) else 0.0
+    return text.bits if text and math.isfinite(text.bits) else 0.0
 
 
 def _local(asked: Asked, trace: Trace, counts: Seen, found: list[float], anywhere: float) -> Way:

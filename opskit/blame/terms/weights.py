@@ -10,8 +10,8 @@ OUTSIDE = 0.3
 """How many troubles no change has caused: "roughly 70% of outages are due to changes in a live system" (Site Reliability Engineering, 2016, chapter 1)."""
 
 SOON = ((4.5, 0.36), (17.0, 0.37), (400.0, 0.25), (6000.0, 0.02))
-"""From a change to its trouble, where the onset is known: a mixture of exponential decays, (mean in minutes, part). The long ones
-are the windows that Gandalf looks back (1 h, 24 h, 72 h; NSDI 2020); the parts are tuned."""
+"""From a change to its trouble, where the onset is known: a mixture of exponential decays, (mean in minutes, part). Tuned; the
+longest so that what is three days old still counts, which is as far as Gandalf looks back (NSDI 2020)."""
 NOTICED = ((5.0, 0.1), (22.0, 0.3), (90.0, 0.32), (500.0, 0.25), (6000.0, 0.03))
 """The same from a change until somebody says "it is there now": what passes until anybody notices is in it. Tuned."""
 SAMPLED = 3
@@ -22,8 +22,8 @@ PACE_EVENTS, PACE_HOURS = 2.0, 5.0
 """To those, so many changes in so many hours are added: just when something is broken, people change things. Tuned."""
 
 CLOCKS = 120.0
-"""By so many seconds may clocks of hosts and laptops differ before "seen before it" clears anything: hosts with NTP differ by less than
-one second, laptops measured by opskit by less than thirty; four times that."""
+"""By so many seconds may clocks differ before "seen before it" clears anything. A choice: with NTP they differ by less than one, and two
+minutes forgive one that is without."""
 FEW, STRAY_OF = 4, 20
 """From so many onsets on the very first is not taken for the first, and of so many one more is left out: see STRAYS."""
 
@@ -32,14 +32,13 @@ SHOWS = 0.95
 ALL = 0.7
 """How often a bad change breaks every host that it is on; else a part of them, any part as likely as another. Tuned."""
 MOSTLY = 0.7
-"""Of a part of the hosts, a larger one is likelier: the part's density grows with this power of it. A guess."""
+"""Of a part of the hosts, a larger one is likelier: the part's density grows with this power of it. Tuned."""
 ANYWAY = 0.008
 """How often a host is found ill that has nothing to do with it. Tuned."""
 EVERYWHERE, ONE = 0.3, 0.25
-"""What no change did is on all hosts of a service, on one, or else on any part of them. A guess; FUNNEL (CoNEXT 2015) weighs changed
-against unchanged hosts for the reason that most such troubles are on both."""
+"""What no change did is on all hosts of a service, on one, or else on any part of them. Tuned."""
 MISNAMED = 0.07
-"""How often a host is named as ill that is so for another reason. A guess."""
+"""How often a host is named as ill that is so for another reason. Tuned."""
 
 SCATTER = 0.3
 """Trouble that takes long to show takes long to reach all: by that part of its lag hosts differ. Tuned."""
@@ -53,7 +52,7 @@ SHARED = 0.04
 SHARED_UNKNOWN = 0.2
 """The same where nobody knows which services are ill: it may be one that the ill ones need. Tuned."""
 SHARED_BELOW = 0.9
-"""The same where it is on hosts of an ill service, and of one that this needs. A guess."""
+"""The same where it is on hosts of an ill service, and of one that this needs. Tuned."""
 
 SCALES = (10.0, 60.0, 300.0, 1800.0, 7200.0)
 """How far apart (seconds) the times from change to onset of several hosts may lie; each is as likely as another."""
@@ -71,6 +70,7 @@ KIND = {
 }  # fmt: skip
 """Bits by kind: what brings new code before what does something by hand, before what takes what is known. A guess until verdicts tell."""
 UNKNOWN_KIND = -1.0
+"""The same for a kind that a later opskit wrote."""
 OUTCOME = {
     "failed": 1.0,
     "partial": 1.0,
@@ -85,12 +85,9 @@ OVERRIDDEN = 0.6
 STEP_BELOW = -1.0
 """Bits for each step that a service is needed by the ill one. A guess."""
 BESIDE = -3.5
-"""Bits for a service that only shares the hosts. A guess."""
+"""Bits for a service that only shares the hosts. Tuned."""
 GONE = -3.0
 """Bits for a change that was taken back before the trouble was seen, where nobody knows when it began: what it did may have stayed. A guess."""
-
-TEXT = 1.0
-"""What words say counts by so much: who writes a symptom down has a suspicion already. Tuned."""
 
 FAINT = 1e-4
 """Suspects with less than this share of the belief are not told about term by term. A choice: one in ten thousand is read by nobody."""
