@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
 from opskit import __version__
 from opskit.changelog import this_machine
 from opskit.changelog.body import part, text, texts
-from opskit.changelog.event import RUN_FINISHED, RUN_RESUMED, RUN_STARTED, RUN_STEP
+from opskit.changelog.event import RUN_FINISHED, RUN_RESUMED, RUN_STARTED, RUN_STEP, Event, Header
+from opskit.changelog.machine import actor_here
 from opskit.errors import ChangelogError, LockedError
 from opskit.rollout.recorder import command_line, redacted
 from opskit.runbook.folding import fold
@@ -17,7 +19,7 @@ from opskit.runbook.parts import working
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from opskit.changelog import Changelog, Event
+    from opskit.changelog import Changelog
     from opskit.config.secret import Redactor
     from opskit.runbook.model import Runbook
     from opskit.runbook.progress import Progress
@@ -34,7 +36,7 @@ class Record:
     """Writes a run's events, without the secrets that `redactor` gives, and tells where the run stands.
 
     With `must`, an event that cannot be written raises ChangelogError before anything is done; else (what puts things back must not
-    wait for a record) it is kept, tried again with the next one, and `lost` says so.
+    wait for a record) it is kept, counts as if it were written, is tried again with the next one, and `lost` says why.
     """
 
     def __init__(
@@ -51,16 +53,21 @@ class Record:
     ) -> None:
         self.book = book
         self.run = run
-        self.events = list(earlier)
+        self._written = list(earlier)
         self.lost: ChangelogError | None = None
         self._changelog = changelog
         self._environment = environment
         self._redactor = redactor
         self._must = must
-        self._kept: list[tuple[str, dict[str, object]]] = []
+        self._kept: list[Event] = []
         self._reload = reload
         self._began = time.monotonic()
         self._mine: Event | None = None
+
+    @property
+    def events(self) -> list[Event]:
+        """The run's events, those last that could not be written yet."""
+        return [*self._written, *self._kept]
 
     @property
     def now(self) -> Progress:
@@ -116,7 +123,12 @@ class Record:
         """
         if self._reload is None or self._mine is None:
             return
-        events = list(self._reload())
+        try:
+            events = list(self._reload())
+        except ChangelogError:
+            if self._must:
+                raise
+            return
         hashes = [event.hash for event in events]
         mine = hashes.index(self._mine.hash) if self._mine.hash in hashes else len(events)
         known = {event.hash for event in self.events}
@@ -147,25 +159,34 @@ class Record:
         }
 
     def _append(self, kind: str, body: dict[str, object]) -> Event | None:
-        self._kept.append((kind, without_secrets(body, self._redactor())))
+        self._kept.append(self._draft(kind, without_secrets(body, self._redactor())))
         event = None
         try:
             while self._kept:
-                event = self._write(*self._kept[0])
-                self.events.append(event)
+                event = self._write(self._kept[0].header, self._kept[0].body)
+                self._written.append(event)
                 self._kept.pop(0)
         except ChangelogError as error:
             self.lost = error
             if self._must:
+                self._kept.clear()
                 raise
         else:
             self.lost = None
         return event
 
-    def _write(self, kind: str, body: dict[str, object]) -> Event:
+    def _draft(self, kind: str, body: dict[str, object]) -> Event:
+        """Give an event that nobody has signed: what counts until it is written."""
         service = next(iter(self.book.services), "")
+        header = Header(
+            "", 0, kind, 0, round(time.time() * 1000), "",
+            service, self._environment, self.run, "runbook", actor_here(),
+        )  # fmt: skip
+        return Event(header, b"", b"", secrets.token_bytes(32), b"", body)
+
+    def _write(self, header: Header, body: Mapping[str, object]) -> Event:
         return self._changelog.append(
-            kind, body, service=service, environment=self._environment, rollout=self.run, action="runbook",
+            header.kind, dict(body), service=header.service, environment=header.environment, rollout=header.rollout, action=header.action,
         )  # fmt: skip
 
 

@@ -49,7 +49,8 @@ def undo(walk: Walk) -> End:
     left = walk.record.now.liabilities
     said = "something is still open" if left else PUT_BACK
     end = walk.end(outcome, _with(why, said), interrupted=interrupted)
-    return end if interrupted else replace(end, exit_code=3 if left else 0)
+    code = 3 if left else int(bool(walk.record.lost))
+    return end if interrupted else replace(end, exit_code=code)
 
 
 def clear(walk: Walk, name: str, why: str) -> End:
@@ -62,6 +63,8 @@ def clear(walk: Walk, name: str, why: str) -> End:
         walk.end(*_before(walk))
         raise UnknownNameError(f"nothing of step {name!r} is open", hint=hint)
     walk.record.step(wanted, WHOLE, "cleared", why=why)
+    if walk.record.lost is not None:
+        raise walk.record.lost
     outcome, before = _before(walk)
     return replace(walk.end(outcome, _with(before, "cleared")), exit_code=0)
 

@@ -99,8 +99,16 @@ class Walk:
         now = self.record.now
         if now.liabilities:
             self.talk.tell(Owed(now.liabilities[::-1]))
-        code = INTERRUPTED_EXIT if interrupted else EXITS[outcome]
+        self.tell_lost()
+        code = INTERRUPTED_EXIT if interrupted else EXITS[outcome] or int(bool(self.record.lost))
         return End(outcome, reason, code, now)
+
+    def tell_lost(self) -> None:
+        """Say that what is done is not written down, if it is so."""
+        if self.record.lost is not None:
+            self.talk.tell(
+                Warned(f"what is done here is not in the changelog: {self.record.lost}")
+            )
 
     def env(self, which: Action) -> dict[str, str | Secret]:
         """Give what a command gets: the values of the run; on this machine, also what tells opskit that it is part of one.
@@ -134,6 +142,7 @@ class Walk:
         """Write what was done to a part; it need not be shown again as known."""
         self._dealt.add((self._visit, part))
         self.record.step(step.id, part, what, **more)
+        self.tell_lost()
         if what == "went" or (what == "skipped" and part == WHOLE):
             self._step = None  # nothing more of it is of use
         if self.values is not None:
