@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opskit.cli import options, session, sharing, vouching, wiring
@@ -13,7 +13,7 @@ from opskit.errors import UsageError
 
 if TYPE_CHECKING:
     from opskit.blame.bisect.record import Bisection
-    from opskit.changelog import Release
+    from opskit.changelog import Changelog, Release
     from opskit.cli.choice import Choice
     from opskit.cli.session import Session
     from opskit.config.model import Config
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LIKE = "opskit bisect SERVICE --good REVISION --bad REVISION --check COMMAND -H HOST (or --local)"
 LONGEST = 10_000
+REDACTED = "[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,13 @@ def begin(said: Said, choice: Choice, *, stop: bool) -> int:
         config = wiring.read_config()
         service = config.service(said.service or "", said.environment)
         with sharing.open_changelog(config) as changelog:
-            one = _planned(said, config, service, "", None)
+            one = _planned(said, service, "", None)
             return _start(Hunt(_here(config, service), changelog, config, service, one, said.seconds, choice))  # fmt: skip
     with session.on_service(choice, said.service or "", said.environment, said.hosts) as (opened, service):  # fmt: skip
         session.reason(opened, choice)
         if len(opened.hosts) != 1:
             raise UsageError("bisect tries on one host", hint="-H HOST names it")
-        one = _planned(said, opened.config, service, opened.hosts[0], _runs(opened, service))
+        one = _planned(said, service, opened.hosts[0], _runs(opened, service))
         demand_reversible(range_of(service, first_parent=False).repository, one)
         return _start(_on_host(opened, service, one, said, choice))
 
@@ -65,12 +66,13 @@ def go_on(said: Said, prefix: str, choice: Choice, *, stop: bool) -> int:
     """Go on with a bisection, or only put its host back; gives the exit code. Raises UsageError, UnknownNameError, RefusedError, LockedError."""
     from opskit.blame.bisect.record import demand_open, recorded
 
-    if any((said.service, said.good, said.bad, said.check, said.hosts, said.local, said.environment)):  # fmt: skip
-        raise UsageError("a bisection is gone on with as it began", hint="leave out all but --resume ID")  # fmt: skip
+    if any((said.service, said.good, said.bad, said.hosts, said.local, said.environment)):  # fmt: skip
+        raise UsageError("a bisection is gone on with as it began", hint="leave out all but --resume ID, and --check")  # fmt: skip
     config = vouching.warned(wiring.read_config())
     with sharing.open_changelog(config) as changelog:
         one = recorded(changelog, prefix, config.changelog)
         demand_open(changelog, one, only_back=stop)
+        one = one if stop else replace(one, check=_check_of(said, one, changelog))
         if not one.host:
             service = config.service(one.service, one.environment)
             return _resume(Hunt(_here(config, service), changelog, config, service, one, said.seconds, choice), stop=stop)  # fmt: skip
@@ -78,6 +80,22 @@ def go_on(said: Said, prefix: str, choice: Choice, *, stop: bool) -> int:
         if not stop:
             session.reason(opened, choice)
         return _resume(_on_host(opened, service, one, said, choice), stop=stop)
+
+
+def _check_of(said: Said, one: Bisection, changelog: Changelog) -> str:
+    """Give the check that runs on this machine: as it is typed, or as it was typed here; what another one wrote runs only if it is typed.
+
+    Raises UsageError.
+    """
+    if said.check:
+        return said.check
+    is_ours = one.writer == changelog.me().writer.hex()
+    if is_ours and REDACTED not in one.check:
+        return one.check
+    why = (
+        "has a secret in it" if is_ours else f"is from {one.actor}, and would run on this machine"
+    )
+    raise UsageError(f"the check {why}: {one.check}", hint="if it is what you want, add --check COMMAND")  # fmt: skip
 
 
 def _demand_whole(said: Said, *, stop: bool) -> None:
@@ -91,9 +109,7 @@ def _demand_whole(said: Said, *, stop: bool) -> None:
         raise UsageError(f"the check is longer than {LONGEST} characters")
 
 
-def _planned(
-    said: Said, config: Config, service: Service, host: str, was: Release | None
-) -> Bisection:
+def _planned(said: Said, service: Service, host: str, was: Release | None) -> Bisection:
     """Give the bisection as it is to begin, its ends found; raises SourceError, RefusedError."""
     from opskit.blame.bisect.record import Bisection
     from opskit.blame.bisect.search import ends
@@ -107,7 +123,7 @@ def _planned(
         environment=service.environment,
         good=good,
         bad=bad,
-        check=wiring.redactor(config).text(said.check or ""),
+        check=said.check or "",
         host=host,
         first_parent=said.first_parent,
         was=was or Release(),

@@ -55,7 +55,7 @@ class Hunt:
 
         one, was = self.one, self.one.was
         self._own(self.writer.start({
-            "good": one.good, "bad": one.bad, "check": one.check, "host": one.host,
+            "good": one.good, "bad": one.bad, "check": self.place.redactor.text(one.check), "host": one.host,
             "first_parent": one.first_parent, "why": self._why(), "command": self._command(),
             "was": {"release": was.release, "revision": was.revision, "label": was.label},
             "machine": this_machine(), **during_here(),

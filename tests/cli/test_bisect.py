@@ -114,7 +114,10 @@ def test_a_colleague_goes_on_with_it_from_another_laptop(
     assert "signal 9" in bisect(opskit, shas, check=bad, expect=1).stderr
     (tmp_path / "broken").unlink()
     (name,) = {body["bisect"] for kind, body in events() if kind != "bisect.started"}
-    told = opskit("bisect", "--resume", name[:10], "-y", "--json", env=bens).json["data"]
+    asked = opskit("bisect", "--resume", name[:10], "-y", env=bens, expect=2).stderr
+    assert "would run on this machine" in asked
+    words = ("--resume", name[:10], "--check", CHECK, "-y", "--json")
+    told = opskit("bisect", *words, env=bens).json["data"]
     assert [each["sha"] for each in told["suspects"]] == [shas[6]]
     assert {each["word"] for each in told["tests"][:3]} >= {"good", "bad"}
     assert events()[-1][1]["outcome"] == "stopped"
@@ -213,6 +216,22 @@ def test_what_was_killed_goes_on_where_it_was(
     assert len(set(tried[:3]) & set(again)) == 0
     assert [k for k, _ in events()].count("bisect.resumed") == 1
     assert "is over: found" in opskit("bisect", "--resume", name, "-y", expect=5).stderr
+
+
+def test_a_secret_of_the_check_stands_nowhere_and_is_typed_again(
+    opskit: Opskit, shas: list[str], tmp_path: Path
+) -> None:
+    configure(tmp_path, 'secrets = ["TOKEN"]')
+    check = f'[ -n "$RIGHT" ] || kill -9 $$; [ hunter2zebra = "$RIGHT" ] && {CHECK}'
+    env = {"TOKEN": "hunter2zebra", "RIGHT": ""}
+    words = ("shop", "--good", shas[0], "--bad", "main", "--local", "-y", "--check", check)
+    opskit("bisect", *words, env=env, expect=1)
+    assert "hunter2zebra" not in str(events())
+    name = next(b["bisect"] for k, b in events() if k != "bisect.started")[:10]
+    env["RIGHT"] = "hunter2zebra"
+    assert "has a secret in it" in opskit("bisect", "--resume", name, "-y", env=env, expect=2).stderr  # fmt: skip
+    done = opskit("bisect", "--resume", name, "--check", check, "-y", env=env)
+    assert f"{shas[6][:10]} make it 6 broke it" in done.stdout
 
 
 def test_a_dry_run_only_says_what_would_be_done(opskit: Opskit, shas: list[str]) -> None:

@@ -54,7 +54,7 @@ class Bisection:
     """A bisection as the changelog tells it; `hash` is that of its first event. `host` is "" if it is in a local folder.
 
     `drains` are the rollouts that took its host out of load balancers, `brings` those that brought commits there, `rollouts` all of them. `outcome` is "" while it is open;
-    one that was stopped can be gone on with.
+    one that was stopped can be gone on with. `actor` and `writer` are of who began it.
     """
 
     hash: str
@@ -72,6 +72,8 @@ class Bisection:
     rollouts: frozenset[str] = frozenset()
     outcome: str = ""
     suspects: tuple[str, ...] = ()
+    actor: str = ""
+    writer: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -168,6 +170,8 @@ def _folded(first: Event, later: list[Event]) -> Bisection:
         rollouts=frozenset(_rollouts(steps, DRAINS, BRINGS, RETURNS, RESTORES)),
         outcome=text(last, "outcome"),
         suspects=texts(last, "suspects"),
+        actor=first.header.actor,
+        writer=first.header.writer,
     )
 
 
