@@ -23,6 +23,8 @@ def main() -> None:
         "--tune", type=Path, help="a clone of the history that words are learned from"
     )
     blame.add_argument("--report", type=Path, help="a clone of the history that is reported on")
+    blame.add_argument("--tune", type=Path, help=f"a clone of {history.TUNED_ON}")
+    blame.add_argument("--report", type=Path, help=f"a clone of {history.REPORTED_ON}")
     chosen = parser.parse_args()
     began = time.monotonic()
     seeds = (fleets.TUNING if chosen.tuning_seeds else fleets.REPORT)[: chosen.cases]

@@ -16,8 +16,8 @@ from opskit.blame.text import symptom as symptoms
 from opskit.blame.text.compare import together
 from opskit.blame.text.features import FEATURES, LONG, bm25, sheet
 from opskit.blame.text.fields import fields
-from opskit.blame.text.weights import AGE, WEIGHTS
-from tests.eval import measures
+from opskit.blame.text.weights import AGE, WEIGHTS, outside
+from tests.eval import measures, tables
 from tests.eval.fitting import fit
 from tests.eval.replay import DEPLOYS, SIZE, history, texts, troubles
 
@@ -38,22 +38,35 @@ OURS = {**WEIGHTS, TIME: AGE}
 
 @dataclass(frozen=True)
 class Case:
-    """A trouble whose guilty commit is in the window: `rows` are each commit's NAMES, `plain` its BM25 alone."""
+    """A trouble: `rows` are each commit's NAMES, `plain` its BM25 alone, `share` the part of the text that the best commit says."""
 
     trouble: Trouble
-    guilty: int
     rows: Sequence[Sequence[float]]
     plain: Sequence[float]
+    share: float
+
+    @property
+    def guilty(self) -> int:
+        """The guilty commit's place in the window; asked only of cases that have it there."""
+        assert self.trouble.guilty is not None
+        return self.trouble.guilty
 
     def deploys(self, weights: Sequence[float]) -> list[float]:
         """Give how well each deploy fits, the latest first."""
         fits = [math.fsum(w * v for w, v in zip(weights, row, strict=True)) for row in self.rows]
         return [together(part) for part in _parts(fits)]
 
+    @property
+    def explained(self) -> bool:
+        """Whether words alone believe more in the window than in a cause that is not in it."""
+        fits = self.deploys([OURS[name] if name != TIME else 0.0 for name in NAMES])
+        rest = outside(fits, self.share)
+        return math.fsum(math.exp(fit - rest) for fit in fits) > len(fits)
+
 
 def cases(repository: Path) -> list[Case]:
     """Read a repository's troubles, with what its commits say; slow: every commit of every window is read."""
-    found = [trouble for trouble in troubles(history(repository)) if trouble.guilty is not None]
+    found = list(troubles(history(repository)))
     said = texts(repository, list(dict.fromkeys(sha for each in found for sha in each.window)))
     return [case for trouble in found if (case := _case(trouble, said))]
 
@@ -61,10 +74,11 @@ def cases(repository: Path) -> list[Case]:
 def _case(trouble: Trouble, said: Mapping[str, CommitText]) -> Case | None:
     asked = symptoms.read(trouble.text)
     commits = [said[sha] for sha in trouble.window if sha in said]
-    if trouble.guilty is None or len(commits) < DEPLOYS * SIZE:
+    if len(commits) < DEPLOYS * SIZE:
         return None
-    rows = [(*row, -place / 100) for place, row in enumerate(sheet(asked, commits).rows)]
-    return Case(trouble, trouble.guilty, rows, _plain(asked, commits))
+    told = sheet(asked, commits)
+    rows = [(*row, -place / 100) for place, row in enumerate(told.rows)]
+    return Case(trouble, rows, _plain(asked, commits), told.share)
 
 
 def _plain(asked: Symptom, commits: Sequence[CommitText]) -> list[float]:
@@ -85,19 +99,18 @@ def place(fits: Sequence[float], guilty: int) -> int:
     return sum(fit >= fits[guilty // SIZE] for fit in fits)
 
 
-def learned(learning: Sequence[Case], asked: Sequence[Case]) -> list[int]:
-    """Give the places in cases after weights were learned from others."""
-    weights = fit([case.rows for case in learning], [case.guilty for case in learning])
-    return [place(case.deploys(weights), case.guilty) for case in asked]
+def learn(known: Sequence[Case]) -> list[float]:
+    """Give the weights under which what is known to be guilty is likeliest."""
+    return fit([case.rows for case in known], [case.guilty for case in known])
 
 
 def crossed(known: Sequence[Case]) -> list[int]:
     """Give the places in cases, each fifth of the history by what the others teach."""
-    folds = [range(len(known) * k // FOLDS, len(known) * (k + 1) // FOLDS) for k in range(FOLDS)]
     places: list[int] = []
-    for fold in folds:
-        others = [case for n, case in enumerate(known) if n not in fold]
-        places += learned(others, [known[n] for n in fold])
+    for k in range(FOLDS):
+        fold = range(len(known) * k // FOLDS, len(known) * (k + 1) // FOLDS)
+        weights = learn([case for n, case in enumerate(known) if n not in fold])
+        places += [place(known[n].deploys(weights), known[n].guilty) for n in fold]
     return places
 
 
@@ -110,7 +123,7 @@ def rankings(known: Sequence[Case]) -> Iterator[tuple[str, list[int]]]:
         "BM25, best commit",
         [place(fits, c.guilty) for fits, c in zip(plain, known, strict=True)],
     )
-    yield "opskit", ours(known)
+    yield "opskit blame", ours(known)
     for name in NAMES:
         yield f"  without {name}", ours(known, without=name)
 
@@ -121,13 +134,45 @@ def ours(known: Sequence[Case], without: str = "") -> list[int]:
     return [place(case.deploys(weights), case.guilty) for case in known]
 
 
-def lines(title: str, rows: Iterator[tuple[str, list[int]]]) -> Iterator[str]:
-    """Give a table."""
-    yield title
-    yield f"{'':22} {'first':22} {'first three':22} {'MRR':22} {'n':>4}"
-    for name, places in rows:
-        cells = (measures.top(places, 1), measures.top(places, 3), measures.reciprocal(places))
-        yield f"{name:22} {' '.join(f'{cell!s:22}' for cell in cells)} {len(places):4}"
+def lines(tune: Path | None, report: Path | None) -> Iterator[str]:
+    """Give the tables of the repositories that are at hand; by default those that the environment names."""
+    tune, report = tune or _named("OPSKIT_EVAL_TUNE"), report or _named("OPSKIT_EVAL_REPORT")
+    if not tune:
+        yield f"Real history to learn from: git clone {TUNED_ON}, then --tune PATH"
+    else:
+        found = cases(tune)
+        known = [case for case in found if case.trouble.guilty is not None]
+        yield from table("Real history that the weights were learned from", found)
+        yield tables.row("learned, five folds", *_cells(crossed(known)))
+        weights = zip(NAMES, learn(known), strict=True)
+        yield f"  weights: {', '.join(f'{name} {weight:.2f}' for name, weight in weights)}\n"
+    if not report:
+        yield f"Real history to report on: git clone {REPORTED_ON}, then --report PATH"
+    else:
+        found = cases(report)
+        yield from table("Real history that nothing was learned from", found)
+        yield from worst([case for case in found if case.trouble.guilty is not None])
+
+
+def table(title: str, found: Sequence[Case]) -> Iterator[str]:
+    """Give the table of one repository."""
+    known = [case for case in found if case.trouble.guilty is not None]
+    older = [case for case in found if case.trouble.guilty is None]
+    yield f"{title}: {len(known)} fixes, the {DEPLOYS} deploys of {SIZE} commits before each"
+    yield tables.row("", "top-1", "top-3", "MRR")
+    yield from (tables.row(name, *_cells(places)) for name, places in rankings(known))
+    right = measures.rate(sum(not case.explained for case in older), len(older))
+    wrong = measures.rate(sum(not case.explained for case in known), len(known))
+    yield f'  "nothing here" by words alone, rightly: {right} of {right.n} fixes of what is older than the window'
+    yield f'  "nothing here" by words alone, wrongly: {wrong} of {wrong.n}'
+
+
+def _cells(places: Sequence[int]) -> Sequence[str]:
+    return [
+        str(measures.top(places, 1)),
+        str(measures.top(places, 3)),
+        str(measures.reciprocal(places)),
+    ]
 
 
 def worst(known: Sequence[Case], count: int = 3) -> Iterator[str]:
@@ -138,29 +183,8 @@ def worst(known: Sequence[Case], count: int = 3) -> Iterator[str]:
         fits = case.deploys(weights)
         blamed = case.trouble.window[fits.index(max(fits)) * SIZE :][:SIZE]
         guilty = case.trouble.window[case.guilty]
-        yield f"place {found}: {case.trouble.fix[:12]} {case.trouble.subject!r} repairs {guilty[:12]}"
-        yield f"  blamed: the deploy of {blamed[0][:12]}; guilty: deploy {case.guilty // SIZE + 1}"
-
-
-def main(tune: Path | None, report: Path | None) -> None:
-    """Print the tables of the repositories that are at hand; by default those that the environment names."""
-    tune = tune or _named("OPSKIT_EVAL_TUNE")
-    report = report or _named("OPSKIT_EVAL_REPORT")
-    if not tune and not report:
-        print(f"history: clone {TUNED_ON} and {REPORTED_ON}, then --tune PATH --report PATH")
-    if tune:
-        known = cases(tune)
-        print(*lines(f"history to learn from: {tune.name}", rankings(known)), sep="\n")
-        print(*lines("learned anew, five folds", iter([("opskit", crossed(known))])), sep="\n")
-        weights = fit([case.rows for case in known], [case.guilty for case in known])
-        print("weights:", {n: round(w, 2) for n, w in zip(NAMES, weights, strict=True)})
-    if report:
-        known = cases(report)
-        print(
-            *lines(f"history that nothing was learned from: {report.name}", rankings(known)),
-            sep="\n",
-        )
-        print(*worst(known), sep="\n")
+        yield f"  place {found}: {case.trouble.fix[:12]} {case.trouble.subject!r} repairs {guilty[:12]}"
+        yield f"    guilty: the deploy {case.guilty // SIZE + 1} back; blamed: the one that ends with {blamed[0][:12]}"
 
 
 def _named(variable: str) -> Path | None:

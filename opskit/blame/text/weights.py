@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WEIGHTS = {
-    "whole": 0.76,
-    "fresh": 2.27,
-    "functions": 1.22,
-    "subject": 1.80,
-    "rare": 2.36,
-    "identifiers": 1.11,
-    "head": 1.75,
-    "head_paths": 2.72,
-    "repairs": -1.70,
+    "whole": 1.26,
+    "fresh": 2.02,
+    "functions": 1.19,
+    "subject": 1.58,
+    "rare": 1.97,
+    "identifiers": 0.96,
+    "head": 1.54,
+    "head_paths": 2.36,
+    "repairs": -1.37,
 }
 """What comes in lines that are new counts most; a commit that repairs another is less often guilty than one that adds something."""
 MANY = 0.5
 """A candidate of n commits is n to the power of it times as likely as one of a single commit. A guess between 0 (each change is as
 dangerous) and 1 (each commit is)."""
-AGE = 1.43
+AGE = 1.28
 """By how much the odds of a commit fall (natural logarithm) with every hundred commits after it; for the evaluation only: in blame, time is a term of its own."""
 LEAST_BITS = -6.0
 """Words alone never say more than that against a candidate. A guess: who is ill rarely writes like who repairs."""
-FITS, SAYS, ODDS = 0.54, 2.2, -0.05
+FITS, SAYS, ODDS = 0.59, 2.26, 0.13
 """The logarithm of the odds that any candidate is guilty rises by FITS with the mean fit, by SAYS with the logarithm of the part of the
-symptom that the best commit says. From the same history: 254 fixes whose guilty commit is in the window, 300 whose is older, windows of
-1, 3, 10 and 40 deploys (the numbers of each alone are 0.54 to 0.59 and 1.6 to 2.5)."""
+symptom that the best commit says. From the same history: 254 fixes whose guilty commit is in the window, 362 whose is older, windows of
+1, 3, 10 and 40 deploys (the first two for each alone are 0.62 to 0.66 and 1.6 to 2.5)."""
 LEAST_ODDS, MOST_ODDS = -2.0, 4.0
 """Bounds of it: a long log says much that no commit does."""
 

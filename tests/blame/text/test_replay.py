@@ -58,7 +58,9 @@ def test_a_fix_counts_if_it_names_one_commit_before_it(
         assert trouble.window == [one.sha for one in told[11:211]]
 
 
-def test_a_planted_cause_is_found_in_a_real_repository(tmp_path: Path) -> None:
+def test_a_planted_cause_is_found_in_a_real_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = repository(tmp_path / "shop")
     stream = [
         part
@@ -81,6 +83,9 @@ def test_a_planted_cause_is_found_in_a_real_repository(tmp_path: Path) -> None:
     names = dict(history.rankings([case]))
     assert names["latest deploy"] == [6]
     assert names["BM25, best commit"] == [1]
+    assert case.explained
+    monkeypatch.delenv("OPSKIT_EVAL_TUNE", raising=False)
+    assert "1 fixes" in "\n".join(history.lines(None, made.folder))
 
 
 def _commit(number: int, path: str, text: str, message: str = "") -> list[str]:
@@ -100,9 +105,10 @@ def test_weights_are_learned_from_what_tells_the_guilty_apart() -> None:
 
 
 def test_without_clones_it_says_where_they_are(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("OPSKIT_EVAL_TUNE", raising=False)
     monkeypatch.delenv("OPSKIT_EVAL_REPORT", raising=False)
-    history.main(None, None)
-    assert history.REPORTED_ON in capsys.readouterr().out
+    said = "\n".join(history.lines(None, None))
+    assert history.TUNED_ON in said
+    assert history.REPORTED_ON in said
