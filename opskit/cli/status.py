@@ -40,7 +40,7 @@ def status(
     """Show what hosts really run against what the changelog says.
 
     It asks what is live, whether its files were changed by hand and how the last change there ended, not whether the service
-    is healthy now. Also which hosts are held by a run or out of a load balancer, which rollouts and runs of runbooks never ended,
+    is healthy now. Also which hosts are held by a run or out of a load balancer, which rollouts and runs of runbooks never ended or are under way,
     and what these left to be undone. Exit code 1 if a host, a rollout or a run is not as it should be; in a run of a runbook, runs
     are only told of: that one itself is open.
     """
@@ -56,7 +56,9 @@ def status(
             hint=f"{service} lives on {config.service(service, where).hosts} in {where}",
         )
     shown = [asked for asked in found if asked.hosts]
-    return statuses.show(shown, runs, in_run=bool(os.environ.get("OPSKIT_RUN")), as_json=as_json)
+    inside = os.environ.get("OPSKIT_RUN", "")
+    others = [run for run in runs if run.id != inside or run.liabilities]
+    return statuses.show(shown, others, in_run=bool(inside), as_json=as_json)
 
 
 def _open_runs(

@@ -22,7 +22,7 @@ def open_runs(
     *,
     settings: ChangelogSettings,
 ) -> tuple[RunRecord, ...]:
-    """Give the runs in an environment that are open or owe something, the newest first; of one service if it is named.
+    """Give the runs in an environment that are under way, open or owe something, the newest first; of one service if it is named.
 
     What was revoked in them does not count, by the files that `settings` name. What one of those left before which there are `MOST` newer ones that could owe something is not found. Raises ChangelogError.
     """
@@ -35,7 +35,7 @@ def open_runs(
         if service in ("", *record.services)
     }
     judged = changelog.judged(found.values(), settings, whole=True)
-    left = (record for record in judged if record.is_open or record.liabilities)
+    left = (r for r in judged if r.is_open or r.liabilities or r.outcome == RUNNING)
     return tuple(sorted(left, key=lambda record: record.at, reverse=True))
 
 

@@ -124,7 +124,9 @@ def test_status_says_of_a_live_run_that_it_is_under_way_and_invites_nobody_to_un
 ) -> None:
     write(light, "drain", PAGE)
     one = Screen(light.folder, "runbook", "run", "drain", "-p", "server=web02", "-p", "why=it is slow", **laptop(light, "ana"))  # fmt: skip
-    answer(one, "changes nothing", "")
+    answer(one, "changes nothing")
+    assert "of drain (ana) is under way on" in does(light, "ana", "status").stdout
+    one.type("\n")
     answer(one, "Which one is slow?", "web02")
     answer(one, "undone by put-it-back", "")
     answer(one, "Step 3 of 3")
