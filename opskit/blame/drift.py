@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from opskit.blame.gather import Place
-    from opskit.blame.symptoms import Looked, Seen
+    from opskit.blame.looked import Looked, Seen
     from opskit.changelog import Changelog
     from opskit.config.model import ChangelogSettings
     from opskit.config.service import Service

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from opskit.blame import onsets, symptoms, urls
-from opskit.blame.drift import drift
+from opskit.blame import onsets, urls
 from opskit.blame.gather import gather
 from opskit.blame.score import rank
 from opskit.blame.text import compare
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.blame.gather import Place
-    from opskit.blame.model import Answer
+    from opskit.blame.model import Answer, Candidate
     from opskit.blame.trouble import Told
     from opskit.changelog import Changelog
     from opskit.config.model import ChangelogSettings
@@ -45,7 +44,7 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
     trouble = find_out(told, place, sources)
     place = replace(place, ill=trouble.services or on(place, told.hosts))
     question = trouble.question(place, _now(sources.changelog))
-    drifted, doubts = drift(trouble.looked, place, sources.changelog, sources.settings)
+    drifted, doubts = _drift(trouble, place, sources)
     near = [name for name, far in place.distances().items() if far >= 0] if place.ill else []
     found = look(
         sources.changelog,
@@ -73,6 +72,8 @@ def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
     named = (told.service,) if told.service else there.services or on(place, told.hosts)
     asked = named or tuple(place.services)
     hosts = place.hosts_of(asked)
+    from opskit.blame import symptoms
+
     looked = symptoms.look(
         sources.fleet, place, asked, hosts, folder=sources.folder, page=told.page
     )
@@ -83,6 +84,16 @@ def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
     awake = [h for h in place.hosts_of(trouble.services or asked) if h not in looked.silent]
     heard = onsets.ask(sources.fleet, awake, told.log, words)
     return replace(trouble, heard=heard, words=words)
+
+
+def _drift(
+    trouble: Trouble, place: Place, sources: Sources
+) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    if not trouble.looked.seen:
+        return (), ()
+    from opskit.blame.drift import drift
+
+    return drift(trouble.looked, place, sources.changelog, sources.settings)
 
 
 def on(place: Place, hosts: Sequence[str]) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from opskit.blame import onsets
+from opskit.blame.looked import Looked
 from opskit.blame.model import NOTHING, Question
 from opskit.blame.said import MOST_TEXT, Said
-from opskit.blame.symptoms import Looked
 from opskit.blame.urls import Behind
 
 if TYPE_CHECKING:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from opskit.fleet.selectors import fold
-from opskit.rollout.remembered import OPEN
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -33,7 +30,7 @@ NOTHING = {
 def of_rollout(record: RolloutRecord, hosts: Iterable[str]) -> str:
     """Give the command that takes a rollout back on `hosts`, those that run what it brought."""
     left = [host.name for host in record.hosts if host.name in set(hosts)]
-    if record.outcome in LEFT_OPEN and record.outcome in OPEN and record.action in RESUMED:
+    if record.outcome in LEFT_OPEN and record.action in RESUMED:
         return line("resume", record.id, "--revert", "-m", _why(record.id))
     if not left:
         return ""
@@ -79,6 +76,16 @@ def by_hand(service: Service, hosts: Iterable[str]) -> tuple[str, ...]:
         "-m",
         "what was changed by hand is undone",
     )
+
+
+def fold(hosts: Iterable[str]) -> str:
+    """Give hosts in short; of one, without what that takes to import."""
+    names = list(hosts)
+    if len(names) == 1:
+        return names[0]
+    from opskit.fleet.selectors import fold
+
+    return fold(names)
 
 
 def line(*words: str) -> str:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -53,6 +50,10 @@ class Behind:
 
 def fetch(url: str) -> Fetched:
     """Fetch an address as a person would, and follow where it leads; raises UsageError for what is no http address."""
+    import urllib.error
+    import urllib.request
+    from http.client import HTTPException
+
     _parts(url)
     request = urllib.request.Request(url, headers={"User-Agent": "opskit"})  # noqa: S310 - http(s) only, see above
     try:

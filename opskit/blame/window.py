@@ -7,22 +7,26 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter, NoteEntry, OtherEntry, RolloutRecord, RunRecord
-from opskit.changelog.event import FREEZE, THAW
+from opskit.changelog.event import THAW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from opskit.changelog import Changelog
 
 WINDOW = timedelta(days=14)
-MOST_OURS = 400
-"""Entries about the services in question, and about their hosts, each: the newest."""
+MOST_OURS = 300
+"""Rollouts of each service in question: the newest."""
+MOST_THERE = 100
+"""Rollouts on its hosts, whatever service they are of, and of each action that is about whole hosts."""
+OF_HOSTS = ("exec", "task", "reboot", "replace")
 MOST_BESIDE = 100
 """Entries of other services and hosts, which can hardly be more than cleared."""
 AFTER = timedelta(minutes=10)
 """How long after the trouble a change may have been written down and have come before it: clocks differ."""
-OPSKIT_KINDS = (FREEZE, THAW)
+LATER = timedelta(hours=6)
+"""How long after the trouble changes are still looked at, to be cleared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +55,51 @@ def look(
     Of `services` and `hosts` as much as may be (of nobody's, if there are none); of others a little, to be cleared.
     """
     begin = since or at - WINDOW
-    whole = Filter(environment=environment, since=begin)
-    ours = [whole._replace(service=name, limit=MOST_OURS) for name in services]
-    ours += [whole._replace(hosts=tuple(hosts), limit=MOST_OURS)] if hosts else []
-    rollouts: dict[str, RolloutRecord] = {}
-    reached = begin
-    for wanted in ours or [whole._replace(limit=MOST_OURS)]:
-        found = changelog.rollouts(wanted._replace(until=at + AFTER))
-        rollouts |= {record.id: record for record in found}
-        if len(found) == wanted.limit:
-            reached = max(reached, found[-1].at)
-    beside = changelog.rollouts(whole._replace(limit=MOST_BESIDE))
-    rollouts |= {record.id: record for record in beside if record.id not in rollouts}
-    own = (Filter(since=begin, limit=MOST_BESIDE, action=THAW),)
+    whole = Filter(environment=environment, since=begin, until=at + AFTER, limit=MOST_OURS)
+    ours = [changelog.rollouts(whole._replace(service=name)) for name in services]
+    every = ours or [changelog.rollouts(whole)]
+    reached = max(_reached(found, begin) for found in every)
+    there = whole._replace(hosts=tuple(hosts), limit=MOST_THERE)
+    on_hosts = [there, *(there._replace(action=action) for action in OF_HOSTS)] if hosts else []
+    theirs = [changelog.rollouts(wanted) for wanted in on_hosts]
+    around = whole._replace(until=at + LATER, limit=MOST_BESIDE)
+    beside = changelog.rollouts(around)
+    thaws = changelog.entries(around._replace(environment="", action=THAW))
     return Found(
-        _newest(rollouts.values()),
-        changelog.runs(whole._replace(until=at + AFTER, owes=True, limit=MOST_BESIDE)),
-        changelog.notes(whole._replace(limit=MOST_BESIDE)),
+        _newest([*(record for found in (*every, *theirs, beside) for record in found)]),
+        changelog.runs(whole._replace(owes=True, limit=MOST_BESIDE)),
+        changelog.notes(around),
         tuple(
-            each
-            for wanted in own
-            for each in changelog.entries(wanted)
-            if isinstance(each, OtherEntry) and each.event.header.environment in ("", environment)
+            each for each in thaws if isinstance(each, OtherEntry) and _is_here(each, environment)
         ),
         since=reached,
-        missing=_cut(begin, reached),
+        missing=tuple(
+            _cut(begin, reached, *(_reached(found, begin, MOST_THERE) for found in theirs[:1]))
+        ),
     )
+
+
+def _reached(found: Sequence[RolloutRecord], begin: datetime, most: int = MOST_OURS) -> datetime:
+    """Give from when on all is there: from the oldest on, where there are as many as were asked for."""
+    return found[-1].at if len(found) == most else begin
 
 
 def _newest(records: Iterable[RolloutRecord]) -> tuple[RolloutRecord, ...]:
-    return tuple(sorted(records, key=lambda record: record.at, reverse=True))
+    each = {record.id: record for record in records}
+    return tuple(sorted(each.values(), key=lambda record: record.at, reverse=True))
 
 
-def _cut(wanted: datetime, reached: datetime) -> tuple[str, ...]:
-    if reached <= wanted:
-        return ()
-    days = (reached - wanted).total_seconds() / 86400
-    return (
-        f"there is so much in the changelog that {days:.1f} of the days before the trouble were not looked at; --since looks further back",
-    )
+def _is_here(entry: OtherEntry, environment: str) -> bool:
+    return entry.event.header.environment in ("", environment)
+
+
+def _cut(begin: datetime, ours: datetime, *theirs: datetime) -> Iterator[str]:
+    if ours > begin:
+        yield f"so much happened that of the {_days(begin, ours)} before that nothing was looked at"
+    for at in (at for at in theirs if at > ours):
+        since = f"{at.astimezone():%Y-%m-%d %H:%M}"
+        yield f"so much happened on these hosts that of other services only what came after {since} was looked at"
+
+
+def _days(begin: datetime, end: datetime) -> str:
+    return f"{(end - begin).total_seconds() / 86400:.1f} days"

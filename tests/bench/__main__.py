@@ -1,10 +1,10 @@
-"""`python -m tests.bench fanout [--hosts 1,10,50,200]`, `deploy [--hosts 10]`, `restart [--hosts 200]`, `changelog [--events 1000000]` or `words [--commits 100000]`: opskit beside its peers."""
+"""`python -m tests.bench fanout [--hosts 1,10,50,200]`, `deploy [--hosts 10]`, `restart [--hosts 200]`, `changelog [--events 1000000]`, `words [--commits 100000]` or `blame [--events 1000000] [--commits 100000]`: opskit beside its peers."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.bench import changelog, deploy, fanout, restart, words
+from tests.bench import blame, changelog, deploy, fanout, restart, words
 
 
 def main() -> None:
@@ -28,7 +28,14 @@ def main() -> None:
     text = sub.add_parser("words", help="a symptom's words beside the commits of 40 deploys")
     text.add_argument("--commits", type=int, default=100_000)
     text.add_argument("--rounds", type=int, default=5)
+    cause = sub.add_parser("blame", help="who broke it, on many events and a long history")
+    cause.add_argument("--events", type=int, default=1_000_000)
+    cause.add_argument("--commits", type=int, default=100_000)
+    cause.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
+    if chosen.bench == "blame":
+        blame.main(chosen.events, chosen.commits, chosen.rounds)
+        return
     if chosen.bench == "words":
         words.main(chosen.commits, chosen.rounds)
         return

@@ -36,7 +36,7 @@ def show(answer: Answer, *, everything: bool) -> int:
     for number, suspect in enumerate(answer.suspects if everything else answer.suspects[:first]):
         _whole(answer, suspect, number)
     _others(answer, () if everything else answer.suspects[first:])
-    _cleared(answer.cleared, everything=everything)
+    _cleared(answer, everything=everything)
     _missing(answer.missing)
     if answer.since:
         _say(f"\nLooked at what came after {local(answer.since)}; --since looks further back.")
@@ -149,16 +149,20 @@ def _row(suspect: Suspect) -> tuple[str, ...]:
     )
 
 
-def _cleared(cleared: Sequence[Cleared], *, everything: bool) -> None:
-    """Print what was cleared, and by what."""
-    shown = cleared if everything else cleared[:SHOWN_CLEARED]
+def _cleared(answer: Answer, *, everything: bool) -> None:
+    """Print what was cleared, and by what: first what came shortly before the trouble, last what came after it."""
+    at = answer.question.at
+    order = sorted(
+        answer.cleared, key=lambda each: (each.candidate.at > at, abs(each.candidate.at - at))
+    )
+    shown = order if everything else order[:SHOWN_CLEARED]
     if not shown:
         return
     _say("\nCleared", bold=True)
     rows = [_cleared_row(each) for each in shown]
     for line in text.columns(("", "", "", ""), rows)[1:]:
         _say(f"  {line}")
-    if left := len(cleared) - len(shown):
+    if left := len(order) - len(shown):
         _say(f"  and {left} more: --all")
 
 

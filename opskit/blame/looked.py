@@ -1,0 +1,62 @@
+"""What hosts said of their services at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from opskit.rollout.probe import HostState
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one host says of one service: its state, whether it is well (None: not known, and `said` is why), what its check said, when
+    things were changed there by hand (as far as that is known), by this machine's clock.
+    """
+
+    service: str
+    host: str
+    state: HostState | None = None
+    well: bool | None = None
+    said: str = ""
+    touched: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What hosts said at one moment; `silent` are hosts that could not be asked, and why."""
+
+    seen: tuple[Seen, ...] = ()
+    silent: Mapping[str, str] = field(default_factory=dict)
+
+    def hosts(self, *, well: bool, services: Sequence[str] = ()) -> tuple[str, ...]:
+        """Give the hosts on which one of these services (any, if none is named) is ill; or all of them are well."""
+        about = [each for each in self.seen if not services or each.service in services]
+        ill = {each.host for each in about if each.well is False}
+        found = {each.host for each in about if each.well} - ill if well else ill
+        return tuple(dict.fromkeys(each.host for each in about if each.host in found))
+
+    @property
+    def ill(self) -> tuple[str, ...]:
+        """The services that are ill on some host."""
+        return tuple(dict.fromkeys(each.service for each in self.seen if each.well is False))
+
+    @property
+    def said(self) -> str:
+        """What checks that failed said, each once."""
+        return "\n".join(dict.fromkeys(each.said for each in self.seen if each.well is False))
+
+    @property
+    def unasked(self) -> tuple[str, ...]:
+        """Sentences on what is not known, for want of an answer."""
+        silent = [f"{host} could not be asked: {why}" for host, why in self.silent.items()]
+        doubts = (
+            f"{each.service} on {each.host}: {each.said}"
+            for each in self.seen
+            if each.well is None and each.said
+        )
+        return (*silent, *dict.fromkeys(doubts))
