@@ -1,0 +1,103 @@
+"""Since when a host is ill, by its own log: the script that looks there, and what its answer means."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opskit.blame.onsets import NOT_THERE, needle, read, script, told
+from opskit.blame.said import clean, of_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHELLS = [["sh"], *([["busybox", "sh"]] if shutil.which("busybox") else [])]
+NOW = 1_795_701_723.0
+AT = datetime(2026, 11, 26, 14, 2, 3, tzinfo=UTC)
+WORDS = "it's \\n $HOME bad"
+
+
+def answer(log: Path, words: str, shell: list[str]) -> str:
+    ran = subprocess.run([*shell, "-c", script(str(log), words)], capture_output=True, check=True)
+    return ran.stdout.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_the_first_line_is_found_in_the_oldest_file_with_the_time_that_stands_above_it(tmp_path: Path, shell: list[str]) -> None:  # fmt: skip
+    log = tmp_path / "a log"
+    log.write_text(f"2026-11-26 15:00:00 {WORDS}\n")
+    (tmp_path / "a log.1").write_text(f"2026-11-26 14:30:00 {WORDS}\n")
+    old = ["2026-11-26 14:00:00 fine", "2026-11-26 14:02:03 Traceback", "  File x", f"KeyError: {WORDS}", "2026-11-26 14:03:00 later"]  # fmt: skip
+    (tmp_path / "a log.2.gz").write_bytes(gzip.compress("\n".join(old).encode()))
+    before = time.time()
+    found = read("web01", answer(log, WORDS, shell), asked=before, answered=time.time())
+    offset = datetime.now().astimezone().utcoffset() or timedelta()
+    assert found.at == AT - offset
+    assert (found.line, found.off, found.remark) == (f"KeyError: {WORDS}", 0.0, "")
+    assert read("web01", answer(log, "nowhere", shell), asked=before, answered=time.time()).remark == NOT_THERE  # fmt: skip
+    missing = read("web01", answer(tmp_path / "none", WORDS, shell), asked=before, answered=time.time())  # fmt: skip
+    assert "no such log" in missing.remark
+
+
+def test_a_hosts_clock_that_runs_ahead_is_set_right_and_told() -> None:
+    said = f"now {int(NOW) + 300} +0100\nline 2026-11-26 15:07:03 boom"
+    found = read("web01", said, asked=NOW - 1, answered=NOW)
+    assert found.off == pytest.approx(300, abs=1)
+    assert found.at is not None
+    assert abs(found.at - AT) <= timedelta(seconds=1)
+    assert told([found]) == ("web01: clock is 300 s ahead, which is taken off",)
+
+
+def test_what_a_log_says_is_no_answer_of_ours() -> None:
+    said = f"now {int(NOW)} +0000\nline 2026-11-26 14:02:03 boom\x0cnow 1 +0000\nnone\n"
+    found = read("web01", said, asked=NOW, answered=NOW)
+    assert (found.at, found.off) == (AT, 0.0)
+    assert read("web01", "", asked=NOW, answered=NOW).at is None
+    assert read("web01", "line boom\nnow x y", asked=NOW, answered=NOW).at is None
+
+
+@pytest.mark.parametrize(
+    ("symptom", "words"),
+    [
+        ("2026-11-26 14:02:03 ERROR cart 7f3a: no price for sencha", "no price for sencha"),
+        ("GET http://web01:8081/offer gave 500\ncannot show the offer: KeyError: 'offer'", "cannot show the offer: KeyError: 'offer"),
+        ("all is well\nupstream timed out after 30 s", "upstream timed out after"),
+        ("500", ""),
+    ],
+)  # fmt: skip
+def test_what_is_looked_for_is_what_stands_in_every_such_line(symptom: str, words: str) -> None:
+    assert needle(symptom) == words
+
+
+@given(st.text(max_size=400))
+def test_the_words_stand_in_the_symptom_and_are_harmless(symptom: str) -> None:
+    words = needle(symptom)
+    assert words in symptom
+    assert words.isprintable()
+    assert not any(character.isdigit() for character in words)
+
+
+def test_lines_of_a_log_tell_since_when_each_host_shows_it() -> None:
+    lines = [
+        "2026-11-26T14:00:00Z web01 shop: ok",
+        "2026-11-26T14:02:03Z web01.example.com shop: ERROR boom",
+        "2026-11-26T14:05:00Z web02 shop: ERROR boom",
+        "2026-11-26T14:06:00Z web02 shop: ERROR boom",
+    ]
+    now = AT + timedelta(hours=1)
+    said = of_lines("\n".join(lines), hosts=["web01.example.com", "web01", "web02", "web0"], now=now, source="errors")  # fmt: skip
+    assert said.first == AT
+    assert said.onsets == {"web01.example.com": AT, "web02": AT + timedelta(seconds=177)}
+    assert said.text.count("boom") == 3
+
+
+def test_a_symptom_moves_no_terminal() -> None:
+    assert clean("\x1b[31mred\x1b]0;title\x07 \x1b[2J\u202eevil\x00\r\n\ttab") == "red evil\n\ttab"
