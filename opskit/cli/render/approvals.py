@@ -71,7 +71,7 @@ def _whose(record: RunRecord, wanted: Wanted) -> None:
     asked = datetime.fromtimestamp(wanted.at_ms / 1000, UTC)
     about = ": ".join(filter(None, (record.incident, record.why)))
     text.mention(f"run {record.id} of {record.runbook}, in {record.environment}", bold=True, wrap=True)  # fmt: skip
-    who = f"  {record.people[-1]} runs it on {record.runs_on}, and waits since {text.ago(asked, now)}"
+    who = f"  {record.people[-1]} runs it on {record.runs_on}, and asked {text.ago(asked, now)}"
     text.mention(f"{who}{f'; {about}' if about else ''}", wrap=True)
     for name, value in wanted.values.items():
         if value:
