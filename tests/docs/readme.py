@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from opskit import errors
+from opskit.blame.report import DEFINITIONS
 from opskit.cli.app import app
 from opskit.cli.exits import EXITS
 from opskit.errors import OpskitError
@@ -63,10 +64,16 @@ def comments() -> str:
     return table(("in the comment", "what it means"), runbooks.comments())
 
 
+def figures() -> str:
+    """Give the table of what the figures of `opskit report` mean."""
+    return table(("figure", "what it is made of"), DEFINITIONS.items())
+
+
 BLOCKS = {
     "commands": commands,
     "options": options,
     "exit codes": exit_codes,
+    "figures": figures,
     "runbook front matter": front_matter,
     "runbook words": words,
     "runbook comments": comments,
