@@ -20,8 +20,8 @@ The id of a run is `Changelog.new_run_id()`; it is the `rollout` of each header,
       undone      "of": step (without: "step"), whose part "part" is undone since, "rollback": the step that did it
     run.resumed   {"machine", "command": [words], "changed": [steps], "steps": as above, "undo": true if only to take back,
                    "knows": [ids of the events by which others began or went on]: who is not among them went on at the same time}
-    run.approved  {"step", "part", "why"}
-    run.finished  {"outcome": "done" | "failed" | "aborted" | "suspended", "reason", "ms", "waits": {"for", "step", "part"} if suspended,
+    run.approved  {"step", "part", "why", "digest": of the steps that this says yes to, "machine"}
+    run.finished  {"outcome": "done" | "failed" | "aborted" | "suspended", "reason", "ms", "waits": {"for", "step", "part", "text", "digest"} if suspended,
                    "owes": how many liabilities are open then; 0 keeps the run out of those that are looked through for some,
                    unless another writer did something in it that may have to be undone}
 

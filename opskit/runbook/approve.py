@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opskit.changelog import this_machine
 from opskit.changelog.body import number, part, parts, text
 from opskit.changelog.event import RUN_APPROVED, RUN_FINISHED, RUN_RESUMED, RUN_STARTED
 from opskit.changelog.machine import actor_here
@@ -77,8 +78,9 @@ def approve(changelog: Changelog, events: Sequence[Event], *, why: str) -> Event
     demand_another(changelog, events)
     waits, header = _waits(events), events[0].header
     where = {"step": text(waits, "step"), "part": number(waits, "part")}
+    said = {**where, "why": why, "digest": text(waits, "digest"), "machine": this_machine()}
     return changelog.append(
-        RUN_APPROVED, {**where, "why": why},
+        RUN_APPROVED, said,
         service=header.service, environment=header.environment, rollout=header.rollout, action="runbook",
     )  # fmt: skip
 

@@ -35,6 +35,7 @@ from opskit.runbook.talk import (
     Known,
     Question,
     Reply,
+    Warned,
 )
 from opskit.runbook.values import problem_of, secret
 
@@ -273,13 +274,26 @@ def _check(walk: Walk, step: Step, number: int, which: Check) -> None:
 
 
 def _approve(walk: Walk, step: Step, number: int, which: Approve, done: Done) -> None:
-    if done.status == APPROVED:
-        walk.talk.tell(Known(title(walk, which), done))
+    procedure = walk.record.book.procedure
+    if done.status == APPROVED and done.value == procedure:
+        walk.talk.tell(Known(title(walk, which), replace(done, value="")))
         answered(walk, step, number, which, kind="approve", value=done.actor)
     elif walk.mode == "drill":
         answered(walk, step, number, which, kind="approve", value="a drill needs none")
     else:
+        if done.status == APPROVED:
+            walk.talk.tell(
+                Warned(
+                    f"the steps have changed in the file since {done.actor} said yes: that counts no more"
+                )
+            )
         text = walk.say(which.text)
-        waits = {"for": "approval", "step": step.id, "part": number, "text": text}
+        waits = {
+            "for": "approval",
+            "step": step.id,
+            "part": number,
+            "text": text,
+            "digest": procedure,
+        }
         reason = f"{name_of(step)} waits for somebody else's approval: {text}"
         raise StoppedError(SUSPENDED, reason, waits=waits)

@@ -57,6 +57,7 @@ class _Fold:
         self.secrets: list[str] = []
         self.parts: dict[tuple[str, int], Done] = {}
         self.digests: dict[str, str] = {}
+        self.approved: dict[str, str] = {}
         self.ran: dict[str, str] = {}
         self.path: list[str] = []
         self.cautioned: set[str] = set()
@@ -221,6 +222,8 @@ class _Fold:
         kind, value = text(body, "kind"), text(body, "value")
         if kind == "caution":
             self.cautioned.add(key[0])
+        if kind == "approve":
+            self.approved = self.digests
         if kind not in REMARKS:
             self.parts[key] = replace(said, status=ANSWERED, value=value)
         if name := text(body, "name"):
@@ -234,13 +237,10 @@ class _Fold:
         """Take in that somebody else says yes: nobody who ran it counts, nor what was not yet asked for."""
         header, body = event.header, event.body
         key = (text(body, "step"), number(body, "part"))
-        ours = any(
-            header.actor == each.actor or header.writer == each.writer for each in self.runners
-        )
-        if not ours and key in self.asked and self.parts.get(key, NOT_BEGUN).status == PENDING:
-            self.parts[key] = Done(
-                APPROVED, header.actor, event.at_ms, text(body, "why"), number=self.number
-            )
+        done, ours = self.parts.get(key, NOT_BEGUN), any(r.wrote(header) for r in self.runners)
+        if not ours and key in self.asked and done.status in (PENDING, APPROVED):
+            why, digest = text(body, "why"), text(body, "digest")
+            self.parts[key] = Done(APPROVED, header.actor, event.at_ms, why, digest, number=self.number)  # fmt: skip
 
     def _next(self) -> tuple[str, int]:
         """Give the step and the part that are next."""
@@ -293,7 +293,7 @@ class _Fold:
         step, part_ = self._next()
         return Progress(
             run=self.run, started=self.started, step=step, part=part_, values=dict(self.values),
-            secrets=tuple(self.secrets), parts=dict(self.parts), ran=dict(self.ran), path=tuple(self.path), visits=self.visits,
+            secrets=tuple(self.secrets), parts=dict(self.parts), ran=dict(self.ran), approved=self.approved, path=tuple(self.path), visits=self.visits,
             cautioned=frozenset(self.cautioned), liabilities=self.owed.open, runners=tuple(self.runners),
             outcome=self.outcome, reason=self.reason, last_ms=self.last_ms, order=tuple(self.digests), returns=self.returns[0] if self.returns else "",
             environment=self.environment, service=self.service,

@@ -6,6 +6,7 @@ needs beside it is an HTML comment before a fence: `<!-- opskit: on=@web timeout
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -195,6 +196,11 @@ class Runbook:
     parameters: tuple[Parameter, ...] = ()
     last_reviewed_on: date | None = None
     review_days: int | None = None
+
+    @property
+    def procedure(self) -> str:
+        """The SHA-256 of all its steps: whoever approves says yes to these, and to no others."""
+        return hashlib.sha256("\n".join(step.digest for step in self.steps).encode()).hexdigest()
 
     def step(self, name: str) -> Step | None:
         """Give the step of that id, number (from 1) or anchor, None if there is none."""

@@ -9,7 +9,7 @@ and are kept for whoever reads it: caution (the id of the step was typed out), s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import text
@@ -18,6 +18,7 @@ from opskit.runbook.parts import FAILED, INTERRUPTED, NOT_BEGUN, OVER, WHOLE, Do
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opskit.changelog.event import Header
     from opskit.runbook.liabilities import Liability
 
 OPEN, SUSPENDED = "", "suspended"
@@ -37,6 +38,10 @@ class Runner:
     machine: Mapping[str, object]
     lost: bool = False
     """Whether another one went on at the same time, and was the first: then this one did not."""
+
+    def wrote(self, header: Header) -> bool:
+        """Tell whether an event is theirs: by their name, or from their changelog."""
+        return header.actor == self.actor or header.writer == self.writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class Progress:
     """The ids of the steps as the file had them when somebody last went on."""
     returns: str = ""
     """The step to which it comes back when the one that is next, which undoes something, is done."""
+    approved: Mapping[str, str] = field(default_factory=dict)
+    """The digests that the steps had when somebody last said yes to what follows; none if nobody had to."""
     environment: str = ""
     service: str = ""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opskit.errors import RefusedError
 from opskit.runbook.asking import title
 from opskit.runbook.folding import fold
-from opskit.runbook.parts import DONE, NOT_BEGUN, WHOLE, name_of, working
+from opskit.runbook.parts import DONE, NOT_BEGUN, WHOLE, is_over, name_of, working
 from opskit.runbook.past import demand_free
 from opskit.runbook.progress import SUSPENDED
 from opskit.runbook.record import Record
@@ -40,11 +40,18 @@ class Differences:
     new: tuple[Step, ...] = ()
     gone: tuple[str, ...] = ()
     current: Step | None = None
+    unapproved: tuple[Step, ...] = ()
+    """Steps that are still to be done, and are not those that somebody said yes to."""
 
     @property
     def ids(self) -> list[str]:
         """The steps that differ from what was run, by their ids."""
-        return [step.id for step in (*self.changed, *((self.current,) if self.current else ()))]
+        return [
+            step.id
+            for step in dict.fromkeys(
+                (*self.changed, *((self.current,) if self.current else ()), *self.unapproved)
+            )
+        ]
 
 
 def differences(book: Runbook, now: Progress) -> Differences:
@@ -58,7 +65,13 @@ def differences(book: Runbook, now: Progress) -> Differences:
         new=tuple(step for step in book.steps if step.id not in now.order),
         gone=tuple(name for name in now.order if name not in known),
         current=begun[0] if begun else None,
+        unapproved=tuple(step for step in book.steps if _is_unapproved(step, now)),
     )
+
+
+def _is_unapproved(step: Step, now: Progress) -> bool:
+    known = now.approved.get(step.id) == step.digest
+    return bool(now.approved) and not known and not is_over(step, now.parts)
 
 
 def reopen(
@@ -160,6 +173,14 @@ def settle(walk: Walk, found: Differences) -> None:
         walk.talk.tell(Warned(f"new in the file since the run began: {names}"))
     if found.gone:
         walk.talk.tell(Warned(f"no longer in the file: {', '.join(found.gone)}"))
+    if found.unapproved:
+        names = ", ".join(name_of(step) for step in found.unapproved)
+        _ask(
+            walk,
+            f"not as it was when somebody approved it: {names}",
+            (GO, LEAVE),
+            found.unapproved[0],
+        )
     if found.changed:
         _ask_about_finished(walk, found)
     if found.current is not None and walk.record.now.step == found.current.id:

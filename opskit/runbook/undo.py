@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from opskit.changelog.body import part
 from opskit.changelog.event import RUN_FINISHED, RUN_STARTED
 from opskit.errors import OpskitError, UnknownNameError
 from opskit.runbook import doing
@@ -15,6 +16,8 @@ from opskit.runbook.stopping import ABORTED, StoppedError
 from opskit.runbook.talk import GO, LEAVE, MARK, SKIP, LeftError, Question, Shown, Warned
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opskit.runbook.liabilities import Liability
     from opskit.runbook.model import Step
     from opskit.runbook.walk import End, Walk
@@ -36,8 +39,7 @@ def show(walk: Walk) -> None:
 
 def undo(walk: Walk) -> End:
     """Put back what is open, each when its commands were shown and somebody agrees; gives how the run stands then, as it did before but for that."""
-    outcome, why = _before(walk)
-    interrupted = False
+    before, interrupted = _before(walk), False
     try:
         for owed in reversed(walk.record.now.liabilities):
             if not _one(walk, owed):
@@ -48,7 +50,7 @@ def undo(walk: Walk) -> End:
         walk.talk.tell(Warned(stop.reason))
     left = walk.record.now.liabilities
     said = "something is still open" if left else PUT_BACK
-    end = walk.end(outcome, _with(why, said), interrupted=interrupted)
+    end = _end(walk, before, said, interrupted=interrupted)
     code = 3 if left else int(bool(walk.record.lost))
     return end if interrupted else replace(end, exit_code=code)
 
@@ -60,13 +62,12 @@ def clear(walk: Walk, name: str, why: str) -> End:
     wanted = step.id if step else name
     if wanted not in ids:
         hint = f"open are: {', '.join(sorted(ids))}" if ids else "nothing is open"
-        walk.end(*_before(walk))
+        _end(walk, _before(walk), "")
         raise UnknownNameError(f"nothing of step {name!r} is open", hint=hint)
     walk.record.step(wanted, WHOLE, "cleared", why=why)
     if walk.record.lost is not None:
         raise walk.record.lost
-    outcome, before = _before(walk)
-    return replace(walk.end(outcome, _with(before, "cleared")), exit_code=0)
+    return replace(_end(walk, _before(walk), "cleared"), exit_code=0)
 
 
 def told(walk: Walk, owed: Liability) -> str:
@@ -78,18 +79,30 @@ def told(walk: Walk, owed: Liability) -> str:
     return f"{name_of(step) if step else owed.step}{at}, by {owed.actor}"
 
 
-def _before(walk: Walk) -> tuple[str, str]:
-    """Give the outcome that the run had before anything was put back, and why; one that had none is aborted."""
+class Before(NamedTuple):
+    """How a run stood before anything was put back: its outcome, why, and what it waits for."""
+
+    outcome: str
+    why: str
+    waits: Mapping[str, object]
+
+
+def _before(walk: Walk) -> Before:
+    """Give how the run stood; one that had no end is aborted."""
     events = list(walk.record.events)
     while events and events[-1].header.kind not in (RUN_FINISHED, RUN_STARTED):
         events.pop()
     was = fold(walk.record.book.steps, events)
     why = was.reason.partition(BEHIND)[0]
-    return (ABORTED if was.outcome == OPEN else was.outcome), "" if why == PUT_BACK else why
+    waits = part(events[-1].body, "waits") if events else {}
+    outcome = ABORTED if was.outcome == OPEN else was.outcome
+    return Before(outcome, "" if why == PUT_BACK else why, waits)
 
 
-def _with(why: str, said: str) -> str:
-    return f"{why}{BEHIND}{said}" if why else said
+def _end(walk: Walk, before: Before, said: str, *, interrupted: bool = False) -> End:
+    """Write that the run stands as it did, and what was done since."""
+    why = f"{before.why}{BEHIND}{said}" if before.why and said else said or before.why
+    return walk.end(before.outcome, why, interrupted=interrupted, waits=before.waits)
 
 
 def _one(walk: Walk, owed: Liability) -> bool:

@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.config.model import ChangelogSettings
-from opskit.errors import RefusedError, UnknownNameError
+from opskit.errors import UnknownNameError
 from opskit.runbook import undo as undoing
-from opskit.runbook.approve import approve
-from opskit.runbook.past import events_of
 from opskit.runbook.talk import Reply, Shown
 from tests.runbook.scripted import GO, LEAVE, Scripted, book_of, say, whats
 from tests.runbook.test_walk import DO, LOOK, steps
@@ -161,45 +158,3 @@ def test_what_is_put_back_by_a_step_that_ends_with_a_decision_is_undone(
     end, _ = put_back(stage, book, run, GO, Reply("choice", "There"))
     assert (end.now.liabilities, end.exit_code) == ((), 0)
     assert whats(stage.events()).count("undone") == 2
-
-
-APPROVED = steps("**Approve:** Somebody of infra.\n\n" + DO.format("touch made"))
-
-
-def test_an_approve_step_waits_for_somebody_else(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    book = book_of(APPROVED)
-    end, talk = stage.run(book)
-    assert (end.outcome, end.exit_code, talk.asked) == ("suspended", 3, [])
-    run = end.now.run
-    end, _ = stage.resume(book, run)
-    assert "approval" in end.reason
-    for actor, said in (("ana", "who runs it"), ("ben", "who runs it")):
-        monkeypatch.setenv("OPSKIT_ACTOR", actor)  # ben writes from ana's laptop
-        with stage.changelog(actor) as changelog, pytest.raises(RefusedError, match=said):
-            approve(changelog, changelog.run(run).events, why="looks right")
-    lines: list[str] = []
-    with stage.changelog() as changelog:
-        changelog.export(lines.append)
-    with stage.changelog("ben", state="laptop-of-ben") as theirs:
-        theirs.take_in(lines)
-        approve(theirs, theirs.run(run).events, why="looks right")
-        back: list[str] = []
-        theirs.export(back.append)
-    with stage.changelog() as changelog:
-        changelog.take_in(back)
-        assert len(events_of(changelog, changelog.run(run), ChangelogSettings())) == 5
-    end, talk = stage.resume(book, run, GO)
-    assert (end.outcome, talk.kinds) == ("done", ["act"])
-    assert (stage.folder / "made").exists()
-
-
-def test_a_run_that_waits_for_nothing_is_not_approved(stage: Stage) -> None:
-    book = book_of(PAGE)
-    end, _ = stage.run(book, LEAVE)
-    with (
-        stage.changelog("ben") as changelog,
-        pytest.raises(RefusedError, match="waits for nobody"),
-    ):
-        approve(changelog, changelog.run(end.now.run).events, why="")
