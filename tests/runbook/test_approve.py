@@ -107,5 +107,5 @@ def test_what_is_put_back_meanwhile_takes_nobody_the_question(stage: Stage) -> N
     end, _ = put_back(stage, book, run, GO, actor="ana")
     assert (end.outcome, end.now.liabilities) == ("suspended", ())
     approved_by_ben(stage, run)
-    end, talk = stage.resume(book, run, GO)
-    assert (end.outcome, talk.kinds) == ("done", ["act"])
+    end, talk = stage.resume(book, run, GO, GO)  # what was put back is done anew
+    assert (end.outcome, talk.kinds) == ("done", ["act", "act"])
