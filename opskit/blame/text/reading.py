@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
 
     from opskit.blame.model import Candidate, History
 
+    Part = tuple[Path, str]
+
 WITHIN = 10.0
-"""Seconds that git may take to tell of commits; what it told until then is kept for the next question."""
-MOST_READ = 2000
-"""Commits whose diffs are read, those of the latest candidates first; of others there is what the changelog says."""
+"""Seconds that git may take to tell of all commits; what it told until then is kept for the next question."""
+MOST_READ = 1000
+"""Commits of a repository whose diffs are read, those of the latest candidates first; of others there is what the changelog says."""
 TOGETHER = 4
 """Processes of git at a time."""
 
@@ -29,21 +32,22 @@ def texts(
     """Give the texts of each candidate by its id, without those that say nothing at all."""
     latest = sorted(candidates, key=lambda candidate: candidate.at, reverse=True)
     histories = list(dict.fromkeys(one.history for one in latest if one.history))
-    brought = _brought(histories, cache)
-    read: dict[str, CommitText] = {}
-    for part in dict.fromkeys((one.repository, one.folder) for one in histories):
-        shas = [
-            sha
-            for one in histories
-            if (one.repository, one.folder) == part
-            for sha in brought[one]
-        ]
-        read |= _read(*part, list(dict.fromkeys(shas))[:MOST_READ], cache)
+    until = time.monotonic() + WITHIN
+    brought = _brought(histories, cache, until)
+    shas: dict[Part, dict[str, None]] = {}
+    for history in histories:
+        shas.setdefault(_part(history), {}).update(dict.fromkeys(brought[history]))
+    read = {part: _read(part, list(each)[:MOST_READ], cache, until) for part, each in shas.items()}
     found = {}
     for one in candidates:
         listed = brought[one.history] if one.history else ()
-        found[one.id] = (*_commits(one, listed, read), *_own(one))
+        known = read[_part(one.history)] if one.history else {}
+        found[one.id] = (*_commits(one, listed, known), *_own(one))
     return {id_: said for id_, said in found.items() if said}
+
+
+def _part(history: History) -> Part:
+    return history.repository, history.folder
 
 
 def _commits(
@@ -59,28 +63,35 @@ def _own(candidate: Candidate) -> Iterable[CommitText]:
     return (CommitText("", "", said, read=False),) if said else ()
 
 
-def _brought(histories: Sequence[History], cache: Path | None) -> Mapping[History, Sequence[str]]:
+def _brought(
+    histories: Sequence[History], cache: Path | None, until: float
+) -> Mapping[History, Sequence[str]]:
     with ThreadPoolExecutor(TOGETHER) as pool:
-        listed = pool.map(lambda one: _between(one, Cache(cache, one.folder)), histories)
+        listed = pool.map(lambda one: _between(one, Cache(cache, one.folder), until), histories)
         return dict(zip(histories, listed, strict=True))
 
 
-def _between(history: History, kept: Cache) -> Sequence[str]:
+def _between(history: History, kept: Cache, until: float) -> Sequence[str]:
     old, new = history.old, history.new
     shas = kept.between(old, new)
     if shas is None:
-        shas = log.between(history.repository, old, new, history.folder, within=WITHIN)
+        shas = log.between(history.repository, old, new, history.folder, within=_left(until))
         if shas and not log.is_shallow(history.repository):
             kept.keep_between(old, new, shas)
     return shas
 
 
 def _read(
-    repository: Path, folder: str, shas: Sequence[str], cache: Path | None
+    part: Part, shas: Sequence[str], cache: Path | None, until: float
 ) -> Mapping[str, CommitText]:
+    repository, folder = part
     kept = Cache(cache, folder)
     found = kept.commits(shas)
     new = [sha for sha in shas if sha not in found]
-    fresh = log.read(repository, new, folder, within=WITHIN)
+    fresh = log.read(repository, new, folder, within=_left(until))
     kept.keep(fresh.values())
     return {**found, **fresh}
+
+
+def _left(until: float) -> float:
+    return max(0.01, until - time.monotonic())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import os
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from opskit.blame.model import Candidate, History
-from opskit.blame.text import compare
+from opskit.blame.text import compare, reading
 from opskit.changelog import Commit
 from tests.support.repositories import repository
 
@@ -87,3 +90,61 @@ def test_without_a_repository_the_subjects_and_the_candidates_own_words_count() 
 
 def test_no_symptom_says_nothing() -> None:
     assert compare([Candidate("c", "task", NOW, text="vacuum")], " \n", cache=None) == {}
+
+
+def test_a_git_that_does_not_answer_costs_its_time_once_and_subjects_count_instead(
+    shop: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, shas = shop
+    slow = tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(reading, "WITHIN", 0.5)
+    candidates = [
+        replace(one, commits=(Commit(sha, subject, "Ana"),))
+        for one, sha, subject in zip(
+            deploys(folder, shas), shas[1:], ("Footer", "Parse quantity", "Prices"), strict=True
+        )
+    ]
+    began = time.monotonic()
+    told = compare(candidates, SYMPTOM, cache=tmp_path / "cache")
+    assert time.monotonic() - began < 20
+    assert max(told, key=lambda id_: told[id_].bits) == shas[2][:10]
+
+
+def test_of_a_commit_whose_diff_is_not_at_hand_the_subject_counts(
+    shop: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    folder, shas = shop
+    unknown = Candidate(
+        "elsewhere", "deploy", NOW, commits=(Commit("1" * 40, "Fewer spoons", "Bo"),),
+        history=History(folder, "2" * 40, "1" * 40),
+    )  # fmt: skip
+    told = compare([*deploys(folder, shas), unknown], SYMPTOM, cache=tmp_path / "cache")
+    assert "elsewhere" in told
+    assert max(told, key=lambda id_: told[id_].bits) == shas[2][:10]
+
+
+def test_a_symptom_that_nobody_speaks_of_speaks_against_all(
+    shop: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    folder, shas = shop
+    told = compare(
+        deploys(folder, shas), "disk full on /var: inodes exhausted", cache=tmp_path / "cache"
+    )
+    assert all(said.bits < 0 for said in told.values())
+
+
+def test_of_a_commit_of_two_services_each_has_its_own_part(tmp_path: Path) -> None:
+    made = repository(tmp_path / "shop")
+    old = made.commit("Begin", {"README": "two services\n"})
+    new = made.commit("Both", {"cart/a.py": "parse_quantity\n", "till/b.py": "print\n"})
+    candidates = [
+        Candidate(name, "deploy", NOW, history=History(made.folder, old, new, name))
+        for name in ("till", "cart")
+    ]
+    told = compare(candidates, SYMPTOM, cache=tmp_path / "cache")
+    assert told["cart"].bits > told["till"].bits
+    assert told["cart"].matches[0].where == ("cart/a.py",)
