@@ -33,7 +33,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "Confirm": ("**Confirm:** Is the other one well?", "yes, or the run stops; behind a `> [!CAUTION]`, the step's name is typed out"),
     "Decide": ("**Decide:** Is it up? Then go to [Look](#1-look).", "each link is a way on, and so is the next line"),
     "Wait": ("**Wait:** until `queue` is 0, every 5s, at most 5m, else go to [Look](#1-look)", "runs the command of this step that captures `queue` until it says so; or just `**Wait:** 5m`"),
-    "Approve": ("**Approve:** May the database be stopped?", "somebody else says yes, from another laptop: `opskit runbook approve RUN`; until then the run is suspended"),
+    "Approve": ("**Approve:** May the database be stopped?", "somebody else says yes, from another laptop: `opskit runbook approve RUN` shows what is run then, and asks; until then the run is suspended"),
     "Rollback": ("**Rollback:** [Look](#1-look)", "the step that undoes all that this one changes and that names no other itself"),
     "Note": ("**Note:** It takes a minute.", "only read"),
 }  # fmt: skip
