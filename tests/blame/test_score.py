@@ -66,7 +66,7 @@ def test_the_older_one_that_is_on_just_the_ill_hosts_is_likelier_than_a_later_on
     answer = rank(question, [everywhere, there], {})
     assert names(answer)[0] == "a"
     assert terms(answer, "a")["hosts"] == "2 of 2 ill hosts had it"
-    assert terms(answer, "a")["well"] == "0 hosts had it and are well, 6 well without it"
+    assert terms(answer, "a")["well"] == "none that had it is well, 6 well without it"
     assert terms(answer, "b")["well"].startswith("6 hosts had it and are well (web3, web4, web5")
     assert answer.suspects[1].well == WEB[2:]
 
@@ -129,11 +129,18 @@ def test_a_failed_rollout_and_one_past_a_freeze_are_likelier_than_one_that_is_do
 def test_what_the_ill_service_needs_is_a_suspect_with_less_weight() -> None:
     own = change("a", 30, "web1")
     below = replace(change("b", 30, "db1"), service="db", distance=1)
-    answer = rank(
-        asked(ill=WEB[:2], well=WEB[2:]), [replace(own, flips={}, kind="note"), below], {}
-    )
+    answer = rank(asked(ill=WEB[:2], well=WEB[2:]), [below], {})
     assert terms(answer, "b")["distance"] == "db is needed by what is ill, 1 step below"
-    assert rank(asked(), [own, below], {}).suspects[0].candidate.id == "a"
+    assert terms(answer, "b")["hosts"] == "it was on none of 2 ill hosts, which need it"
+    assert names(rank(asked(), [own, below], {})) == ["a", "b"]
+
+
+def test_a_note_is_a_suspect_that_is_on_no_host() -> None:
+    note = change("a", 20, kind="note")
+    answer = rank(asked(ill=WEB[:2], well=WEB[2:]), [note], {})
+    assert terms(answer, "a")["time"] == "written down 20 min before it was seen"
+    assert terms(answer, "a")["hosts"] == "it was on none of 2 ill hosts"
+    assert terms(answer, "a")["kind"].endswith("to blame than a deploy: note")
 
 
 def test_nothing_in_the_changelog_explains_what_only_well_hosts_and_old_changes_speak_of() -> None:

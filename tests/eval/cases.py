@@ -10,8 +10,6 @@ from tests.eval import evidence, fleets, knowing, troubles
 from tests.eval.fleets import WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from tests.eval.knowing import Known
 
 
@@ -26,12 +24,12 @@ class Case:
     contains: bool
 
 
-def case(seed: int) -> Case | None:
-    """Make the case of a seed; None if its fleet gave no occasion for a trouble."""
+def case(seed: int, *, innocent: bool = False) -> Case | None:
+    """Make the case of a seed; None if its fleet gave no occasion for a trouble. `innocent` if no change is to have caused it."""
     dice = random.Random(seed)
     there = fleets.fleet(dice)
     done = fleets.changes(dice, there, WINDOW + fleets.DAY / 3)
-    outside = dice.random() < troubles.OUTSIDE
+    outside = dice.random() < troubles.OUTSIDE or innocent
     found = troubles.trouble(dice, there, done, outside=outside)
     if found is None or found.asked > WINDOW + fleets.DAY / 3:
         return None
@@ -39,8 +37,3 @@ def case(seed: int) -> Case | None:
     known = knowing.known(dice, there, done, found)
     culprit = found.culprit.id if found.culprit else ""
     return Case(seed, known, culprit, found.how, evidence.contains(known, culprit))
-
-
-def cases(seeds: Sequence[int]) -> Iterator[Case]:
-    """Make the cases of these seeds, without those that gave no occasion."""
-    return (made for made in map(case, seeds) if made)

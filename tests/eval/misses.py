@@ -28,7 +28,7 @@ def _worst(one: Outcome) -> tuple[float, int]:
 
 
 def _told(one: Outcome) -> Iterator[str]:
-    made = case(one.seed)
+    made = case(one.seed, innocent=not one.guilty)
     if made is None:
         return
     known = made.known

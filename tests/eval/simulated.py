@@ -11,7 +11,7 @@ from tests.eval import baselines
 from tests.eval.cases import case
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.eval.cases import Case
 
@@ -70,9 +70,17 @@ def _place(names: Sequence[str], name: str) -> int:
     return names.index(name) + 1 if name in names else 0
 
 
-def run(seeds: Sequence[int], jobs: int = 1) -> list[Outcome]:
+def innocent(seed: int) -> Outcome | None:
+    """Rank the case of a seed that no change has caused; None if that is not in the evidence."""
+    made = case(seed, innocent=True)
+    return judge(made) if made and made.contains else None
+
+
+def run(
+    seeds: Sequence[int], jobs: int = 1, judged: Callable[[int], Outcome | None] = outcome
+) -> list[Outcome]:
     """Rank the cases of these seeds, in their order."""
     if jobs == 1:
-        return [found for found in map(outcome, seeds) if found]
+        return [found for found in map(judged, seeds) if found]
     with ProcessPoolExecutor(jobs) as pool:
-        return [found for found in pool.map(outcome, seeds, chunksize=64) if found]
+        return [found for found in pool.map(judged, seeds, chunksize=64) if found]

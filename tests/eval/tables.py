@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 BINS = 10
 
 
-def lines(found: Sequence[Outcome]) -> Iterator[str]:
-    """Give all tables, line by line."""
+def lines(found: Sequence[Outcome], more: Sequence[Outcome] = ()) -> Iterator[str]:
+    """Give all tables, line by line; `more` are cases that no change has caused, where that is in the evidence."""
     told = [one for one in found if one.contains]
-    yield from ranked("The answer is in the evidence", told)
+    yield from ranked("The answer is in the evidence", [*told, *more])
     yield from ranked("All cases, also those in which nobody could tell", found)
     yield from levels(told, found)
     yield from calibration(found)

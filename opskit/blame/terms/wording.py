@@ -34,7 +34,7 @@ def terms(
         both(said, onset_from(asked)),
     )
     if asked.ill:
-        yield Term("hosts", weighed.hosts, _ill(asked, trace, weighed), hosts)
+        yield Term("hosts", weighed.hosts, _ill(asked, candidate, trace, weighed), hosts)
     if asked.counted and asked.well:
         yield Term("well", weighed.well, _well(asked, trace, weighed), hosts)
     if len(asked.onsets) > 1:
@@ -57,7 +57,11 @@ def faint(candidate: Candidate, weighed: Weighed) -> Term:
 def _known(candidate: Candidate, weighed: Weighed) -> Iterator[tuple[str, float, str]]:
     past = f"{some(candidate.overrides)} did not count" if candidate.overrides else ""
     ended = f"it came out {candidate.outcome}" if candidate.outcome in OUTCOME else ""
-    yield "kind", weighed.kind, f"a {candidate.kind} is less often to blame than a deploy"
+    yield (
+        "kind",
+        weighed.kind,
+        f"of a kind that is less often to blame than a deploy: {candidate.kind}",
+    )
     yield "outcome", weighed.outcome, ", ".join(filter(None, (ended, past)))
     yield "distance", weighed.distance, _distance(candidate)
     yield (
@@ -71,24 +75,30 @@ def _time(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) ->
     what = "before the onset" if asked.dated else "before it was seen"
     if weighed.lags:
         return f"live {span(middle(weighed.lags))} {what} on {count(len(weighed.lags), 'host')}"
+    if not trace.flips:
+        return f"written down {span(asked.first - candidate.at.timestamp())} {what}"
     harmed = [at for h, at in trace.flips.items() if h in asked.ill]
-    moments = harmed or list(trace.flips.values()) or [candidate.at.timestamp()]
-    past = [asked.first - at for at in moments if at <= asked.first] or [0.0]
-    return f"last change of {'an ill host' if harmed else 'a host'} {span(min(past))} {what}"
+    past = [asked.first - at for at in harmed or trace.flips.values() if at <= asked.first]
+    whose = "an ill host" if harmed else "a host"
+    return f"last change of {whose} {span(min(past, default=0.0))} {what}"
 
 
-def _ill(asked: Asked, trace: Trace, weighed: Weighed) -> str:
+def _ill(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) -> str:
     without = sorted(asked.ill - trace.flips.keys())
+    if not weighed.counts.ill and (candidate.distance > 0 or not trace.flips):
+        needed = ", which need it" if candidate.distance > 0 else ""
+        return f"it was on none of {count(len(asked.ill), 'ill host')}{needed}"
     have = f"{weighed.counts.ill} of {count(len(asked.ill), 'ill host')} had it"
     return f"{have}; {some(without)} had it not" if without else have
 
 
 def _well(asked: Asked, trace: Trace, weighed: Weighed) -> str:
-    fine = sorted(asked.well & trace.flips.keys())
     counts = weighed.counts
-    parts = [f"{count(counts.well, 'host')} had it and {'is' if counts.well == 1 else 'are'} well"]
+    parts = ["none that had it is well"]
     if counts.well:
-        parts[0] += f" ({some(fine)})"
+        fine = some(sorted(asked.well & trace.flips.keys()))
+        verb = "is" if counts.well == 1 else "are"
+        parts = [f"{count(counts.well, 'host')} had it and {verb} well ({fine})"]
     if counts.well_without:
         parts.append(f"{counts.well_without} well without it")
     if counts.early:
@@ -136,7 +146,7 @@ def onset_from(asked: Asked) -> str:
     """Name what says when the trouble began."""
     if asked.onsets:
         return asked.question.onset_from or "--onset"
-    return "--at"
+    return "--at" if asked.dated else "now"
 
 
 def hosts_from(asked: Asked) -> str:
