@@ -176,14 +176,14 @@ def ask(question: str, *, yes: bool) -> None:
     """Let the operator agree, unless `yes` has said so already; raises RefusedError if not.
 
     In a run of a runbook, who agreed to a fence that changes something has agreed. Where nobody can answer (no terminal) the answer
-    is no, and the hint names `--yes`, or the word of the fence that lets nobody be asked.
+    is no, and the hint names `--yes`; in a fence that says `mutates=no` it is no whatever `yes` says.
     """
     agreed = os.environ.get("OPSKIT_AGREED")
-    if yes or (agreed and agreed == os.environ.get("OPSKIT_RUN")):
-        return
     if agreed == "mutates=no" and not terminal.is_answerable():
         hint = "take mutates=no away from the fence: who follows the page agrees to it then"
         raise RefusedError("this changes something, and its fence says mutates=no", hint=hint)
+    if yes or (agreed and agreed == os.environ.get("OPSKIT_RUN")):
+        return
     if not terminal.is_answerable():
         raise RefusedError("nobody is there to agree", hint="add --yes to go ahead without asking")
     while (answer := _answer(question)) not in ("y", "yes"):

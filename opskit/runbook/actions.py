@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from opskit.runbook.attributes import Attributes
 
 TIMEOUT = 600.0
+LONGEST = 4000
+"""Characters of a command line that no shell reads."""
 BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _VALUED = ("-e", "--env", "-H", "--hosts", "-m", "--why", "--timeout", "--override-freeze", "--sudo-user")  # fmt: skip
 """Options of `opskit exec` whose value is the next word."""
@@ -56,6 +58,8 @@ def command_words(text: str) -> tuple[str, ...]:
 
     `$NAME` stands in them as it was written. Raises ConfigError for several lines and for what only a shell can do.
     """
+    if len(text) > LONGEST:
+        raise ConfigError(f"a command line is at most {LONGEST} characters long", hint="make it a fence of `sh`")  # fmt: skip
     kept = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
     joined = "\n".join(kept).replace("\\\n", " ").strip()
     if "\n" in joined:

@@ -14,6 +14,7 @@ from opskit.runbook.lacking import complete
 from opskit.runbook.model import LOCAL, Action
 from opskit.runbook.parts import DONE, FAILED, INTERRUPTED, UNKNOWN, name_of
 from opskit.runbook.progress import SUSPENDED
+from opskit.runbook.reach import demand_plain
 from opskit.runbook.stopping import StoppedError
 from opskit.runbook.talk import (
     AGAIN,
@@ -63,7 +64,8 @@ def action(walk: Walk, step: Step, number: int, which: Action) -> None:
 
 
 def where(walk: Walk, which: Action) -> tuple[str, ...]:
-    """Give the hosts of a command, or `local`; raises SelectorError, UnknownNameError."""
+    """Give the hosts of a command, or `local`; raises SelectorError, UnknownNameError, UsageError."""
+    demand_plain(walk.record.book, which, walk.known)
     return (LOCAL,) if which.on == LOCAL else walk.hands.select(walk.say(which.on))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from opskit.errors import UsageError
 from opskit.rollout.report import MOST_ERROR, MOST_OUTPUT
 from opskit.runbook.model import CONTAINS, EXACT
 from opskit.runbook.parts import DONE, FAILED, INTERRUPTED
+from opskit.runbook.patterns import finds
 from opskit.runbook.values import MOST
 
 if TYPE_CHECKING:
@@ -86,8 +87,11 @@ def judged(end: HostEnd, action: Action, *, interrupted: bool) -> HostEnd:
 
 def expected(end: HostEnd, expect: Expect | None) -> HostEnd:
     """Give an end as a failed one if it did not print what the page says."""
-    if expect is None or end.outcome != DONE or _is_as(expect, end.stdout):
-        return end
+    try:
+        if expect is None or end.outcome != DONE or _is_as(expect, end.stdout):
+            return end
+    except UsageError as error:
+        return replace(end, outcome=FAILED, error=error.what, hint=error.hint)
     wanted, got = (" ".join(said.split())[:200] for said in (expect.text, end.stdout))
     said = f"expected {expect.kind} `{wanted}`, and it printed " + (
         f"`{got}`" if got else "nothing"
@@ -101,7 +105,7 @@ def _is_as(expect: Expect, said: str) -> bool:
         return got == wanted
     if expect.kind == CONTAINS:
         return wanted in got
-    return re.search(wanted, got, re.MULTILINE) is not None
+    return finds(wanted, got)
 
 
 def outcome_of(results: Sequence[HostEnd], hosts: Sequence[str]) -> str:

@@ -144,7 +144,7 @@ def _check_fence(call: Call, action: Action, found: Findings) -> None:
             hint="take `on` away: it runs on this machine",
         )
     elif call.changes and not action.mutates:
-        found.warn(
+        found.add(
             call.line,
             f"opskit {call.words[0]} changes something, and its fence says mutates=no",
             hint="take mutates=no away: nobody has agreed to it, and a drill would run it",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from opskit.errors import ConfigError, UsageError
 from opskit.rollout.secrets import checked
+from opskit.runbook import patterns
 from opskit.runbook.model import Ask
 from opskit.runbook.names import TEMPLATE
 from opskit.runbook.talk import LEAVE, TEXT, Question
@@ -54,9 +54,16 @@ def problem_of(parameter: Parameter | None, value: str, *, name: str = "") -> st
         return f"{name} needs a value" if name and not value.strip() else ""
     if parameter.required and not value.strip():
         return f"{parameter.name} needs a value"
-    if parameter.pattern and (value or name) and not re.fullmatch(parameter.pattern, value):
-        return f"{parameter.name} must match {parameter.pattern}"
-    return ""
+    return _unfit(parameter, value) if parameter.pattern and (value or name) else ""
+
+
+def _unfit(parameter: Parameter, value: str) -> str:
+    """Say why a value is not as the pattern of its parameter says, "" if it is."""
+    try:
+        fits = patterns.matches(parameter.pattern, value)
+    except UsageError as error:
+        return error.what
+    return "" if fits else f"{parameter.name} must match {parameter.pattern}"
 
 
 def asked_later(book: Runbook) -> frozenset[str]:

@@ -248,6 +248,7 @@ PLACES = {
     ("opskit", "", "opskit log | head"): "`|` is for a shell, and none runs this",
     ("opskit", "", "opskit log >x"): "`>` is for a shell, and none runs this",
     ("opskit", "", "opskit log $(x)"): "`$(` is for a shell, and none runs this",
+    ("opskit", "", "opskit log " + "x" * 4000): "a command line is at most 4000 characters long",
     ("opskit", "", "opskit 'log"): "a quote is not closed",
     ("opskit", "", "opskit exec -H web01 --yes -m why 'echo $x'"): "$x would be pasted into what a shell runs",
     ("opskit", "", "opskit exec -H web01 -- sh -c ${x}"): "${x} would be pasted into what a shell runs",

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from opskit.runbook.page.findings import Findings
     from opskit.runbook.page.outline import Outline
 
+_EXACT = re.compile(r"\{\{ (\w+) \}\}", re.ASCII)
+
 
 def check(
     runbook: Runbook, blocks: Blocks, outline: Outline, places: Mapping[str, int], found: Findings
@@ -76,8 +78,11 @@ def _check_secrets(runbook: Runbook, found: Findings) -> None:
 def _check_lost(runbook: Runbook, found: Findings) -> None:
     """Look for what was asked for and then written over."""
     asked = _asked(runbook)
+    secret = {parameter.name for parameter in runbook.parameters if parameter.secret}
     for name, line in _captured(runbook).items():
-        if name in asked:
+        if name in secret:
+            found.add(line, f"{name} is a secret: what is captured is written down, and would be shown", hint="keep it on the host, or let who follows the page type it")  # fmt: skip
+        elif name in asked:
             found.warn(line, f"what is captured here takes the place of the {name} that was asked for")  # fmt: skip
     for action in (action for step in runbook.steps for action in step.actions):
         for name in (
@@ -129,11 +134,12 @@ def _check_names(part: Part, known: Collection[str], found: Findings) -> None:
 
 
 def _check_script(action: Action, known: Collection[str], found: Findings) -> None:
+    exact = set(_EXACT.findall(action.text))
     for name in dict.fromkeys(names.templates(action.text)):
         hint = f"write ${name}: values reach commands as variables"
         if name in known:
             found.add(action.line, f"{{{{ {name} }}}} is not replaced in what is run", hint=hint)
-        elif f"{{{{ {name} }}}}" in action.text:
+        elif name in exact:
             found.warn(action.line, f"{{{{ {name} }}}} is not replaced in what is run")
     _check_variables(action, known, found)
 

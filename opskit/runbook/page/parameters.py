@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from opskit.config import checks
-from opskit.errors import ConfigError
+from opskit.errors import ConfigError, UsageError
 from opskit.runbook import names
 from opskit.runbook.model import Parameter
 from opskit.runbook.page import yamlnodes
-from opskit.runbook.patterns import pattern
+from opskit.runbook.patterns import matches, pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,12 +47,19 @@ def _parameter(key: Node, value: Node, found: Findings) -> Parameter:
         name, **yamlnodes.fields(value, _READERS, found, f"front matter: params: {name}")
     )
     wanted, default = parameter.pattern, parameter.default
-    if wanted and default and not re.fullmatch(wanted, default):
+    if wanted and default and not _fits(wanted, default):
         raise ConfigError("its default does not match its pattern")
     if parameter.secret and parameter.default:
         hint = f"take `default` out; `env: {name.upper()}` can name a variable that has it"
         raise ConfigError("a secret with a default is one that everybody reads", hint=hint)
     return parameter
+
+
+def _fits(wanted: str, default: str) -> bool:
+    try:
+        return matches(wanted, default)
+    except UsageError as error:
+        raise ConfigError(error.what, hint=error.hint) from None
 
 
 def _pattern(node: Node, found: Findings) -> str:

@@ -43,6 +43,8 @@ class Reader:
         self._lines, self._found = lines, found
         self._parts: list[Part] = []
         self._taken: list[Block] = []
+        self._quotes = {b.start for b in section.blocks if b.kind == QUOTE and not b.within}
+        self._captures: dict[str, Action] = {}
         self._cautious = False
         self._rollback: str | None = None
         self._comment: tuple[Block, Attributes | None] | None = None
@@ -142,7 +144,9 @@ class Reader:
             else:
                 rollback = self._leads_to(said.rollback) if said.rollback else ""
                 language = comments.language(block.info)
-                self._parts.append(actions.action(block.line, language, block.text, said, rollback=rollback))  # fmt: skip
+                made = actions.action(block.line, language, block.text, said, rollback=rollback)
+                self._parts.append(made)
+                self._captures[made.capture] = made
         except ConfigError as error:
             self._found.error(block.line, error)
 
@@ -193,8 +197,7 @@ class Reader:
 
     def _begins_quote(self, block: Block) -> bool:
         """Whether a block is the first one of a quote of the page itself."""
-        quotes = [b for b in self._section.blocks if b.kind == QUOTE and not b.within]
-        return len(block.within) == 1 and any(quote.start == block.start for quote in quotes)
+        return len(block.within) == 1 and block.start in self._quotes
 
     def _quoted(self, block: Block) -> None:
         self._found.add(
@@ -231,10 +234,10 @@ class Reader:
         self._parts.append(part)
 
     def _check_wait(self, wait: Wait) -> None:
-        again = [p for p in self._parts if isinstance(p, Action) and p.capture == wait.name]
-        if not again:
+        again = self._captures.get(wait.name)
+        if again is None:
             raise ConfigError(f"no command above in this step captures {wait.name}", hint=f"<!-- opskit: capture={wait.name} mutates=no -->")  # fmt: skip
-        if again[-1].mutates:
+        if again.mutates:
             raise ConfigError("the command that is run again and again changes something", hint="if it does not, say mutates=no")  # fmt: skip
 
     def _step_rollback(self, pieces: Sequence[Piece]) -> None:
