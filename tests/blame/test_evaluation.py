@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.eval import fleets, measures, simulated, tables
+from tests.eval.__main__ import main
 
 if TYPE_CHECKING:
     from tests.eval.simulated import Outcome
@@ -67,3 +68,17 @@ def test_a_seed_makes_the_same_case_every_time() -> None:
     assert first == second
     assert first is not None
     assert math.isfinite(first.truth)
+
+
+def test_the_evaluation_prints_its_tables(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("OPSKIT_EVAL_TUNE", "OPSKIT_EVAL_REPORT"):
+        monkeypatch.delenv(name, raising=False)
+    few = ["--cases", "20", "--more", "20", "--jobs", "1"]
+    monkeypatch.setattr("sys.argv", ["tests.eval", "blame", *few])
+    main()
+    told = capsys.readouterr().out
+    assert "latest on an ill host" in told
+    assert "When it is so sure, is it right so often?" in told
+    assert "worst misses" in told
