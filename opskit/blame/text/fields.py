@@ -18,7 +18,7 @@ TRAILER = re.compile(
     r"^\s*(cc|link|closes|change-id|[a-z]+(-[a-z]+)*-(by|at|to|bz|id)):\s", re.IGNORECASE
 )
 """Lines of a message that name people and pages."""
-REPAIR = re.compile(r"^\s*fix(es|ed)?:\s", re.IGNORECASE | re.MULTILINE)
+REPAIR = re.compile(r"^[ \t]*fix(es|ed)?:\s", re.IGNORECASE | re.MULTILINE)
 """A line of a message that says which commit it repairs."""
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -86,33 +86,27 @@ def read(
         layout,
     ]
     inside = ["--", *_inside(folder)] if _inside(folder) else []
-    wanted = "".join(f"{sha}\n" for sha in shas)
-    try:
-        process = subprocess.Popen(
-            _git(repository, *command, *inside), env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, process_group=0,
-        )  # fmt: skip
-    except OSError:
-        return {}
+    with tempfile.TemporaryFile() as wanted:
+        wanted.write("".join(f"{sha}\n" for sha in shas).encode())
+        wanted.seek(0)
+        try:
+            process = subprocess.Popen(
+                _git(repository, *command, *inside), env=_environment(), stdin=wanted, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, process_group=0,
+            )  # fmt: skip
+        except OSError:
+            return {}
     with process:
         timer = threading.Timer(within, process.kill)
         timer.start()
         try:
-            feeding = threading.Thread(target=_feed, args=(process.stdin, wanted.encode()))
-            feeding.start()
             found = [_commit(record) for record in _records(process.stdout, f"\0{mark}".encode())]
-            feeding.join()
+            if process.wait():
+                found = found[:-1]  # git ended in the middle of it
         finally:
             timer.cancel()
             process.kill()
     return {commit.sha: commit for commit in found if commit}
-
-
-def _feed(pipe: IO[bytes] | None, wanted: bytes) -> None:
-    with contextlib.suppress(OSError):
-        if pipe:
-            pipe.write(wanted)
-            pipe.close()
 
 
 def _records(pipe: IO[bytes] | None, mark: bytes) -> Iterator[bytes]:

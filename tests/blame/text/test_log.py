@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,3 +168,30 @@ def test_what_git_cannot_give_is_not_there(shop: Repository, tmp_path: Path) -> 
     assert log.read(tmp_path / "none", [sha], "", within=30) == {}
     assert log.read(shop.folder, ["f" * 40], "", within=30) == {}
     assert log.read(shop.folder, [], "", within=30) == {}
+
+
+def test_a_clone_without_files_does_not_go_out_for_them(shop: Repository, tmp_path: Path) -> None:
+    sha = shop.commit("Far", {"far.txt": "away\n"})
+    shop.git("config", "uploadpack.allowFilter", "true")
+    shop.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    there = f"file://{shop.folder}"
+    shop.git("clone", "-q", "--bare", "--filter=blob:none", there, str(tmp_path / "clone"))
+    clone = Repository(tmp_path / "clone")
+    before = clone.git("count-objects", "-v")
+    assert log.read(clone.folder, [sha], "", within=30).get(sha, None) is None
+    assert clone.git("count-objects", "-v") == before
+    assert log.between(clone.folder, shop.git("rev-parse", "HEAD~"), sha, "", within=30) == (sha,)
+
+
+def test_a_commit_in_the_middle_of_which_git_ends_is_not_there(
+    shop: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = shop.git("rev-parse", "HEAD"), shop.commit("Two", {"two.txt": "second\n"})
+    real = shutil.which("git")
+    fake = tmp_path / "bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\n"{real}" "$@" | head -c 500\nexit 1\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    told = log.read(shop.folder, [first, second], "", within=30)
+    assert set(told) <= {first}
