@@ -27,7 +27,7 @@ from opskit.runbook.parts import (
     is_over,
     working,
 )
-from opskit.runbook.progress import DECIDE, OPEN, REMARKS, WAIT, Progress, Runner
+from opskit.runbook.progress import DECIDE, OPEN, REMARKS, WAIT, Progress, Runner, busy_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,7 +64,7 @@ class _Fold:
         self.owed = Liabilities(self.steps)
         self.runners: list[Runner] = []
         self.turns = Turns()
-        self.outcome, self.reason, self.last_ms = OPEN, "", 0
+        self.outcome, self.reason, self.last_ms, self.busy_ms = OPEN, "", 0, 0
         self.at, self.number, self.visits = "", 0, 0
         self.returns: tuple[str, int] | None = None
         self.undoing = ""
@@ -77,6 +77,7 @@ class _Fold:
     def take(self, event: Event) -> None:
         """Take in the next event; what is none of a run changes nothing."""
         self.last_ms = max(self.last_ms, event.at_ms)
+        self.busy_ms = busy_until(event, self.busy_ms)
         self.number += 1
         match event.header.kind:
             case event_.RUN_STARTED:
@@ -166,10 +167,8 @@ class _Fold:
         elif what == "went":
             self._go(step, number_, body, said)
         elif what in ("undone", "cleared"):
-            by, of = text(body, "rollback"), text(body, "of") or step
-            self.owed.close(
-                of, number_, text(body, "began"), rollback=by if what == "undone" else ""
-            )
+            by = text(body, "rollback") if what == "undone" else ""
+            self.owed.close(text(body, "of") or step, number_, text(body, "began"), rollback=by)
         else:
             self._dealt((step, number_), what, body, said)
         if what != "went" and not self.undoing:
@@ -295,6 +294,6 @@ class _Fold:
             run=self.run, started=self.started, step=step, part=part_, values=dict(self.values),
             secrets=tuple(self.secrets), parts=dict(self.parts), ran=dict(self.ran), approved=self.approved, path=tuple(self.path), visits=self.visits,
             cautioned=frozenset(self.cautioned), liabilities=self.owed.open, runners=tuple(self.runners),
-            outcome=self.outcome, reason=self.reason, last_ms=self.last_ms, order=tuple(self.digests), returns=self.returns[0] if self.returns else "",
+            outcome=self.outcome, reason=self.reason, last_ms=self.last_ms, busy_ms=self.busy_ms, order=tuple(self.digests), returns=self.returns[0] if self.returns else "",
             environment=self.environment, service=self.service,
         )  # fmt: skip

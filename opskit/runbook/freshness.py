@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Filter
-from opskit.changelog.runrecords import DRILL
+from opskit.changelog.records import NOT_REACHED
+from opskit.changelog.runrecords import DRILL, SKIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,13 +61,19 @@ def freshness(
 
 
 def proof_of(changelog: Changelog, settings: ChangelogSettings, runbook: str) -> RunRecord | None:
-    """Give the last run or drill of a runbook that went from its first step to its end; not one whose signature was revoked.
+    """Give the last run or drill of a runbook that went from its first step to its end; not one that skipped all of them, or whose signature was revoked.
 
     Raises ChangelogError.
     """
     found = changelog.runs(Filter(runbook=runbook, outcome="done", limit=MOST))
     judged = changelog.judged(found, settings)
-    return next((run for run in judged if not run.start and run.standing != "revoked"), None)
+    good = (run for run in judged if not run.start and run.standing != "revoked")
+    return next((run for run in good if _did_something(changelog.run(run.id))), None)
+
+
+def _did_something(run: RunRecord) -> bool:
+    states = {step.state for step in run.steps}
+    return SKIPPED not in states or bool(states - {SKIPPED, NOT_REACHED})
 
 
 def written(files: Sequence[Path]) -> Mapping[Path, Written]:

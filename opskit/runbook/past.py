@@ -60,9 +60,13 @@ def demand_free(changelog: Changelog, now: Progress) -> None:
             what = f"run {now.run} goes on on this machine, as process {last.machine.get('pid')}"
             raise LockedError(f"{what}, by {last.actor}", hint=f"leave it there; {hint}")
         return
-    ago = time.time() + changelog.clock_off() / 1000 - now.last_ms / 1000
-    if ago < LATELY:
+    clock = time.time() + changelog.clock_off() / 1000
+    ago, more = clock - now.last_ms / 1000, now.busy_ms / 1000 - clock
+    if ago < LATELY or more > 0:
         what = f"{last.actor} was at run {now.run} on {host} {max(0, round(ago))} s ago"
+        what += (
+            f", and a command that began then may run for {round(more)} s more" if more > 0 else ""
+        )
         raise LockedError(what, hint=f"ask {last.actor}; {hint}")
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from opskit.changelog.body import text
-from opskit.runbook.parts import FAILED, INTERRUPTED, NOT_BEGUN, OVER, WHOLE, Done
+from opskit.changelog.body import number, part, text, texts
+from opskit.changelog.event import RUN_FINISHED, RUN_STEP
+from opskit.runbook.parts import FAILED, INTERRUPTED, NOT_BEGUN, OVER, SKIPPED, WHOLE, Done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opskit.changelog.event import Header
+    from opskit.changelog.event import Event, Header
     from opskit.runbook.liabilities import Liability
 
 OPEN, SUSPENDED = "", "suspended"
@@ -76,12 +77,19 @@ class Progress:
     """The step to which it comes back when the one that is next, which undoes something, is done."""
     approved: Mapping[str, str] = field(default_factory=dict)
     """The digests that the steps had when somebody last said yes to what follows; none if nobody had to."""
+    busy_ms: int = 0
+    """Until when a command that has begun may still run, by its limit, in milliseconds; 0 if none is known to run."""
     environment: str = ""
     service: str = ""
 
     def of(self, step: str, number: int) -> Done:
         """Give what is known of a part of a step."""
         return self.parts.get((step, number), NOT_BEGUN)
+
+    @property
+    def nothing_done(self) -> bool:
+        """Whether all that was dealt with was skipped."""
+        return bool(self.parts) and all(d.status == SKIPPED for d in self.parts.values())
 
     @property
     def failed(self) -> bool:
@@ -98,3 +106,16 @@ class Progress:
     def mode(self) -> str:
         """How it is run: run, auto or drill."""
         return text(self.started, "mode") or "run"
+
+
+def busy_until(event: Event, before: int) -> int:
+    """Give until when, after this event, a command may run that has begun, in milliseconds: `before` if the event tells nothing of that."""
+    body, kind = event.body, event.header.kind
+    if kind not in (RUN_STEP, RUN_FINISHED):
+        return before
+    if kind == RUN_FINISHED or text(body, "what") != "began":
+        return 0
+    hosts, batch = len(texts(body, "hosts")), number(body, "batch")
+    batches = -(-hosts // batch) if batch > 0 else 1
+    awaited = number(part(body, "awaited"), "most")
+    return event.at_ms + (awaited or number(body, "timeout") * max(1, batches))

@@ -127,6 +127,8 @@ def reopen(
 
 
 def _tell_strange(book: Runbook, talk: Talk, now: Progress) -> None:
+    if not book.steps:
+        return  # it is gone, and nothing of it is run
     if strange := sorted(now.values.keys() - of_page(book, now.values).keys()):
         names = ", ".join(ascii(name)[1:-1][:40] for name in strange[:10])
         what = "values of this run that its page does not know, or that do not fit there"

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog.body import part
 from opskit.changelog.event import RUN_FINISHED, RUN_STARTED
+from opskit.changelog.runwords import pair
 from opskit.errors import OpskitError, UnknownNameError
 from opskit.runbook import doing
 from opskit.runbook.folding import fold
+from opskit.runbook.lacking import reads
+from opskit.runbook.names import templates
 from opskit.runbook.parts import WHOLE, by_id, last_done, name_of
 from opskit.runbook.progress import OPEN
 from opskit.runbook.stopping import ABORTED, StoppedError
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opskit.runbook.liabilities import Liability
-    from opskit.runbook.model import Step
+    from opskit.runbook.model import Runbook, Step
     from opskit.runbook.walk import End, Walk
 
 PUT_BACK, BEHIND = "put back", "; since then: "
@@ -76,7 +79,22 @@ def told(walk: Walk, owed: Liability) -> str:
 
     step = by_id(walk.record.book.steps, owed.step)
     at = f" on {fold(owed.hosts)}" if owed.hosts and owed.hosts != ("local",) else ""
-    return f"{name_of(step) if step else owed.step}{at}, by {owed.actor}"
+    values = with_values(walk.record.book, owed)
+    return f"{name_of(step) if step else owed.step}{at}{values}, by {owed.actor}"
+
+
+def with_values(book: Runbook, owed: Liability) -> str:
+    """Give the values by which one thing that is open differs from another: ` with server=web03`; "" if there are none."""
+    steps = (by_id(book.steps, name) for name in (owed.step, owed.rollback))
+    used = {
+        n
+        for step in steps
+        if step
+        for each in step.actions
+        for n in (*reads(each), *templates(each.on))
+    }
+    pairs = [pair(name, value) for name, value in sorted(owed.values.items()) if name in used]
+    return f" with {', '.join(pairs)}" if pairs else ""
 
 
 class Before(NamedTuple):

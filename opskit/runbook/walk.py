@@ -6,7 +6,7 @@ The walk holds nothing that the record has not: a run that dies anywhere is foun
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from opskit.errors import ChangelogError, LockedError, OpskitError
@@ -78,6 +78,8 @@ class Walk:
             return self.end(SUSPENDED, "left", interrupted=left.interrupted)
         except KeyboardInterrupt:
             return self.end(SUSPENDED, "interrupted", interrupted=True)
+        if self.record.now.nothing_done:
+            return replace(self.end(DONE, "every step was skipped"), exit_code=3)
         return self.end(DONE, "")
 
     def follow(self, *, until: Callable[[Progress], bool] = lambda _: False) -> None:

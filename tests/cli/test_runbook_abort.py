@@ -59,6 +59,13 @@ def test_a_run_whose_page_is_gone_is_aborted_and_what_it_left_stays_open(
     done = does(light, "ben", "runbook", "abort", run, "-m", "by hand", "--json")
     assert [each["step"] for each in done.json["data"]["open"]] == ["drain-it"]
     assert f"opskit runbook undo {run}" in does(light, "ben", "status", expect=1).stdout
+    assert f"undo {run} --clear" in does(light, "ben", "runbook", "undo", run, expect=2).stderr
+    assert (
+        "open: drain-it"
+        in does(light, "ben", "runbook", "undo", run, "--dry-run", expect=3).stdout
+    )
+    does(light, "ben", "runbook", "undo", run, "--clear", "drain-it", "-m", "web02 is gone")
+    assert run not in does(light, "ben", "status").stdout
 
 
 def test_saying_that_nothing_is_open_asks_for_no_secret(

@@ -166,6 +166,24 @@ def test_a_run_elsewhere_that_was_active_a_moment_ago_is_not_taken_over(
     assert end.outcome == "done"
 
 
+def test_a_command_that_may_still_run_elsewhere_is_not_taken_for_dead(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = DO.format("echo 1").replace("local", "local timeout=20m")
+    book = book_of(steps(slow))
+    run = left_in_the_middle(stage, book, GO)
+    monkeypatch.setattr(past, "this_machine", lambda: {**this_machine(), "host": "elsewhere"})
+    now = time.time()
+    monkeypatch.setattr(past.time, "time", lambda: now + past.LATELY + 60)
+    with pytest.raises(
+        LockedError, match=r"a command that began then may run for 8[34][0-9] s more"
+    ):
+        stage.resume(book, run, GO)
+    monkeypatch.setattr(past.time, "time", lambda: now + 1260)
+    end, talk = stage.resume(book, run, Reply("mark", "it was done"))
+    assert (end.outcome, talk.kinds) == ("done", ["unknown"])
+
+
 def test_who_was_taken_over_does_nothing_more(stage: Stage) -> None:
     book = book_of(steps(LOOK.format("echo 1"), DO.format("touch b")))
     end, _ = stage.run(book, GO, LEAVE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from opskit.config.model import ChangelogSettings
+from opskit.runbook.freshness import proof_of
 from opskit.runbook.talk import Known, Reply, Said, Shown, Warned
 from tests.runbook.scripted import GO, LEAVE, book_of, choose, say, whats
 from tests.runbook.test_resume import left_in_the_middle
@@ -98,3 +100,17 @@ def test_from_the_first_step_one_goes_back_to_the_values_that_it_began_with(stag
 def test_where_nothing_was_asked_for_before_the_first_step_one_is_told_so(stage: Stage) -> None:
     _, talk = stage.run(book_of(PAGE), Reply("back"), LEAVE)
     assert talk.facts(Warned)[0].what == "this is the first step that the run came to"
+
+
+def test_a_run_of_which_all_was_skipped_is_not_done_with_exit_code_0_and_proves_nothing(
+    stage: Stage,
+) -> None:
+    book = book_of(steps(LOOK.format("echo 1"), LOOK.format("echo 2")))
+    end, _ = stage.run(book, SKIP, SKIP)
+    assert (end.outcome, end.reason, end.exit_code) == ("done", "every step was skipped", 3)
+    with stage.changelog() as changelog:
+        assert proof_of(changelog, ChangelogSettings(), "page") is None
+    end, _ = stage.run(book, SKIP, GO)
+    assert end.exit_code == 0
+    with stage.changelog() as changelog:
+        assert proof_of(changelog, ChangelogSettings(), "page") is not None

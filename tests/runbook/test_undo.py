@@ -158,3 +158,14 @@ def test_what_is_put_back_by_a_step_that_ends_with_a_decision_is_undone(
     end, _ = put_back(stage, book, run, GO, Reply("choice", "There"))
     assert (end.now.liabilities, end.exit_code) == ((), 0)
     assert whats(stage.events()).count("undone") == 2
+
+
+def test_what_is_open_is_told_by_its_values(stage: Stage) -> None:
+    drain = "**Ask:** `server` - Which?\n\n" + DRAINS.format("restore", "echo $server")
+    book = book_of(steps(drain) + "\n## Restore\n\n" + DO.format('echo "back $server"'))
+    back = Reply("back")
+    end, _ = stage.run(book, say("web01"), GO, back, say("web02"), GO, Reply("abort", "enough"))
+    told = [undoing.with_values(book, owed) for owed in end.now.liabilities]
+    assert told == [" with server=web01", " with server=web02"]
+    _, talk = put_back(stage, book, end.now.run)
+    assert talk.asked[0].text.startswith("Step 1 with server=web02, by ana")

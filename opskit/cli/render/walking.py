@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from opskit.runbook.ends import HostEnd
     from opskit.runbook.liabilities import Liability
-    from opskit.runbook.model import Action, Step
+    from opskit.runbook.model import Action, Runbook, Step
     from opskit.runbook.parts import Done
     from opskit.runbook.talk import Question
 
@@ -177,9 +177,12 @@ def _ends(say: Say, word: str, why: str, ends: Sequence[HostEnd]) -> None:
     say(f"  {status.text()} {where} in {took}{why}", colour=status.colour, wrap=True)
 
 
-def owed(say: Say, liabilities: Sequence[Liability], title: Callable[[str], str]) -> None:
+def owed(
+    say: Say, liabilities: Sequence[Liability], title: Callable[[str], str], book: Runbook
+) -> None:
     """Show what the run has done and nobody has put back, the last first."""
     from opskit.fleet.selectors import fold
+    from opskit.runbook.undo import with_values
 
     say()
     say(
@@ -189,6 +192,7 @@ def owed(say: Say, liabilities: Sequence[Liability], title: Callable[[str], str]
     )
     for each in liabilities:
         at = "" if each.hosts in ((), ("local",)) else f" on {fold(each.hosts)}"
+        at += with_values(book, each)
         say(f"  {title(each.step)}{at}; put back by: {title(each.rollback)}", wrap=True)
 
 

@@ -64,7 +64,7 @@ class Person:
                     streams.folded(self._say, fact.results)
                 walking.ended(self._say, fact.results)
             case talk.Owed(liabilities):
-                walking.owed(self._say, liabilities, self._title)
+                walking.owed(self._say, liabilities, self._title, self._book)
             case talk.Warned(what):
                 self._say(f"  {what}", colour="yellow", wrap=True)
             case talk.Said() if terminal.is_terminal(self._stream):

@@ -167,7 +167,7 @@ def put_back(
 
     config = wiring.read_config()
     with opening.shared(config) as changelog:
-        book, events = _past(config, changelog, run)
+        book, events = _past_or_pageless(config, changelog, run, clear=bool(clear) or dry_run)
         where, now = events[0].header.environment, fold(book.steps, events)
         if not (now.liabilities or clear):
             return following.show_open(now, as_json=as_json)
@@ -185,21 +185,34 @@ def put_back(
 
 def give_up(run: str, *, why: str, take_over: bool, as_json: bool) -> int:
     """Write that nobody goes on with a run."""
-    from opskit.runbook.past import events_of
     from opskit.runbook.resume import abort
 
     config = wiring.read_config()
     with opening.shared(config) as changelog:
         record = changelog.run(run)
-        try:
-            book, events = _past(config, changelog, run)
-        except (UnknownNameError, ConfigError):  # its page is gone, or cannot be read any more
-            book, events = _pageless(record), events_of(changelog, record, config.changelog)
+        book, events = _past_or_pageless(config, changelog, run, clear=True)
         end = abort(
             book, changelog, events=events, environment=record.environment, why=why[:1000],
             redactor=lambda: wiring.redactor(config), take_over=take_over,
         )  # fmt: skip
         return following.show_end(book, end, command="runbook abort", as_json=as_json)
+
+
+def _past_or_pageless(
+    config: Config, changelog: Changelog, prefix: str, *, clear: bool
+) -> tuple[Runbook, tuple[Event, ...]]:
+    """Give a run's page and events as `_past` does; to `clear` what it left, a page that is gone, or cannot be read any more, is not needed."""
+    from opskit.runbook.past import events_of
+
+    try:
+        return _past(config, changelog, prefix)
+    except (UnknownNameError, ConfigError) as error:
+        record = changelog.run(prefix)
+        if clear:
+            return _pageless(record), events_of(changelog, record, config.changelog)
+        without = f"without its page: opskit runbook undo {record.id} --clear STEP -m WHY"
+        error.hint = "\n".join(filter(None, (error.hint, without)))
+        raise
 
 
 def _pageless(record: RunRecord) -> Runbook:
