@@ -73,12 +73,18 @@ class Hunt:
         from opskit.blame.bisect.hunt import hunt
 
         shown.begins(self.one, as_json=self.choice.as_json)
+        found = None
         try:
             with self.place.held():
                 found = hunt(self.where, self.one, self._try)
+                if self.place.changed:
+                    self._answer(found)
                 self.writer.finish(found.outcome, found.suspects, found.reason)
         except BaseException as error:
-            self._stopped(error)
+            if found is None:
+                self._stopped(error)
+            else:
+                self._answer(found)
             raise
         return self._show(found)
 
@@ -132,10 +138,17 @@ class Hunt:
             return
         shown.stopped(self.one, as_json=self.choice.as_json)
 
+    def _answer(self, found: Hunted) -> None:
+        """Say what was found, for people: also before the host is put back, which takes its time, and may fail."""
+        if not self.choice.as_json:
+            shown.answer(found, self._told(found))
+
     def _show(self, found: Hunted) -> int:
-        brought = {sha: self._brought(sha) for sha in found.suspects}
         every = (*self.one.tests, *self.tests)
-        return shown.show(self.where, self.one, found, every, brought, as_json=self.choice.as_json)
+        return shown.show(self.one, found, every, self._told(found), as_json=self.choice.as_json)
+
+    def _told(self, found: Hunted) -> list[shown.Suspect]:
+        return [shown.suspect(self.where, sha, self._brought(sha)) for sha in found.suspects]
 
     def _brought(self, sha: str) -> list[str]:
         """Give the deploys that brought a commit, the oldest first, but for those that only tried it."""

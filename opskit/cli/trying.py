@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from opskit.cli import doing
 from opskit.cli.choice import Choice
@@ -15,6 +15,7 @@ from opskit.errors import (
     InterruptedRunError,
     OpskitError,
     RefusedError,
+    UnknownNameError,
 )
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import Report
 
-KEPT = 10_000
-"""Releases that a host keeps meanwhile: the one that it goes back to among them."""
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -66,6 +66,11 @@ class OnHost:
         """The host."""
         return self.one.host
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to be put back."""
+        return bool(self._drained or self.one.brings or self.brings)
+
     @contextlib.contextmanager
     def held(self, *, drain: bool = True) -> Iterator[None]:
         """Take the host out for the block, unless it is only to be put back; whatever ends the block, the host is as it was."""
@@ -86,7 +91,7 @@ class OnHost:
         from opskit.rollout.source import find_version
 
         made = plan_deploy(
-            service=replace(self.service, keep=KEPT),
+            service=self.service,
             hosts=(self.host,),
             find=lambda: find_version(self.service.source, sha),
             fleet=self.opened.fleet,
@@ -95,8 +100,12 @@ class OnHost:
             rollout=self.opened.changelog.new_rollout_id(),
             judge=self.opened.judge,
             drain=not self.choice.no_drain,
+            prunes=False,
         )
-        if putback.is_theirs(made.states[self.host].live, self.one.was, self._tried()):
+        if (state := made.states.get(self.host)) and putback.is_there(state, sha, self.one.was):
+            yield Brought()
+            return
+        if state and putback.is_theirs(state.current, self.one.was, self._tried()):
             raise RefusedError(f"{self.host} was changed by somebody else meanwhile", hint="see opskit log")  # fmt: skip
         self.writer.step(BRINGS, made.plan.rollout, sha)
         self.brings.append(made.plan.rollout)
@@ -143,7 +152,36 @@ class OnHost:
         tried = self._tried()
         if not (self.one.brings or self.brings):
             return
-        made = putback.plan_return(
+        try:
+            made = self._way(putback.plan_return)
+        except UnknownNameError:
+            self._bring_anew()
+            return
+        if self._stays_theirs(made.plan):
+            return
+        if not made.plan.batches and all(not t.problem for t in made.plan.targets):
+            self._do("rollback", made.plan, lambda run: putback.tidy(made, run, self.host, tried))
+            return
+        self._note(RETURNS, made.plan.rollout)
+        report = self._do("rollback", made.plan, lambda run: putback.go_back(made, run, self.host, tried))  # fmt: skip
+        _demand_done(report, "put back")
+
+    def _bring_anew(self) -> None:
+        """Deploy the revision that ran there, of which the host has no release any more; raises SourceError if it cannot be had."""
+        from opskit.blame.bisect import putback
+        from opskit.blame.bisect.record import RETURNS
+        from opskit.rollout.deploy import deploy
+
+        made = self._way(putback.plan_anew)
+        if self._stays_theirs(made.plan):
+            return
+        self._note(RETURNS, made.plan.rollout)
+        _demand_done(self._do("deploy", made.plan, lambda run: deploy(made, run)), "put back")
+        self._return()  # what was tried is still there
+
+    def _way(self, plan: Callable[..., Made]) -> Made:
+        """Plan one of the ways back."""
+        return plan(
             self.service,
             self.host,
             self.one.was,
@@ -152,16 +190,17 @@ class OnHost:
             why=self._why("puts back what ran there"),
             drain=not self.choice.no_drain,
         )
-        runs = made.plan.targets_by_host.get(self.host)
-        if runs and runs.before and putback.is_theirs(runs.before.id, self.one.was, tried):
-            text.mention(f"{self.host} runs {runs.before.title}, which somebody else brought; it stays", colour="yellow")  # fmt: skip
-            return
-        if not made.plan.batches and all(not t.problem for t in made.plan.targets):
-            self._do("rollback", made.plan, lambda run: putback.tidy(made, run, self.host, tried))
-            return
-        self._note(RETURNS, made.plan.rollout)
-        report = self._do("rollback", made.plan, lambda run: putback.go_back(made, run, self.host, tried))  # fmt: skip
-        _demand_done(report, "put back")
+
+    def _stays_theirs(self, plan: Plan) -> bool:
+        """Tell whether the host runs what somebody else brought meanwhile, and say so."""
+        from opskit.blame.bisect import putback
+
+        target = plan.targets_by_host.get(self.host)
+        runs = target.before if target else None
+        if runs is None or not putback.is_theirs(runs, self.one.was, self._tried()):
+            return False
+        text.mention(f"{self.host} runs {runs.title}, which somebody else brought; it stays", colour="yellow")  # fmt: skip
+        return True
 
     def _tried(self) -> tuple[str, ...]:
         """Give the releases that this bisection has brought."""
@@ -215,6 +254,7 @@ class InFolder:
     secrets: Mapping[str, Secret]
     redactor: Redactor
     host: str = ""
+    changed: bool = False
 
     def begin(self, one: Bisection, writer: Writer) -> None:
         """There is nothing to be written down of a folder."""

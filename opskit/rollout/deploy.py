@@ -46,13 +46,14 @@ SANE = (10**9, 10**11)
 
 @dataclass(frozen=True, slots=True)
 class DeployPlan:
-    """A plan, and what a deploy needs beside it; `states` is what each host said."""
+    """A plan, and what a deploy needs beside it; `states` is what each host said, `prunes` whether old releases go in the end."""
 
     plan: Plan
     service: Service
     version: source.Version
     release: Release
     states: Mapping[str, HostState]
+    prunes: bool = True
 
 
 def plan_deploy(
@@ -67,12 +68,13 @@ def plan_deploy(
     gates: Gates | None = None,
     judge: Judge | None = None,
     drain: bool = True,
+    prunes: bool = True,
 ) -> DeployPlan:
     """Ask every host what it runs, `find` the version meanwhile, and say what a deploy will do; changes nothing.
 
     `irreversible` says why it cannot be taken back, beside what commits say. `rollout` is its id, as `Changelog.new_rollout_id` gives it; without, it is bound to nobody. `gates` are those of all the
     service's hosts, of which `hosts` may be a part; without, they are of these hosts alone. `judge` tells what the deploy would go over
-    that the changelog does not know. Unless they are to `drain`, hosts stay behind their load balancer.
+    that the changelog does not know. Unless they are to `drain`, hosts stay behind their load balancer; unless it `prunes`, they keep all releases that they have.
     """
     gates = gates or gates_of(service, len(hosts))
     asked = ask_all(fleet, hosts, path=service.path, ask=edits.probe if judge else probe)
@@ -102,9 +104,8 @@ def plan_deploy(
         notes=_notes(service, version, found, judge) + said,
         commands=(*stage_commands(service, **named), *commands_of(service, **named)),
     )
-    return DeployPlan(
-        drained(plan, service, fleet, judge, drain=drain), service, version, release, found.states
-    )
+    plan = drained(plan, service, fleet, judge, drain=drain)
+    return DeployPlan(plan, service, version, release, found.states, prunes)
 
 
 def _notes(
@@ -148,7 +149,8 @@ def deploy(made: DeployPlan, run: Run) -> Report:
                 roll.run(activation(made.plan, made.release, work=work, roll=roll), ask=ask)
                 if roll.reason and made.plan.gates.on_failure == ROLLBACK and not run.stop.level:
                     roll.take_back(taking_back(made.plan, work=work, roll=roll))
-                _prune(made, run, roll, locks)
+                if made.prunes:
+                    _prune(made, run, roll, locks)
 
     return run.record(made.plan, body, path=path)
 

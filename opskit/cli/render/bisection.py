@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from opskit.cli.render import envelope, terminal, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from opskit.blame.bisect.hunt import Hunted
     from opskit.blame.bisect.record import Bisection, Tested
@@ -17,6 +17,15 @@ EXITS = {"found": 0, "unclear": 3, "refused": 5}
 SHA = 10
 SHOWN_OUTPUT = 5
 COLOURS = {"good": "green", "bad": "red", "skip": "yellow"}
+
+
+class Suspect(TypedDict):
+    """What is told of a commit that may have broken it."""
+
+    sha: str
+    subject: str
+    author: str
+    rollouts: list[str]
 
 
 def question(one: Bisection, now: Next) -> str:
@@ -95,42 +104,45 @@ def page(one: Bisection) -> None:
 
 
 def show(
-    where: Range,
     one: Bisection,
     found: Hunted,
     tests: Sequence[Tested],
-    brought: Mapping[str, Sequence[str]],
+    told: Sequence[Suspect],
     *,
     as_json: bool,
 ) -> int:
     """Show the first bad commit, whom to ask, and the rollouts that brought it; gives the exit code."""
     code = EXITS[found.outcome]
-    told = [_commit(where, sha, brought.get(sha, ())) for sha in found.suspects]
     if as_json:
         data = {"id": one.id, "outcome": found.outcome, "reason": found.reason, "host": one.host, "suspects": told, "tests": list(tests)}  # fmt: skip
         return envelope.show("bisect", data, exit_code=code)
-    for line in _lines(found, told):
-        _say(line, bold=not line.startswith(" "))
+    answer(found, told)
     return code
 
 
-def _lines(found: Hunted, told: Sequence[Mapping[str, object]]) -> Iterator[str]:
+def answer(found: Hunted, told: Sequence[Suspect]) -> None:
+    """Say which commit it was, whom to ask, and what brought it; or why nobody knows."""
+    for line in _lines(found, told):
+        _say(line, bold=not line.startswith(" "))
+
+
+def suspect(where: Range, sha: str, rollouts: Sequence[str]) -> Suspect:
+    """Give what is told of a commit that may have broken it: whom to ask, and the `rollouts` that brought it."""
+    subject, author = _of(where, sha)
+    return {"sha": sha, "subject": subject, "author": author, "rollouts": list(rollouts)}
+
+
+def _lines(found: Hunted, told: Sequence[Suspect]) -> Iterator[str]:
     if found.outcome == "refused":
         yield f"\nnothing was searched: {found.reason}"
         return
     if found.outcome == "unclear":
         yield f"\none of {len(told)} commits broke it; all but the first cannot be tested"
     for each in told:
-        sha, rollouts = str(each["sha"])[:SHA], each["rollouts"]
+        sha, names = each["sha"][:SHA], each["rollouts"]
         yield f"{'' if found.outcome == 'unclear' else chr(10)}{sha} {each['subject']}{' broke it' if found.outcome == 'found' else ''}"  # fmt: skip
         yield f"  ask       {each['author']}"
-        names = [*rollouts] if isinstance(rollouts, (list, tuple)) else []
-        yield f"  brought   by {', '.join(map(str, names))}: opskit log {names[0]}" if names else "  brought   by no rollout that the changelog knows"  # fmt: skip
-
-
-def _commit(where: Range, sha: str, rollouts: Sequence[str]) -> Mapping[str, object]:
-    subject, author = _of(where, sha)
-    return {"sha": sha, "subject": subject, "author": author, "rollouts": list(rollouts)}
+        yield f"  brought   by {', '.join(names)}: opskit log {names[0]}" if names else "  brought   by no rollout that the changelog knows"  # fmt: skip
 
 
 def _of(where: Range, sha: str) -> tuple[str, str]:
