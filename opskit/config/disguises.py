@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64encode, urlsafe_b64encode
+import re
+from base64 import b32encode, b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING
 
 from opskit.config.quotings import quotings
@@ -17,14 +18,16 @@ SHORTEST_LINE = 8
 def disguises(value: str) -> set[str]:
     """Give the texts in which `value` would be readable: itself, its longer lines, and each of these as it is usually written.
 
-    These are JSON, Python, shells, HTML and URLs, and Base64 wherever in the encoded text it stands.
+    These are JSON, Python, shells, HTML and URLs, hexadecimal digits, Base32, UTF-16, and Base64 wherever in the encoded text it stands. Digits and
+    Base64 are found with the line ends that their usual programs make, too, if the secret is the first that is encoded.
     """
     if not value.strip():
         return set()
     lines = {line.strip() for line in value.splitlines()}
     plain = {value, value.strip()} | {line for line in lines if len(line) >= SHORTEST_LINE}
     found = {text for part in plain if part for text in (part, *_escaped(part))}
-    return found | set(_base64(value))
+    digits = {text for text in _digits(value) if len(text) >= SHORTEST_LINE}
+    return found | set(_base64(value)) | digits
 
 
 def _escaped(text: str) -> Iterator[str]:
@@ -37,7 +40,8 @@ def _escaped(text: str) -> Iterator[str]:
     yield escape(text)
     raw = text.encode("utf-8", "surrogateescape")
     yield from quotings(text)
-    yield from (quote(raw, safe="/"), quote(raw, safe=""), quote_plus(raw))
+    for url in (quote(raw, safe="/"), quote(raw, safe=""), quote_plus(raw)):
+        yield from (url, re.sub("%..", lambda found: found[0].lower(), url))
 
 
 def _base64(text: str) -> Iterator[str]:
@@ -49,3 +53,21 @@ def _base64(text: str) -> Iterator[str]:
             part = encode(b"\0" * before + raw).decode()[(before * 8 + 5) // 6 : last]
             if len(part) >= SHORTEST_LINE:
                 yield part
+
+
+def _digits(text: str) -> Iterator[str]:
+    """Give its bytes as digits, each `%xx` or `\\xx` or with blanks between them, as Base32 and UTF-16; and with the ends of lines of `xxd` and `base64`."""
+    raw = text.encode("utf-8", "surrogateescape")
+    for pairs in (raw.hex(" ").split(), raw.hex(" ").upper().split()):
+        joined = "".join(pairs)
+        yield from (joined, " ".join(pairs), ":".join(pairs), "%" + "%".join(pairs), "\\x" + "\\x".join(pairs))  # fmt: skip
+        yield _wrapped(joined, 60)
+    bits = len(raw) * 8
+    yield b32encode(raw).decode()[: bits // 5]
+    yield "\0".join(text)
+    whole = b64encode(raw).decode()[: bits // 6]
+    yield from (_wrapped(whole, 76), _wrapped(whole, 64))
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(text[at : at + width] for at in range(0, len(text), width))

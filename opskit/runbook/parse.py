@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from opskit.runbook.model import Page, Prose, Runbook
-from opskit.runbook.page import blocks, checking, doubtful, front, outline, steps
+from opskit.runbook.page import blocks, checking, doubtful, front, outline, steps, unseen
 from opskit.runbook.page.findings import Findings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _runbook(
     body = blocks.read("\n".join([*[""] * above, *lines[above:]]))
     if body.too_deep is not None:
         found.add(body.too_deep, "lists or quotes are nested too deeply")
-    for line, what, hint in doubtful.doubtful(body, lines):
+    for line, what, hint in (*doubtful.doubtful(body, lines), *unseen.unseen(body)):
         found.add(line, what, hint=hint)
     shape = outline.read(body, len(lines), found)
     read_steps = tuple(

@@ -53,6 +53,29 @@ def test_base64_hides_nothing_wherever_it_begins(
     assert REDACTED in Redactor((Secret(value),)).text(written)
 
 
+LONG = "".join(f"{n * 7919 % 9973:04d}Zq+/=" for n in range(20))
+PROGRAMS = [
+    "xxd -p", "xxd -p -u", "od -An -v -tx1 -w1000", "base64", "base64 -w64", "base64 -w0", "base32 -w0", "iconv -t UTF-16LE", "iconv -t UTF-16BE",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["Kq7$pa+wK/4tL=pX7", LONG], ids=("short", "long"))
+@pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
+def test_it_is_hidden_as_real_programs_encode_it(program: str, value: str) -> None:
+    if missing_program := missing(program.split(maxsplit=1)[0]):
+        pytest.skip(missing_program)
+    encoded = subprocess.run(program.split(), input=value.encode(), capture_output=True, check=True).stdout  # fmt: skip
+    shown = Redactor((Secret(value),)).data(encoded)
+    assert REDACTED.encode() in shown
+    assert len(shown) < len(REDACTED) + 12
+
+
+@pytest.mark.parametrize("writer", [lambda s: quote(s).lower(), lambda s: "".join(f"%{b:02x}" for b in s.encode()), lambda s: s.encode().hex(":")], ids=range(3))  # fmt: skip
+def test_it_is_hidden_in_small_letters_and_encoded_whole(writer: object) -> None:
+    value = "kq7&pa+wk/4tl=px7"
+    assert Redactor((Secret(value),)).text(f"<{writer(value)}>") == f"<{REDACTED}>"  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 @pytest.mark.parametrize("writer", ["export -p", "declare -p V", "set", 'printf %q "$V"', 'set -x; : "$V"'])  # fmt: skip
 @pytest.mark.parametrize("value", VALUES)

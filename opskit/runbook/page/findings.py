@@ -44,6 +44,10 @@ class Findings:
         """Note what a check has raised `about` a key or word."""
         self.add(line, f"{about}: {error.what}" if about else error.what, hint=error.hint)
 
+    def tells(self, line: int) -> bool:
+        """Whether anything of that line keeps the page from being run."""
+        return any(one.line == line and one.fatal for one in self._found)
+
     def says(self, line: int, word: str) -> bool:
         """Whether a problem of that line is told of that names `word`."""
         return any(one.line == line and word in one.what for one in self._found)

@@ -6,6 +6,7 @@ What a renderer shows in bold decides, and what was written must say the same pl
 from __future__ import annotations
 
 import re
+import unicodedata
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -33,6 +34,10 @@ MANY = 1000
 """Anchors of a page: among more, looking for a near one takes too long."""
 _START = re.compile(r"(\*\*|__)(?P<word>[A-Za-z]+):\1(?:\s+|$)(?P<rest>.*)", re.DOTALL)
 _MARKED = re.compile(r"(?:\*\*|__)\s*([A-Za-z]+)\s*:")
+_BOLD_HTML = re.compile(
+    rf"<(?:b|strong)\b[^<>]*>\s*({'|'.join(ASKS)})\s*(?:</(?:b|strong)>\s*)?:", re.IGNORECASE
+)
+_FOOTNOTE = re.compile(r"^\s*\[\^[^\]]*\]:")
 _ASK = re.compile(r"`+\s*\$?(?P<name>[^`\s]*)\s*`+\s*(?:[-\u2013\u2014:]+(?:\s+|$))?(?P<text>.*)", re.DOTALL)  # fmt: skip
 _SPAN = r"\d+(?:\.\d+)?(?:ms|s|m|h)"
 _FOR = re.compile(rf"(?a)(?:for\s+)?(?P<span>{_SPAN})(?![\w.])")
@@ -104,6 +109,30 @@ def later(pieces: Sequence[Piece]) -> str:
         ):
             return word
     return ""
+
+
+def elsewhere(text: str, pieces: Sequence[Piece]) -> str:
+    """Give a keyword that something is shown to begin with in bold, and where no run looks for one: in a cell, a heading, HTML, behind a sign; "" if none is."""
+    if html := _BOLD_HTML.search(_plain(text)):
+        return html[1].capitalize()
+    before = ""
+    for piece, follows in zip(pieces, (*pieces[1:], None), strict=True):
+        shown = _plain(piece.text).strip() if piece.kind in ("strong", "link") else ""
+        colon = shown.endswith(":") or (
+            follows is not None and _plain(follows.text).startswith(":")
+        )
+        if shown.removesuffix(":").strip() in ASKS and colon:
+            return shown.removesuffix(":").strip()
+        before += piece.text
+        if re.search(r"[^\W\d_]", _FOOTNOTE.sub("", before)):
+            return ""  # what is named amid a sentence asks nothing
+    return ""
+
+
+def _plain(text: str) -> str:
+    """Give a text as it looks: without signs that are not shown, in the letters that others look like."""
+    seen = unicodedata.normalize("NFKC", text)
+    return "".join(sign for sign in seen if unicodedata.category(sign) != "Cf")
 
 
 def part(

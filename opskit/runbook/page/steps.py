@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import replace
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from opskit.errors import ConfigError
 from opskit.runbook import actions, attributes
 from opskit.runbook.model import Action, Check, Part, Prose, Step, Wait
 from opskit.runbook.page import comments, keywords
-from opskit.runbook.page.blocks import FENCE, HTML, LONGEST, PARAGRAPH, QUOTE
+from opskit.runbook.page.blocks import CELL, FENCE, HEADING, HTML, LONGEST, PARAGRAPH, QUOTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,6 +46,7 @@ class Reader:
         self._taken: list[Block] = []
         self._quotes = {b.start for b in section.blocks if b.kind == QUOTE and not b.within}
         self._captures: dict[str, Action] = {}
+        self._read: Block | None = None
         self._cautious = False
         self._rollback: str | None = None
         self._comment: tuple[Block, Attributes | None] | None = None
@@ -80,6 +82,17 @@ class Reader:
             self._fence(block)
         elif block.kind == PARAGRAPH:
             self._paragraph(block)
+        if block.kind in (HTML, PARAGRAPH, HEADING, CELL) and ":" in unicodedata.normalize(
+            "NFKC", block.text
+        ):
+            self._look_for_words(block)
+
+    def _look_for_words(self, block: Block) -> None:
+        """Say which bold words read as if something were asked, and nothing is."""
+        pieces = () if block.kind == HTML else self._blocks.pieces(block.text)
+        is_told = block in (self._read, *self._taken[-1:]) or self._found.tells(block.line)
+        if not is_told and (word := keywords.elsewhere(block.text, pieces)):
+            self._found.add(block.line, f"**{word}:** reads as if something were asked here, and nothing is", hint="begin a paragraph of the step with it")  # fmt: skip
 
     def _unbind(self, block: Block | None) -> None:
         """Say that a comment before a block that is no fence beside it has nothing to say."""
@@ -217,6 +230,7 @@ class Reader:
             word = keywords.keyword(block.text, pieces)
             if hidden := keywords.later(pieces):
                 self._found.add(block.line, f"**{hidden}:** is hidden in a paragraph", hint="put an empty line before it")  # fmt: skip
+            self._read = block if word in keywords.ASKS else None
             if word == "Rollback":
                 self._step_rollback(pieces)
             elif word in keywords.ASKS:
