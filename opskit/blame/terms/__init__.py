@@ -10,7 +10,7 @@ the ill and the well hosts that had the change, j and n those that had it not, a
   scale any of SCALES, a few onsets strays;
 - kind, outcome, distance, gone: bits from tables; text: from `opskit.blame.text`.
 
-Time, hosts, well and lag are followed through two ways at once: that a change harms the hosts that it is on, and, as often as SHARED,
+Of all but the tables only a part, TRUST, counts: pieces of evidence are seldom independent. Time, hosts, well and lag are followed through two ways at once: that a change harms the hosts that it is on, and, as often as SHARED,
 that it harms all of the service. A share is 2^bits over the sum of all of them and of (OUTSIDE / (1 - OUTSIDE)).
 
 `asked` and `trace` bring the question and a candidate into numbers; `timing`, `hosts`, `lag` and `prior` weigh, `weighing` puts them

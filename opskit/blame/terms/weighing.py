@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from opskit.blame.terms import hosts, lag, prior, timing
 from opskit.blame.terms.hosts import Seen, either
 from opskit.blame.terms.lag import middle
-from opskit.blame.terms.weights import GONE
+from opskit.blame.terms.weights import GONE, TRUST
 
 if TYPE_CHECKING:
     from opskit.blame.model import Candidate, TextEvidence
@@ -101,7 +101,7 @@ def weigh(
 def _ratios(part: float, local: Way, shared: Way, outside: Way) -> tuple[float, ...]:
     """Give the bits of the four terms: each what it adds to those before it, the ways taken together."""
     sums = [
-        (either(1 - part, a, b) - c) / LN2
+        TRUST * (either(1 - part, a, b) - c) / LN2
         for a, b, c in zip(_sums(local), _sums(shared), _sums(outside), strict=True)
     ]
     return tuple(after - before for before, after in pairwise((0.0, *sums)))
@@ -114,7 +114,7 @@ def _sums(way: Way) -> tuple[float, float, float, float]:
 
 
 def _text_bits(text: TextEvidence | None) -> float:
-    return text.bits if text and math.isfinite(text.bits) else 0.0
+    return TRUST * text.bits if text and math.isfinite(text.bits) else 0.0
 
 
 def _local(asked: Asked, trace: Trace, counts: Seen, found: list[float], anywhere: float) -> Way:
