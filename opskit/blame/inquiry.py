@@ -12,7 +12,7 @@ from opskit.blame.score import rank
 from opskit.blame.text import compare
 from opskit.blame.trouble import Trouble, steady
 from opskit.blame.window import look
-from opskit.errors import ChangelogError
+from opskit.errors import ChangelogError, OpskitError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +40,12 @@ class Sources:
 
 
 def inquire(told: Told, place: Place, sources: Sources) -> Answer:
-    """Find out what can be found out, weigh what happened before, and give the answer. Raises ChangelogError."""
+    """Find out what can be found out, weigh what happened before, and give the answer.
+
+    Raises ChangelogError, and OpskitError if nobody says that anything is wrong, and all hosts are well.
+    """
     trouble = find_out(told, place, sources)
+    demand_trouble(trouble)
     place = replace(place, ill=trouble.services or on(place, told.hosts))
     question = trouble.question(place, _now(sources.changelog))
     drifted, doubts = _drift(trouble, place, sources)
@@ -61,6 +65,19 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
     answer = rank(question, candidates, texts)
     missing = dict.fromkeys((*answer.missing, *trouble.missing, *doubts, *found.missing))
     return replace(answer, missing=tuple(missing), since=found.since)
+
+
+def demand_trouble(trouble: Trouble) -> None:
+    """Raise OpskitError where nothing is known to be wrong: whoever is named then is named for nothing."""
+    told, looked = trouble.told, trouble.looked
+    unsure = looked.silent or any(each.well is not True for each in looked.seen)
+    if told.says_something or unsure or not looked.seen:
+        return
+    checks = len(looked.seen)
+    raise OpskitError(
+        f"nothing is ill that opskit can see: {checks} health check{'s' * (checks != 1)} just passed",
+        hint="say what is wrong: --url, --symptom, -s, -H, or --at for what is over",
+    )
 
 
 def find_out(told: Told, place: Place, sources: Sources) -> Trouble:

@@ -40,6 +40,20 @@ class Told:
     since: datetime | None = None
 
     @property
+    def says_something(self) -> bool:
+        """Whether anything is said to be wrong; an address that answers well shows nothing."""
+        said = (
+            self.at,
+            self.service,
+            self.hosts,
+            self.said.text,
+            self.page,
+            self.onsets,
+            self.log,
+        )
+        return any(said)
+
+    @property
     def page(self) -> str:
         """The path of an address that is broken, with its query; "" for none."""
         if self.url is None or not self.url.is_bad:

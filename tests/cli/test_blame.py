@@ -167,3 +167,10 @@ def test_an_empty_changelog_explains_nothing_and_that_is_no_error(opskit: Opskit
     done = opskit("blame", "--no-look", expect=1)
     assert "Nothing in the changelog explains this" in done.stdout
     assert done.stderr == ""
+
+
+def test_where_all_is_well_nobody_is_accused(light: Light) -> None:
+    ran = light.opskit("blame", expect=1)
+    assert ran.stdout == ""
+    assert "nothing is ill that opskit can see: 4 health checks just passed" in ran.stderr
+    assert "--url, --symptom, -s, -H, or --at" in ran.stderr

@@ -11,7 +11,7 @@ from opskit.blame.text import symptom as symptoms
 from opskit.blame.text.features import FEATURES, sheet
 from opskit.blame.text.places import places
 from opskit.blame.text.reading import texts
-from opskit.blame.text.weights import LEAST_BITS, MANY, WEIGHTS, outside
+from opskit.blame.text.weights import MANY, WEIGHTS, least, outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,8 @@ def compare(
 ) -> Mapping[str, TextEvidence]:
     """Compare what each candidate brought with the symptom's text; by candidates' ids, without those that say nothing at all.
 
-    Bits are log2 of how much likelier the text is if the candidate caused the trouble than if nothing of this did. Commits come from
+    Bits are log2 of how much likelier the text is if the candidate caused the trouble than if nothing of this did.
+    What brought no commit may cause what it does not say: nothing is said against it, and it is left out. Commits come from
     the service's repository where it is at hand, else their subjects from the changelog. `cache` is a folder, made where it is missing.
     """
     asked = symptoms.read(symptom)
@@ -46,9 +47,12 @@ def compare(
         return {}
     said = texts(candidates, cache)
     weighed, rest = weigh(asked, said)
+    fewest = least(len(asked.words))
+    bits = {id_: max(fewest, _bits(weighed[id_], rest)) for id_ in said}
     return {
-        id_: TextEvidence(_bits(weighed[id_], rest), tuple(_matches(asked, weighed[id_], rest)))
+        id_: TextEvidence(bits[id_], tuple(_matches(asked, weighed[id_], rest)))
         for id_ in said
+        if bits[id_] > 0 or any(one.commit.sha for one in weighed[id_])
     }
 
 
@@ -78,7 +82,7 @@ def _fit(weighed: Sequence[Weighed]) -> float:
 
 
 def _bits(weighed: Sequence[Weighed], rest: float) -> float:
-    return max(LEAST_BITS, (_fit(weighed) - rest) / math.log(2))
+    return (_fit(weighed) - rest) / math.log(2)
 
 
 def _matches(

@@ -32,12 +32,20 @@ AGE = 1.28
 """By how much the odds of a commit fall (natural logarithm) with every hundred commits after it; for the evaluation only: in blame, time is a term of its own."""
 LEAST_BITS = -6.0
 """Words alone never say more than that against a candidate. A guess: who is ill rarely writes like who repairs."""
+WHOLE = 25
+"""Different words of a symptom from which on they may speak against a candidate as much as that; fewer say less, in proportion: one line of
+an error has hardly a word that a commit must have. A guess."""
 FITS, SAYS, ODDS = 0.59, 2.26, 0.13
 """The logarithm of the odds that any candidate is guilty rises by FITS with the mean fit, by SAYS with the logarithm of the part of the
 symptom that the best commit says. From the same history: 254 fixes whose guilty commit is in the window, 362 whose is older, windows of
 1, 3, 10 and 40 deploys (the first two for each alone are 0.62 to 0.66 and 1.6 to 2.5)."""
 LEAST_ODDS, MOST_ODDS = -2.0, 4.0
 """Bounds of it: a long log says much that no commit does."""
+
+
+def least(words: int) -> float:
+    """Give the fewest bits that a symptom of so many different words gives a candidate."""
+    return LEAST_BITS * min(1.0, words / WHOLE)
 
 
 def outside(fits: Sequence[float], share: float) -> float:

@@ -83,7 +83,7 @@ def test_without_a_repository_the_subjects_and_the_candidates_own_words_count() 
         Candidate("d", "restart", NOW),
     ]
     told = compare(candidates, SYMPTOM, cache=None)
-    assert set(told) == {"a", "b", "c"}
+    assert set(told) == {"a", "b"}
     assert max(told, key=lambda id_: told[id_].bits) == "b"
     assert told["b"].matches[0].where == ("message",)
 
@@ -148,3 +148,13 @@ def test_of_a_commit_of_two_services_each_has_its_own_part(tmp_path: Path) -> No
     told = compare(candidates, SYMPTOM, cache=tmp_path / "cache")
     assert told["cart"].bits > told["till"].bits
     assert told["cart"].matches[0].where == ("cart/a.py",)
+
+
+def test_nothing_is_said_against_what_brought_no_commit(shop: tuple[Path, list[str]]) -> None:
+    folder, shas = shop
+    by_hand = Candidate("task", "task", NOW, text="tidy up the old sessions")
+    speaks = Candidate("note", "note", NOW, text="parse_quantity raises ValueError, says dora")
+    told = compare([*deploys(folder, shas), by_hand, speaks], SYMPTOM, cache=None)
+    assert "task" not in told
+    assert told["note"].bits > 0
+    assert told[shas[1][:10]].bits < 0  # its diff was read, and says nothing of it

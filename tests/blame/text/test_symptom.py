@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from opskit.blame.text import weights
 from opskit.blame.text.symptom import read
 
 
@@ -20,3 +21,10 @@ def test_of_an_address_only_the_path_is_of_the_trouble(said: str, words: set[str
     found = set(read(said).words)
     assert words <= found
     assert not found & {"http", "https", "gave", "500", "502", "127", "8080", "expected", "gateway", "internal", "server", "shop.example.com"}  # fmt: skip
+
+
+def test_a_short_symptom_says_little_against_what_does_not_say_the_same() -> None:
+    few = [weights.least(n) for n in (0, 1, 6, 25, 400)]
+    assert few == sorted(few, reverse=True)
+    assert few[0] == 0
+    assert few[-1] == few[-2] == weights.LEAST_BITS
