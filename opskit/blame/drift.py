@@ -11,6 +11,7 @@ from opskit.blame.model import Candidate
 from opskit.changelog.clock import moment
 from opskit.config.service import GitSource
 from opskit.errors import ChangelogError
+from opskit.fleet.selectors import fold
 from opskit.rollout.memory import LAST_SECOND
 from opskit.rollout.status import SURPRISES, by_words, compared
 from opskit.rollout.targets import Survey, target_of
@@ -85,6 +86,7 @@ def _candidate(
         actor=str(first.get("actor", "")) if is_rollout else "",
         reason=note,
         flips=flips,
+        sources=(f"{'receipt' if is_rollout else 'receipt and files'} on {fold(flips)}",),
         undo=_undo(rows, service),
         text=note,
     )

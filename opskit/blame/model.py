@@ -56,7 +56,7 @@ class Candidate:
     run that mutate), note, thaw, or drift (a host runs what no rollout brought). `flips` say when each host began to run
     what it brought, by this fleet's clock; hosts that were only planned are not in it. `retreats` say when a host went back from it. `outcome` is as in a RolloutRecord. `distance` is 0 if it is about a
     service that is ill (or nobody knows which are), 1 for what that one depends on directly, and so on; -1 if it is of another service,
-    whose hosts only are the same. `events` are the hashes of the events that say so, the first one first; `sources` are receipts on hosts, by their names. `overrides` are rules that did not count.
+    whose hosts only are the same. `events` are the hashes of the events that say so, the first one first; `sources` say it where there is no event, in words: receipts and files on hosts. `overrides` are rules that did not count.
     """
 
     id: str
@@ -77,6 +77,7 @@ class Candidate:
     distance: int = 0
     overrides: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     undo: str = ""
     text: str = ""
     """What it says of itself, to be compared with the symptom: reason, task, command, output, note."""

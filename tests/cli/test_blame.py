@@ -115,6 +115,7 @@ def test_what_somebodys_hand_changed_is_a_suspect_with_its_time_and_what_undoes_
     at = datetime.fromisoformat(drift["flips"]["web02"]).timestamp()
     assert abs(time.time() - at) < 60
     assert "version altered" in drift["reason"]
+    assert drift["sources"] == ["receipt and files on web02"]
     light.opskit(*shlex.split(drift["undo"])[1:], "-y")
     assert light.live() == light.on_all("v1")
 

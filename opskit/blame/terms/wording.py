@@ -138,8 +138,10 @@ def _distance(candidate: Candidate) -> str:
 
 
 def event(candidate: Candidate) -> str:
-    """Name the event that says what a candidate was."""
-    return f"event {candidate.events[0][:10]}" if candidate.events else candidate.id
+    """Name the event that says what a candidate was, or what on hosts does."""
+    if candidate.events:
+        return f"event {candidate.events[0][:10]}"
+    return candidate.sources[0] if candidate.sources else candidate.id
 
 
 def onset_from(asked: Asked) -> str:

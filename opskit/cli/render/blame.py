@@ -20,8 +20,8 @@ SHOWN = 4
 LEAST = 0.005
 """The share below which a suspect gets none, unless all are asked for."""
 SHOWN_CLEARED = 8
-SYMPTOM = 110
-"""Characters of the symptom's first line."""
+SYMPTOM = 160
+"""Characters of the symptom's first two lines."""
 
 
 def show(answer: Answer, *, everything: bool) -> int:
@@ -61,8 +61,8 @@ def trouble(question: Question) -> Iterator[str]:
         more = f" and {len(since) - SHOWN_CLEARED} more" if len(since) > SHOWN_CLEARED else ""
         yield f"  since     {said}{more} ({question.onset_from})"
     if question.symptom:
-        line = next((line for line in question.symptom.splitlines() if line.strip()), "")
-        yield f"  symptom   {text.cut(line.strip(), SYMPTOM)}"
+        lines = [line.strip() for line in question.symptom.splitlines() if line.strip()]
+        yield f"  symptom   {text.cut(': '.join(lines[:2]), SYMPTOM)}"
 
 
 def local(at: datetime) -> str:
@@ -227,5 +227,5 @@ def _data(suspect: Suspect) -> dict[str, object]:
 
 
 def _candidate(candidate: Candidate) -> dict[str, object]:
-    names = ("id", "kind", "at", "service", "environment", "actor", "why", "outcome", "reason", "flips", "retreats", "before", "after", "distance", "overrides", "events", "during", "incident")  # fmt: skip
+    names = ("id", "kind", "at", "service", "environment", "actor", "why", "outcome", "reason", "flips", "retreats", "before", "after", "distance", "overrides", "events", "sources", "during", "incident")  # fmt: skip
     return {name: getattr(candidate, name) for name in names}
