@@ -130,8 +130,8 @@ def _others(answer: Answer, suspects: Sequence[Suspect]) -> None:
     if not rows:
         return
     _say("Other suspects" if answer.explains else "Likeliest of what there is", bold=True)
-    for line in text.columns(("", "ID", "WHAT", "WHO TO ASK", ""), rows)[1:]:
-        _say(f"  {line}")
+    for line in text.columns((), rows):
+        _say_cut(f"  {line}")
     if left := len(suspects) - len(likely):
         _say(f"  and {left} more that are hardly likely: --all")
 
@@ -160,8 +160,8 @@ def _cleared(answer: Answer, *, everything: bool) -> None:
         return
     _say("\nCleared", bold=True)
     rows = [_cleared_row(each) for each in shown]
-    for line in text.columns(("", "", "", ""), rows)[1:]:
-        _say(f"  {line}")
+    for line in text.columns((), rows):
+        _say_cut(f"  {line}")
     if left := len(order) - len(shown):
         _say(f"  and {left} more: --all")
 
@@ -187,6 +187,12 @@ def percent(share: float) -> str:
 
 def _are(hosts: Sequence[str]) -> str:
     return "is" if len(hosts) == 1 else "are"
+
+
+def _say_cut(line: str) -> None:
+    """Print a line of a list: on a terminal as much of it as fits."""
+    said = terminal.visible(line, one_line=True)
+    text.say(text.cut(said, terminal.screen_width()) if terminal.is_terminal() else said)
 
 
 def _say(line: str, *, colour: str = "", bold: bool = False) -> None:

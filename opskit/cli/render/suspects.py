@@ -70,11 +70,11 @@ def _of_undo(candidate: Candidate, answer: Answer) -> Iterator[tuple[str, str]]:
 
 def because(terms: Sequence[Term], bits: float) -> Iterator[str]:
     """Give each term with its weight in bits, its sentence and what that is from, and their sum."""
-    rows = [(f"{term.bits:+.1f}", term.because, f"({term.source})") for term in terms]
-    for number, line in enumerate(text.columns(("", "", ""), rows)[1:] if rows else []):
+    rows = [f"{term.bits:+5.1f}  {term.because} ({term.source})" for term in terms]
+    for number, line in enumerate(rows):
         yield f"{'because' if number == 0 else '':<9} {line}"
     if len(rows) > 1:
-        yield f"{'':<9} {bits:+.1f} bits in all"
+        yield f"{'':<9} {bits:+5.1f}  bits in all"
 
 
 def commit(match: CommitMatch) -> str:
