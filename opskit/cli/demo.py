@@ -97,11 +97,11 @@ def _stop(folder: Path, *, as_json: bool) -> int:
 
 
 def _tell(demo: DemoFolder, *, keep: bool, quiet: bool) -> list[Played]:
-    from opskit.demo import fleet, play, story
+    from opskit.demo import fleet, folder, play, story
 
     fleet.start(demo, keep=keep)
     played = []
-    for step in story.STEPS:
+    for step in story.steps(history=folder.has_git()):
         command = play.spelled_out(demo, step)
         if not quiet:
             _announce(step.text, play.command_line(command))

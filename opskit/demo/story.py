@@ -14,13 +14,17 @@ UNDO = "UNDO"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is told, who calls which command, its exit code, and the version that all shops then serve."""
+    """What is told, who calls which command, its exit code, and the version that all shops then serve.
+
+    `history` tells whether it is only told where the shop is deployed from git, or only where it is not: archives have no commits.
+    """
 
     text: str
     actor: str
     command: tuple[str, ...]
     exit: int = 0
     serves: str = ""
+    history: bool | None = None
 
 
 STEPS = (
@@ -85,12 +89,21 @@ STEPS = (
         " opskit fetches the page, finds on which hosts it is broken, and weighs what was changed before.",
         "chloe",
         ("blame", "--url", OFFER),
+        history=True,
     ),
     Step(
         "That names the rollout, the very commit, and whom to ask. Its last line undoes it; she pastes that.",
         "chloe",
         (UNDO, "-y"),
         serves="v2",
+        history=True,
+    ),
+    Step(
+        "The offer of the week is broken in it, so back to the version before, which was good on every host.",
+        "chloe",
+        ("rollback", "shop", "-m", "the offer of the week is broken", "-y"),
+        serves="v2",
+        history=False,
     ),
     Step("What runs where, asked from the hosts themselves.", "chloe", ("status",)),
     Step(
@@ -100,3 +113,8 @@ STEPS = (
     ),
     Step("That is what stays: who did what, where, why, and what came of it.", "chloe", ("log",)),
 )
+
+
+def steps(*, history: bool) -> tuple[Step, ...]:
+    """Give the story as it is told with the shop's history in git, or without it."""
+    return tuple(step for step in STEPS if step.history in (None, history))

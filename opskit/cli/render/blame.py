@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EXPLAINED, UNEXPLAINED = 0, 1
 SHOWN = 4
 """Suspects beside the first that get a line."""
+EVEN = 0.5
 LEAST = 0.005
 """The share below which a suspect gets none, unless all are asked for."""
 SHOWN_CLEARED = 8
@@ -100,8 +101,14 @@ def _undo(suspect: Suspect) -> None:
 
 
 def _nothing(answer: Answer) -> Iterator[tuple[str, bool]]:
-    """Say that nothing in the changelog explains it, why, and what to look at next."""
-    yield (f"Nothing in the changelog explains this ({percent(answer.outside)}).", True)
+    """Say that nothing in the changelog explains it, or nothing more than something else, why, and what to look at next."""
+    none = percent(answer.outside)
+    if answer.outside < EVEN and answer.suspects:
+        best = percent(answer.suspects[0].share)
+        said = f"No one change stands out: {best} for the likeliest, {none} that it was none."
+    else:
+        said = f"Nothing in the changelog explains this ({none})."
+    yield said, True
     for line in because(answer.outside_terms, sum(term.bits for term in answer.outside_terms)):
         yield f"  {line}", False
     where = f" {answer.question.services[0]}" if answer.question.services else ""
