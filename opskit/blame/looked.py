@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opskit.blame.undo import fold
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -52,11 +54,13 @@ class Looked:
 
     @property
     def unasked(self) -> tuple[str, ...]:
-        """Sentences on what is not known, for want of an answer."""
-        silent = [f"{host} could not be asked: {why}" for host, why in self.silent.items()]
-        doubts = (
-            f"{each.service} on {each.host}: {each.said}"
-            for each in self.seen
-            if each.well is None and each.said
-        )
-        return (*silent, *dict.fromkeys(doubts))
+        """Sentences on what is not known, for want of an answer; equal words once."""
+        alone: dict[str, list[str]] = {}
+        for host, why in self.silent.items():
+            alone.setdefault(f"could not be asked: {why}", []).append(host)
+        doubts: dict[str, list[str]] = {}
+        for each in self.seen:
+            if each.well is None and each.said:
+                doubts.setdefault(f"{each.service}: {each.said}", []).append(each.host)
+        said = [f"{fold(hosts)} {why}" for why, hosts in alone.items()]
+        return (*said, *(f"{why} ({fold(hosts)})" for why, hosts in doubts.items()))

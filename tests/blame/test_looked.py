@@ -1,0 +1,32 @@
+"""What hosts said of their services: who is ill, who is well, of whom nothing is known."""
+
+from __future__ import annotations
+
+from opskit.blame.looked import Looked, Seen
+
+LOOKED = Looked(
+    (
+        Seen("shop", "web01", well=False, said="gave 500"),
+        Seen("mail", "web01", well=True),
+        Seen("shop", "web02", well=True),
+        Seen("mail", "web02", said="it has no health check"),
+        Seen("mail", "web03", said="it has no health check"),
+        Seen("shop", "web03", well=False, said="gave 500"),
+    ),
+    {"web04": "no answer within 12 s", "web05": "no answer within 12 s"},
+)
+
+
+def test_a_host_is_ill_if_one_of_the_services_is_and_well_if_none_is() -> None:
+    assert LOOKED.ill == ("shop",)
+    assert LOOKED.hosts(well=False) == ("web01", "web03")
+    assert LOOKED.hosts(well=True) == ("web02",)
+    assert LOOKED.hosts(well=True, services=["mail"]) == ("web01",)
+    assert LOOKED.said == "gave 500"
+
+
+def test_what_is_not_known_is_said_once_of_all_hosts_and_of_none_of_them_guessed() -> None:
+    assert LOOKED.unasked == (
+        "web[04-05] could not be asked: no answer within 12 s",
+        "mail: it has no health check (web[02-03])",
+    )
