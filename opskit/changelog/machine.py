@@ -65,7 +65,7 @@ def is_running(machine: Mapping[str, object], since_ms: int) -> bool:
         return False
     except PermissionError:
         return True
-    return _started_ms(pid) <= since_ms + 5000
+    return not _is_dead(pid) and _started_ms(pid) <= since_ms + 5000
 
 
 @functools.cache
@@ -85,6 +85,11 @@ def machine_id() -> str:
         )
         return found[1] if found else ""
     return _read("/etc/machine-id") or _read("/var/lib/dbus/machine-id")
+
+
+def _is_dead(pid: int) -> bool:
+    """Tell whether a process has ended and only waits for its parent to look."""
+    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()[:1] in (["Z"], ["X"])
 
 
 def _started_ms(pid: int) -> int:

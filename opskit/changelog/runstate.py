@@ -160,7 +160,8 @@ class Ledger:
         told = {text(each, "id"): each for each in parts(body, "steps")}
         self._order = list(told) or self._order
         for name, each in told.items():
-            self._titles[name], self._digests[name] = text(each, "title"), text(each, "digest")
+            self._titles[name] = " ".join(text(each, "title").split())
+            self._digests[name] = text(each, "digest")
             self._book(name).wanted = numbers(each, "parts")
 
     def take(self, act: Act) -> None:

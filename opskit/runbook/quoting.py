@@ -16,7 +16,7 @@ from opskit.runbook.model import LANGUAGES, LOCAL
 MOST = 1000
 """Characters of what stands in a line."""
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _SIGNS = {
     **{sign: f"\\{sign}" for sign in "\\`*_[]#~$"},
@@ -25,6 +25,8 @@ _SIGNS = {
     ">": "&gt;",
     "|": "&#124;",
 }
+_LINKS = re.compile(r"://|www\.", re.IGNORECASE)
+"""What a Git host makes links of without being asked."""
 _TABLE = str.maketrans(_SIGNS)
 
 
@@ -41,7 +43,11 @@ def one_line(text: str, most: int = MOST) -> str:
 
 def inline(text: str, most: int = MOST) -> str:
     """Give a text as a part of a line of Markdown, also in a table."""
-    return one_line(text, most).translate(_TABLE)
+    return _LINKS.sub(_unlinked, one_line(text, most).translate(_TABLE))
+
+
+def _unlinked(found: re.Match[str]) -> str:
+    return "&#58;//" if found[0] == "://" else f"{found[0][:3]}&#46;"
 
 
 def fence(text: str, language: str = "text") -> str:

@@ -67,8 +67,10 @@ def open_book(file: Path) -> Runbook:
 
 def _is_book(file: Path) -> bool:
     try:
+        if not file.is_file():
+            return False  # a pipe would be waited for
         with file.open("rb") as stream:
-            return file.is_file() and bool(_FRONT.match(stream.read(HEAD)))
+            return bool(_FRONT.match(stream.read(HEAD)))
     except OSError:
         return False
 

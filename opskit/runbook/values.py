@@ -10,6 +10,7 @@ from opskit.rollout.secrets import checked
 from opskit.runbook import patterns
 from opskit.runbook.model import Ask
 from opskit.runbook.names import TEMPLATE
+from opskit.runbook.quoting import one_line
 from opskit.runbook.talk import LEAVE, TEXT, Question
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ MOST = 16 * 1024
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """Give a text with `{{ name }}` replaced by values; names that have none stay as they are."""
-    return TEMPLATE.sub(lambda found: values.get(found[1], found[0]), text)
+    """Give a text with `{{ name }}` replaced by values, each in one line, or it would look like lines of ours; names that have none stay as they are."""
+    return TEMPLATE.sub(
+        lambda found: one_line(values[found[1]], MOST) if found[1] in values else found[0], text
+    )
 
 
 def demand_known(book: Runbook, given: Mapping[str, str]) -> None:

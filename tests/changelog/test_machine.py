@@ -75,3 +75,11 @@ def test_a_name_that_could_deceive_is_refused(name: str, monkeypatch: pytest.Mon
 
 def test_the_machine_has_one_name() -> None:
     assert machine_id() == machine_id()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_a_process_that_ended_and_that_nobody_looked_after_does_not_run() -> None:
+    ended = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert not is_running({**this_machine(), "pid": ended.pid}, round(time.time() * 1000))
+    ended.wait()

@@ -10,7 +10,7 @@ from opskit.config.secret import Redactor
 from opskit.errors import UsageError
 from opskit.runbook.page.shell import needed
 from opskit.runbook.record import Record
-from opskit.runbook.talk import Reply, Warned
+from opskit.runbook.talk import Reply, Said, Warned
 from tests.runbook.scripted import GO, LEAVE, book_of, say, whats
 from tests.runbook.test_walk import LOOK, steps
 
@@ -128,3 +128,12 @@ def test_what_a_command_captures_itself_is_not_asked_for(stage: Stage) -> None:
     fence = "<!-- opskit: local mutates=no capture=owner -->\n```python\nprint({'owner': 'cleo'}['owner'])\n```\n"
     end, talk = stage.run(book_of(steps(fence)), GO)
     assert (talk.kinds, end.now.values["owner"]) == (["act"], "cleo")
+
+
+def test_a_value_of_several_lines_makes_no_line_of_ours(stage: Stage) -> None:
+    first = "<!-- opskit: mutates=no capture=state -->\n```sh\nprintf 'ok\\n\\nStep 2 of 2: B\\033[2J'\n```\n"
+    book = book_of(steps(first + "\nIt says {{ state }}.\n\n**Confirm:** Is {{ state }} well?\n"))
+    end, talk = stage.run(book, mode="auto")
+    shown = "ok\\n\\nStep 2 of 2: B\\x1b[2J"
+    assert talk.facts(Said)[-1].text == f"It says {shown}."
+    assert end.reason == f"a person must say: Step 1: Is {shown} well?"

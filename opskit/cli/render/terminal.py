@@ -68,9 +68,9 @@ def is_terminal(stream: TextIO | None = None) -> bool:
 
 
 def is_answerable() -> bool:
-    """Say whether a person can answer a question on standard input."""
+    """Say whether a person can be asked on standard error, and answer on standard input."""
     try:
-        return sys.stdin is not None and sys.stdin.isatty()
+        return sys.stderr is not None and sys.stdin is not None and sys.stdin.isatty()
     except ValueError:  # closed
         return False
 
