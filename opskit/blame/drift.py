@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from opskit.blame import undo
 from opskit.blame.model import Candidate
+from opskit.changelog import Release
 from opskit.changelog.clock import moment
 from opskit.config.service import GitSource
 from opskit.errors import ChangelogError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from opskit.blame.gather import Place
     from opskit.blame.looked import Looked, Seen
+    from opskit.blame.undo import Ways
     from opskit.changelog import Changelog
     from opskit.config.model import ChangelogSettings
     from opskit.config.service import Service
@@ -50,7 +52,7 @@ def drift(
             continue
         odd = [row for row in rows if row.verdict in SURPRISES]
         for id, of in _grouped(odd, seen).items():
-            made, doubts = _candidate(id, of, seen, service)
+            made, doubts = _candidate(id, of, seen, service, place.ways(name))
             found.append(replace(made, distance=distances.get(name, -1)))
             missing += doubts
     return tuple(found), tuple(missing)
@@ -68,7 +70,7 @@ def _grouped(
 
 
 def _candidate(
-    id: str, rows: Sequence[HostStatus], seen: Mapping[str, Seen], service: Service
+    id: str, rows: Sequence[HostStatus], seen: Mapping[str, Seen], service: Service, ways: Ways
 ) -> tuple[Candidate, tuple[str, ...]]:
     first = _receipt(seen[rows[0].host])
     is_rollout = id != BY_HAND
@@ -87,7 +89,7 @@ def _candidate(
         reason=note,
         flips=flips,
         sources=(f"{'receipt' if is_rollout else 'receipt and files'} on {fold(flips)}",),
-        undo=_undo(rows, service),
+        undo=_undo(rows, service, ways),
         text=note,
     )
     doubt = f"when {service.name} was changed by hand on {','.join(guessed)}: after the last rollout there"
@@ -107,7 +109,7 @@ def _when(row: HostStatus, seen: Seen) -> tuple[datetime, bool]:
     return max(known, default=moment(0)), False
 
 
-def _undo(rows: Sequence[HostStatus], service: Service) -> str:
+def _undo(rows: Sequence[HostStatus], service: Service, ways: Ways) -> str:
     """Give what brings hosts back to what the changelog says, if that is the same on all of them.
 
     A release of which files were changed is deployed anew, where its source is still what it was: in git.
@@ -123,9 +125,8 @@ def _undo(rows: Sequence[HostStatus], service: Service) -> str:
         return (
             undo.line("deploy", service.name, anew, *undo.by_hand(service, hosts)) if anew else ""
         )
-    return undo.line(
-        "rollback", service.name, "--to", recorded.release, *undo.by_hand(service, hosts)
-    )
+    words = undo.back_to(service.name, Release(recorded.release, recorded.revision), hosts, ways)
+    return undo.line(*words, *undo.by_hand(service, hosts)) if words else ""
 
 
 def _receipt(seen: Seen) -> Mapping[str, object]:

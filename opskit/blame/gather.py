@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.blame import undo
 from opskit.blame.flips import changes
 from opskit.blame.model import Candidate, History
 from opskit.blame.retreats import with_retreats
+from opskit.blame.undo import Ways
 from opskit.changelog.runrecords import BEGAN, DRILL, LOCAL
 from opskit.config.service import GitSource
 
@@ -29,12 +30,18 @@ BESIDE = -1
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is known of an environment: its services, on which hosts each lives, and which of them are ill (none: nobody knows)."""
+    """What is known of an environment: its services, on which hosts each lives, and which of them are ill (none: nobody knows); `kept` is as of `undo.Ways`."""
 
     environment: str
     services: Mapping[str, Service]
     lives: Mapping[str, tuple[str, ...]]
     ill: tuple[str, ...] = ()
+    kept: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+
+    def ways(self, name: str) -> Ways:
+        """Give what a service can be brought back to."""
+        service = self.services.get(name)
+        return Ways(self.kept, deployed=service is not None and isinstance(service.source, GitSource))  # fmt: skip
 
     def distances(self) -> Mapping[str, int]:
         """Give how far each service is below those that are ill, by what they depend on; all are 0 if nobody knows which are."""
@@ -60,7 +67,7 @@ def gather(found: Found, place: Place) -> tuple[Candidate, ...]:
     inside = _Inside(place)
     rollouts = [inside.rollout(record) for record in found.rollouts]
     candidates = [
-        *with_retreats(rollouts, found.rollouts),
+        *with_retreats(rollouts, found.rollouts, inside.undo),
         *(c for run in found.runs for c in inside.run(run)),
         *map(inside.note, found.notes),
         *map(inside.thaw, found.thaws),
@@ -102,11 +109,15 @@ class _Inside:
             distance=self._distance(record.service, found.flips or [h.name for h in record.hosts]),
             overrides=tuple(f"{o.rule}: {o.what} ({o.why})" for o in record.overrides),
             events=tuple(dict.fromkeys((record.events[0].hash.hex(), *found.events))),
-            undo=undo.of_rollout(record, running),
+            undo=self.undo(record, running),
             text=_of_rollout(record),
             during=record.during,
             incident=record.incident,
         )
+
+    def undo(self, record: RolloutRecord, hosts: Iterable[str]) -> str:
+        """Give the command that takes a rollout back on these hosts."""
+        return undo.of_rollout(record, hosts, self._place.ways(record.service))
 
     def run(self, record: RunRecord) -> Iterable[Candidate]:
         """Give the steps of a run that changed something, but for those that called opskit: these have left rollouts."""

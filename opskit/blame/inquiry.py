@@ -46,7 +46,8 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
     """
     trouble = find_out(told, place, sources)
     demand_trouble(trouble)
-    place = replace(place, ill=trouble.services or on(place, told.hosts))
+    ill = trouble.services or on(place, told.hosts)
+    place = replace(place, ill=ill, kept=trouble.looked.kept)
     question = trouble.question(place, _now(sources.changelog))
     drifted, doubts = _drift(trouble, place, sources)
     near = [name for name, far in place.distances().items() if far >= 0] if place.ill else []

@@ -48,6 +48,20 @@ class Looked:
         return tuple(dict.fromkeys(each.service for each in self.seen if each.well is False))
 
     @property
+    def kept(self) -> Mapping[tuple[str, str], frozenset[str]]:
+        """What hosts could go back to, by service and host: names and revisions of releases that were live there."""
+        return {
+            (each.service, each.host): frozenset(
+                name
+                for release in each.state.releases
+                if release.id in each.state.good or release.id in each.state.bad
+                for name in (release.id, release.revision)
+            )
+            for each in self.seen
+            if each.state
+        }
+
+    @property
     def said(self) -> str:
         """What checks that failed said, each once."""
         return "\n".join(dict.fromkeys(each.said for each in self.seen if each.well is False))

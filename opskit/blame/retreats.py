@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from opskit.blame import undo
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from opskit.blame.model import Candidate
@@ -18,9 +16,11 @@ BRINGS = ("deploy", "rollback")
 
 
 def with_retreats(
-    candidates: Sequence[Candidate], records: Sequence[RolloutRecord]
+    candidates: Sequence[Candidate],
+    records: Sequence[RolloutRecord],
+    undo: Callable[[RolloutRecord, Iterable[str]], str],
 ) -> Iterable[Candidate]:
-    """Give candidates with what later rollouts took away of them: hosts that went back to what ran there before."""
+    """Give candidates with what later rollouts took away of them: hosts that went back to what ran there before. `undo` gives the command that takes one back on hosts."""
     later: dict[tuple[str, str], list[_Came]] = {}
     for candidate, record in zip(candidates, records, strict=True):
         for host in record.hosts if candidate.kind in BRINGS else ():
@@ -36,7 +36,7 @@ def with_retreats(
                 gone |= {host.name: min(back)} if back else {}
         if len(gone) > len(candidate.retreats):
             left = [host for host in candidate.flips if host not in gone]
-            yield replace(candidate, retreats=gone, undo=undo.of_rollout(record, left))
+            yield replace(candidate, retreats=gone, undo=undo(record, left))
         else:
             yield candidate
 

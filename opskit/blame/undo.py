@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opskit.changelog import Release
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from opskit.blame.model import Candidate
-    from opskit.changelog import Release, RolloutRecord, RunRecord
+    from opskit.changelog import RolloutRecord, RunRecord
     from opskit.config.service import Service
 
+SHORT = 12  # digits of a revision
 LEFT_OPEN = ("unfinished", "interrupted", "abandoned")
 RESUMED = ("deploy", "rollback")
 """Actions that `opskit resume --revert` takes back, if they are not over."""
@@ -27,7 +31,19 @@ NOTHING = {
 """Why there is no command, by kind."""
 
 
-def of_rollout(record: RolloutRecord, hosts: Iterable[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What can be gone back to: `kept` by service and host, as names and revisions of releases (hosts that nobody asked are not in it), and whether commits can be `deployed` anew."""
+
+    kept: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    deployed: bool = False
+
+    def has(self, service: str, hosts: Iterable[str], name: str) -> bool:
+        """Tell whether these hosts have that release or revision still, as far as anybody knows."""
+        return all(name in self.kept.get((service, host), (name,)) for host in hosts)
+
+
+def of_rollout(record: RolloutRecord, hosts: Iterable[str], ways: Ways) -> str:
     """Give the command that takes a rollout back on `hosts`, those that run what it brought."""
     left = [host.name for host in record.hosts if host.name in set(hosts)]
     if record.outcome in LEFT_OPEN and record.action in RESUMED:
@@ -35,7 +51,7 @@ def of_rollout(record: RolloutRecord, hosts: Iterable[str]) -> str:
     if not left:
         return ""
     if record.action in RESUMED:
-        return _back(record, left)
+        return _back(record, left, ways)
     if record.action in ("drain", "restore"):
         other = "--restore" if record.action == "drain" else "--drain"
         return line("lb", record.service, other, *_there(record, left))
@@ -93,14 +109,34 @@ def line(*words: str) -> str:
     return shlex.join(["opskit", *words])
 
 
-def _back(record: RolloutRecord, hosts: list[str]) -> str:
-    """Give the rollback to what these hosts ran before: where that was not the same on all, to what was last good on each."""
-    before = {host.name: host.before for host in record.hosts if host.name in hosts}
-    goals: set[Release | None] = set(before.values())
-    if goals == {None}:
+def back_to(service: str, release: Release, hosts: Iterable[str], ways: Ways) -> tuple[str, ...]:
+    """Give the words that bring hosts back to a release: by its revision, of which each may have another release by now; where that is gone, as a deploy, or () if nothing can."""
+    name = release.revision or release.release
+    short = release.revision[:SHORT] or release.release
+    if ways.has(service, hosts, name):
+        return ("rollback", service, "--to", short)
+    return ("deploy", service, short) if ways.deployed and release.revision else ()
+
+
+def is_same(old: Iterable[Release], new: Iterable[Release]) -> bool:
+    """Tell whether a rollout brought the revision that ran there already, so that there is nothing to take back."""
+    revisions = {release.revision for release in (*old, *new)}
+    return len(revisions) == 1 and "" not in revisions
+
+
+def _back(record: RolloutRecord, hosts: list[str], ways: Ways) -> str:
+    """Give what brings back what these hosts ran before: where that was not the same on all, to what was last good on each."""
+    told = [host for host in record.hosts if host.name in hosts]
+    new = {host.name: host.goal or record.to or Release() for host in told}
+    before = {host.name: host.before for host in told if not host.before or not is_same([host.before], [new[host.name]])}  # fmt: skip
+    goals = {goal.revision or goal.release: goal for goal in before.values() if goal}
+    if not goals:
         return ""
-    to = [name for goal in goals if goal and len(goals) == 1 for name in ("--to", goal.release)]
-    return line("rollback", record.service, *to, *_there(record, hosts))
+    there, (goal, *others) = _there(record, list(before)), goals.values()
+    if others or None in before.values():
+        return line("rollback", record.service, *there)
+    words = back_to(record.service, goal, before, ways)
+    return line(*words, *there) if words else ""
 
 
 def _there(record: RolloutRecord, hosts: list[str]) -> tuple[str, ...]:
@@ -108,4 +144,4 @@ def _there(record: RolloutRecord, hosts: list[str]) -> tuple[str, ...]:
 
 
 def _why(id: str) -> str:
-    return f"takes back {id}, the first suspect"
+    return f"takes back {id}"

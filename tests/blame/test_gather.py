@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import pytest
 from opskit.blame.gather import Place, gather
 from opskit.blame.window import look
 from opskit.changelog import Changelog
-from opskit.config.service import GitSource, Service
+from opskit.config.service import FolderSource, GitSource, Service
 from tests.changelog.writing import ELSEWHERE, finish, put, release, start, whole
 
 if TYPE_CHECKING:
@@ -91,16 +92,42 @@ def test_a_rollout_that_died_may_have_changed_the_hosts_it_was_at(changelog: Cha
     put(changelog, "rollout.hosts", {"results": [], "begun": ["web01"]}, name)
     found = candidates(changelog)[name]
     assert (found.outcome, set(found.flips)) == ("unfinished", {"web01"})
-    assert found.undo == f"opskit resume {name} --revert -m 'takes back {name}, the first suspect'"
+    assert found.undo == f"opskit resume {name} --revert -m 'takes back {name}'"
 
 
 def test_the_undo_of_a_deploy_names_release_hosts_and_environment(changelog: Changelog) -> None:
     name = whole(changelog, hosts=HOSTS)
     undo = candidates(changelog)[name].undo
     assert undo == (
-        "opskit rollback shop --to r1 -H 'web[01-03]' -e production "
-        f"-m 'takes back {name}, the first suspect'"
+        "opskit rollback shop --to 111111111111 -H 'web[01-03]' -e production "
+        f"-m 'takes back {name}'"
     )
+
+
+def test_a_deploy_of_what_ran_there_already_has_no_undo(changelog: Changelog) -> None:
+    again = {**release(5), "revision": release(1)["revision"]}
+    hosts = [{"name": "web01", "batch": 1, "from": release(1)}, {"name": "web02", "batch": 1, "from": release(3)}]  # fmt: skip
+    for told, undone in ((hosts[:1], ""), (hosts, "opskit rollback shop --to 333333333333 -H web02 ")):  # fmt: skip
+        name = changelog.new_rollout_id()
+        put(changelog, "rollout.started", {"to": again, "hosts": told}, name)
+        done = [result(each["name"], "done", live="r5", **{"from": each["from"]["release"]}) for each in told]  # fmt: skip
+        put(changelog, "rollout.hosts", {"results": done}, name)
+        finish(changelog, name)
+        said = candidates(changelog)[name].undo
+        assert said.startswith(undone)
+        assert bool(said) == bool(undone)
+
+
+def test_what_no_host_has_any_more_is_deployed_by_its_revision(changelog: Changelog) -> None:
+    name = whole(changelog, hosts=HOSTS)
+    kept = {("shop", host): frozenset({"r1", "1" * 12}) for host in HOSTS}
+    assert " rollback shop --to 1" in candidates(changelog, replace(PLACE, kept=kept))[name].undo
+    kept[("shop", "web03")] = frozenset({"r9", "9" * 12})
+    gone = replace(PLACE, kept=kept)
+    assert candidates(changelog, gone)[name].undo.startswith("opskit deploy shop 111111111111 -H ")
+    folder = Service("shop", "production", "/srv/shop", "@all", FolderSource(Path("/files")))
+    gone = replace(gone, services={**PLACE.services, "shop": folder})
+    assert candidates(changelog, gone)[name].undo == ""
 
 
 def test_after_a_rollback_there_is_nothing_left_to_undo_of_the_deploy(
@@ -111,7 +138,7 @@ def test_after_a_rollback_there_is_nothing_left_to_undo_of_the_deploy(
     found = candidates(changelog)
     assert set(found[bad].retreats) == {"web01", "web02"}
     assert "-H web03 " in found[bad].undo
-    assert found[back].undo.startswith("opskit rollback shop --to r2 -H 'web[01-02]' ")
+    assert found[back].undo.startswith("opskit rollback shop --to 222222222222 -H 'web[01-02]' ")
 
 
 def test_a_deploy_on_top_takes_nothing_back_unless_it_brings_what_was_there_before(changelog: Changelog) -> None:  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opskit.blame.undo import NOTHING, also_undone
+from opskit.blame.undo import NOTHING, RESUMED, also_undone, is_same
 from opskit.cli.render import text
 from opskit.cli.render.releases import from_to, named
 
@@ -101,11 +101,13 @@ def no_undo(candidate: Candidate) -> str:
         return NOTHING[candidate.kind]
     if candidate.flips and set(candidate.flips) <= set(candidate.retreats):
         return "no host runs it any more"
+    if candidate.kind in RESUMED and is_same(candidate.before, candidate.after):
+        return "it brought the revision that ran there already"
     if candidate.kind == "drift":
         return f"see what differs: opskit status {candidate.service} --check-files"
     if candidate.kind == "runbook":
         return "nothing that it did is to be taken back, says its page"
-    return "before it, there was nothing to go back to"
+    return "before it, there was nothing to go back to, or what there was is gone from hosts and source"
 
 
 def _onset(answer: Answer) -> datetime:
