@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from opskit.blame.said import clean
@@ -24,6 +25,10 @@ MOST_BYTES = 64 * 1024
 MOST_SHOWN = 4000
 BAD = 400
 PORTS = {"http": 80, "https": 443}
+
+
+class _Readable(Protocol):
+    def read1(self, n: int = -1, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +60,31 @@ def fetch(url: str) -> Fetched:
     from http.client import HTTPException
 
     _parts(url)
+    end = time.monotonic() + TIMEOUT
     request = urllib.request.Request(url, headers={"User-Agent": "opskit"})  # noqa: S310 - http(s) only, see above
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-            return _told(url, answer.status, answer.reason, answer.read(MOST_BYTES))
+            return _told(url, answer.status, answer.reason, _beginning(answer, end))
     except urllib.error.HTTPError as error:
         with error:
-            return _told(url, error.code, error.reason, error.read(MOST_BYTES))
+            return _told(url, error.code, error.reason, _beginning(error, end))
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         return Fetched(url, 0, clean(f"{_bare(url)}: no answer: {reason}"))
+
+
+def _beginning(answer: _Readable, end: float) -> bytes:
+    """Read what comes until `end` (monotonic), at most MOST_BYTES: a page that drips is not waited for."""
+    said = b""
+    while len(said) < MOST_BYTES and time.monotonic() < end:
+        try:
+            piece = answer.read1(MOST_BYTES - len(said))
+        except TimeoutError:
+            break
+        if not piece:
+            break
+        said += piece
+    return said
 
 
 def behind(url: str, place: Place, inventory: Inventory) -> Behind:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from opskit.blame import urls
 from opskit.blame.gather import Place
 from opskit.blame.urls import Behind, behind, fetch
 from opskit.config.balancers import Behind as Balanced
@@ -25,12 +28,24 @@ EDGE = Balanced(LoadBalancer("edge", "lb01", "/run/haproxy.sock"), ("shop",))
 
 class Broken(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if "drip" in self.path:
+            self.drip()
+            return
         status = 500 if "bad" in self.path else 200
         body = b"<html><style>p{}</style><p>KeyError: 'offer' \x1b[2J</p></html>"
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def drip(self) -> None:
+        """Send a byte now and then for as long as somebody listens."""
+        self.send_response(500)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.02)
 
     def log_message(self, *arguments: object) -> None:
         pass
@@ -49,6 +64,15 @@ def test_what_an_address_answers_is_text_of_the_symptom(address: str) -> None:
     assert (bad.status, bad.is_bad) == (500, True)
     assert bad.text == f"GET {address}/bad gave 500 Internal Server Error\nKeyError: 'offer'"
     assert not fetch(f"{address}/fine").is_bad
+
+
+def test_a_page_that_drips_is_read_for_a_while_and_no_longer(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(urls, "TIMEOUT", 0.3)
+    said = fetch(f"{address}/drip")
+    assert said.status == 500
+    assert said.text.endswith("x")
 
 
 def test_an_address_that_does_not_answer_is_a_symptom_too() -> None:

@@ -20,7 +20,7 @@ IDENTIFIER = re.compile(
     r"\b(?:[^\W\d]\w*_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|[^\W\d]\w*(?=\(\)))"
 )
 TRANSPORT = re.compile(
-    r"(?:\b[A-Z]{3,7} )?https?://[^/\s'\"]+(/[^\s,'\"]*)?(?: gave \d{3}\b[^\n,]*)?(?:, expected \d{3})?"
+    r"(?:\b[A-Z]{3,7} )?https?://[^/\s'\"]+(/[^\s,:'\"]*)?(?: gave \d{3}\b[^\n,]*|: no answer: [^\n]*)?(?:, expected \d{3})?"
     r"|\bthe health command ended with(?: status)? -?\d+"
 )
 """An address, and how opskit says what it answered: of all that, only the path is of the trouble, and not of how it was seen."""
