@@ -60,7 +60,7 @@ class Record:
         self._redactor = redactor
         self._must = must
         self._kept: list[Event] = []
-        self._reload = reload
+        self._reload = reload or (lambda: changelog.run(run).events)
         self._began = time.monotonic()
         self._mine: Event | None = None
 
@@ -121,7 +121,7 @@ class Record:
         """Raise LockedError if the run is somebody else's by now: who went on with it later, and knew of us; or, of those who
         went on at once and knew nothing of each other, who did so before us by the order of the changelog.
         """
-        if self._reload is None or self._mine is None:
+        if self._mine is None:
             return
         try:
             events = list(self._reload())

@@ -96,7 +96,8 @@ class Walk:
         interrupted: bool = False,
         waits: Mapping[str, object] | None = None,
     ) -> End:
-        """Write how it ended, and say what is still open."""
+        """Write how it ended, and say what is still open; raises LockedError for a run that is somebody else's by now."""
+        self.record.demand_ours()
         self.record.finish(outcome, reason, waits=waits)
         now = self.record.now
         if now.liabilities:
@@ -142,6 +143,8 @@ class Walk:
 
     def note(self, step: Step, part: int, what: str, **more: object) -> None:
         """Write what was done to a part; it need not be shown again as known."""
+        if what != "ended":  # what was done is written, whoever goes on with the run by now
+            self.record.demand_ours()
         self._dealt.add((self._visit, part))
         self.record.step(step.id, part, what, **more)
         self.tell_lost()

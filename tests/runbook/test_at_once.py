@@ -8,11 +8,13 @@ import pytest
 
 from opskit.config.secret import Redactor
 from opskit.errors import LockedError
+from opskit.runbook import past
 from opskit.runbook.folding import fold
 from opskit.runbook.past import demand_free
 from opskit.runbook.record import Record
+from opskit.runbook.talk import Reply
 from tests.changelog.running import people, tell
-from tests.runbook.scripted import book_of
+from tests.runbook.scripted import GO, Scripted, book_of
 from tests.runbook.test_walk import DO, steps
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.changelog import Changelog, Event
+    from opskit.runbook.talk import Question
+    from tests.runbook.scripted import Stage
 
 BOOK = book_of(steps(DO.format("touch a")))
 
@@ -105,3 +109,27 @@ def test_who_takes_a_run_over_knowing_who_is_at_it_has_it(team: list[Changelog])
     later.demand_ours()
     with pytest.raises(LockedError, match="taken over by ben"):
         first.demand_ours()
+
+
+@pytest.mark.parametrize("reply", [GO, Reply("skip", "not today"), Reply("abort", "enough")])
+def test_who_began_a_run_that_was_taken_over_does_and_says_nothing_more_in_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, reply: Reply
+) -> None:
+    book = book_of(steps(DO.format("echo drained >>did")))
+    seen: list[int] = []
+
+    class TakenOver(Scripted):
+        """Ben goes on with it while ana is asked."""
+
+        def ask(self, question: Question) -> Reply:
+            monkeypatch.setattr(past, "is_running", lambda *_: False)
+            run = stage.events()[0].header.rollout
+            end, _ = stage.resume(book, run, GO, actor="ben", take_over=True)
+            assert end.outcome == "done"
+            seen.append(len(stage.events(run)))
+            return super().ask(question)
+
+    with pytest.raises(LockedError, match="was taken over by ben"):
+        stage.run(book, talk=TakenOver([reply]))
+    assert (stage.folder / "did").read_text() == "drained\n"
+    assert seen == [len(stage.events())]
