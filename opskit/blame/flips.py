@@ -7,11 +7,12 @@ which the host ran what is new. Times are by the clock of who wrote the event, s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import number, parts, text, texts
 from opskit.changelog.clock import moment
-from opskit.changelog.event import HOSTS, RECOVERED
+from opskit.changelog.event import HOSTS, RECOVERED, STARTED
 from opskit.changelog.resuming import counted
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ FIRST: Mapping[str, tuple[str, ...]] = {
     "replace": ("replace", "task", "wait"),
 }
 """The step from which on a host runs what is new, by action; where somebody went on, the first may have been done before."""
+STEP = timedelta(minutes=5)
+"""What a clock may be set right by within a rollout: beyond that no host changes before its rollout begins, whatever a result says."""
 AT_ITS_END = "switch"
 AT_ONCE = ("task", "exec")
 
@@ -58,6 +61,11 @@ def changes(record: RolloutRecord) -> Changes:
         elif event.header.kind == RECOVERED:
             _recover(found, record, event)
     _add_untold(found, record)
+    if any(event.header.kind == STARTED for event in record.events):
+        found.flips, found.retreats = (
+            {host: at if at >= record.at - STEP else record.at for host, at in each.items()}
+            for each in (found.flips, found.retreats)
+        )
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from opskit.changelog import Filter, NoteEntry, OtherEntry, RolloutRecord, RunRecord
+from opskit.changelog import Filter, NoteEntry, OtherEntry, RolloutRecord, RunRecord, is_beside
 from opskit.changelog.event import THAW
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ MOST_THERE = 100
 OF_HOSTS = ("exec", "task", "reboot", "replace")
 MOST_BESIDE = 100
 """Entries of other services and hosts, which can hardly be more than cleared."""
+MOST_NAMED = 3
+"""Names in one sentence; more are counted."""
 AFTER = timedelta(minutes=10)
 """How long after the trouble a change may have been written down and have come before it: clocks differ."""
 LATER = timedelta(hours=6)
@@ -31,7 +33,10 @@ LATER = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was looked at, each the newest first. `since`: what is older was not looked at; `missing` says why, if that is later than it should be."""
+    """What was looked at, each the newest first. `since`: what is older was not looked at.
+
+    `missing` says why that is later than it should be, and what does not count.
+    """
 
     rollouts: tuple[RolloutRecord, ...]
     runs: tuple[RunRecord, ...]
@@ -65,16 +70,19 @@ def look(
     around = whole._replace(until=at + LATER, limit=MOST_BESIDE)
     beside = changelog.rollouts(around)
     thaws = changelog.entries(around._replace(environment="", action=THAW))
+    rollouts = _newest(record for found in (*every, *theirs, beside) for record in found)
+    runs = changelog.runs(whole._replace(owes=True, limit=MOST_BESIDE))
     return Found(
-        _newest([*(record for found in (*every, *theirs, beside) for record in found)]),
-        changelog.runs(whole._replace(owes=True, limit=MOST_BESIDE)),
+        tuple(record for record in rollouts if not is_beside(record.id)),
+        tuple(record for record in runs if not is_beside(record.id)),
         changelog.notes(around),
         tuple(
             each for each in thaws if isinstance(each, OtherEntry) and _is_here(each, environment)
         ),
         since=reached,
-        missing=tuple(
-            _cut(begin, reached, *(_reached(found, begin, MOST_THERE) for found in theirs[:1]))
+        missing=(
+            *_cut(begin, reached, *(_reached(found, begin, MOST_THERE) for found in theirs[:1])),
+            *_strange([*(each.id for each in rollouts), *(each.id for each in runs)]),
         ),
     )
 
@@ -99,6 +107,15 @@ def _cut(begin: datetime, ours: datetime, *theirs: datetime) -> Iterator[str]:
     for at in (at for at in theirs if at > ours):
         since = f"{at.astimezone():%Y-%m-%d %H:%M}"
         yield f"so much happened on these hosts that of other services only what came after {since} was looked at"
+
+
+def _strange(names: Iterable[str]) -> Iterator[str]:
+    """Say what other writers wrote under an id that is not theirs; many such names in one sentence."""
+    beside = [name for name in names if is_beside(name)]
+    if beside:
+        more = f" and of {len(beside) - MOST_NAMED} more" if len(beside) > MOST_NAMED else ""
+        said = "events of other writers under an id that is not theirs do not count: those of"
+        yield f"{said} {', '.join(beside[:MOST_NAMED])}{more}"
 
 
 def _days(begin: datetime, end: datetime) -> str:

@@ -5,6 +5,7 @@ never altered or dropped. Reading needs neither a key nor cryptography, and crea
 """
 
 from opskit.changelog.changelog import Changelog, open_changelog
+from opskit.changelog.claims import is_beside
 from opskit.changelog.event import Event
 from opskit.changelog.filtering import Filter
 from opskit.changelog.ids import new_rollout_id
@@ -38,6 +39,7 @@ __all__ = [
     "RunRecord",
     "VerdictEntry",
     "during_here",
+    "is_beside",
     "new_rollout_id",
     "open_changelog",
     "this_machine",

@@ -169,6 +169,11 @@ def meant(claims: Collection[str]) -> str:
     return ""
 
 
+def is_beside(name: str) -> bool:
+    """Tell whether a rollout or a run of that name is only said to be that of its id, which means another one: it does not count."""
+    return OPEN in name
+
+
 def may_end(events: Iterable[Event], writer: bytes) -> bool:
     """Tell whether it counts if a writer says that the rollout of these events is abandoned: not of another's unbound one."""
     headers = [event.header for event in events]

@@ -146,7 +146,17 @@ INSERT INTO said (n, entry) VALUES (?, ?)
 
 -- name: tally
 SELECT service, environment, count(*) FROM entry
-WHERE hlc >= :hlc AND +kind = 'rollout' AND +at_ms >= :since GROUP BY +service, +environment
+WHERE hlc >= :hlc AND +kind = 'rollout' AND +at_ms >= :since AND (
+    -- one that only says it is somebody's, where there is another of that id, changes nothing
+    instr(rollout, '@') IN (0, length(rollout)) OR NOT EXISTS (
+        SELECT 1 FROM entry AS other WHERE other.rollout <> entry.rollout AND (
+            other.rollout >= substr(entry.rollout, 1, instr(entry.rollout, '@') - 1) || '.'
+            AND other.rollout < substr(entry.rollout, 1, instr(entry.rollout, '@') - 1) || '/'
+            OR other.rollout >= substr(entry.rollout, 1, instr(entry.rollout, '@'))
+            AND other.rollout < substr(entry.rollout, 1, instr(entry.rollout, '@') - 1) || 'A'
+        )
+    )
+) GROUP BY +service, +environment
 
 -- name: oldest_entry
 SELECT at_ms FROM entry ORDER BY hlc, hash LIMIT 1

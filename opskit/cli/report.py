@@ -103,7 +103,7 @@ def _facts(
 ) -> Facts:
     from opskit.blame.deeds import KINDS, deed
     from opskit.blame.report import Facts
-    from opskit.changelog import Filter
+    from opskit.changelog import Filter, is_beside
 
     service, environment = wanted
     asked = Filter(service=service, environment=environment, since=since)
@@ -112,7 +112,7 @@ def _facts(
         each
         for kind in KINDS
         for each in changelog.each_rollout(asked._replace(action=kind), deed)
-        if each.outcome != "running" and each.id not in tries
+        if each.outcome != "running" and each.id not in tries and not is_beside(each.id)
     ]
     deeds = sorted(found, key=lambda each: (each.at, each.id))
     services = {(s.name, s.environment): s for s in _services(config)}

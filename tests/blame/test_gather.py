@@ -95,6 +95,29 @@ def test_a_rollout_that_died_may_have_changed_the_hosts_it_was_at(changelog: Cha
     assert found.undo == f"opskit resume {name} --revert -m 'takes back {name}'"
 
 
+def test_no_host_changes_before_its_rollout_begins_whatever_a_result_says(changelog: Changelog) -> None:  # fmt: skip
+    name = start(changelog, hosts=HOSTS)
+    long_ago = result("web01", "done", ("switch", 500), at=now_ms() - 3_600_000)
+    put(changelog, "rollout.hosts", {"results": [long_ago]}, name)
+    found = candidates(changelog)[name]
+    assert found.flips["web01"] == found.at
+
+
+def test_events_of_another_writer_under_somebodys_id_are_no_candidate_and_that_is_said(
+    changelog: Changelog, tmp_path: Path
+) -> None:
+    name = whole(changelog, hosts=HOSTS)
+    with Changelog(tmp_path / "eve" / "changelog.db", actor="eve") as eve:
+        whole(eve, hosts=HOSTS, rollout=name, outcome="failed", why="forged")
+        lines: list[str] = []
+        eve.export(lines.append)
+    changelog.take_in(lines)
+    assert len(changelog.rollouts()) == 2
+    assert [each for each in candidates(changelog) if each.startswith(name)] == [name]
+    (said,) = look(changelog, environment="production", at=datetime.now(UTC)).missing
+    assert f"do not count: those of {name}@" in said
+
+
 def test_the_undo_of_a_deploy_names_release_hosts_and_environment(changelog: Changelog) -> None:
     name = whole(changelog, hosts=HOSTS)
     undo = candidates(changelog)[name].undo

@@ -106,6 +106,18 @@ def test_what_a_bisection_only_tried_counts_for_nothing(
     assert data["change_failure_rate"]["count"] == 0
 
 
+def test_what_another_writer_says_under_somebodys_id_counts_for_nothing(
+    opskit: Opskit, story: tuple[str, str], changelog: Changelog, tmp_path: Path
+) -> None:
+    before = opskit("report", "--json").json["data"]["all"]
+    with Changelog(tmp_path / "eve" / "changelog.db", actor="eve") as eve:
+        whole(eve, rollout=story[0], outcome="failed")
+        lines: list[str] = []
+        eve.export(lines.append)
+    changelog.take_in(lines)
+    assert opskit("report", "--json").json["data"]["all"] == before
+
+
 @pytest.mark.usefixtures("story")
 def test_only_a_service_or_an_environment_is_told_of_if_wanted(opskit: Opskit) -> None:
     for words, names in ((("-e", "staging"), ["search"]), (("-s", "shop"), ["shop"])):
