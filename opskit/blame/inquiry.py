@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from opskit.blame import onsets, urls
 from opskit.blame.gather import gather
 from opskit.blame.score import rank
-from opskit.blame.text import compare
+from opskit.blame.text import compare, lacking
 from opskit.blame.trouble import Trouble, steady
 from opskit.blame.window import look
 from opskit.errors import ChangelogError, OpskitError
@@ -64,7 +64,8 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
         question = replace(question, well=steady(question, candidates))
     texts = compare(candidates, question.symptom, cache=sources.cache)
     answer = rank(question, candidates, texts)
-    missing = dict.fromkeys((*answer.missing, *trouble.missing, *doubts, *found.missing))
+    unread = lacking(candidates, cache=sources.cache) if question.symptom else ()
+    missing = dict.fromkeys((*answer.missing, *trouble.missing, *doubts, *unread, *found.missing))
     return replace(answer, missing=tuple(missing), since=found.since)
 
 

@@ -1,8 +1,9 @@
 """What a symptom's words say: `compare` reads the commits that candidates brought, and tells which of them speak of the same.
 
-`tokens` makes words, `log` reads git, `commits` counts what a commit says, `cache` keeps that, `rank` weighs.
+`tokens` makes words, `log` reads git, `lacking` tells what it has not, `commits` counts what a commit says, `cache` keeps that, `rank` weighs.
 """
 
 from opskit.blame.text.compare import compare
+from opskit.blame.text.lacking import lacking
 
-__all__ = ["compare"]
+__all__ = ["compare", "lacking"]

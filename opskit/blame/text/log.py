@@ -53,13 +53,19 @@ def between(
 def _list(repository: Path, way: str, span: str, *paths: str, within: float) -> tuple[str, ...]:
     command = ["log", way, f"--max-count={MOST_COMMITS + 1}", "--format=%H", span, "--", *paths]
     try:
-        ran = subprocess.run(
-            _git(repository, *command), env=_environment(), stdin=subprocess.DEVNULL, capture_output=True,
-            check=False, timeout=within, process_group=0,
-        )  # fmt: skip
+        said = ask(repository, *command, within=within)
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    return tuple(ran.stdout.decode("ascii", "replace").split()) if not ran.returncode else ()
+    return tuple(said.decode("ascii", "replace").split())
+
+
+def ask(repository: Path, *command: str, given: bytes = b"", within: float) -> bytes:
+    """Give what git answers, nothing if it fails; raises OSError, and TimeoutExpired after `within` seconds."""
+    ran = subprocess.run(
+        _git(repository, *command), env=_environment(), input=given, capture_output=True,
+        check=False, timeout=within, process_group=0,
+    )  # fmt: skip
+    return ran.stdout if not ran.returncode else b""
 
 
 def is_shallow(repository: Path) -> bool:
