@@ -76,3 +76,9 @@ def test_saying_that_nothing_is_open_asks_for_no_secret(
     done = does(light, "ana", "runbook", "undo", run, "--clear", "2", "-m", "web02 is gone")
     assert "token" not in done.stderr
     assert "Warning" not in done.stderr
+
+
+def test_what_lint_warns_of_is_told_before_a_page_is_followed(light: Light) -> None:
+    write(light, "drain", PAGE.replace("Every host says", "[All](#nowhere) hosts say"))
+    ran = does(light, "ana", "runbook", "run", "drain", "--auto", expect=None)
+    assert "the link #nowhere leads to no heading" in ran.stderr

@@ -69,6 +69,7 @@ def start(
     ):
         with o.hands.listening():
             head_up(o)
+        _warn(book)
         walk = _begin(
             o, given=given, mode=mode, start=step, incident=incident_from(incident), why=reason
         )
@@ -227,6 +228,16 @@ def _book(config: Config, name: str | Path) -> Runbook:
     from opskit.runbook import shelf
 
     return shelf.open_book(shelf.find(config.root, str(name)))
+
+
+def _warn(book: Runbook) -> None:
+    """Say how much of a page is most likely not meant as it is written."""
+    from opskit.runbook.parse import read
+
+    if found := read(book.file).problems:
+        first = f"{book.file.name}:{found[0].line}: {found[0].what}"
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        text.mention(f"{first}{more}; see: opskit runbook lint", colour="yellow", wrap=True)
 
 
 def _past(config: Config, changelog: Changelog, prefix: str) -> tuple[Runbook, tuple[Event, ...]]:
