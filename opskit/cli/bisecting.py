@@ -78,7 +78,7 @@ def go_on(said: Said, prefix: str, choice: Choice, *, stop: bool) -> int:
             return _resume(Hunt(_here(config, service), changelog, config, service, one, said.seconds, choice), stop=stop)  # fmt: skip
     with session.on_service(choice, one.service, one.environment, one.host) as (opened, service):
         if not stop:
-            session.reason(opened, choice)
+            session.reason(opened, replace(choice, why=choice.why or one.why))
         return _resume(_on_host(opened, service, one, said, choice), stop=stop)
 
 

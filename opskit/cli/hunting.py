@@ -141,7 +141,7 @@ class Hunt:
     def _answer(self, found: Hunted) -> None:
         """Say what was found, for people: also before the host is put back, which takes its time, and may fail."""
         if not self.choice.as_json:
-            shown.answer(found, self._told(found))
+            shown.answer(self.one, found, self._told(found))
 
     def _show(self, found: Hunted) -> int:
         every = (*self.one.tests, *self.tests)
@@ -151,13 +151,16 @@ class Hunt:
         return [shown.suspect(self.where, sha, self._brought(sha)) for sha in found.suspects]
 
     def _brought(self, sha: str) -> list[str]:
-        """Give the deploys that brought a commit, the oldest first, but for those that only tried it."""
+        """Give the deploys that brought a commit to a host, the oldest first, but for those by which a bisection only tried it."""
+        from opskit.blame.bisect.record import tries
+        from opskit.blame.flips import changes
         from opskit.changelog import Filter
 
         wanted = Filter(service=self.one.service, environment=self.one.environment, action="deploy", limit=MOST_DEPLOYS)  # fmt: skip
         found = self.changelog.rollouts(wanted)
-        own = {*self.one.rollouts, *getattr(self.place, "brings", ())}
-        return [r.id for r in reversed(found) if r.id not in own and any(c.sha == sha for c in r.commits)]  # fmt: skip
+        named = [r for r in reversed(found) if any(commit.sha == sha for commit in r.commits)]
+        tried = tries(self.changelog) if named else {}
+        return [r.id for r in named if r.id not in tried and changes(r).flips]
 
     def _why(self) -> str:
         return self.place.redactor.text((self.choice.why or "").strip())

@@ -101,22 +101,23 @@ def _demand_known(config: Config, service: str, environment: str) -> None:
 def _facts(
     config: Config, changelog: Changelog, since: datetime, wanted: tuple[str, str]
 ) -> Facts:
+    from opskit.blame.bisect.record import tries
     from opskit.blame.deeds import KINDS, deed
     from opskit.blame.report import Facts
     from opskit.changelog import Filter, is_beside
 
     service, environment = wanted
     asked = Filter(service=service, environment=environment, since=since)
-    tries = _tries(changelog, since)
+    tried = tries(changelog, since)
     found = [
         each
         for kind in KINDS
         for each in changelog.each_rollout(asked._replace(action=kind), deed)
-        if each.outcome != "running" and each.id not in tries and not is_beside(each.id)
+        if each.outcome != "running" and each.id not in tried and not is_beside(each.id)
     ]
     deeds = sorted(found, key=lambda each: (each.at, each.id))
     services = {(s.name, s.environment): s for s in _services(config)}
-    only_tried = Counter(tries.values())
+    only_tried = Counter(tried.values())
     counts = {
         place: max(count - only_tried[place], 0)
         for place, count in changelog.tally(since).items()
@@ -125,18 +126,6 @@ def _facts(
     owners = {place: each.owner for place, each in services.items() if each.owner}
     rulings = _rulings(config, changelog)
     return Facts(deeds, counts, rulings, owners, _commit_times(services, deeds))
-
-
-def _tries(changelog: Changelog, since: datetime) -> Mapping[str, tuple[str, str]]:
-    """Give the rollouts by which a bisection only tried something on a host, each with its service and environment."""
-    from opskit.changelog import Filter, OtherEntry
-    from opskit.changelog.body import text
-    from opskit.changelog.event import BISECT_STEP
-
-    steps = changelog.entries(Filter(action=BISECT_STEP, since=since))
-    events = (step.event for step in steps if isinstance(step, OtherEntry))
-    named = {text(e.body, "rollout"): (e.header.service, e.header.environment) for e in events}
-    return {rollout: place for rollout, place in named.items() if rollout}
 
 
 def _services(config: Config) -> Iterable[Service]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from opskit.changelog import OtherEntry, open_changelog
 from opskit.demo.shop.history import git
-from tests.changelog.writing import ELSEWHERE, put, release
+from tests.changelog.writing import finish, results, start, whole
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -68,18 +69,26 @@ def test_the_commit_that_broke_it_is_found_with_its_author_and_what_brought_it(
     opskit: Opskit, shas: list[str]
 ) -> None:
     with open_changelog("test") as changelog:
-        brought = changelog.new_rollout_id()
         commits = [{"sha": sha, "subject": "x", "author": "ben"} for sha in shas[5:8]]
-        body = {"to": release(2), "hosts": [], "commits": commits, "machine": ELSEWHERE}
-        put(changelog, "rollout.started", body, brought)
+        brought = whole(changelog, commits=commits)
+        tried = whole(changelog, commits=commits)
+        changelog.append("bisect.step", {"bisect": "ab" * 32, "what": "brings", "rollout": tried, "sha": shas[6]}, service="shop", environment="production")  # fmt: skip
+        nowhere = start(changelog, commits=commits)
+        results(changelog, nowhere, {"web01": "unreachable", "web02": "skipped"})
+        finish(changelog, nowhere, "failed")
     done = bisect(opskit, shas, "-m", "since noon the number is too high")
     said = done.stdout
     assert f"{shas[0][:10]} is good\n" in said
     assert f"{shas[9][:10]} is bad (exit code 1)\n" in said
     assert f"\n{shas[6][:10]} make it 6 broke it\n  ask       ben <ben@" in said
     assert f"  brought   by {brought}: opskit log {brought}\n" in said
+    told = next(
+        line for line in said.splitlines() if line.startswith("  say so    opskit verdict ")
+    )
+    opskit(*shlex.split(told)[3:])
+    assert opskit("log", brought, "--json").json["data"]["rollout"]["verdicts"][0]["verdict"] == "guilty"  # fmt: skip
     assert "9 commits left, about 2 steps" in said
-    kinds = [kind for kind, _ in events()]
+    kinds = [kind for kind, _ in events()][1:]  # the first is of the other one
     assert kinds[0] == "bisect.started"
     assert set(kinds[1:-1]) == {"bisect.step"}
     assert kinds[-1] == "bisect.finished"
@@ -257,7 +266,7 @@ def test_a_dry_run_only_says_what_would_be_done(opskit: Opskit, shas: list[str])
         (("shop", "--good", "v9", "--bad", "main", "--check", "c", "--local"), "no revision 'v9'"),
         (("--stop",), "--stop needs --resume ID"),
         (("--resume", "abcd", "--local"), "gone on with as it began"),
-        (("--resume", "abcd"), "no event"),
+        (("--resume", "abcd"), "no bisection 'abcd'"),
     ],
 )
 @pytest.mark.usefixtures("shas")

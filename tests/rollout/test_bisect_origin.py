@@ -77,6 +77,21 @@ def test_the_good_end_that_runs_there_is_not_brought_anew_unless_it_was_changed_
     assert light.live_on("web01") == "by hand"
 
 
+def test_the_line_that_is_printed_goes_on_with_it_also_where_a_reason_is_asked_for(
+    light: Light, shas: dict[str, str]
+) -> None:
+    light.configure(require_why=True)
+    flag = light.hosts.folder("web01") / "dies"
+    flag.touch()
+    asked = words(light, "v1", "v4", f'[ ! -e "{flag}" ] || kill -9 $$; ')
+    assert "asks for a reason" in light.opskit(*asked, expect=2).stderr
+    said = light.opskit(*asked, "-m", "the cart is empty", expect=1).stderr
+    line = next(line for line in said.splitlines() if line.startswith("to go on: opskit "))
+    flag.unlink()
+    told = light.opskit(*line.removeprefix("to go on: opskit ").split(), "-y").stdout
+    assert f"{shas['v3'][:10]} v3 broke it" in told
+
+
 def test_where_its_release_is_gone_the_host_is_put_back_by_another_of_the_same_revision(
     light: Light, shas: dict[str, str]
 ) -> None:

@@ -28,6 +28,7 @@ from opskit.errors import LockedError, RefusedError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from opskit.changelog import Changelog, Event
     from opskit.config.model import ChangelogSettings
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 TESTED, DRAINS, BRINGS, RETURNS, RESTORES = "tested", "drains", "brings", "returns", "restores"
 FOUND, UNCLEAR, REFUSED, STOPPED = "found", "unclear", "refused", "stopped"
 MOST_OUTPUT = 4000
+LISTED = "opskit log --grep bisect lists them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Bisection:
     """A bisection as the changelog tells it; `hash` is that of its first event. `host` is "" if it is in a local folder.
 
     `drains` are the rollouts that took its host out of load balancers, `brings` those that brought commits there, `rollouts` all of them. `outcome` is "" while it is open;
-    one that was stopped can be gone on with. `actor` and `writer` are of who began it.
+    one that was stopped can be gone on with. `actor` and `writer` are of who began it, `why` is what they said.
     """
 
     hash: str
@@ -74,6 +76,7 @@ class Bisection:
     suspects: tuple[str, ...] = ()
     actor: str = ""
     writer: str = ""
+    why: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -88,15 +91,26 @@ class Bisection:
 
 def recorded(changelog: Changelog, prefix: str, settings: ChangelogSettings) -> Bisection:
     """Give the bisection whose id starts so; what was revoked of it does not count. Raises UnknownNameError."""
-    event = changelog.show(prefix).event
+    try:
+        event = changelog.show(prefix).event
+    except UnknownNameError as error:
+        if error.what.startswith("several"):
+            raise
+        raise UnknownNameError(f"no bisection {prefix!r}", hint=LISTED) from None
     if event.header.kind != BISECT_STARTED:
-        raise UnknownNameError(
-            f"{event.id} is no bisection", hint="opskit log --grep bisect lists them"
-        )
+        raise UnknownNameError(f"{event.id} is no bisection", hint=LISTED)
     found = changelog.entries(Filter(bisect=event.hash.hex()))
     told = [each for each in changelog.judged(found, settings) if each.standing != "revoked"]
     later = [each.event for each in reversed(told) if isinstance(each, OtherEntry)]
     return _folded(event, later)
+
+
+def tries(changelog: Changelog, since: datetime | None = None) -> Mapping[str, tuple[str, str]]:
+    """Give the rollouts by which any bisection only tried something on a host, each with its service and environment."""
+    steps = changelog.entries(Filter(action=BISECT_STEP, since=since))
+    events = (step.event for step in steps if isinstance(step, OtherEntry))
+    named = {text(e.body, "rollout"): (e.header.service, e.header.environment) for e in events}
+    return {rollout: place for rollout, place in named.items() if rollout}
 
 
 def demand_open(changelog: Changelog, one: Bisection, *, only_back: bool) -> None:
@@ -172,6 +186,7 @@ def _folded(first: Event, later: list[Event]) -> Bisection:
         suspects=texts(last, "suspects"),
         actor=first.header.actor,
         writer=first.header.writer,
+        why=text(body, "why"),
     )
 
 

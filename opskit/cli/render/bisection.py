@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, TypedDict
 
 from opskit.cli.render import envelope, terminal, text
@@ -116,13 +117,13 @@ def show(
     if as_json:
         data = {"id": one.id, "outcome": found.outcome, "reason": found.reason, "host": one.host, "suspects": told, "tests": list(tests)}  # fmt: skip
         return envelope.show("bisect", data, exit_code=code)
-    answer(found, told)
+    answer(one, found, told)
     return code
 
 
-def answer(found: Hunted, told: Sequence[Suspect]) -> None:
-    """Say which commit it was, whom to ask, and what brought it; or why nobody knows."""
-    for line in _lines(found, told):
+def answer(one: Bisection, found: Hunted, told: Sequence[Suspect]) -> None:
+    """Say which commit it was, whom to ask, what brought it, and how that is written down; or why nobody knows."""
+    for line in _lines(one, found, told):
         _say(line, bold=not line.startswith(" "))
 
 
@@ -132,7 +133,7 @@ def suspect(where: Range, sha: str, rollouts: Sequence[str]) -> Suspect:
     return {"sha": sha, "subject": subject, "author": author, "rollouts": list(rollouts)}
 
 
-def _lines(found: Hunted, told: Sequence[Suspect]) -> Iterator[str]:
+def _lines(one: Bisection, found: Hunted, told: Sequence[Suspect]) -> Iterator[str]:
     if found.outcome == "refused":
         yield f"\nnothing was searched: {found.reason}"
         return
@@ -143,6 +144,9 @@ def _lines(found: Hunted, told: Sequence[Suspect]) -> Iterator[str]:
         yield f"{'' if found.outcome == 'unclear' else chr(10)}{sha} {each['subject']}{' broke it' if found.outcome == 'found' else ''}"  # fmt: skip
         yield f"  ask       {each['author']}"
         yield f"  brought   by {', '.join(names)}: opskit log {names[0]}" if names else "  brought   by no rollout that the changelog knows"  # fmt: skip
+        if names and found.outcome == "found":
+            why = f"bisection {one.id}: {sha} broke it"
+            yield f"  say so    {shlex.join(['opskit', 'verdict', names[0], 'guilty', '-m', why])}"
 
 
 def _of(where: Range, sha: str) -> tuple[str, str]:
