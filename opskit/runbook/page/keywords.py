@@ -116,7 +116,7 @@ def elsewhere(text: str, pieces: Sequence[Piece]) -> str:
     if html := _BOLD_HTML.search(_plain(text)):
         return html[1].capitalize()
     before = ""
-    for piece, follows in zip(pieces, (*pieces[1:], None), strict=True):
+    for piece, follows in zip(pieces, (*pieces[1:], None), strict=False):
         shown = _plain(piece.text).strip() if piece.kind in ("strong", "link") else ""
         colon = shown.endswith(":") or (
             follows is not None and _plain(follows.text).startswith(":")

@@ -19,6 +19,8 @@ SWALLOWS = {
     f'## A\n\n<div style="display: none">{RUN}\n</div>\n': "this HTML is hidden",
 }
 SEEN = [
+    f"## A\n\n<!-- a: b -->{RUN}",
+    f"## A\n\n<div>\nnote: x\n</div>{RUN}",
     f"## A\n\n<details><summary>More</summary>{RUN}\n</details>\n",
     f'## A\n\n<p align="center"><img src="a.png" alt=\'>\'></p>{RUN}',
     f"## A\n\na <b>b</b> <br/> 1 < 2 <https://x.org>{RUN}",
