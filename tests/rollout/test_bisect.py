@@ -154,7 +154,7 @@ def test_what_cannot_be_taken_back_and_a_last_server_are_left_alone(
 def test_killed_at_any_step_the_host_comes_back_as_it_was(
     light: Light, edge: HAProxy, server: Server, shas: dict[str, str]
 ) -> None:
-    chance, steps, kills = random.Random(7), 60, 0
+    chance, steps, kills = random.Random(7), 160, 0
     for _ in range(TRIES):
         at = Point(chance.randint(1, steps), chance.choice(MOMENTS), chance.random() * 25)
         ended = server.run(*words(light), at=at)
