@@ -15,7 +15,7 @@ from opskit.blame.terms.asked import Asked, ask
 from opskit.blame.terms.clearing import cleared
 from opskit.blame.terms.trace import Trace, trace
 from opskit.blame.terms.weighing import Weighed, chance, weigh
-from opskit.blame.terms.weights import FAINT, OUTSIDE
+from opskit.blame.terms.weights import ALIKE, FAINT, OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,8 +39,8 @@ def rank(
             left.append((candidate, path))
     by_chance = chance(asked, _pace(asked, candidates))
     weighed = [weigh(asked, by_chance, c, path, texts.get(c.id)) for c, path in left]
-    outside = _outside()
-    shares, rest = _shares([w.bits for w in weighed], outside.bits)
+    outside = _outside(asked, weighed)
+    shares, rest = _shares([w.bits for w in weighed], sum(term.bits for term in outside))
     suspects = [
         _suspect(asked, c, path, weighed=w, share=share, text=texts.get(c.id))
         for (c, path), w, share in zip(left, weighed, shares, strict=True)
@@ -48,7 +48,7 @@ def rank(
     suspects.sort(key=lambda suspect: (-suspect.share, suspect.candidate.id))
     clear.sort(key=lambda one: (one.candidate.at, one.candidate.id), reverse=True)
     missing = tuple(lacking.sentences(asked, suspects, texts))
-    return Answer(question, tuple(suspects), tuple(clear), rest, (outside,), missing)
+    return Answer(question, tuple(suspects), tuple(clear), rest, outside, missing)
 
 
 def _pace(asked: Asked, candidates: Sequence[Candidate]) -> float:
@@ -62,14 +62,16 @@ def _pace(asked: Asked, candidates: Sequence[Candidate]) -> float:
     )
 
 
-def _outside() -> Term:
+def _outside(asked: Asked, weighed: Sequence[Weighed]) -> tuple[Term, ...]:
+    """Say what speaks for it that none of them did it; who is ill never speaks against that by more than ALIKE."""
     words = f"of ten troubles {10 * OUTSIDE:.0f} are no change's doing"
-    return Term(
-        "prior",
-        math.log2(OUTSIDE / (1 - OUTSIDE)),
-        words,
-        "Site Reliability Engineering (2016), chapter 1",
-    )
+    book = "Site Reliability Engineering (2016), chapter 1"
+    prior = Term("prior", math.log2(OUTSIDE / (1 - OUTSIDE)), words, book)
+    over = max((one.hosts + one.well for one in weighed), default=0.0) - ALIKE
+    if over <= 0:
+        return (prior,)
+    words = "hosts that have one thing in common, as a change, have others, as a rack"
+    return prior, Term("alike", over, words, wording.hosts_from(asked))
 
 
 def _shares(bits: Sequence[float], outside: float) -> tuple[list[float], float]:

@@ -201,6 +201,14 @@ def test_what_was_taken_back_before_it_was_seen_is_cleared_only_if_the_onset_is_
     assert terms(answer, "a")["gone"].startswith("its hosts went back from it")
 
 
+def test_that_just_the_ill_hosts_have_it_is_no_proof_however_many_they_are() -> None:
+    many = tuple(f"web{number}" for number in range(200))
+    question = Question(NOON, services=("web",), ill=many[:90], well=many[90:], fleet=many)
+    answer = rank(question, [change("a", 3000, *many[:90])], {})
+    assert {term.name for term in answer.outside_terms} == {"prior", "alike"}
+    assert 0.001 < answer.outside < 0.999
+
+
 def test_an_answer_says_what_was_not_known() -> None:
     answer = rank(Question(NOON), [change("a", 5, "web1")], {})
     assert len(answer.missing) == 5

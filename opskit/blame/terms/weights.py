@@ -41,6 +41,9 @@ ANYWAY = 0.008
 """How often a host is found ill that has nothing to do with it. Tuned."""
 EVERYWHERE, ONE = 0.35, 0.2
 """What no change did is on all hosts of a service, on one, or else on any part of them. Tuned."""
+ALIKE = 10.0
+"""By so many bits at most who is ill and who is well tell a change from the outside: a rack or a zone may be ill whose hosts have just this
+change in common, too. Tuned."""
 MISNAMED = 0.07
 """How often a host is named as ill that is so for another reason. Tuned."""
 
