@@ -101,7 +101,11 @@ def no_undo(candidate: Candidate) -> str:
         return NOTHING[candidate.kind]
     if candidate.flips and set(candidate.flips) <= set(candidate.retreats):
         return "no host runs it any more"
-    if candidate.kind in RESUMED and is_same(candidate.before, candidate.after):
+    if (
+        candidate.kind in RESUMED
+        and candidate.before
+        and is_same(candidate.before, candidate.after)
+    ):
         return "it brought the revision that ran there already"
     if candidate.kind == "drift":
         return f"see what differs: opskit status {candidate.service} --check-files"

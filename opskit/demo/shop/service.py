@@ -33,10 +33,16 @@ class Shop(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page, or with what went wrong when it was made."""
-        what, made = ("offer", offer) if self.path == "/offer" else ("catalogue", page)
+        what, made = ("offer of the week", offer) if self.path == "/offer" else ("catalogue", page)
         try:
             text = made(self.catalogue)
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            known = ", ".join(self.catalogue)
+            self._answer(
+                500, f"cannot show the {what}: {error} is not among {known} of catalogue.json\n"
+            )
+            return
+        except (TypeError, ValueError) as error:
             self._answer(500, f"cannot show the {what}: {type(error).__name__}: {error}\n")
             return
         self._answer(200, f"ok {self.catalogue['version']}\n" if self.path == "/health" else text)
