@@ -13,7 +13,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from opskit.changelog.body import NOTHING, number, part, parts, texts
-from opskit.changelog.ruling import asked_in
+from opskit.changelog.ruling import CLOSE, asked_in, is_about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opskit.blame.model import Question
+    from opskit.changelog import Asked
 
 FILE = "asked.json"
 MOST = 20
@@ -64,14 +65,27 @@ def remember(folder: Path, question: Question, suspects: Iterable[str], now: dat
             beside.unlink()
 
 
-def recall(folder: Path, suspect: str, now: datetime) -> Mapping[str, object] | None:
-    """Give the newest question that had this suspect, as `told` gives one; None if there was none in the last 30 days."""
-    for each in reversed(_kept(folder)):
-        asked = part(each, "asked")
-        fresh = _ms(now) - HELD_MS <= number(asked, "when") <= _ms(now)
-        if fresh and suspect in texts(each, "suspects") and asked_in(asked):
-            return asked
-    return None
+def recall(
+    folder: Path, suspect: str, now: datetime, *, onset: datetime | None = None
+) -> Mapping[str, object] | None:
+    """Give the question that had this suspect and was about the trouble of that `onset`, as `told` gives one; None if there was none in the last 30 days.
+
+    If nobody says the onset, it is the first trouble of which it was suspected: what it is blamed for later may be somebody else's. The newest question about the trouble is given.
+    """
+    found: list[tuple[Asked, Mapping[str, object]]] = []
+    for each in _kept(folder):
+        said = part(each, "asked")
+        fresh = _ms(now) - HELD_MS <= number(said, "when") <= _ms(now)
+        asked = asked_in(said)
+        if asked and fresh and suspect in texts(each, "suspects") and is_about(asked, onset):
+            found.append((asked, said))
+    first = min((_began(asked) for asked, _ in found), default=now)
+    about = [said for asked, said in found if onset or _began(asked) - first <= CLOSE]
+    return about[-1] if about else None
+
+
+def _began(asked: Asked) -> datetime:
+    return min((asked.at, *(at for _, at in asked.onsets)))
 
 
 def _kept(folder: Path) -> list[Mapping[str, object]]:

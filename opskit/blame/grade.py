@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from opskit.blame.model import Question
-from opskit.changelog.ruling import GUILTY, holding
+from opskit.changelog.ruling import GUILTY, holding, is_about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -191,7 +191,8 @@ def _trouble(one: VerdictEntry) -> object:
 
 
 def _case(together: Sequence[VerdictEntry]) -> Case:
-    best = next((one for one in together if one.asked), together[0])
+    best = next((one for one in together if one.asked and is_about(one.asked, one.onset)), None)
+    best = best or next((one._replace(asked=None) for one in together if one.onset), together[0])
     names, by = frozenset(one.rollout for one in together), tuple(one.id for one in together)
     if best.asked is None:
         assert best.onset is not None  # noqa: S101 - for mypy: `cases` has left out the others

@@ -12,6 +12,7 @@ as of a note, and nothing takes one away: the last one that counts is what holds
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.changelog.body import number, part, parts, text, texts
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 GUILTY, INNOCENT = "guilty", "innocent"
 WORDS = (GUILTY, INNOCENT)
+CLOSE = timedelta(minutes=30)
+"""How far two may be apart who say when the same trouble began."""
+SAME_NIGHT = timedelta(hours=12)
+"""How long after it began somebody still asks who broke it, without saying since when."""
 
 
 class Asked(NamedTuple):
@@ -102,9 +107,34 @@ def verdicts(events: Iterable[Event]) -> tuple[VerdictEntry, ...]:
 
 
 def holding(given: Iterable[VerdictEntry]) -> VerdictEntry | None:
-    """Give the verdict that holds among those on one rollout, the last one last: neither revoked, nor without words; None for none."""
-    counted = [each for each in given if each.verdict and each.standing != "revoked"]
-    return counted[-1] if counted else None
+    """Give the verdict that holds among those on one rollout, the last one last: neither revoked, nor without words; None for none.
+
+    What it leaves unsaid of the trouble, the incident, the onset, the question, is as the one before it said, unless that was about another incident.
+    """
+    held: VerdictEntry | None = None
+    for each in given:
+        if each.verdict and each.standing != "revoked":
+            held = _kept(each, held)
+    return held
+
+
+def _kept(new: VerdictEntry, old: VerdictEntry | None) -> VerdictEntry:
+    if old is None or (new.incident and old.incident and new.incident != old.incident):
+        return new
+    return new._replace(
+        onset=new.onset or old.onset,
+        incident=new.incident or old.incident,
+        asked=new.asked or old.asked,
+    )
+
+
+def is_about(asked: Asked, onset: datetime | None) -> bool:
+    """Tell whether a question was about the trouble that began at an onset: asked for that time, or not long after it; of one that nobody knows, every question is."""
+    if onset is None:
+        return True
+    if asked.is_onset or asked.onsets:
+        return abs(min((asked.at, *(at for _, at in asked.onsets))) - onset) <= CLOSE
+    return onset - CLOSE <= asked.at <= onset + SAME_NIGHT
 
 
 def asked_in(body: Mapping[str, object]) -> Asked | None:

@@ -42,15 +42,16 @@ def verdict(
     """Say whether a rollout broke it, once you know.
 
     ROLLOUT is the beginning of the id of a rollout, or of a run of a runbook. The verdict stands in
-    `opskit log`, and on that one's own page. A later verdict takes the place of an earlier one; both
-    stay in the changelog.
+    `opskit log`, and on that one's own page. A later verdict takes the place of an earlier one, but for the onset and
+    the incident, if it names none; both stay in the changelog.
     """
     config = wiring.read_config(whole=False)
-    said = {"verdict": ruling, "why": _why(config, why), "onset": _onset(onset)}
+    began = _onset(onset)
+    said: dict[str, object] = {"verdict": ruling, "why": _why(config, why), "onset": began}
     said |= _incident(config, incident)
     with sharing.open_changelog(config) as changelog:
         its = changelog.record(rollout)
-        said |= _asked(config, changelog, its)
+        said |= _asked(config, changelog, its, onset=began or _earlier(its))
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)
         about = {"service": its.service, "environment": its.environment, "rollout": its.id}
         event = changelog.append("verdict", said, **about)
@@ -93,13 +94,23 @@ def _incident(config: Config, said: str | None) -> dict[str, object]:
     return {name: redactor.text(value) for name, value in told.items()}
 
 
-def _asked(
-    config: Config, changelog: Changelog, its: RolloutRecord | RunRecord
-) -> dict[str, object]:
-    """Give the question to blame that this answers, if one was asked here about it; secrets are taken out once more."""
-    from opskit.blame.asked import recall
+def _earlier(its: RolloutRecord | RunRecord) -> int:
+    """Give the onset that the verdict says which holds so far, as `_onset` does."""
+    from opskit.changelog.ruling import holding
 
-    found = recall(changelog.file.parent, its.id, datetime.now(UTC))
+    held = holding(its.verdicts)
+    return round(held.onset.timestamp() * 1000) if held and held.onset else 0
+
+
+def _asked(
+    config: Config, changelog: Changelog, its: RolloutRecord | RunRecord, *, onset: int
+) -> dict[str, object]:
+    """Give the question to blame that this answers, if one was asked here about it and the trouble of that onset (0: nobody says); secrets are taken out once more."""
+    from opskit.blame.asked import recall
+    from opskit.changelog.clock import moment
+
+    began = moment(onset) if onset else None
+    found = recall(changelog.file.parent, its.id, datetime.now(UTC), onset=began)
     if found is None:
         return {}
     hidden = wiring.redactor(config).text(str(found.get("symptom", "")))

@@ -53,6 +53,22 @@ def test_a_case_is_what_was_asked_and_when() -> None:
     assert case.question == Question(at=NOON, services=("shop",), ill=("web01",), symptom="502")
 
 
+def test_a_later_verdict_keeps_what_it_does_not_say_of_the_trouble() -> None:
+    first = verdict("r1", onset=NOON, incident="INC-7", asked=asked(symptom="502"))
+    again = verdict("r1", at=9)
+    (case,) = cases([again, first]).cases
+    assert (case.question.symptom, case.known) == ("502", NOON + minutes(5))
+    other = verdict("r1", at=9, incident="INC-8", onset=NOON - minutes(99))
+    (case,) = cases([other, first]).cases
+    assert case.question == Question(at=NOON - minutes(99), is_onset=True)
+
+
+def test_a_question_about_another_trouble_is_none_of_its_case() -> None:
+    strange = asked(90, is_onset=True, symptom="web03 is down")
+    (case,) = cases([verdict("r1", onset=NOON, asked=strange)]).cases
+    assert case.question == Question(at=NOON, is_onset=True)
+
+
 def test_an_onset_alone_is_a_question_that_does_not_give_away_the_service() -> None:
     told = verdict("r1", onset=NOON, service="shop", environment="production")
     (case,) = cases([told]).cases

@@ -102,6 +102,27 @@ def test_a_verdict_holds_the_question_that_it_answers(
     assert abs(given.asked.at - now + timedelta(minutes=5)) < timedelta(seconds=1)
 
 
+def test_its_question_is_the_one_about_that_trouble_and_not_the_last_one(
+    opskit: Opskit, changelog: Changelog
+) -> None:
+    name, now = whole(changelog), datetime.now(UTC)
+    for hours, symptom in ((5, "the cart is empty"), (1, "web03 is down")):
+        at = now - timedelta(hours=hours)
+        question = Question(at=at, is_onset=True, services=("shop",), symptom=symptom)
+        remember(changelog_file("test").parent, question, [name], now)
+    for onset, symptom in (((), "the cart is empty"), (("--onset", "65m"), "web03 is down")):
+        opskit("verdict", name, "guilty", "-m", "so", *onset)
+        given = changelog.rollout(name).verdicts[-1]
+        assert given.asked
+        assert given.asked.symptom == symptom
+    opskit("verdict", name, "guilty", "-m", "so, said again")
+    again = changelog.rollout(name).verdicts[-1]
+    assert again.asked
+    assert again.asked.symptom == "web03 is down", "of the onset that was said before"
+    opskit("verdict", name, "guilty", "-m", "so", "--onset", "20h")
+    assert changelog.rollout(name).verdicts[-1].asked is None
+
+
 @pytest.mark.parametrize("broken", ["", "{", "[1]", '{"questions": [{"asked": 3}]}'])
 def test_questions_that_cannot_be_read_are_none(
     opskit: Opskit, changelog: Changelog, broken: str

@@ -18,8 +18,9 @@ def show(given: Sequence[VerdictEntry]) -> None:
     """Print verdicts, the last one last, and which of several holds."""
     held = holding(given)
     for each in given:
-        text.say(f"\n{terminal.visible(_said(each, is_held=each is held), one_line=True)}")
-        for line in _more(each):
+        is_held = held is not None and each.hash == held.hash
+        text.say(f"\n{terminal.visible(_said(each, is_held=is_held), one_line=True)}")
+        for line in _more(held if held and is_held else each):
             text.say(f"  {terminal.visible(line, one_line=True)}")
 
 
