@@ -24,6 +24,7 @@ TIMEOUT = 8.0
 MOST_BYTES = 64 * 1024
 MOST_SHOWN = 4000
 BAD = 400
+_USER = re.compile(r"//[^/]*@")
 PORTS = {"http": 80, "https": 443}
 
 
@@ -59,7 +60,11 @@ def fetch(url: str) -> Fetched:
     import urllib.request
     from http.client import HTTPException
 
-    _parts(url)
+    if "@" in _parts(url).netloc:
+        raise UsageError(
+            f"--url {_bare(url)}: a user and a password are not taken",
+            hint="give the address without them, and what the page says with --symptom",
+        )
     end = time.monotonic() + TIMEOUT
     request = urllib.request.Request(url, headers={"User-Agent": "opskit"})  # noqa: S310 - http(s) only, see above
     try:
@@ -155,7 +160,8 @@ def _parts(url: str) -> SplitResult:
         usable = False
     if not usable or any(ord(character) <= 0x20 for character in url):
         raise UsageError(
-            f"{url!r} is no http address", hint="like --url https://shop.example.com/cart"
+            f"{_USER.sub('//…@', url)!r} is no http address",
+            hint="like --url https://shop.example.com/cart",
         )
     return parts
 

@@ -114,3 +114,10 @@ def test_the_service_is_found_by_host_and_port_load_balancer_or_health_check(url
     }
     place = Place("production", {"shop": shop, "search": search}, {"shop": ("web01", "web02"), "search": ("web01",)})  # fmt: skip
     assert behind(url, place, Inventory("production", hosts)) == found
+
+
+@pytest.mark.parametrize("url", ["http://ann:hunter2@127.0.0.1:1/", "ftp://ann:hunter2@host/"])
+def test_a_password_in_an_address_is_not_taken_and_not_shown(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        fetch(url)
+    assert "hunter2" not in str(caught.value)
