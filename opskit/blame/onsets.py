@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,10 @@ TIMEOUT = 20.0
 SKEW = 2.0
 """Seconds by which a host's clock may be off, beyond the time that asking took, before it is corrected."""
 SHORTEST, LONGEST = 4, 200
+FEW = 6
+"""Characters below which what is left of a symptom without numbers finds too much."""
+AGREE = 10.0
+"""Seconds by which clocks of hosts may differ that agree with each other."""
 NOT_THERE = "no line of its log has it"
 _LINE = re.compile(r"(now|cut|line|none|unreadable)(?: (.*))?")
 
@@ -118,7 +122,10 @@ def read(host: str, said: str, *, asked: float, answered: float) -> Onset:
     remark = "only the end of its log was looked at" if cut else ""
     if at is None:
         return Onset(host, lines[-1], remark="the line of its log that has it names no time")
-    return Onset(host, lines[-1], at.astimezone(UTC) - timedelta(seconds=off), off, remark)
+    began = at.astimezone(UTC) - timedelta(seconds=off)
+    if late := stamps.in_future([began], datetime.fromtimestamp(answered, UTC)):
+        return Onset(host, lines[-1], off=off, remark=f"the times of its log are {late}")
+    return Onset(host, lines[-1], began, off, remark)
 
 
 def _clock(said: str, asked: float, answered: float) -> tuple[datetime, tzinfo, float]:
@@ -135,16 +142,24 @@ def _clock(said: str, asked: float, answered: float) -> tuple[datetime, tzinfo, 
 def needle(symptom: str) -> str:
     """Give the words to look for in logs: the longest piece of the symptom's lines that says no time, number or address.
 
-    What changes from line to line (times, ids, counts) is left out, as it stands in no other line. "" if nothing is left.
+    What changes from line to line (times, ids, counts) is left out, as it stands in no other line. Where little is left then, codes of
+    errors (`E1234`, `HTTP 502`) are left in. "" if nothing is left.
     """
     lines = [line.strip() for line in symptom.splitlines()[:100]]
     wrong = [line for line in lines if WRONG.search(line)] or lines
+    found = _longest(wrong, VARYING)
+    if len(found) < FEW:
+        found = _longest(wrong, NO_CODE) or found
+    return found[:LONGEST]
+
+
+def _longest(lines: Sequence[str], without: re.Pattern[str]) -> str:
+    """Give the longest piece of lines between what is to be left out; numbers alone are none."""
     pieces = (
-        piece.strip(" \t:;,.-=[](){}<>\"'|") for line in wrong for piece in VARYING.split(line)
+        piece.strip(" \t:;,.-=[](){}<>\"'|") for line in lines for piece in without.split(line)
     )
-    return max(
-        (piece[:LONGEST] for piece in pieces if len(piece) >= SHORTEST), key=len, default=""
-    )
+    worded = (p for p in pieces if len(p) >= SHORTEST and any(c.isalpha() for c in p))
+    return max(worded, key=len, default="")
 
 
 WRONG = re.compile(
@@ -152,11 +167,23 @@ WRONG = re.compile(
     re.IGNORECASE,
 )
 VARYING = re.compile(r"\S*\d\S*|[^\x20-\x7e]+")
+NO_CODE = re.compile(
+    r"(?!(?:[A-Za-z_]+[-_]?\d{1,6}|[1-5]\d\d)[:;,.\])}'\"]*(?:\s|$))(?<!\S)\S*\d\S*|[^\x20-\x7e]+",
+    re.ASCII,
+)
+"""As VARYING, but for codes of errors: letters with a number behind, the status of an answer."""
 
 
 def told(onsets: Sequence[Onset]) -> tuple[str, ...]:
     """Give what is to be said of hosts whose logs tell no onset, or of which clocks are wrong; equal words once."""
     found: dict[str, list[str]] = {}
+    asked = [onset for onset in onsets if onset.line]
+    offs = [onset.off for onset in asked]
+    if len(offs) > 1 and all(offs) and max(offs) - min(offs) <= AGREE:
+        hosts = fold([onset.host for onset in asked])
+        ahead = "behind" if offs[0] > 0 else "ahead of"
+        here = f"{hosts}: their clocks agree, and this machine's is {abs(offs[0]):.0f} s {ahead} them: it may be the wrong one; times of their logs were put by it"
+        return (here, *told([replace(onset, off=0.0) for onset in onsets]))
     for onset in onsets:
         if onset.remark and onset.remark != NOT_THERE:
             found.setdefault(onset.remark, []).append(onset.host)

@@ -26,16 +26,22 @@ ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])|[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
 """What a terminal would obey, or hide."""
+LOG = re.compile(r"\.(?:log|txt|out|err)(?:\.\d+)?$")
+PATH = re.compile(rf"(?:~?/|\.\.?/)\S*|[\w./-]+{LOG.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The symptom as text, and since when lines of it say that it is there: on each host, and anywhere (None: they do not say)."""
+    """The symptom as text, and since when lines of it say that it is there: on each host, and anywhere (None: they do not say).
+
+    `remark` is a sentence on what of it is not weighed.
+    """
 
     text: str = ""
     onsets: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
     first: datetime | None = None
     source: str = ""
+    remark: str = ""
 
 
 def read(word: str, *, hosts: Collection[str], now: datetime) -> Said:
@@ -50,6 +56,11 @@ def read(word: str, *, hosts: Collection[str], now: datetime) -> Said:
             source="standard input",
         )
     if (file := _file(word)) is None:
+        if _is_path(word):
+            raise UsageError(
+                f"--symptom {word}: there is no such file",
+                hint="name a file that is there; or write a text, with blanks in it",
+            )
         return Said(clean(word), source="--symptom")
     try:
         with file.open("rb") as stream:
@@ -65,8 +76,11 @@ def of_lines(content: str, *, hosts: Collection[str], now: datetime, source: str
     wrong = [line for line in lines if WRONG.search(line)] or [
         line for line in lines if line.strip()
     ]
-    first, onsets = _first(_stamped(lines, wrong, now), hosts)
-    return Said(clean("\n".join(wrong[:MOST_LINES])), onsets, first, source)
+    text, stamped = clean("\n".join(wrong[:MOST_LINES])), list(_stamped(lines, wrong, now))
+    if late := stamps.in_future((at for at, _ in stamped), now):
+        return Said(text, source=source, remark=f"the times of {source} are up to {late}")
+    first, onsets = _first(stamped, hosts)
+    return Said(text, onsets, first, source)
 
 
 def clean(text: str) -> str:
@@ -83,6 +97,14 @@ def _file(word: str) -> Path | None:
         return file if file.is_file() else None
     except OSError:
         return None
+
+
+def _is_path(word: str) -> bool:
+    """Tell whether a word can only be meant for a file: a folder of this machine is in it, or it ends as logs do."""
+    if not PATH.fullmatch(word):
+        return False
+    top = Path(word).parts[1:2]
+    return not word.startswith("/") or LOG.search(word) is not None or bool(top and Path("/", *top).exists())  # fmt: skip
 
 
 def _stamped(

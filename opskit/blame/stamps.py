@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import tzinfo
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -14,6 +15,8 @@ LOOKED_AT = 500
 """Characters of a line in which a time is looked for."""
 AHEAD = timedelta(days=1)
 """How far ahead of now a line without a year may be, by another clock, before it means the year before."""
+TOLERANCE = timedelta(minutes=5)
+"""How far ahead of now the times of a log may be, by another clock, before they are not believed."""
 LEAPS = 8
 """Years after which every day of the calendar has come."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -60,6 +63,16 @@ def find(line: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
         if at := _read(match.groupdict(), now, zone):
             return at
     return None
+
+
+def in_future(times: Iterable[datetime], now: datetime) -> str:
+    """Say by how much the last of these times is in the future, and what of it; "" if it is none, or clocks may be the reason."""
+    ahead = max(times, default=now) - now
+    if ahead <= TOLERANCE:
+        return ""
+    hours, minutes = divmod(ahead // timedelta(minutes=1), 60)
+    how = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return f"{how} in the future (another time zone, a wrong clock?) and are not weighed"
 
 
 def zone_of(offset: str) -> tzinfo | None:

@@ -118,7 +118,10 @@ class Trouble:
         if told.url and not told.page:
             odd.append(f"{told.url.url} answers {told.url.status} just now, so it shows nothing")
         if told.log and not self.words:
-            odd.append(f"{told.log} was not looked into: --symptom says what to look for in it")
+            why = "in what is said to be wrong are no words to look for, numbers alone are none"
+            odd.append(f"{told.log} was not looked into: {why}")
+        if told.said.remark:
+            odd.append(told.said.remark)
         return (*self.looked.unasked, *onsets.told(self.heard), *odd)
 
     def question(self, place: Place, now: datetime) -> Question:

@@ -118,7 +118,7 @@ def _told(
         said=dataclasses.replace(said, text=redactor.text(said.text)),
         url=dataclasses.replace(fetched, text=redactor.text(fetched.text)) if fetched else None,
         onsets=_onsets(wishes.onsets, inventory, now),
-        log=_path(wishes.log),
+        log=_path(wishes),
         since=_time(wishes.since, now),
     )
 
@@ -137,13 +137,24 @@ def _onsets(given: Sequence[str], inventory: Inventory, now: datetime) -> dict[s
     return found
 
 
-def _path(log: str | None) -> str:
-    if log is not None and not log.startswith(("/", "~/")):
+def _path(wishes: Wishes) -> str:
+    """Give the log on hosts that is to be looked into, "" for none; raises UsageError where it cannot be."""
+    log = wishes.log
+    if log is None:
+        return ""
+    if not log.startswith(("/", "~/")):
         raise UsageError(
             f"--log {log!r}: which folder of the hosts?",
             hint="write it like --log /var/log/shop.log, or ~/shop/shared/log",
         )
-    return log or ""
+    if wishes.symptom is None and wishes.url is None:
+        raise UsageError(
+            f"--log {log}: what is to be looked for in it?",
+            hint='say it with --symptom "no price for"',
+        )
+    if not wishes.look:
+        raise UsageError(f"--log {log} is on hosts, and --no-look asks none of them")
+    return log
 
 
 def _time(said: str | None, now: datetime) -> datetime | None:
