@@ -1,7 +1,9 @@
-"""Whether the answer is in what somebody knows: said by plain rules on the facts, written before any figure of the ranker was seen.
+"""Whether the answer is in what somebody knows: said by plain rules on the facts, without asking the ranker.
 
 A guilty change can be found if what was told does not speak against it, something speaks for it, and something tells each
-other change from it. That nothing is to be found can be said if something speaks against every change.
+other change from it: that rule was written before any figure of the ranker was seen. That nothing is to be found can be said if something
+speaks against every change: what speaks against one was made stricter after figures on tuning seeds were seen, for of the cases that the
+first rule called clear, a change had caused every second (151 of 301).
 """
 
 from __future__ import annotations
