@@ -38,17 +38,23 @@ def rank(
         else:
             left.append((candidate, path))
     by_chance = chance(asked, _pace(asked, candidates))
-    weighed = [weigh(asked, by_chance, c, path, texts.get(c.id)) for c, path in left]
+    said = {c.id: _said_live(texts.get(c.id), path) for c, path in left}
+    weighed = [weigh(asked, by_chance, c, path, said[c.id]) for c, path in left]
     outside = _outside(asked, weighed)
     shares, rest = _shares([w.bits for w in weighed], sum(term.bits for term in outside))
     suspects = [
-        _suspect(asked, c, path, weighed=w, share=share, text=texts.get(c.id))
+        _suspect(asked, c, path, weighed=w, share=share, text=said[c.id])
         for (c, path), w, share in zip(left, weighed, shares, strict=True)
     ]
     suspects.sort(key=lambda suspect: (-suspect.share, suspect.candidate.id))
     clear.sort(key=lambda one: (one.candidate.at, one.candidate.id), reverse=True)
     missing = tuple(lacking.sentences(asked, suspects, texts))
     return Answer(question, tuple(suspects), tuple(clear), rest, outside, missing)
+
+
+def _said_live(text: TextEvidence | None, path: Trace) -> TextEvidence | None:
+    """Give what the symptom's text says for a candidate; nothing for what runs nowhere where it is seen: commits that are not live say nothing there."""
+    return None if text and path.gone and text.bits > 0 else text
 
 
 def _pace(asked: Asked, candidates: Sequence[Candidate]) -> float:

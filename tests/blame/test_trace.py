@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from opskit.blame.model import Candidate, Question
+from opskit.blame.model import Candidate, Question, TextEvidence
 from opskit.blame.score import rank
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
@@ -34,3 +34,13 @@ def test_where_an_onset_is_told_by_a_clock_a_host_that_went_back_just_before_may
     answer = rank(told, [deploy("refused", 30, *HOSTS, back=15)], {})
     assert [suspect.candidate.id for suspect in answer.suspects] == ["refused"]
     assert all(term.name != "gone" for term in answer.suspects[0].terms)
+
+
+def test_what_only_the_well_hosts_still_run_is_no_longer_to_blame_for_the_ill_ones() -> None:
+    old = deploy("old", 600, *HOSTS)
+    old = replace(old, retreats={"web01": NOW - timedelta(seconds=300)})
+    asked = replace(SEEN, ill=("web01",), well=("web02",))
+    (suspect,) = rank(asked, [old], {"old": TextEvidence(5.0)}).suspects
+    assert {"gone", "text"} & {term.name for term in suspect.terms} == {"gone"}
+    (clear,) = rank(replace(asked, is_onset=True), [old], {}).cleared
+    assert clear.because == "web01 had gone back from it 5 min before the onset"

@@ -22,8 +22,8 @@ def cleared(asked: Asked, candidate: Candidate, trace: Trace) -> Cleared | None:
     late = trace.began - asked.first
     if late > CLOCKS and not lag.lags(asked, trace.flips):
         return _too_late(asked, candidate, trace)
-    if candidate.flips and not trace.flips:
-        return Cleared(candidate, _gone_back(asked, candidate), wording.event(candidate))
+    if _is_gone(asked, candidate, trace):
+        return Cleared(candidate, _gone_back(asked, candidate, trace), wording.event(candidate))
     if candidate.flips and _seen_before(asked, trace):
         return _too_late(asked, candidate, trace)
     if _elsewhere(asked, candidate):
@@ -46,9 +46,19 @@ def _too_late(asked: Asked, candidate: Candidate, trace: Trace) -> Cleared:
     return Cleared(candidate, f"it began {late} after the trouble was there", source)
 
 
-def _gone_back(asked: Asked, candidate: Candidate) -> str:
-    last = max(at.timestamp() for at in candidate.retreats.values())
-    return f"its hosts had gone back from it {wording.span(asked.first - last)} before the onset"
+def _is_gone(asked: Asked, candidate: Candidate, trace: Trace) -> bool:
+    """Tell whether hosts had gone back from it before the onset: all that it was on, or all of those that are ill."""
+    if not trace.flips:
+        return bool(candidate.flips)
+    ill = asked.ill & candidate.retreats.keys()
+    return bool(ill) and asked.ill.isdisjoint(trace.flips) and _harms_its_own(asked, candidate)
+
+
+def _gone_back(asked: Asked, candidate: Candidate, trace: Trace) -> str:
+    left = asked.ill & candidate.retreats.keys() if trace.flips else candidate.retreats.keys()
+    last = max((candidate.retreats[host].timestamp() for host in left), default=asked.first)
+    whose = wording.some(sorted(left)) if trace.flips else "its hosts"
+    return f"{whose} had gone back from it {wording.span(asked.first - last)} before the onset"
 
 
 def _seen_before(asked: Asked, trace: Trace) -> bool:
@@ -62,7 +72,11 @@ def _seen_before(asked: Asked, trace: Trace) -> bool:
 
 def _elsewhere(asked: Asked, candidate: Candidate) -> bool:
     """Tell whether it could have harmed only hosts that it was on, and was on none that is ill."""
-    own = candidate.service in asked.question.services or candidate.distance < 0
+    own = _harms_its_own(asked, candidate)
     return (
         own and bool(asked.ill) and bool(candidate.flips) and asked.ill.isdisjoint(candidate.flips)
     )
+
+
+def _harms_its_own(asked: Asked, candidate: Candidate) -> bool:
+    return candidate.service in asked.question.services or candidate.distance < 0

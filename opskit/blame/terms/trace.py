@@ -19,8 +19,8 @@ MOMENTS = ("note", "thaw", "drain", "restore", "runbook")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """`flips` are of hosts that it was on when the trouble was seen, in seconds; `gone` whether it had been taken back from all of
-    them before, though nobody knows whether that was before the onset; `began` is its first moment, on any host.
+    """`flips` are of hosts that it was on when the trouble was seen, in seconds; `gone` whether it had been taken back before from all of
+    them, or from all that are ill, though nobody knows whether that was before the onset; `began` is its first moment, on any host.
     """
 
     flips: Mapping[str, float]
@@ -41,7 +41,8 @@ def trace(asked: Asked, candidate: Candidate) -> Trace:
     # of a trouble that is seen now, no host's clock says when
     seen = asked.first - (CLOCKS if asked.dated else 0.0)
     kept = {h: at for h, at in there.items() if not at <= back.get(h, until) < seen}
-    if kept or asked.dated:
+    left_ill = not asked.ill.isdisjoint(there) and asked.ill.isdisjoint(kept)
+    if asked.dated or (kept and not left_ill):
         return Trace(kept, began)
     return Trace(there, began, gone=bool(there))
 
