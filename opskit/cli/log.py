@@ -140,7 +140,7 @@ def log(
     """Show what was rolled out, by whom and why.
 
     The newest comes first, runs of runbooks and notes stand between. ROLLOUT (the first characters of its id) opens
-    that one: its hosts, commits, output and notes; the id of a run or of a note opens that. Without --env, all environments are shown.
+    that one: its hosts, commits, output and notes; the id of a run, a note or a bisection opens that. Without --env, all environments are shown.
     """
     asked = (service, environment, hosts, actor, kind, outcome, grep, since, until)
     wishes = Wishes(*asked, limit or (PAGE_LIMIT if web else DEFAULT_LIMIT), incident)
@@ -151,7 +151,7 @@ def log(
             return open_one(changelog, rollout, config, as_json=as_json)
         if follow:
             return _follow(changelog, wishes, config, as_csv=as_csv)
-        shown, more = _newest(changelog, wishes, config)
+        shown, more = _newest(changelog, wishes, config, folds=not (as_json or as_csv or web))
         if web:
             return write_page(web, shown, config, changelog, wishes, more=more, as_json=as_json)
     if as_json:
@@ -190,15 +190,20 @@ def _check_together(
 
 
 def _newest(
-    changelog: Changelog, wishes: Wishes, config: Config
+    changelog: Changelog, wishes: Wishes, config: Config, *, folds: bool
 ) -> tuple[tuple[Entry, ...], bool]:
-    """Give the entries that are wanted, and whether there are more than the limit allows; say what is missing."""
+    """Give the entries that are wanted, and whether there are more than the limit allows; say what is missing. If it `folds`, without what bisections tried."""
+    from opskit.cli import folding
+
     wishes.demand_known(config, changelog)
     wanted = wishes.as_filter(config)
-    found = changelog.entries(wanted._replace(limit=wanted.limit + 1))
+    asked = wanted._replace(limit=wanted.limit + 1)
+    found, is_folded = folding.newest(changelog, asked) if folds else (changelog.entries(asked), False)  # fmt: skip
     shown = changelog.judged(found[: wanted.limit], config.changelog)
     more = len(found) > wanted.limit
     _say_what_is_missing(wishes, config, changelog, more=more, none=not shown)
+    if is_folded:
+        text.mention("what bisections tried is left out: opskit log ID of one shows it")
     return shown, more
 
 

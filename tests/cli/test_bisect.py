@@ -10,7 +10,7 @@ import pytest
 
 from opskit.changelog import OtherEntry, open_changelog
 from opskit.demo.shop.history import git
-from tests.changelog.writing import finish, results, start, whole
+from tests.changelog.writing import ELSEWHERE, finish, results, start, whole
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -98,6 +98,26 @@ def test_the_commit_that_broke_it_is_found_with_its_author_and_what_brought_it(
     assert f"bisect shop {shas[0][:10]}..{shas[9][:10]} on a folder" in log
     assert f"found {shas[6][:10]}" in log
     assert not git(opskit.cwd, "status", "--porcelain", "--untracked-files=no")
+
+
+def test_the_log_has_two_lines_of_a_bisection_and_room_for_what_was_rolled_out(
+    opskit: Opskit, shas: list[str]
+) -> None:
+    with open_changelog("test") as changelog:
+        real = [whole(changelog) for _ in range(3)]
+        tries = [whole(changelog, why="bisection 0123456789 tries it") for _ in range(9)]
+        for name in tries:
+            changelog.append("bisect.step", {"bisect": "ab" * 32, "what": "brings", "rollout": name, "sha": shas[6]}, service="shop", environment="production")  # fmt: skip
+        hangs = start(changelog, why="bisection 0123456789 tries it", machine=ELSEWHERE)
+        changelog.append("bisect.step", {"bisect": "ab" * 32, "what": "brings", "rollout": hangs, "sha": shas[6]}, service="shop", environment="production")  # fmt: skip
+    bisect(opskit, shas)
+    done = opskit("log", "--limit", "6")
+    ids = [line.split()[0] for line in done.stdout.splitlines()[1:]]
+    assert ids[2:] == [hangs, *reversed(real)]
+    assert "what bisections tried is left out: opskit log ID" in done.stderr
+    assert opskit("log", ids[1]).stdout.startswith("bisect shop on a folder: found\n")
+    assert tries[0] in opskit("log", "-H", "web01").stdout
+    assert tries[0] in opskit("log", "--json").stdout
 
 
 def test_its_own_page_tells_each_step(opskit: Opskit, shas: list[str]) -> None:

@@ -31,6 +31,7 @@ FRAME = {
     "crash",
     "doing",
     "exits",
+    "folding",
     "freezing",
     "grading",
     "hiding",
