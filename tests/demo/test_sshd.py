@@ -298,8 +298,8 @@ def test_a_terminal_and_forwards_back_are_refused_by_a_demo_host(demo_hosts: Hos
 
 
 def test_keepalives_are_answered(machine: Machine) -> None:
-    alive = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=1")
-    assert ssh(machine, "sleep 3; echo alive", options=alive).stdout == b"alive\n"
+    alive = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3")
+    assert ssh(machine, "sleep 6; echo alive", options=alive).stdout == b"alive\n"
 
 
 @pytest.mark.skipif(not shutil.which("scp"), reason="scp is not installed")
