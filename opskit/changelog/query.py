@@ -112,9 +112,15 @@ def kind_of(record: Record) -> str:
 
 def live(connection: sqlite3.Connection, service: str, environment: str) -> dict[str, LiveRecord]:
     """Give the newest release that each host is known to run."""
-    values = {"service": service, "environment": environment}
-    rows = connection.execute(statement("live"), values)
-    return {row[0]: _live(connection, row) for row in rows.fetchall()}
+    values = {"service": service, "environment": environment, "outdone": "[]"}
+    rows = connection.execute(statement("live"), values).fetchall()
+    if len(_not_outdone(connection, [row[4] for row in rows])) < len(rows):
+        # only then are all looked through: somebody writes under ids that are not his
+        said = [claim for (claim,) in connection.execute(statement("open_results"), values)]
+        counted = set(_not_outdone(connection, said))
+        values["outdone"] = json.dumps([claim for claim in said if claim not in counted])
+        rows = connection.execute(statement("live"), values).fetchall()
+    return {row[0]: _live(connection, row) for row in rows}
 
 
 def _live(connection: sqlite3.Connection, row: tuple[str, str, str, str, str, int]) -> LiveRecord:

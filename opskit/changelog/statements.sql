@@ -209,15 +209,18 @@ JOIN result newest ON (newest.service, newest.environment, newest.host) = (:serv
     AND (newest.hlc, newest.hash) = (
         SELECT r.hlc, r.hash FROM result r
         WHERE r.service = :service AND r.environment = :environment AND r.host = l.host
+            AND r.rollout NOT IN (SELECT value FROM json_each(:outdone))
         ORDER BY r.hlc DESC, r.hash DESC LIMIT 1)
 JOIN result first ON (first.service, first.environment, first.host) = (:service, :environment, l.host)
     AND (first.hlc, first.hash) = (
         SELECT r.hlc, r.hash FROM result r
         WHERE r.service = :service AND r.environment = :environment AND r.host = l.host
+            AND r.rollout NOT IN (SELECT value FROM json_each(:outdone))
             AND r.release = newest.release AND r.hlc >= coalesce((
                 SELECT o.hlc FROM result o
                 WHERE o.service = :service AND o.environment = :environment AND o.host = l.host
                     AND (o.release <> newest.release OR o.changed)
+                    AND o.rollout NOT IN (SELECT value FROM json_each(:outdone))
                 ORDER BY o.hlc DESC LIMIT 1), 0)
         ORDER BY r.hlc, r.hash LIMIT 1)
 LEFT JOIN known_release k
@@ -229,6 +232,9 @@ LEFT JOIN (
     GROUP BY b.release
 ) named ON k.release IS NULL AND named.release = newest.release
 ORDER BY l.host
+
+-- name: open_results
+SELECT DISTINCT rollout FROM result WHERE service = :service AND environment = :environment AND instr(rollout, '@') > 0
 
 -- name: records_like
 SELECT rollout FROM entry WHERE rollout >= :prefix AND rollout < :prefix || 'zzzzzzzzzzzzzzzz'

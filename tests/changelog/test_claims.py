@@ -124,6 +124,16 @@ def test_two_who_name_one_unbound_id_are_both_called_by_their_whole_name(
         assert reader.rollout(told["ana"]).why == "ana's"
 
 
+def test_what_others_write_under_an_id_does_not_tell_what_is_live(
+    tmp_path: Path, ana: Changelog, eve: Changelog
+) -> None:
+    rollout = whole(ana, to=2)
+    live = ana.live("shop", "production")
+    whole(eve, rollout=rollout, before=2, to=9)
+    for reader in readers(tmp_path, packets(ana), packets(eve)):
+        assert reader.live("shop", "production") == live
+
+
 def test_what_is_recovered_gives_way_to_the_owners_own_events(
     tmp_path: Path, ana: Changelog, eve: Changelog
 ) -> None:
