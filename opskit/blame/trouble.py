@@ -27,7 +27,7 @@ class Told:
     """What somebody says of the trouble, each empty or None if they do not know.
 
     `at` is when it began, `hosts` show it; `onsets` say since when; `log` is a file on hosts that tells. `since` is how far back to
-    look.
+    look. `within` are the seconds by which times that were typed may be off.
     """
 
     at: datetime | None = None
@@ -38,6 +38,7 @@ class Told:
     onsets: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
     log: str = ""
     since: datetime | None = None
+    within: float | None = None
 
     @property
     def says_something(self) -> bool:
@@ -138,6 +139,7 @@ class Trouble:
             fleet=place.hosts_of(place.ill or place.services),
             onsets=self.onsets,
             onset_from=self._onsets_from(),
+            within=told.within if self.onsets.keys() <= told.onsets.keys() else None,
             symptom=self.symptom,
         )
 

@@ -19,6 +19,7 @@ UNITS = {
     "days": ("d", "day", "days"),
     "weeks": ("w", "week", "weeks"),
 }
+SECOND, MINUTE = UNITS["seconds"], UNITS["minutes"]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HINT = "write it like 2h, 3d, 14:05, yesterday 14:00, monday 9:00, 2026-11-23 or 2026-11-23 14:05"
 HINT_UNTIL = "write it like 2h, 3d, 18:00, tomorrow 9:00, monday 8:00 or 2026-12-01 8:00"
@@ -44,6 +45,16 @@ def parse_when(text: str, now: datetime) -> datetime:
     if found is None:
         raise TimeError(f"cannot read the time {text[:60]!r}", hint=HINT)
     return found
+
+
+def fineness(text: str) -> float:
+    """Give by how many seconds a point in time that `parse_when` reads may be off: a few where seconds are named, else as it was rounded, a minute at most."""
+    said = " ".join(text.lower().split())
+    if span := re.fullmatch(_SPAN, said):
+        return next(
+            (off for unit, off in ((SECOND, 5.0), (MINUTE, 30.0)) if span[2] in unit), 60.0
+        )
+    return 5.0 if re.search(r"[0-9]:[0-9]{2}:[0-9]{2}", said) else 60.0
 
 
 def parse_until(text: str, now: datetime) -> datetime:

@@ -120,6 +120,7 @@ def _told(
         onsets=_onsets(wishes.onsets, inventory, now),
         log=_path(wishes),
         since=_time(wishes.since, now),
+        within=_within(wishes.at, *wishes.onsets),
     )
 
 
@@ -135,6 +136,13 @@ def _onsets(given: Sequence[str], inventory: Inventory, now: datetime) -> dict[s
             )
         found |= {host.name: at for host in inventory.select(selector)}
     return found
+
+
+def _within(*said: str | None) -> float | None:
+    """Give by how many seconds times may be off, as they were typed; None if none was."""
+    from opskit.changelog.when import fineness
+
+    return max((fineness(word.rpartition("=")[2]) for word in said if word), default=None)
 
 
 def _path(wishes: Wishes) -> str:

@@ -235,3 +235,28 @@ def test_what_ranking_costs_grows_in_line_with_the_candidates() -> None:
     many = [change(f"c{number}", 2 * number, *WEB) for number in range(2000)]
     question = asked(ill=WEB[:2], well=WEB[2:])
     assert growth(lambda count: rank(question, many[:count], {}), 200, 2000) < 2
+
+
+def test_what_began_after_a_typed_onset_is_cleared_beyond_what_the_time_left_out() -> None:
+    late = change("a", -0.8, "web1")
+    typed = asked(is_onset=True, within=30.0)
+    assert cleared(rank(typed, [late], {}))[0][0] == "it began 48 s after the trouble was there"
+    by_host = asked(ill=("web1",), onsets={"web1": ago(1)}, within=30.0)
+    assert names(rank(by_host, [change("a", 0.1, "web1")], {})) == []
+    rounded = rank(replace(typed, within=60.0), [late], {})
+    assert terms(rounded, "a")["time"] == "last change of a host 48 s after the onset"
+    lagging = rank(replace(by_host, within=60.0), [change("a", 0.1, "web1")], {})
+    assert terms(lagging, "a")["time"] == "live 54 s after the onset on 1 host"
+
+
+def test_a_canary_that_was_put_back_two_minutes_before_a_log_shows_it_is_cleared() -> None:
+    canary = replace(change("a", 5, "web1"), retreats={"web1": ago(1.9)})
+    answer = rank(asked(ill=("web1",), onsets={"web1": NOON}, onset_from="logs"), [canary], {})
+    assert cleared(answer)[0][0] == "its hosts had gone back from it 2 min before the onset"
+
+
+def test_a_task_on_just_the_ill_host_comes_before_a_deploy_on_all_that_shares_words() -> None:
+    task = replace(change("b", 0.2, "web1", kind="task"), service="")
+    everywhere = change("a", 3, *WEB[:3])
+    question = asked(ill=("web1",), well=WEB[1:3], fleet=WEB[:3], symptom="NegativeTotal")
+    assert names(rank(question, [everywhere, task], {"a": TextEvidence(3.0)})) == ["b", "a"]

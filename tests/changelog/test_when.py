@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opskit.changelog.when import UNITS, WEEKDAYS, parse_until, parse_when
+from opskit.changelog.when import UNITS, WEEKDAYS, fineness, parse_until, parse_when
 from opskit.errors import TimeError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -154,3 +154,11 @@ def test_what_is_no_time_to_come_is_told(said: str) -> None:
 @given(moments, st.one_of(clocks, st.sampled_from(WEEKDAYS), st.just("tomorrow")))
 def test_a_time_to_come_is_to_come(now: datetime, said: str) -> None:
     assert parse_until(said, now).astimezone(UTC) > now.astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("14:02:03", 5), ("40s", 5), ("1m", 30), ("20 min ago", 30), ("14:02", 60), ("2h", 60), ("2026-11-26T14:02:03Z", 5)],
+)  # fmt: skip
+def test_a_time_may_be_off_by_what_it_leaves_out(said: str, seconds: float) -> None:
+    assert fineness(said) == seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opskit.blame.terms.weights import FEW, LOGGED_HOSTS, STRAY_OF
+from opskit.blame.terms.weights import CLOCKS, FEW, LOGGED_HOSTS, STRAY_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class Asked:
 
     `first` is when the trouble was seen first, `dated` whether that is its onset. `onsets` are of at most so many hosts as count.
     `counted` is whether hosts were looked at one by one, so that those which are not ill say something; `fleet` are all hosts, empty
-    if nobody knows which those are.
+    if nobody knows which those are. By `slack` seconds at most may what is said of times be off.
     """
 
     question: Question
@@ -31,6 +31,7 @@ class Asked:
     onsets: Mapping[str, float]
     counted: bool
     fleet: frozenset[str]
+    slack: float = CLOCKS
 
 
 def ask(question: Question) -> Asked:
@@ -50,6 +51,7 @@ def ask(question: Question) -> Asked:
         onsets=_some(onsets),
         counted=bool(ill) and (bool(well) or ill == fleet),
         fleet=fleet,
+        slack=CLOCKS if question.within is None else question.within,
     )
 
 

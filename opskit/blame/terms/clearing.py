@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from opskit.blame.model import Cleared
 from opskit.blame.terms import lag, wording
 from opskit.blame.terms.trace import MOMENTS
-from opskit.blame.terms.weights import CLOCKS
 
 if TYPE_CHECKING:
     from opskit.blame.model import Candidate
@@ -20,7 +19,7 @@ def cleared(asked: Asked, candidate: Candidate, trace: Trace) -> Cleared | None:
     if not candidate.flips and candidate.kind not in MOMENTS:
         return Cleared(candidate, "it never went live on a host", wording.event(candidate))
     late = trace.began - asked.first
-    if late > CLOCKS and not lag.lags(asked, trace.flips):
+    if late > asked.slack and not lag.lags(asked, trace.flips):
         return _too_late(asked, candidate, trace)
     if _is_gone(asked, candidate, trace):
         return Cleared(candidate, _gone_back(asked, candidate, trace), wording.event(candidate))
@@ -63,10 +62,10 @@ def _gone_back(asked: Asked, candidate: Candidate, trace: Trace) -> str:
 
 def _seen_before(asked: Asked, trace: Trace) -> bool:
     """Tell whether all hosts whose onset is known showed the symptom before they had it, and before any host had it."""
-    if not asked.onsets or trace.began <= asked.first + CLOCKS:
+    if not asked.onsets or trace.began <= asked.first + asked.slack:
         return False
     common = [host for host in asked.onsets if host in trace.flips]
-    after = sum(asked.onsets[host] >= trace.flips[host] - CLOCKS for host in common)
+    after = sum(asked.onsets[host] >= trace.flips[host] - asked.slack for host in common)
     return 3 * after < len(common)
 
 

@@ -20,7 +20,7 @@ def lags(asked: Asked, flips: Mapping[str, float]) -> list[float]:
     """Give how long (seconds) after its change each host fell ill, where both are known, and as far as clocks may be off in that order."""
     found = [seen - flips[host] for host, seen in asked.onsets.items() if host in flips]
     after = [lag for lag in found if lag >= -OFF_BY]
-    return after if after and middle(after) >= -CLOCKS else []
+    return after if after and middle(after) >= -asked.slack else []
 
 
 def local(asked: Asked, found: Collection[float]) -> float:

@@ -6,7 +6,6 @@ from math import exp, fsum
 from typing import TYPE_CHECKING
 
 from opskit.blame.terms.weights import (
-    CLOCKS,
     NOTICED,
     PACE_EVENTS,
     PACE_HOURS,
@@ -38,7 +37,7 @@ def pace(changes: Iterable[tuple[float, float]]) -> float:
 def since(asked: Asked, flips: Mapping[str, float]) -> float:
     """Give the density of the trouble's being seen when it was, on average over the hosts that had the change by then."""
     first = asked.first
-    ages = [first - at for at in flips.values() if at <= first + CLOCKS]
+    ages = [first - at for at in flips.values() if at <= first + asked.slack]
     if len(ages) > SAMPLED:
         ages.sort()
         step = (len(ages) - 1) / (SAMPLED - 1)

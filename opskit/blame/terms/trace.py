@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opskit.blame.terms.weights import CLOCKS
+from opskit.blame.terms.weights import WENT_BACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Trace:
 
 def trace(asked: Asked, candidate: Candidate) -> Trace:
     """Follow a candidate until the time that is asked about; without flips, it had done nothing by then."""
-    until = asked.at + CLOCKS
+    until = asked.at + asked.slack
     there = {
         host: moment for host, at in candidate.flips.items() if (moment := at.timestamp()) <= until
     }
@@ -39,7 +39,7 @@ def trace(asked: Asked, candidate: Candidate) -> Trace:
         return Trace(there, began)
     back = {host: at.timestamp() for host, at in candidate.retreats.items()}
     # of a trouble that is seen now, no host's clock says when
-    seen = asked.first - (CLOCKS if asked.dated else 0.0)
+    seen = asked.first - (min(asked.slack, WENT_BACK) if asked.dated else 0.0)
     kept = {h: at for h, at in there.items() if not at <= back.get(h, until) < seen}
     left_ill = not asked.ill.isdisjoint(there) and asked.ill.isdisjoint(kept)
     if asked.dated or (kept and not left_ill):

@@ -27,7 +27,9 @@ PACE_EVENTS, PACE_HOURS = 2.0, 5.0
 
 CLOCKS = 120.0
 """By so many seconds may clocks differ before "seen before it" clears anything. A choice: with NTP they differ by less than one, and two
-minutes forgive one that is without."""
+minutes forgive one that is without. Where a person typed the time, it is as many as they left out (`opskit.changelog.when.fineness`)."""
+WENT_BACK = 30.0
+"""By so many seconds at most they may differ before "its hosts had gone back from it" does. A choice: it is seldom that trouble shows just then."""
 FEW, STRAY_OF = 4, 20
 """From so many onsets on the very first is not taken for the first, and of so many one more is left out: see STRAYS."""
 

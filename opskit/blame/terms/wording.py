@@ -74,13 +74,24 @@ def _known(candidate: Candidate, weighed: Weighed) -> Iterator[tuple[str, float,
 def _time(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) -> str:
     what = "before the onset" if asked.dated else "before it was seen"
     if weighed.lags:
-        return f"live {span(middle(weighed.lags))} {what} on {count(len(weighed.lags), 'host')}"
+        lag = middle(weighed.lags)
+        return f"live {_apart(lag, what)} on {count(len(weighed.lags), 'host')}"
     if not trace.flips:
-        return f"written down {span(asked.first - candidate.at.timestamp())} {what}"
+        return f"written down {_apart(asked.first - candidate.at.timestamp(), what)}"
     harmed = [at for h, at in trace.flips.items() if h in asked.ill]
-    past = [asked.first - at for at in harmed or trace.flips.values() if at <= asked.first]
+    ages = [asked.first - at for at in harmed or trace.flips.values()]
+    last = min((age for age in ages if age >= 0), default=max(ages))
     whose = "an ill host" if harmed else "a host"
-    return f"last change of {whose} {span(min(past, default=0.0))} {what}"
+    return f"last change of {whose} {_apart(last, what)}"
+
+
+def _apart(seconds: float, what: str) -> str:
+    """Give a time before something, or after it."""
+    return (
+        f"{span(seconds)} {what}"
+        if seconds >= 0
+        else f"{span(seconds)} {what.replace('before', 'after', 1)}"
+    )
 
 
 def _ill(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) -> str:
@@ -111,7 +122,7 @@ def _lag(weighed: Weighed) -> str:
         return "the symptom does not follow it from host to host"
     centre = middle(weighed.lags)
     apart = middle([abs(value - centre) for value in weighed.lags])
-    return f"on {len(weighed.lags)} hosts the symptom came {span(centre)} after it, give or take {span(apart)}"
+    return f"on {len(weighed.lags)} hosts the symptom came {span(centre)} {'before' if centre < 0 else 'after'} it, give or take {span(apart)}"
 
 
 def _text(text: TextEvidence) -> str:
