@@ -79,7 +79,7 @@ def test_trouble_that_follows_a_change_from_host_to_host_is_that_changes() -> No
     assert names(answer)[0] == "a"
     assert answer.suspects[0].share > 0.99
     told = terms(answer, "a")["lag"]
-    assert told == "on 5 hosts the symptom came 2 min after it, give or take 0 s"
+    assert told == "on 5 hosts the symptom came 2 min after it, on each alike"
     lag = next(term for term in answer.suspects[0].terms if term.name == "lag")
     assert (lag.bits > 5, lag.source) == (True, "event aaaaaaaaaa, logs")
 

@@ -122,7 +122,8 @@ def _lag(weighed: Weighed) -> str:
         return "the symptom does not follow it from host to host"
     centre = middle(weighed.lags)
     apart = middle([abs(value - centre) for value in weighed.lags])
-    return f"on {len(weighed.lags)} hosts the symptom came {span(centre)} {'before' if centre < 0 else 'after'} it, give or take {span(apart)}"
+    scatter = f"give or take {span(apart)}" if round(apart) else "on each alike"
+    return f"on {len(weighed.lags)} hosts the symptom came {span(centre)} {'before' if centre < 0 else 'after'} it, {scatter}"
 
 
 def _text(text: TextEvidence) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from opskit.blame.model import Answer, Candidate, CommitMatch, Suspect, Term
+    from opskit.blame.model import Answer, Candidate, CommitMatch, Question, Suspect, Term
 
 MOST_COMMITS = 3
 MOST_WORDS = 6
@@ -46,7 +46,7 @@ def facts(suspect: Suspect, answer: Answer) -> Iterator[tuple[str, str]]:
     told = (
         ("ask", asked if candidate.actor else ""),
         ("why", candidate.why),
-        ("hosts", _hosts(suspect)),
+        ("hosts", _hosts(suspect, answer.question)),
         *(("" if number else "commit", said) for number, said in enumerate(commits)),
         ("outcome", ": ".join(filter(None, (candidate.outcome, candidate.reason)))[:MOST_REASON]),
         *(("forced", f"it went over {override}") for override in candidate.overrides),
@@ -118,18 +118,24 @@ def _onset(answer: Answer) -> datetime:
     return min((answer.question.at, *answer.question.onsets.values()))
 
 
-def _hosts(suspect: Suspect) -> str:
-    """Say which of its hosts show the symptom and which do not."""
+def _hosts(suspect: Suspect, question: Question) -> str:
+    """Say which of its hosts show the symptom and which do not; of those that had gone back from it by then, only that."""
     candidate = suspect.candidate
-    rest = [
-        host for host in candidate.flips if host not in suspect.ill and host not in suspect.well
-    ]
+    back = [host for host, at in candidate.retreats.items() if at <= question.at]
+    ill, well = ([h for h in hosts if h not in back] for hosts in (suspect.ill, suspect.well))
+    counted = {*suspect.ill, *suspect.well, *back}
+    rest = [host for host in candidate.flips if host not in counted]
     said = (
-        (suspect.ill, "show it"),
-        (suspect.well, "have it too, and are well"),
-        (rest, "have it, and nobody looked" if suspect.ill or suspect.well else ""),
+        (ill, "show it" if len(ill) > 1 else "shows it"),
+        (well, "have it too, and are well" if len(well) > 1 else "has it too, and is well"),
+        (rest, _unseen(rest) if suspect.ill or suspect.well else ""),
+        (back, "went back from it"),
     )
     return "; ".join(f"{text.folded(hosts)} {words}".strip() for hosts, words in said if hosts)
+
+
+def _unseen(hosts: Sequence[str]) -> str:
+    return f"{'have' if len(hosts) > 1 else 'has'} it, and nobody looked"
 
 
 def _did(candidate: Candidate) -> str:
