@@ -58,13 +58,14 @@ def _said_live(text: TextEvidence | None, path: Trace) -> TextEvidence | None:
 
 
 def _pace(asked: Asked, candidates: Sequence[Candidate]) -> float:
-    """Give how often (a minute) this fleet is changed, with what is rarely to blame or far away counted for less."""
+    """Give how often (a minute) this fleet was changed until then, with what is rarely to blame or far away counted for less."""
     return timing.pace(
         (
             asked.at - candidate.at.timestamp(),
             2 ** (prior.kind_bits(candidate) + prior.distance_bits(candidate)),
         )
         for candidate in candidates
+        if candidate.at.timestamp() <= asked.at + asked.slack
     )
 
 

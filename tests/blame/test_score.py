@@ -260,3 +260,10 @@ def test_a_task_on_just_the_ill_host_comes_before_a_deploy_on_all_that_shares_wo
     everywhere = change("a", 3, *WEB[:3])
     question = asked(ill=("web1",), well=WEB[1:3], fleet=WEB[:3], symptom="NegativeTotal")
     assert names(rank(question, [everywhere, task], {"a": TextEvidence(3.0)})) == ["b", "a"]
+
+
+def test_what_came_after_a_trouble_that_is_over_changes_nothing_of_the_answer() -> None:
+    question, before = asked(is_onset=True), [change("a", 5, "web1"), change("b", 90, "web1")]
+    later = [change(f"c{number}", -10 - number, "web1") for number in range(20)]
+    shares = [suspect.share for suspect in rank(question, before, {}).suspects]
+    assert [suspect.share for suspect in rank(question, [*later, *before], {}).suspects] == shares
