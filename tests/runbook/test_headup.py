@@ -82,17 +82,20 @@ def test_how_its_last_three_runs_ended_and_what_they_left_without_the_one_that_i
 def deaf() -> Iterator[tuple[int, list[object]]]:
     """Give the port of a host that takes calls and says nothing, and the calls."""
     calls: list[object] = []
-    with socket.socket() as ear:
+    with contextlib.ExitStack() as links, socket.socket() as ear:
         ear.bind(("127.0.0.1", 0))
         ear.listen()
 
         def hear() -> None:
             with contextlib.suppress(OSError):
                 while True:
-                    calls.append(ear.accept())
+                    calls.append(links.enter_context(ear.accept()[0]))
 
-        threading.Thread(target=hear, daemon=True).start()
+        listener = threading.Thread(target=hear, daemon=True)
+        listener.start()
         yield ear.getsockname()[1], calls
+        ear.shutdown(socket.SHUT_RDWR)
+        listener.join()
 
 
 def test_a_host_of_many_services_that_does_not_answer_is_waited_for_once(
