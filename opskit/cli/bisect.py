@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @click.option(
     "--check",
     metavar="COMMAND",
-    help="Tells good from bad on this machine: 0 good, 125 cannot be tested, 1 to 127 bad.",
+    help="Tells good from bad, on this machine: 0 good, 125 cannot be tested, 1 to 127 bad.",
+)
+@click.option(
+    "--on-host", is_flag=True, help="Run --check on the host, in the release that is tried there."
 )
 @options.environment
 @options.hosts
@@ -41,6 +44,7 @@ def bisect(
     good: str | None,
     bad: str | None,
     check: str | None,
+    on_host: bool,
     environment: str | None,
     hosts: str | None,
     local: bool,
@@ -54,14 +58,15 @@ def bisect(
 
     Commits between --good and --bad are deployed, one after the other, to the one host of -H, which is taken out of its load balancers first; or
     brought to a folder of this machine with --local. --check then says good or bad: a command for sh, with OPSKIT_REVISION, OPSKIT_HOST, OPSKIT_FOLDER in its environment.
-    What does not build, or is not healthy there, cannot be tested. Both ends are tried first.
+    It runs on this machine; with --on-host on that host, in the release that is tried, as the service's own commands do, but without its secrets.
+    One that ends with more than 127, or by a signal, ends the bisection: that says nothing of a commit. What does not build, or is not healthy there, cannot be tested. Both ends are tried first.
 
     However it ends, the host gets back the release that it had, and its place behind the load balancer. Each step stands in the changelog: what was killed goes on
     with --resume ID, and --resume ID --stop only puts the host back.
 
     Exit code 0: found. 3: only commits are left that cannot be tested. 5: an end is not what you say it is.
     """
-    said = bisecting.Said(service, good, bad, check, environment, hosts, local, first_parent, check_timeout)  # fmt: skip
+    said = bisecting.Said(service, good, bad, check, environment, hosts, local, on_host, first_parent, check_timeout)  # fmt: skip
     if resume:
         return bisecting.go_on(said, resume, choice, stop=stop)
     return bisecting.begin(said, choice, stop=stop)

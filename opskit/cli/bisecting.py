@@ -35,6 +35,7 @@ class Said:
     environment: str | None
     hosts: str | None
     local: bool
+    on_host: bool
     first_parent: bool
     timeout: str
 
@@ -66,7 +67,7 @@ def go_on(said: Said, prefix: str, choice: Choice, *, stop: bool) -> int:
     """Go on with a bisection, or only put its host back; gives the exit code. Raises UsageError, UnknownNameError, RefusedError, LockedError."""
     from opskit.blame.bisect.record import demand_open, recorded
 
-    if any((said.service, said.good, said.bad, said.hosts, said.local, said.environment)):  # fmt: skip
+    if any((said.service, said.good, said.bad, said.hosts, said.local, said.on_host, said.environment)):  # fmt: skip
         raise UsageError("a bisection is gone on with as it began", hint="leave out all but --resume ID, and --check")  # fmt: skip
     config = vouching.warned(wiring.read_config())
     with sharing.open_changelog(config) as changelog:
@@ -83,7 +84,7 @@ def go_on(said: Said, prefix: str, choice: Choice, *, stop: bool) -> int:
 
 
 def _check_of(said: Said, one: Bisection, changelog: Changelog) -> str:
-    """Give the check that runs on this machine: as it is typed, or as it was typed here; what another one wrote runs only if it is typed.
+    """Give the check: as it is typed, or as it was typed here; what another one wrote runs, here or on a host by our login, only if it is typed.
 
     Raises UsageError.
     """
@@ -92,9 +93,8 @@ def _check_of(said: Said, one: Bisection, changelog: Changelog) -> str:
     is_ours = one.writer == changelog.me().writer.hex()
     if is_ours and REDACTED not in one.check:
         return one.check
-    why = (
-        "has a secret in it" if is_ours else f"is from {one.actor}, and would run on this machine"
-    )
+    where = f"on {one.host} by your login" if one.on_host else "on this machine"
+    why = "has a secret in it" if is_ours else f"is from {one.actor}, and would run {where}"
     raise UsageError(f"the check {why}: {one.check}", hint="if it is what you want, add --check COMMAND")  # fmt: skip
 
 
@@ -105,6 +105,8 @@ def _demand_whole(said: Said, *, stop: bool) -> None:
         raise UsageError("what is to be bisected?", hint=LIKE)
     if bool(said.hosts) == said.local:
         raise UsageError("on one host (-H), or in a folder here (--local)?", hint=LIKE)
+    if said.on_host and said.local:
+        raise UsageError("--on-host runs the check on a host, and --local tries on none")
     if len(said.check) > LONGEST:
         raise UsageError(f"the check is longer than {LONGEST} characters")
 
@@ -127,6 +129,7 @@ def _planned(said: Said, service: Service, host: str, was: Release | None) -> Bi
         host=host,
         first_parent=said.first_parent,
         was=was or Release(),
+        on_host=said.on_host,
     )
 
 

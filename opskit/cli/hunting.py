@@ -56,7 +56,7 @@ class Hunt:
         one, was = self.one, self.one.was
         self._own(self.writer.start({
             "good": one.good, "bad": one.bad, "check": self.place.redactor.text(one.check), "host": one.host,
-            "first_parent": one.first_parent, "why": self._why(), "command": self._command(),
+            "on_host": one.on_host, "first_parent": one.first_parent, "why": self._why(), "command": self._command(),
             "was": {"release": was.release, "revision": was.revision, "label": was.label},
             "machine": this_machine(), **during_here(),
         }))  # fmt: skip
@@ -111,7 +111,6 @@ class Hunt:
 
     def _try(self, sha: str, left: str) -> Tested:
         """Bring a commit to where it is tried, check it, and write down what came of it."""
-        from opskit.blame.bisect.check import check
         from opskit.blame.bisect.record import Tested
         from opskit.blame.bisect.search import SKIP
 
@@ -120,13 +119,22 @@ class Hunt:
             if came.trouble:
                 test = Tested(sha, SKIP, -1, came.trouble, came.output)
             else:
-                env = {"OPSKIT_REVISION": sha, "OPSKIT_HOST": self.one.host, "OPSKIT_FOLDER": str(came.folder or "")}  # fmt: skip
-                hide = self.place.redactor.text
-                test = check(self.one.check, sha, folder=came.folder or self.config.root, env=env, timeout=self.timeout, hide=hide)  # fmt: skip
+                test = self._check(sha, came.folder)
         self.writer.tested(test)
         self.tests.append(test)
         shown.tested(test, as_json=self.choice.as_json)
         return test
+
+    def _check(self, sha: str, folder: Path | None) -> Tested:
+        """Ask the check about the commit that is there now, on its host or on this machine."""
+        from opskit.blame.bisect.check import check, check_there
+
+        one, fleet = self.one, self.place.fleet
+        if one.on_host and fleet:
+            return check_there(fleet, one.host, self.service, one.check, sha, timeout=self.timeout)
+        env = {"OPSKIT_REVISION": sha, "OPSKIT_HOST": one.host, "OPSKIT_FOLDER": str(folder or "")}
+        hide = self.place.redactor.text
+        return check(one.check, sha, folder=folder or self.config.root, env=env, timeout=self.timeout, hide=hide)  # fmt: skip
 
     def _stopped(self, error: BaseException) -> None:
         """Write down that it was stopped, as far as that can be written."""

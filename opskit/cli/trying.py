@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from opskit.config.model import Config
     from opskit.config.secret import Redactor, Secret
     from opskit.config.service import Service
+    from opskit.fleet.fanout import Fleet
     from opskit.rollout.context import Run
     from opskit.rollout.plan import Plan
     from opskit.rollout.report import Report
@@ -60,6 +61,11 @@ class OnHost:
     def redactor(self) -> Redactor:
         """What hides secrets in what checks say."""
         return self.opened.fleet.vault.redactor
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet of the host."""
+        return self.opened.fleet
 
     @property
     def host(self) -> str:
@@ -255,6 +261,7 @@ class InFolder:
     redactor: Redactor
     host: str = ""
     changed: bool = False
+    fleet: Fleet | None = None
 
     def begin(self, one: Bisection, writer: Writer) -> None:
         """There is nothing to be written down of a folder."""

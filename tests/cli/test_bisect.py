@@ -140,7 +140,7 @@ def test_a_colleague_goes_on_with_it_from_another_laptop(
     bens = {"OPSKIT_STATE_DIR": str(tmp_path / "ben"), "OPSKIT_ACTOR": "ben"}
     opskit("changelog", "init")
     bad = f'[ ! -e "{tmp_path}/broken" ] || kill -9 $$; [ "$OPSKIT_REVISION" != {shas[4]} ] || touch "{tmp_path}/broken"; {CHECK}'
-    assert "signal 9" in bisect(opskit, shas, check=bad, expect=1).stderr
+    assert "by a signal" in bisect(opskit, shas, check=bad, expect=1).stderr
     (tmp_path / "broken").unlink()
     (name,) = {body["bisect"] for kind, body in events() if kind != "bisect.started"}
     asked = opskit("bisect", "--resume", name[:10], "-y", env=bens, expect=2).stderr
@@ -209,7 +209,7 @@ def test_a_check_that_takes_too_long_or_dies_says_nothing_of_the_commit(
     slow = bisect(opskit, shas, "--check-timeout", "0.2s", check="sleep 60", expect=5).stdout
     assert "cannot be tested: the check took longer than 0.2 s" in slow
     died = bisect(opskit, shas, check="kill -9 $$", expect=1)
-    assert "the check was ended by signal 9" in died.stderr
+    assert "the check was ended by a signal" in died.stderr
     assert "to go on: opskit bisect --resume " in died.stderr
     assert events()[-1][1]["outcome"] == "stopped"
 

@@ -12,6 +12,7 @@ from tests.changelog.faults import HEAVY
 from tests.rollout.test_drain import ALL_UP, answers, configure, edge, tell
 from tests.rollout.victims import MOMENTS, Point, Server
 from tests.support.light import finish
+from tests.support.processes import at_home
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -99,6 +100,45 @@ def test_the_commit_is_found_on_a_host_that_nobody_uses_meanwhile(
     assert {len(each["hosts"]) for each in rollouts[:-1]} == {1}
     light.rollback("-H", "web01", expect=None)
     assert light.live_on("web01") == "v1", "nothing that was tried is a release to go back to"
+
+
+def test_a_check_that_runs_on_the_host_itself_is_asked_there(
+    light: Light, edge: HAProxy, shas: dict[str, str]
+) -> None:
+    check = f"""echo "$OPSKIT_HOST $OPSKIT_FOLDER" >>"$HOME/asked"
+    case $OPSKIT_REVISION in {shas["v6"]}) exit 125;; esac; test ! -e broken"""
+    ends = ("--good", "v2", "--bad", "v8", "--check", check, "--on-host")
+    done = light.opskit("bisect", "shop", *ends, "-H", "web01", "-y", "--json", expect=3)
+    assert [each["sha"] for each in done.json["data"]["suspects"]] == [shas["v7"], shas["v6"], shas["v5"]]  # fmt: skip
+    asked = (light.hosts.folder("web01") / "asked").read_text().splitlines()
+    assert {line.split()[0] for line in asked} == {"web01"}
+    assert all(f"{light.place('web01')}/releases/" in line for line in asked)
+    assert f"  check      on web01: {check.splitlines()[0]}"[:40] in light.opskit("log", id_of(light)).stdout  # fmt: skip
+    demand_as_it_was(light, edge)
+
+
+@pytest.mark.parametrize("how", ["a signal", "a limit", "Ctrl-C"])
+def test_a_check_on_the_host_that_does_not_end_by_itself_blames_no_commit(
+    light: Light, edge: HAProxy, shas: dict[str, str], how: str
+) -> None:
+    waits = light.hosts.folder("web01") / "waits"
+    check = "kill -9 $$" if how == "a signal" else f'echo $$ >"{waits}"; exec sleep 60'
+    more = ("--check-timeout", "1s") if how == "a limit" else ()
+    process = light.start("bisect", "shop", "--good", "v2", "--bad", "v8", "--check", check, "--on-host", "-H", "web01", "-y", *more)  # fmt: skip
+    if how == "Ctrl-C":
+        until(lambda: waits.exists() and waits.read_text().endswith("\n"), what="the check", within=60)  # fmt: skip
+        process.send_signal(signal.SIGINT)
+    code, said, complained = finish(process)
+    expected = {
+        "a signal": (1, "the check was ended by a signal"),
+        "a limit": (5, "cannot be tested: the check took longer than 1 s"),
+        "Ctrl-C": (130, "to go on: opskit bisect --resume"),
+    }[how]
+    assert (code, expected[1] in said + complained) == (expected[0], True), (said, complained)
+    if waits.exists():
+        pid = int(waits.read_text())
+        until(lambda: pid not in at_home([light.hosts.folder("web01")]), what="the check to end")
+    demand_as_it_was(light, edge)
 
 
 def test_what_was_killed_is_gone_on_with_and_the_host_is_put_back(

@@ -2,7 +2,7 @@
 
 Its events stand alone, each naming the first one by its hash as `bisect`; they are about a service in an environment:
 
-    bisect.started   {"good", "bad": hashes of commits, "check", "host": name or "" (a local folder), "first_parent": bool,
+    bisect.started   {"good", "bad": hashes of commits, "check", "host": name or "" (a local folder), "on_host": whether the check runs there, "first_parent": bool,
                       "was": {"release", "revision", "label"} of the host, "why", "during", "incident", "command", "machine"}
     bisect.resumed   {"bisect", "machine"}
     bisect.step      {"bisect", "what": "drains" | "brings" | "returns" | "restores", "rollout", "sha"}: what is about to be done
@@ -55,7 +55,7 @@ class Tested:
 class Bisection:
     """A bisection as the changelog tells it; `hash` is that of its first event. `host` is "" if it is in a local folder.
 
-    `drains` are the rollouts that took its host out of load balancers, `brings` those that brought commits there, `rollouts` all of them. `outcome` is "" while it is open;
+    `on_host` is whether the check runs there rather than on the machine of who goes on. `drains` are the rollouts that took its host out of load balancers, `brings` those that brought commits there, `rollouts` all of them. `outcome` is "" while it is open;
     one that was stopped can be gone on with. `actor` and `writer` are of who began it, `why` is what they said.
     """
 
@@ -68,6 +68,7 @@ class Bisection:
     host: str
     first_parent: bool
     was: Release
+    on_host: bool = False
     tests: tuple[Tested, ...] = ()
     drains: tuple[str, ...] = ()
     brings: tuple[str, ...] = ()
@@ -178,6 +179,7 @@ def _folded(first: Event, later: list[Event]) -> Bisection:
         host=text(body, "host"),
         first_parent=body.get("first_parent") is True,
         was=Release(*(text(was, name) for name in ("release", "revision", "label"))),
+        on_host=body.get("on_host") is True,
         tests=tuple(_tested(step) for step in steps if step.get("what") == TESTED),
         drains=_rollouts(steps, DRAINS),
         brings=_rollouts(steps, BRINGS),

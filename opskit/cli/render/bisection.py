@@ -38,10 +38,11 @@ def question(one: Bisection, now: Next) -> str:
 def planned(one: Bisection, now: Next, *, as_json: bool) -> int:
     """Show what would be done; gives the exit code."""
     if as_json:
-        data = {"good": one.good, "bad": one.bad, "host": one.host, "next": now.try_, "left": now.left, "steps": now.steps}  # fmt: skip
+        data = {"good": one.good, "bad": one.bad, "host": one.host, "on_host": one.on_host, "next": now.try_, "left": now.left, "steps": now.steps}  # fmt: skip
         return envelope.show("bisect", {"plan": data})
     place = f"on {one.host}" if one.host else "in a folder here"
     _say(f"bisect {one.service} {place}: {text.plural(now.left, 'commit')} after {one.good[:SHA]}, up to {one.bad[:SHA]}")  # fmt: skip
+    _say(f"the check runs on {one.host if one.on_host else 'this machine'}: {one.check}")
     _say(f"first the two ends, then about {text.plural(now.steps, 'step')}, the first with {now.try_[:SHA] or 'nothing'}")  # fmt: skip
     return 0
 
@@ -92,7 +93,7 @@ def page(one: Bisection) -> None:
         ("where", one.environment),
         ("good", one.good),
         ("bad", one.bad),
-        ("check", one.check),
+        ("check", f"on {one.host}: {one.check}" if one.on_host else one.check),
         ("ran", one.was.title if one.host else ""),
         ("rollouts", ", ".join(sorted(one.rollouts))),
         ("broken by", ", ".join(one.suspects)),
