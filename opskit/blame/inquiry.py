@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from opskit.blame.gather import gather
 from opskit.blame.score import rank
 from opskit.blame.text import compare, lacking
 from opskit.blame.trouble import Trouble, steady
+from opskit.blame.undo import fold
 from opskit.blame.window import look
+from opskit.changelog import Filter
 from opskit.errors import ChangelogError, OpskitError
 
 if TYPE_CHECKING:
@@ -46,7 +49,8 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
     """
     trouble = find_out(told, place, sources)
     demand_trouble(trouble)
-    ill = trouble.services or on(place, told.hosts)
+    demand_there(trouble, place, sources.changelog)
+    ill = trouble.services or on(place, trouble.ill)
     place = replace(place, ill=ill, kept=trouble.looked.kept)
     question = trouble.question(place, _now(sources.changelog))
     drifted, doubts = _drift(trouble, place, sources)
@@ -72,13 +76,29 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
 def demand_trouble(trouble: Trouble) -> None:
     """Raise OpskitError where nothing is known to be wrong: whoever is named then is named for nothing."""
     told, looked = trouble.told, trouble.looked
-    unsure = looked.silent or any(each.well is not True for each in looked.seen)
-    if told.says_something or unsure or not looked.seen:
+    if told.says_something or looked.ill or not (looked.seen or looked.silent):
         return
-    checks = len(looked.seen)
+    checks = sum(each.well is True for each in looked.seen)
+    passed = f"{checks} health check{'s' * (checks != 1)} just passed"
+    silent = fold(looked.silent) if looked.silent else ""
+    said = [passed if checks else "no health check could be made", *looked.unasked]
+    also = f" (of a host that does not answer: -H {shlex.quote(silent)})" if silent else ""
     raise OpskitError(
-        f"nothing is ill that opskit can see: {checks} health check{'s' * (checks != 1)} just passed",
-        hint="say what is wrong: --url, --symptom, -s, -H, or --at for what is over",
+        f"nothing is ill that opskit can see: {'; '.join(said)}",
+        hint=f"say what is wrong: --url, --symptom, -s, -H, or --at for what is over{also}",
+    )
+
+
+def demand_there(trouble: Trouble, place: Place, changelog: Changelog) -> None:
+    """Raise OpskitError where the service that somebody named runs on none of its hosts, and no rollout is known of it: nothing can have broken it."""
+    name = trouble.told.service
+    known = Filter(service=name, environment=place.environment, limit=1)
+    if not trouble.looked.is_nowhere(name) or changelog.rollouts(known):
+        return
+    hosts = fold(place.hosts_of([name]))
+    raise OpskitError(
+        f"{name} runs nowhere: nothing of it is on {hosts}, and the changelog knows no rollout of it",
+        hint=f"deploy it: opskit deploy {name}; or name the service that is ill",
     )
 
 
@@ -88,7 +108,11 @@ def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
     trouble = Trouble(told, there)
     if sources.fleet is None:
         return trouble
-    named = (told.service,) if told.service else there.services or on(place, told.hosts)
+    named = (
+        (told.service,)
+        if told.service
+        else there.services or on(place, (*told.hosts, *told.onsets))
+    )
     asked = named or tuple(place.services)
     hosts = place.hosts_of(asked)
     from opskit.blame import symptoms

@@ -27,6 +27,11 @@ class Seen:
     said: str = ""
     touched: datetime | None = None
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing of the service is deployed there, and that is known."""
+        return self.state is not None and not self.state.live and not self.state.blocked
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -41,6 +46,11 @@ class Looked:
         ill = {each.host for each in about if each.well is False}
         found = {each.host for each in about if each.well} - ill if well else ill
         return tuple(dict.fromkeys(each.host for each in about if each.host in found))
+
+    def is_nowhere(self, service: str) -> bool:
+        """Tell whether every host was asked for a service, and none has it."""
+        about = [each for each in self.seen if each.service == service]
+        return bool(about) and not self.silent and all(each.is_bare for each in about)
 
     @property
     def ill(self) -> tuple[str, ...]:

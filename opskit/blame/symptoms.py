@@ -101,7 +101,7 @@ def _ask(
         if not isinstance(error, HostUnfitError):
             raise
     seen = Seen(service.name, remote.name, state)
-    if state is not None and not state.live and not state.blocked:
+    if seen.is_bare:
         return replace(seen, said="nothing of it is deployed there")
     seen = replace(seen, touched=touched(remote, service.path, state) if state else None)
     if secrets is None:

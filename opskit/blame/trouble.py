@@ -133,7 +133,7 @@ class Trouble:
             at=min(began or now, now),
             is_onset=began is not None,
             environment=place.environment,
-            services=self.services,
+            services=self.services or place.ill[:1] * (len(place.ill) == 1),
             ill=self.ill,
             well=self.well,
             fleet=place.hosts_of(place.ill or place.services),

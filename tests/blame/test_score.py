@@ -262,6 +262,20 @@ def test_a_task_on_just_the_ill_host_comes_before_a_deploy_on_all_that_shares_wo
     assert names(rank(question, [everywhere, task], {"a": TextEvidence(3.0)})) == ["b", "a"]
 
 
+def test_of_hosts_that_were_only_named_a_change_on_just_these_is_likelier() -> None:
+    task = replace(change("b", 0.2, "web1", kind="task"), service="")
+    everywhere = change("a", 0.5, *WEB[:3])
+    answer = rank(asked(ill=("web1",), fleet=WEB[:3]), [everywhere, task], {})
+    bits = {
+        suspect.candidate.id: next(term.bits for term in suspect.terms if term.name == "hosts")
+        for suspect in answer.suspects
+    }
+    assert names(answer) == ["b", "a"]
+    assert bits["b"] - bits["a"] > 1.6
+    assert terms(answer, "b")["hosts"] == "1 of 1 ill host had it, and no other"
+    assert terms(answer, "a")["hosts"] == "1 of 1 ill host had it, and 2 hosts that nobody named"
+
+
 def test_what_came_after_a_trouble_that_is_over_changes_nothing_of_the_answer() -> None:
     question, before = asked(is_onset=True), [change("a", 5, "web1"), change("b", 90, "web1")]
     later = [change(f"c{number}", -10 - number, "web1") for number in range(20)]

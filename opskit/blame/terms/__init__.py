@@ -5,7 +5,7 @@ the ill and the well hosts that had the change, j and n those that had it not, a
 
 - time: f(onset - change) / p, averaged over the hosts that had it; of hosts with onsets of their own, of the middle lag;
 - hosts, well: ANYWAY^j (1 - ANYWAY)^n (ALL SHOWS^k (1 - SHOWS)^m + (1 - ALL) B(k + MOSTLY, m) / B(MOSTLY, 0)), against trouble that is
-  EVERYWHERE, on ONE host, or on any part of them (another B); hosts only named: fleet size / hosts that had it, for each that did;
+  EVERYWHERE, on ONE host, or on any part of them (another B); hosts only named are, as often as NAMED_ALL, all that are ill, else any of those that had it;
   the outside gets back what any suspect has of these beyond ALIKE;
 - lag: how the times from change to onset scatter around their middle, against how the onsets themselves do: Laplace's distribution, its
   scale any of SCALES, a few onsets strays;

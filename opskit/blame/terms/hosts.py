@@ -13,6 +13,7 @@ from opskit.blame.terms.weights import (
     EVERYWHERE,
     MISNAMED,
     MOSTLY,
+    NAMED_ALL,
     ONE,
     SCATTER,
     SHOWS,
@@ -20,7 +21,7 @@ from opskit.blame.terms.weights import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from opskit.blame.terms.asked import Asked
 
@@ -88,26 +89,40 @@ def local(asked: Asked, counts: Seen, flips: Mapping[str, float]) -> tuple[float
 
 
 def _named(asked: Asked, counts: Seen, flips: Mapping[str, float]) -> float:
-    """Give how much likelier these hosts are named as ill than any others of the fleet: the fewer the change is on, the more."""
-    size = sum(host in asked.fleet for host in flips) or len(flips)
-    few = len(asked.fleet) / size if asked.fleet else 1.0
-    inside = math.log((1 - MISNAMED) * few + MISNAMED)
-    return counts.ill * inside + counts.ill_without * math.log(MISNAMED)
+    """Weigh hosts that somebody named as ill, if the change breaks those that it is on: they are all that are ill, or some of many."""
+    whole, size = len(asked.fleet), sum(host in asked.fleet for host in flips) or len(flips)
+    if not whole:
+        return counts.ill_without * math.log(MISNAMED)
+    just = counts.ill_without * STRAY + _struck(counts.ill, size - counts.ill, ALL)
+    inside = math.log((1 - MISNAMED) / size + MISNAMED / whole)
+    some = counts.ill * inside + counts.ill_without * math.log(MISNAMED / whole)
+    return either(NAMED_ALL, just, some + math.lgamma(len(asked.ill) + 1))
 
 
 def shared(asked: Asked) -> tuple[float, float]:
     """Give the same if it harms any host of the ill service."""
-    if not asked.counted:
-        return 0.0, 0.0
-    return _struck(len(asked.ill), 0, ALL), _struck(len(asked.ill), len(asked.well), ALL)
+    ill = len(asked.ill)
+    if asked.counted:
+        return _struck(ill, 0, ALL), _struck(ill, len(asked.well), ALL)
+    named = _of_fleet(asked, lambda others: _struck(ill, others, ALL))
+    return named, named
 
 
 def outside(asked: Asked) -> tuple[float, float]:
     """Give the same if no change did it: it is on all hosts, on one, or on any part of them."""
-    if not asked.counted:
-        return shared(asked)
     ill, well = len(asked.ill), len(asked.well)
-    return _anyhow(ill, 0, ill + well), _anyhow(ill, well, ill + well)
+    if asked.counted:
+        return _anyhow(ill, 0, ill + well), _anyhow(ill, well, ill + well)
+    named = _of_fleet(asked, lambda others: _anyhow(ill, others, ill + others))
+    return named, named
+
+
+def _of_fleet(asked: Asked, just: Callable[[int], float]) -> float:
+    """Weigh hosts that somebody named, if any of the fleet may be ill; `just` gives how likely it is that these are all, and so many others well."""
+    ill, whole = len(asked.ill), len(asked.fleet)
+    if not (ill and whole):
+        return 0.0
+    return either(NAMED_ALL, just(whole - ill), math.lgamma(ill + 1) - ill * math.log(whole))
 
 
 def _anyhow(ill: int, well: int, looked: int) -> float:

@@ -25,7 +25,7 @@ def sentences(
     if not asked.ill:
         yield "which hosts show it is not known: hosts were not weighed"
     elif not asked.counted:
-        yield "of the other hosts nobody knows whether they are well: hosts that have a change and are well were not weighed"
+        yield "of the other hosts nobody knows whether they are well: it only counts for something that just these were named"
     if len(question.onsets) < 2:
         yield "when each host showed it first is not known: whether it follows a change from host to host was not weighed"
     yield from _words(question.symptom, suspects, texts)

@@ -46,6 +46,8 @@ EVERYWHERE, ONE = 0.35, 0.2
 ALIKE = 10.0
 """By so many bits at most who is ill and who is well tell a change from the outside: a rack or a zone may be ill whose hosts have just this
 change in common, too. Tuned."""
+NAMED_ALL = 0.5
+"""How often hosts that somebody named, without looking at the others, are all that are ill; else they are some of many. A guess."""
 MISNAMED = 0.07
 """How often a host is named as ill that is so for another reason. Tuned."""
 

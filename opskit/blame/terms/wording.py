@@ -99,8 +99,16 @@ def _ill(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) -> 
     if not weighed.counts.ill and (candidate.distance > 0 or not trace.flips):
         needed = ", which need it" if candidate.distance > 0 else ""
         return f"it was on none of {count(len(asked.ill), 'ill host')}{needed}"
-    have = f"{weighed.counts.ill} of {count(len(asked.ill), 'ill host')} had it"
+    have = f"{weighed.counts.ill} of {count(len(asked.ill), 'ill host')} had it{_unnamed(asked, trace, weighed)}"
     return f"{have}; {some(without)} had it not" if without else have
+
+
+def _unnamed(asked: Asked, trace: Trace, weighed: Weighed) -> str:
+    """Say how many had it that nobody named, where that is all that is known of them."""
+    if asked.counted or not asked.fleet:
+        return ""
+    others = sum(host in asked.fleet for host in trace.flips) - weighed.counts.ill
+    return f", and {count(others, 'host')} that nobody named" if others else ", and no other"
 
 
 def _well(asked: Asked, trace: Trace, weighed: Weighed) -> str:
