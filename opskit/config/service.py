@@ -117,7 +117,7 @@ class Service:
     the run waits for `pause` seconds, and `gate` must agree: a command on this machine, or a task on the hosts of the batch before.
     `on_failure` says what is done with the hosts that have the change already when the run is stopped: "stop" leaves them, "rollback" puts
     them back. A host that does not hear within `confirm_within` seconds that it is well goes back by itself.
-    `path` is absolute or starts with `~/`, the login user's home on the host. `env` is given to build, restart, check and tasks; `secrets` says where more
+    `path` is absolute or starts with `~/`, the login user's home on the host. With `hard_links` releases share the files that are the same, so nothing may ever write into them. `env` is given to build, restart, check and tasks; `secrets` says where more
     variables come from that are given likewise and shown nowhere, also those of the environment. `freeze` are windows beside those of the environment.
     """
 
@@ -142,6 +142,7 @@ class Service:
     keep: int = 5
     shared_folders: tuple[str, ...] = ()
     shared_files: tuple[str, ...] = ()
+    hard_links: bool = False
     env: Mapping[str, str] = NOTHING
     secrets: Mapping[str, SecretSource] = NOTHING
     owner: str = ""

@@ -51,6 +51,7 @@ PLAIN: Mapping[str, Any] = {
     "keep": checks.whole(1, 1000),
     "shared_folders": checks.list_of(checks.release_path),
     "shared_files": checks.list_of(checks.release_path),
+    "hard_links": checks.boolean,
     "owner": checks.text,
     "depends_on": checks.list_of(checks.name),
     "freeze": checks.freeze,

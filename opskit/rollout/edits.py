@@ -1,8 +1,9 @@
 """Whether the files of the live release are still those that were deployed: asked of a host, compared there.
 
 What is looked at is every regular file of the release and the manifest that came with it. A file is read if it was
-touched since the release was put in place, as its change time tells (which nobody can set back; busybox knows only the
-time of modification, to the second), or if the whole of them is asked for. Shared files and folders, links, and what Python compiles
+touched since the release was put in place, as its change time tells (which nobody can set back; that of modification, which
+busybox knows to the second, where it is all there is, or where releases share the file: it changes with each that comes and
+goes), or if the whole of them is asked for. Shared files and folders, links, and what Python compiles
 beside its sources are nobody's edits. Changes nothing.
 
     altered ./NAME   missing ./NAME   new ./NAME   unread ./NAME     at most MOST_NAMED of each kind
@@ -14,6 +15,7 @@ beside its sources are nobody's edits. Changes nothing.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,8 +24,9 @@ from opskit.rollout import layout
 from opskit.rollout.probe import read_probe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
     from opskit.rollout.probe import HostState
 
@@ -62,7 +65,10 @@ END {
 
 _UNTOUCHED = (
     # the folder itself was put in place after its manifest: only what it holds counts. A find without -cnewer says so
-    't=$({ find . -prune -newer "$m" && find . ! -name . -cnewer "$m" \\( -type f -o -type d \\) || echo no; } 2>/dev/null | head -n 1)',
+    (
+        't=$({ find . -prune -newer "$m" && find . ! -name . -cnewer "$m" '
+        '\\( -type d -o -type f \\( -links 1 -o -newer "$m" \\) \\) || echo no; } 2>/dev/null | head -n 1)'
+    ),
     '[ -n "$t" ] || { echo looked; exit 0; }',
 )
 """What comes or goes changes the time of its folder: without a file or a folder that was touched, nothing is to be read."""
@@ -133,17 +139,25 @@ def read_edits(said: str) -> Edits:
     )
 
 
-def look(*, whole: bool) -> str:
-    """Compare the files of the live release in `$p`, `$live` where a probe has found it, with its manifest: those that were touched, or the `whole` of them."""
+def look(*, whole: bool, release: str = "") -> str:
+    """Compare the files of a release in `$p` with its manifest: those that were touched, or the `whole` of them.
+
+    Without a `release` of the live one, `$live` where a probe has found it.
+    """
+    there = (
+        'live=${live:-$(readlink "$p/current")} || exit 0; m="$p/.opskit/release/${live##*/}"; l=current',
+    )
+    if release:
+        there = (f'l=releases/{shlex.quote(release)}; m="$p/.opskit/release/${{l##*/}}"',)
     return "\n".join(
         (
             "(",
-            'live=${live:-$(readlink "$p/current")} || exit 0; m="$p/.opskit/release/${live##*/}"',
-            '[ -f "$m/manifest" ] && cd -P "$p/current/" 2>/dev/null || exit 0',
+            *there,
+            '[ -f "$m/manifest" ] && cd -P "$p/$l/" 2>/dev/null || exit 0',
             "command -v awk >/dev/null && command -v find >/dev/null || exit 0; LC_ALL=C; export LC_ALL",
             *(() if whole else _UNTOUCHED),
             'if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi',
-            'n=-cnewer; find "$m" -prune -cnewer "$m" >/dev/null 2>&1 || n=-newer',
+            'n=-cnewer; find "$m" -prune -cnewer "$m" -links 1 >/dev/null 2>&1 || n=-newer',
             *_touched(whole=whole),
             "{",
             # a shared path is a link to the same name below `shared`
@@ -165,7 +179,8 @@ def _touched(*, whole: bool) -> tuple[str, ...]:
     if whole:
         return ('touched() { find . -type f "$@"; }; k=1',)
     return (
-        'touched() { find . -type f $n "$m" "$@"; }',
+        'if [ $n = -newer ]; then touched() { find . -type f -newer "$m" "$@"; }; else',
+        '  touched() { find . -type f -cnewer "$m" \\( -links 1 -o -newer "$m" \\) "$@"; }; fi',
         f"k=$(touched 2>/dev/null | head -n {MOST_TOUCHED + 1} | wc -l)",
         f'[ "$k" -le {MOST_TOUCHED} ] || {{ echo touched $((k-1)); k=0; }}',
     )
@@ -177,3 +192,20 @@ def probe(remote: Remote, *, path: str, whole: bool = False) -> HostState:
     result = remote.execute(Command(script, timeout=None if whole else TIMEOUT, twice=True))
     said = result.require("the probe").text
     return replace(read_probe(remote.name, said), edits=read_edits(said))
+
+
+def altered_in(fleet: Fleet, releases: Mapping[str, str], *, path: str) -> tuple[str, ...]:
+    """Say of which hosts the release that is named for it is not as it was deployed, a line for each; reads only.
+
+    A host that does not answer says nothing here.
+    """
+
+    def ask(remote: Remote) -> str:
+        script = f"{layout.opening(path)}\n{look(whole=False, release=releases[remote.name])}"
+        result = remote.execute(Command(script, timeout=TIMEOUT, twice=True))
+        return read_edits(result.require("the look at a release").text).drift
+
+    found = {outcome.host: outcome.value for outcome in fleet.each(ask, releases)}
+    return tuple(
+        f"{host}: in {releases[host]} is {found[host]}" for host in releases if found[host]
+    )

@@ -4,9 +4,10 @@
 
 A host takes in what is sent, copies from a release that it has what was not, and compares every byte with the manifest.
 Only then are links made, is what is shared linked, and is the release renamed into place: so nothing is ever written
-through a link, whatever a release or what was left of an earlier try holds. Files are copied, never linked: a service
-that writes into its release must not change another one. What has arrived stays for the next try of the same content,
-but not on a disk that is full; whatever else is on its way in is removed.
+through a link, whatever a release or what was left of an earlier try holds. Files are copied: a service that writes into
+its release must not change another one. Only for one that says it never does are they hard links, where cp is GNU's; what
+then belongs to several releases is never given another mode, it is copied first. What has arrived stays for the next try of
+the same content, but not on a disk that is full; whatever else is on its way in is removed.
 
 Everything here is pure, as in `layout`. Beside its tools: find, sort, uniq, cmp, sed, and xargs where something is copied.
 """
@@ -27,13 +28,19 @@ BROKE_OFF, NO_ROOM, ALTERED = 69, 74, 65
 FLOOR_KIB = 10 * 1024  # of free disk, below which nothing half done is kept
 PLACED, ANEW, LACKS = "placed", "anew", "lacks"
 
+_COUNTS_LINKS = 'find "$i" -prune -links +1 >/dev/null 2>&1'
+_UNSHARE = (
+    "find \"$i/tree\" -type f -links +1 ! -perm 644 -exec printf '%.0sx' {} + -exec rm -f {} +"
+)
+"""Take out what belongs to other releases too and has not the mode that files get, as a program: a mark for each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What a host is told to make, and by what it knows that it is right.
 
     `base` is the release on it that files are copied from, "" for none; if that holds just so many `entries`, it is copied as a
-    whole. `manifest` is the SHA-256 of the whole list; `room` the KiB that all of it takes; whether the parcel comes `zipped`.
+    whole, or `linked`. `manifest` is the SHA-256 of the whole list; `room` the KiB that all of it takes; whether the parcel comes `zipped`.
     Numbers that are not known yet are `{…}`.
     """
 
@@ -45,6 +52,7 @@ class Expected:
     room: int | str
     base: str = ""
     entries: int = 0
+    linked: bool = False
     zipped: bool = True
 
 
@@ -65,7 +73,7 @@ def stage(
             *_know(what),
             *(_copy(what) if what.base else ()),
             *_check(what),
-            *_finish(),
+            *_finish(what),
             *links,
             place(what.release),
         )
@@ -93,7 +101,8 @@ def _open(what: Expected) -> tuple[str, ...]:
         "done",
         # what is new needs no looking through
         'k=0; if [ -d "$i" ]; then k=$(du -sk "$i"); k=${k%%[!0-9]*}; rm -f "$i/deleted" "$i/added" "$i/end"',
-        '  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"',
+        ('  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; '
+        f'{_UNSHARE} >/dev/null 2>&1 || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"'),
         'free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }',
         f"trap 'e=$?; [ $e = 0 ] || [ ! -d \"$i\" ] || [ \"$(free)\" -ge {FLOOR_KIB} ] || rm -rf \"$i\"; exit $e' EXIT",
         "trap 'exit 1' HUP INT TERM",
@@ -146,14 +155,19 @@ def _copy(what: Expected) -> tuple[str, ...]:
     """
     whole = ""
     if what.entries:
-        whole = f'[ "$(find "$b" | wc -l)" -eq {what.entries} ] && cp -RPn --reflink=auto "$b/." "$i/tree" || '
+        whole = f'[ "$(find "$b" | wc -l)" -eq {what.entries} ] && cp "$@" "$b/." "$i/tree" || '
+    bring = "bring -RPn --reflink=auto"
+    if what.linked:
+        # some of GNU's call it a failure that what is there stays
+        linked = f'bring -RPnl && l= || l=no; n=$({_UNSHARE}) && [ -z "$l$n" ]'
+        bring = f"{{ {_COUNTS_LINKS} && {{ {linked}; }}; }} || {bring}"
     full = f'{{ rm -rf "$i"; echo "the disk is full" >&2; exit {NO_ROOM}; }}'
     return (
         "moved() { [ ! -f \"$b/$1\" ] || [ -e \"$i/tree/$2\" ] || cp \"$b/$1\" \"$i/tree/$2\" || :; }; . \"$i/moved\"",
+        f'bring() {{ {whole}(cd "$b" && cut -b67- "$plain" | tr \'\\n\' \'\\0\' | xargs -0 cp "$@" --parents -t "$i/tree"); }} 2>/dev/null',
         'if [ ! -s "$plain" ]; then :; else case $(cp --help 2>&1) in',
         # GNU's. A file system that can share blocks until one of the two is written to does so
-        f"*--no-clobber*--parents*--reflink*) ({whole}{{ cd \"$b\" && cut -b67- \"$plain\" | tr '\\n' '\\0' |",
-        '   xargs -0 cp -RPn --parents --reflink=auto -t "$i/tree"; }) 2>/dev/null;;',
+        f"*--no-clobber*--parents*--reflink*) {bring};;",
         # xargs takes every character behind a backslash as it is, and not every tar reads names from a file
         "*) LC_ALL=C sed 's/^.\\{66\\}//' \"$plain\" | while IFS= read -r n; do [ -e \"$i/tree/$n\" ] || printf '%s\\n' \"$n\"; done >\"$i/wanted\"",
         "   c='[ $# = 0 ] || tar -cf - \"$@\" | tar -xof - -C \"$0\"'",
@@ -177,12 +191,16 @@ def _check(what: Expected) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _finish() -> tuple[str, ...]:
+def _finish(what: Expected) -> tuple[str, ...]:
     """Bring in files with odd names, make what can be run so, make the links."""
+    own = ""
+    if what.linked:
+        copy = 'for f do cp "$f" "$0" && mv -f "$0" "$f" || exit; done'
+        own = f'{{ ! {_COUNTS_LINKS} || find "$@" -links +1 -exec sh -c \'{copy}\' "$i/own" {{}} +; }} && '
     return (
         ('odd() { s=$($sum <"$i/odd-$1"); [ "${s%% *}" = "$2" ] && chmod 644 "$i/odd-$1" && mv "$i/odd-$1" "$i/tree/$3" || '
         f'{{ echo "bytes arrived altered: $3" >&2; rm -rf "$i"; exit {ALTERED}; }}; }}; . "$i/odd"'),
-        'programs() { (cd "$i/tree" && chmod 755 "$@"); }; . "$i/programs"',
+        f'programs() {{ (cd "$i/tree" && {own}chmod 755 "$@"); }}; . "$i/programs"',
         '[ ! -s "$i/links" ] || tar -xof "$i/links" -C "$i/tree"',
         'sync -f "$i/tree" 2>/dev/null || sync',
     )  # fmt: skip

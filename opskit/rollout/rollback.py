@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opskit.changelog import new_rollout_id
 from opskit.config.model import NOTHING
 from opskit.errors import OpskitError
-from opskit.rollout import goals, irreversible
+from opskit.rollout import edits, goals, irreversible
 from opskit.rollout.batches import split
 from opskit.rollout.commands import commands_of
 from opskit.rollout.doors import drained
@@ -92,6 +92,7 @@ def plan_rollback(
         problems_count=False,
         commands=commands_of(service, rollout=rollout, release=ends[0].id) if ends else (),
         notes=_notes(going, found, ends, stay, _told(service, found, judge))
+        + (_shared_edits(service, fleet, going) if service.hard_links else ())
         + (() if past else tuple(jump.line for jump in jumps)),
         overrides=tuple(Override(irreversible.RULE, jump.line, past) for jump in jumps if past),
     )
@@ -101,6 +102,14 @@ def plan_rollback(
 def _told(service: Service, found: Survey, judge: Judge | None) -> tuple[str, ...]:
     held = held_notes(found.states, judge.changelog if judge else None)
     return (*held, *(judge.notes(service, found) if judge else ()))
+
+
+def _shared_edits(service: Service, fleet: Fleet, going: Sequence[Target]) -> tuple[str, ...]:
+    """Say where what somebody wrote into a live release stands in the one to go back to, too."""
+    ends = {t.host: t.after.id for t in going if t.after and not t.problem}
+    altered = edits.altered_in(fleet, ends, path=service.path)
+    again = "a deploy of that revision brings it as it was"
+    return tuple(f"{line}, as releases share files (hard_links); {again}" for line in altered)
 
 
 def _notes(

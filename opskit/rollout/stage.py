@@ -215,6 +215,7 @@ class _Staging:
             room=artifact.room,
             base=live if wanted.base else "",
             entries=0 if service.shared_folders or service.shared_files else wanted.entries,
+            linked=service.hard_links,
             zipped=zipped,
         )
         return incoming.stage(

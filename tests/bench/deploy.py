@@ -2,7 +2,8 @@
 
 Every address is a host with a home of its own on one OpenSSH server, on this machine's cores: what hosts do counts in
 everybody's wall time and in nobody's CPU. Their disks are memory where the system has such a place. opskit does all of a deploy (plan, lock, record, verify, switch, prune);
-the peers only bring the files, and switch where that costs no connection of its own.
+the peers only bring the files, and switch where that costs no connection of its own. `opskit, hard links` is like `rsync --link-dest` in that
+releases share what is the same; opskit without it gives each its own copy. Both read every byte on the host, which no peer does.
 """
 
 from __future__ import annotations
@@ -117,18 +118,29 @@ def demand_same(bench: Bench, name: str) -> None:
 
 def tools_of(bench: Bench) -> dict[str, Callable[[str], Sequence[str]]]:
     write_toml(bench)
-    argv = [sys.executable, "-m", "opskit", "deploy", "shop", "-y", "-m", "bench"]
-    return {"opskit": lambda _step: argv, **bringing.peers(bench.site, bench.addresses)}
+    return {
+        "opskit": lambda _step: deploying("shop"),
+        "opskit, hard links": lambda _step: deploying("linked"),
+        **bringing.peers(bench.site, bench.addresses),
+    }
+
+
+def deploying(service: str) -> list[str]:
+    return [sys.executable, "-m", "opskit", "deploy", service, "-y", "-m", "bench"]
 
 
 def write_toml(bench: Bench) -> None:
+    """Write a service and another that is the same, but for what the files of its releases are."""
     names = ", ".join(map(json.dumps, bench.addresses))
     site = bench.site
     site.name("opskit.toml").write_text(
         f"[ssh]\nconfig = {json.dumps(str(site.name('ssh_config')))}\n"
         f"known_hosts = [{json.dumps(str(site.name('known_hosts')))}]\n"
         f"[environments.bench]\nhosts = [{names}]\n"
-        f'[services.shop]\npath = "~/shop"\nhosts = "*"\nsource = {{ folder = "tree" }}\nbatches = ["100%"]\n'
+        + "".join(
+            f'[services.{name}]\npath = "~/shop"\nhosts = "*"\nsource = {{ folder = "tree" }}\nbatches = ["100%"]\n{more}'
+            for name, more in (("shop", ""), ("linked", "hard_links = true\n"))
+        )
     )
 
 

@@ -18,7 +18,7 @@ for o in "$w"/* "$w"/.[!.]*; do
   rm -rf "$o"
 done
 k=0; if [ -d "$i" ]; then k=$(du -sk "$i"); k=${k%%[!0-9]*}; rm -f "$i/deleted" "$i/added" "$i/end"
-  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"
+  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; find "$i/tree" -type f -links +1 ! -perm 644 -exec printf '%.0sx' {} + -exec rm -f {} + >/dev/null 2>&1 || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"
 free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }
 trap 'e=$?; [ $e = 0 ] || [ ! -d "$i" ] || [ "$(free)" -ge 10240 ] || rm -rf "$i"; exit $e' EXIT
 trap 'exit 1' HUP INT TERM
@@ -36,9 +36,9 @@ sum="openssl dgst -sha256 -r"; s=$($sum <"$i/manifest" 2>/dev/null) || s=; if [ 
   [ "${s%% *}" = 9999999999999999999999999999999999999999999999999999999999999999 ] || { rm -rf "$i"; echo anew; exit 0; }; fi
 odd() { rm -rf "$i/tree/$3"; }; . "$i/odd"
 moved() { [ ! -f "$b/$1" ] || [ -e "$i/tree/$2" ] || cp "$b/$1" "$i/tree/$2" || :; }; . "$i/moved"
+bring() { (cd "$b" && cut -b67- "$plain" | tr '\n' '\0' | xargs -0 cp "$@" --parents -t "$i/tree"); } 2>/dev/null
 if [ ! -s "$plain" ]; then :; else case $(cp --help 2>&1) in
-*--no-clobber*--parents*--reflink*) ({ cd "$b" && cut -b67- "$plain" | tr '\n' '\0' |
-   xargs -0 cp -RPn --parents --reflink=auto -t "$i/tree"; }) 2>/dev/null;;
+*--no-clobber*--parents*--reflink*) bring -RPn --reflink=auto;;
 *) LC_ALL=C sed 's/^.\{66\}//' "$plain" | while IFS= read -r n; do [ -e "$i/tree/$n" ] || printf '%s\n' "$n"; done >"$i/wanted"
    c='[ $# = 0 ] || tar -cf - "$@" | tar -xof - -C "$0"'
    (cd "$b" && LC_ALL=C sed 's/./\\&/g' "$i/wanted" | LC_ALL=C xargs sh -c "$c" "$i/tree") 2>/dev/null;;
@@ -67,7 +67,12 @@ m="$p/.opskit/release/"R1; [ ! -e "$m" ] || rm -rf "$m"; mkdir -p "$m"; mv "$i/m
 mv "$i/tree" "$p/releases/"R1; rm -rf "$i"; echo placed
 """
 
-COPIES = ("moved()", "cp -RPn", "tar -cf", 'sed -f "$i/deleted"')
+LINKS = """
+*--no-clobber*--parents*--reflink*) { find "$i" -prune -links +1 >/dev/null 2>&1 && { bring -RPnl && l= || l=no; n=$(find "$i/tree" -type f -links +1 ! -perm 644 -exec printf '%.0sx' {} + -exec rm -f {} +) && [ -z "$l$n" ]; }; } || bring -RPn --reflink=auto;;
+programs() { (cd "$i/tree" && { ! find "$i" -prune -links +1 >/dev/null 2>&1 || find "$@" -links +1 -exec sh -c 'for f do cp "$f" "$0" && mv -f "$0" "$f" || exit; done' "$i/own" {} +; } && chmod 755 "$@"); }; . "$i/programs"
+"""
+
+COPIES = ("moved()", "bring -RPn", "tar -cf", 'sed -f "$i/deleted"')
 
 
 def test_stage() -> None:
@@ -82,9 +87,15 @@ def test_nothing_is_copied_where_there_is_nothing_to_copy_from() -> None:
 
 
 def test_a_base_of_which_all_is_wanted_is_copied_as_a_whole_if_nothing_was_added() -> None:
-    copy = '[ "$(find "$b" | wc -l)" -eq 7 ] && cp -RPn --reflink=auto "$b/." "$i/tree" || { cd'
+    copy = '[ "$(find "$b" | wc -l)" -eq 7 ] && cp "$@" "$b/." "$i/tree" || (cd "$b"'
     bare = incoming.stage("GUARD", WHAT)
-    assert incoming.stage("GUARD", replace(WHAT, entries=7)) == bare.replace("{ cd", copy)
+    assert incoming.stage("GUARD", replace(WHAT, entries=7)) == bare.replace('(cd "$b"', copy, 1)
+
+
+def test_what_releases_may_share_is_linked_but_for_programs() -> None:
+    bare = incoming.stage("GUARD", WHAT).splitlines()
+    linked = incoming.stage("GUARD", replace(WHAT, linked=True)).splitlines()
+    assert [line for line in linked if line not in bare] == LINKS.strip().splitlines()
 
 
 def test_what_comes_as_it_is_is_not_unzipped() -> None:

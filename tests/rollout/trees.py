@@ -66,6 +66,7 @@ class Sender:
     place: Place
     scratch: Path
     tools: Path | None = None
+    linked: bool = False
 
     def look(self, tree: Path, release: str) -> Artifact:
         return look_at(tree, info={"revision": revision(release)})
@@ -95,9 +96,8 @@ class Sender:
         what = self.place.expected(parcels.artifact, release, base if wanted.base else "", rollout)
         with parcels.parcel(wanted) as parcel:
             data = b"".join(parcel.chunks())[:cut]
-        script = incoming.stage(
-            self.place.guard(rollout), replace(what, zipped=parcel.zipped, entries=wanted.entries)
-        )
+        what = replace(what, zipped=parcel.zipped, entries=wanted.entries, linked=self.linked)
+        script = incoming.stage(self.place.guard(rollout), what)
         done = self.place.run(script, input=data, expect=expect, path=self.tools)
         word, _, rest = done.stdout.partition(b"\n")
         return word.decode(), tuple(line + b"\n" for line in rest.split(b"\n") if line)
