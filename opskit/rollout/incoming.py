@@ -156,23 +156,20 @@ def _copy(what: Expected) -> tuple[str, ...]:
     whole = ""
     if what.entries:
         whole = f'[ "$(find "$b" | wc -l)" -eq {what.entries} ] && cp "$@" "$b/." "$i/tree" || '
-    bring = "bring -RPn --reflink=auto"
+    # only GNU's knows --sparse, which is as it would be anyway. A file system that can share blocks until one of the two is written to does so
+    bring = "bring -RPn --sparse=auto --reflink=auto"
     if what.linked:
-        # some of GNU's call it a failure that what is there stays
-        linked = f'bring -RPnl && l= || l=no; n=$({_UNSHARE}) && [ -z "$l$n" ]'
+        linked = f'bring -RPnl --sparse=auto && l= || l=no; n=$({_UNSHARE}) && [ -z "$l$n" ]'
         bring = f"{{ {_COUNTS_LINKS} && {{ {linked}; }}; }} || {bring}"
     full = f'{{ rm -rf "$i"; echo "the disk is full" >&2; exit {NO_ROOM}; }}'
     return (
         "moved() { [ ! -f \"$b/$1\" ] || [ -e \"$i/tree/$2\" ] || cp \"$b/$1\" \"$i/tree/$2\" || :; }; . \"$i/moved\"",
         f'bring() {{ {whole}(cd "$b" && cut -b67- "$plain" | tr \'\\n\' \'\\0\' | xargs -0 cp "$@" --parents -t "$i/tree"); }} 2>/dev/null',
-        'if [ ! -s "$plain" ]; then :; else case $(cp --help 2>&1) in',
-        # GNU's. A file system that can share blocks until one of the two is written to does so
-        f"*--no-clobber*--parents*--reflink*) {bring};;",
         # xargs takes every character behind a backslash as it is, and not every tar reads names from a file
-        "*) LC_ALL=C sed 's/^.\\{66\\}//' \"$plain\" | while IFS= read -r n; do [ -e \"$i/tree/$n\" ] || printf '%s\\n' \"$n\"; done >\"$i/wanted\"",
+        "piece() { LC_ALL=C sed 's/^.\\{66\\}//' \"$plain\" | while IFS= read -r n; do [ -e \"$i/tree/$n\" ] || printf '%s\\n' \"$n\"; done >\"$i/wanted\"",
         "   c='[ $# = 0 ] || tar -cf - \"$@\" | tar -xof - -C \"$0\"'",
-        '   (cd "$b" && LC_ALL=C sed \'s/./\\\\&/g\' "$i/wanted" | LC_ALL=C xargs sh -c "$c" "$i/tree") 2>/dev/null;;',
-        f'esac || [ "$(free)" -ge {FLOOR_KIB} ] || {full}; fi',
+        '   (cd "$b" && LC_ALL=C sed \'s/./\\\\&/g\' "$i/wanted" | LC_ALL=C xargs sh -c "$c" "$i/tree") 2>/dev/null; }',
+        f'[ ! -s "$plain" ] || {bring} || piece || [ "$(free)" -ge {FLOOR_KIB} ] || {full}',
     )  # fmt: skip
 
 

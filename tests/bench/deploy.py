@@ -2,7 +2,7 @@
 
 Every address is a host with a home of its own on one OpenSSH server, on this machine's cores: what hosts do counts in
 everybody's wall time and in nobody's CPU. Their disks are memory where the system has such a place. opskit does all of a deploy (plan, lock, record, verify, switch, prune);
-the peers only bring the files, and switch where that costs no connection of its own. `opskit, hard links` is like `rsync --link-dest` in that
+the peers only bring the files, and switch where that costs no connection of its own. `opskit hard links` is like `rsync --link-dest` in that
 releases share what is the same; opskit without it gives each its own copy. Both read every byte on the host, which no peer does.
 """
 
@@ -118,29 +118,24 @@ def demand_same(bench: Bench, name: str) -> None:
 
 def tools_of(bench: Bench) -> dict[str, Callable[[str], Sequence[str]]]:
     write_toml(bench)
+    argv = [sys.executable, "-m", "opskit", "deploy", "shop", "-y", "-m", "bench", "-e"]
     return {
-        "opskit": lambda _step: deploying("shop"),
-        "opskit, hard links": lambda _step: deploying("linked"),
+        "opskit": lambda _step: [*argv, "bench"],
+        "opskit hard links": lambda _step: [*argv, "linked"],
         **bringing.peers(bench.site, bench.addresses),
     }
 
 
-def deploying(service: str) -> list[str]:
-    return [sys.executable, "-m", "opskit", "deploy", service, "-y", "-m", "bench"]
-
-
 def write_toml(bench: Bench) -> None:
-    """Write a service and another that is the same, but for what the files of its releases are."""
+    """Write a service that lives in two environments, on the same hosts: in one, its releases share files."""
     names = ", ".join(map(json.dumps, bench.addresses))
     site = bench.site
     site.name("opskit.toml").write_text(
         f"[ssh]\nconfig = {json.dumps(str(site.name('ssh_config')))}\n"
         f"known_hosts = [{json.dumps(str(site.name('known_hosts')))}]\n"
-        f"[environments.bench]\nhosts = [{names}]\n"
-        + "".join(
-            f'[services.{name}]\npath = "~/shop"\nhosts = "*"\nsource = {{ folder = "tree" }}\nbatches = ["100%"]\n{more}'
-            for name, more in (("shop", ""), ("linked", "hard_links = true\n"))
-        )
+        f"[environments]\nbench.hosts = [{names}]\nlinked.hosts = [{names}]\n"
+        f'[services.shop]\npath = "~/shop"\nhosts = "*"\nsource = {{ folder = "tree" }}\nbatches = ["100%"]\n'
+        "in.linked.hard_links = true\n"
     )
 
 

@@ -37,12 +37,10 @@ sum="openssl dgst -sha256 -r"; s=$($sum <"$i/manifest" 2>/dev/null) || s=; if [ 
 odd() { rm -rf "$i/tree/$3"; }; . "$i/odd"
 moved() { [ ! -f "$b/$1" ] || [ -e "$i/tree/$2" ] || cp "$b/$1" "$i/tree/$2" || :; }; . "$i/moved"
 bring() { (cd "$b" && cut -b67- "$plain" | tr '\n' '\0' | xargs -0 cp "$@" --parents -t "$i/tree"); } 2>/dev/null
-if [ ! -s "$plain" ]; then :; else case $(cp --help 2>&1) in
-*--no-clobber*--parents*--reflink*) bring -RPn --reflink=auto;;
-*) LC_ALL=C sed 's/^.\{66\}//' "$plain" | while IFS= read -r n; do [ -e "$i/tree/$n" ] || printf '%s\n' "$n"; done >"$i/wanted"
+piece() { LC_ALL=C sed 's/^.\{66\}//' "$plain" | while IFS= read -r n; do [ -e "$i/tree/$n" ] || printf '%s\n' "$n"; done >"$i/wanted"
    c='[ $# = 0 ] || tar -cf - "$@" | tar -xof - -C "$0"'
-   (cd "$b" && LC_ALL=C sed 's/./\\&/g' "$i/wanted" | LC_ALL=C xargs sh -c "$c" "$i/tree") 2>/dev/null;;
-esac || [ "$(free)" -ge 10240 ] || { rm -rf "$i"; echo "the disk is full" >&2; exit 74; }; fi
+   (cd "$b" && LC_ALL=C sed 's/./\\&/g' "$i/wanted" | LC_ALL=C xargs sh -c "$c" "$i/tree") 2>/dev/null; }
+[ ! -s "$plain" ] || bring -RPn --sparse=auto --reflink=auto || piece || [ "$(free)" -ge 10240 ] || { rm -rf "$i"; echo "the disk is full" >&2; exit 74; }
 case $sum in openssl*) t='s/ [*]/  /';; *) t=;; esac
 (cd "$i/tree" && find . -type f -exec $sum {} +) | LC_ALL=C sed "$t" | LC_ALL=C sort >"$i/found"
 if ! cmp -s "$plain" "$i/found"; then
@@ -68,7 +66,7 @@ mv "$i/tree" "$p/releases/"R1; rm -rf "$i"; echo placed
 """
 
 LINKS = """
-*--no-clobber*--parents*--reflink*) { find "$i" -prune -links +1 >/dev/null 2>&1 && { bring -RPnl && l= || l=no; n=$(find "$i/tree" -type f -links +1 ! -perm 644 -exec printf '%.0sx' {} + -exec rm -f {} +) && [ -z "$l$n" ]; }; } || bring -RPn --reflink=auto;;
+[ ! -s "$plain" ] || { find "$i" -prune -links +1 >/dev/null 2>&1 && { bring -RPnl --sparse=auto && l= || l=no; n=$(find "$i/tree" -type f -links +1 ! -perm 644 -exec printf '%.0sx' {} + -exec rm -f {} +) && [ -z "$l$n" ]; }; } || bring -RPn --sparse=auto --reflink=auto || piece || [ "$(free)" -ge 10240 ] || { rm -rf "$i"; echo "the disk is full" >&2; exit 74; }
 programs() { (cd "$i/tree" && { ! find "$i" -prune -links +1 >/dev/null 2>&1 || find "$@" -links +1 -exec sh -c 'for f do cp "$f" "$0" && mv -f "$0" "$f" || exit; done' "$i/own" {} +; } && chmod 755 "$@"); }; . "$i/programs"
 """
 
