@@ -21,7 +21,7 @@ from opskit.errors import UnknownNameError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 Record = RolloutRecord | RunRecord
@@ -175,6 +175,14 @@ def count(connection: sqlite3.Connection) -> int:
 def is_contested(connection: sqlite3.Connection) -> bool:
     """Tell whether any writer was revoked or forked."""
     return bool(connection.execute(statement("is_contested")).fetchone()[0])
+
+
+def places(connection: sqlite3.Connection, hashes: Iterable[bytes]) -> dict[bytes, int]:
+    """Give, by hash, where events stand in the log of today."""
+    found: dict[bytes, int] = {}
+    for digest in hashes:
+        found |= dict(connection.execute(statement("place_today"), (digest,)).fetchall())
+    return found
 
 
 def hash_at(connection: sqlite3.Connection, writer: bytes, seq: int) -> bytes | None:

@@ -15,7 +15,7 @@ from opskit.changelog.runrecords import RunRecord
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from opskit.changelog.drains import Seat as Place
@@ -108,6 +108,10 @@ class Questions(abc.ABC):
         from opskit.changelog.store import clock_field
 
         return int((self._ask(clock_field) or {}).get("off", 0))
+
+    def places(self, hashes: Iterable[bytes]) -> Mapping[bytes, int]:
+        """Give, by hash, where events stand in the upstream, whose order is the same for everybody; those that it is not known to have are left out."""
+        return self._ask(lambda db: query.places(db, hashes)) or {}
 
     def hash_at(self, writer: str, seq: int) -> bytes | None:
         """Give the hash of the event at one place of a chain (`writer` in hex); None if it is not here."""

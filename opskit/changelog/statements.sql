@@ -450,6 +450,10 @@ SELECT e.n FROM event e WHERE e.hash >= :low AND e.hash <= :high ORDER BY e.hash
 -- name: places_of
 SELECT log, pos FROM place WHERE n = ? ORDER BY log
 
+-- name: place_today
+SELECT e.hash, p.pos FROM event e JOIN place p USING (n)
+WHERE e.hash = ? AND p.log = (SELECT log FROM log ORDER BY first_ms DESC LIMIT 1)
+
 -- name: redact
 INSERT INTO redacted (hash, by) VALUES (?, ?) ON CONFLICT DO NOTHING
 

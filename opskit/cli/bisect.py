@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", metavar="ID", help="Go on with a bisection, from any laptop.")
 @click.option("--stop", is_flag=True, help="With --resume: only put the host back as it was.")
+@click.option(
+    "--take-over", is_flag=True, help="With --resume: also if somebody may still be at it."
+)
 @options.change(frozen=True)
 def bisect(
     service: str | None,
@@ -52,6 +55,7 @@ def bisect(
     check_timeout: str,
     resume: str | None,
     stop: bool,
+    take_over: bool,
     choice: Choice,
 ) -> int:
     """Find the commit that broke it, by trying some for real.
@@ -68,5 +72,5 @@ def bisect(
     """
     said = bisecting.Said(service, good, bad, check, environment, hosts, local, on_host, first_parent, check_timeout)  # fmt: skip
     if resume:
-        return bisecting.go_on(said, resume, choice, stop=stop)
-    return bisecting.begin(said, choice, stop=stop)
+        return bisecting.go_on(said, resume, choice, stop=stop, take_over=take_over)
+    return bisecting.begin(said, choice, stop=stop or take_over)

@@ -12,6 +12,8 @@ from opskit.cli.trying import InFolder, OnHost
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opskit.blame.bisect.record import Bisection
     from opskit.changelog import Changelog, Release
     from opskit.cli.choice import Choice
@@ -63,24 +65,28 @@ def begin(said: Said, choice: Choice, *, stop: bool) -> int:
         return _start(_on_host(opened, service, one, said, choice))
 
 
-def go_on(said: Said, prefix: str, choice: Choice, *, stop: bool) -> int:
-    """Go on with a bisection, or only put its host back; gives the exit code. Raises UsageError, UnknownNameError, RefusedError, LockedError."""
+def go_on(said: Said, prefix: str, choice: Choice, *, stop: bool, take_over: bool) -> int:
+    """Go on with a bisection, or only put its host back, also (`take_over`) if somebody may be at it; gives the exit code. Raises UsageError, UnknownNameError, RefusedError, LockedError."""
     from opskit.blame.bisect.record import demand_open, recorded
+    from opskit.blame.bisect.turn import Turns
 
     if any((said.service, said.good, said.bad, said.hosts, said.local, said.on_host, said.environment)):  # fmt: skip
         raise UsageError("a bisection is gone on with as it began", hint="leave out all but --resume ID, and --check")  # fmt: skip
     config = vouching.warned(wiring.read_config())
     with sharing.open_changelog(config) as changelog:
         one = recorded(changelog, prefix, config.changelog)
-        demand_open(changelog, one, only_back=stop)
+        turns = Turns(changelog, config.changelog, one.hash)
+        knows = turns.known()
+        one = recorded(changelog, one.hash, config.changelog)  # with all that those have written
+        demand_open(one, turns, only_back=stop, take_over=take_over)
         one = one if stop else replace(one, check=_check_of(said, one, changelog))
         if not one.host:
             service = config.service(one.service, one.environment)
-            return _resume(Hunt(_here(config, service), changelog, config, service, one, said.seconds, choice), stop=stop)  # fmt: skip
+            return _resume(Hunt(_here(config, service), changelog, config, service, one, said.seconds, choice), knows, stop=stop)  # fmt: skip
     with session.on_service(choice, one.service, one.environment, one.host) as (opened, service):
         if not stop:
             session.reason(opened, replace(choice, why=choice.why or one.why))
-        return _resume(_on_host(opened, service, one, said, choice), stop=stop)
+        return _resume(_on_host(opened, service, one, said, choice), knows, stop=stop)
 
 
 def _check_of(said: Said, one: Bisection, changelog: Changelog) -> str:
@@ -100,7 +106,7 @@ def _check_of(said: Said, one: Bisection, changelog: Changelog) -> str:
 
 def _demand_whole(said: Said, *, stop: bool) -> None:
     if stop:
-        raise UsageError("--stop needs --resume ID")
+        raise UsageError("--stop and --take-over need --resume ID")
     if not (said.service and said.good and said.bad and said.check and said.check.strip()):
         raise UsageError("what is to be bisected?", hint=LIKE)
     if bool(said.hosts) == said.local:
@@ -149,7 +155,11 @@ def _runs(opened: Session, service: Service) -> Release:
 
 
 def _on_host(
-    opened: Session, service: Service, one: Bisection, said: Said, choice: Choice
+    opened: Session,
+    service: Service,
+    one: Bisection,
+    said: Said,
+    choice: Choice,
 ) -> Hunt:
     place = OnHost(opened, service, choice, one)
     return Hunt(place, opened.changelog, opened.config, service, one, said.seconds, choice)
@@ -172,11 +182,11 @@ def _start(hunt: Hunt) -> int:
     return hunt.run()
 
 
-def _resume(hunt: Hunt, *, stop: bool) -> int:
+def _resume(hunt: Hunt, knows: Sequence[str], *, stop: bool) -> int:
     if hunt.choice.dry_run:
         return shown.planned(hunt.one, hunt.outlook(), as_json=hunt.choice.as_json)
     what = f"put {hunt.one.host} back as it was?" if stop else shown.question(hunt.one, hunt.outlook())  # fmt: skip
     options.ask(what, yes=hunt.choice.yes)
     vouching.keep_enrolled(hunt.changelog, hunt.config.changelog)
-    hunt.resume()
+    hunt.resume(knows)
     return hunt.end() if stop else hunt.run()

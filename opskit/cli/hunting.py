@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import bisection as shown
-from opskit.errors import ChangelogError, RefusedError, UsageError
+from opskit.errors import ChangelogError, LockedError, RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from opskit.blame.bisect.hunt import Hunted
     from opskit.blame.bisect.record import Bisection, Tested, Writer
     from opskit.blame.bisect.search import Next, Range
+    from opskit.blame.bisect.turn import Turns
     from opskit.changelog import Changelog
     from opskit.cli.choice import Choice
     from opskit.cli.trying import InFolder, OnHost
@@ -35,6 +37,7 @@ class Hunt:
     one: Bisection
     timeout: float
     choice: Choice
+    turn: str = ""
     tests: list[Tested] = field(default_factory=list)
 
     @property
@@ -58,15 +61,17 @@ class Hunt:
             "good": one.good, "bad": one.bad, "check": self.place.redactor.text(one.check), "host": one.host,
             "on_host": one.on_host, "first_parent": one.first_parent, "why": self._why(), "command": self._command(),
             "was": {"release": was.release, "revision": was.revision, "label": was.label},
-            "machine": this_machine(), **during_here(),
+            "machine": this_machine(), "quiet_ms": self._quiet_ms, **during_here(),
         }))  # fmt: skip
 
-    def resume(self) -> None:
-        """Write that it goes on here; raises ChangelogError."""
+    def resume(self, knows: Sequence[str]) -> None:
+        """Write that it goes on here, by whoever `knows` these turns; raises ChangelogError, and LockedError if somebody else was quicker, with nothing done."""
         from opskit.changelog import this_machine
 
-        self.writer.resume(self.one.hash, this_machine())
-        self._own(self.one.hash)
+        one = self.one.hash
+        turn = self.writer.resume(this_machine(), knows=knows, quiet_ms=self._quiet_ms)
+        self._own(one, turn)
+        self.demand_ours()
 
     def run(self) -> int:
         """Hunt to the end; however it ends, what was changed is put back. Gives the exit code; raises what a deploy raises."""
@@ -94,9 +99,27 @@ class Hunt:
 
         with self.place.held(drain=False):
             pass
-        if self.one.is_open:
+        one = self.one
+        if one.is_open:
             self.writer.finish(STOPPED, (), "somebody stopped it")
-        return shown.ended(self.one, as_json=self.choice.as_json)
+        else:
+            self.writer.finish(one.outcome, one.suspects, "")
+        return shown.ended(one, as_json=self.choice.as_json)
+
+    def demand_ours(self) -> None:
+        """Raise LockedError if somebody else has gone on with it."""
+        self.turns.demand_ours(self.turn)
+
+    @property
+    def turns(self) -> Turns:
+        """Who went on with it."""
+        from opskit.blame.bisect.turn import Turns
+
+        return Turns(self.changelog, self.config.changelog, self.one.hash)
+
+    @property
+    def _quiet_ms(self) -> int:
+        return round(self.timeout * 1000)
 
     @property
     def writer(self) -> Writer:
@@ -105,15 +128,16 @@ class Hunt:
 
         return Writer(self.changelog, self.one.service, self.one.environment, self.one.hash)
 
-    def _own(self, hash_: str) -> None:
-        self.one = replace(self.one, hash=hash_)
-        self.place.begin(self.one, self.writer)
+    def _own(self, hash_: str, turn: str = "") -> None:
+        self.one, self.turn = replace(self.one, hash=hash_), turn or hash_[:10]
+        self.place.begin(self.one, self.writer, self.demand_ours)
 
     def _try(self, sha: str, left: str) -> Tested:
         """Bring a commit to where it is tried, check it, and write down what came of it."""
         from opskit.blame.bisect.record import Tested
         from opskit.blame.bisect.search import SKIP
 
+        self.demand_ours()
         shown.trying(self.where, sha, left, as_json=self.choice.as_json)
         with self.place.bring(sha) as came:
             if came.trouble:
@@ -137,12 +161,13 @@ class Hunt:
         return check(one.check, sha, folder=folder or self.config.root, env=env, timeout=self.timeout, hide=hide)  # fmt: skip
 
     def _stopped(self, error: BaseException) -> None:
-        """Write down that it was stopped, as far as that can be written."""
+        """Write down that it was stopped, as far as that can be written, and unless it goes on elsewhere."""
         from opskit.blame.bisect.record import STOPPED
 
         try:
+            self.demand_ours()
             self.writer.finish(STOPPED, (), str(error) or "interrupted")
-        except ChangelogError:
+        except (ChangelogError, LockedError):
             return
         shown.stopped(self.one, as_json=self.choice.as_json)
 

@@ -12,7 +12,6 @@ from opskit.cli.render import text
 from opskit.errors import (
     BuildError,
     ChangelogError,
-    InterruptedRunError,
     OpskitError,
     RefusedError,
     UnknownNameError,
@@ -45,11 +44,12 @@ class OnHost:
     one: Bisection
     brings: list[str] = field(default_factory=list)
     _writer: Writer | None = None
+    _demand_ours: Callable[[], None] | None = None
     _drained: bool = False
 
-    def begin(self, one: Bisection, writer: Writer) -> None:
-        """Take note of the bisection as it stands in the changelog, and of what writes there."""
-        self.one, self._writer = one, writer
+    def begin(self, one: Bisection, writer: Writer, demand_ours: Callable[[], None]) -> None:
+        """Take note of the bisection as it stands in the changelog, of what writes there, and of what raises LockedError once it is somebody else's."""
+        self.one, self._writer, self._demand_ours = one, writer, demand_ours
 
     @property
     def writer(self) -> Writer:
@@ -79,7 +79,7 @@ class OnHost:
 
     @contextlib.contextmanager
     def held(self, *, drain: bool = True) -> Iterator[None]:
-        """Take the host out for the block, unless it is only to be put back; whatever ends the block, the host is as it was."""
+        """Take the host out for the block, unless it is only to be put back; whatever ends the block, the host is as it was, or somebody else's."""
         try:
             if drain:
                 self._drain()
@@ -91,6 +91,7 @@ class OnHost:
     def bring(self, sha: str) -> Iterator[Brought]:
         """Deploy a commit for the block; one that does not build, or is not healthy there, is trouble. Raises OpskitError."""
         from opskit.blame.bisect import putback
+        from opskit.blame.bisect.came import came
         from opskit.blame.bisect.local import Brought
         from opskit.blame.bisect.record import BRINGS
         from opskit.rollout.deploy import deploy, plan_deploy
@@ -120,7 +121,7 @@ class OnHost:
         except BuildError as error:
             yield Brought(None, error.what, error.output)
             return
-        yield _came(report, self.host)
+        yield came(report, self.host)
 
     def _drain(self) -> None:
         """Take the host out of its load balancers, unless it is out by somebody else's wish, or is to stay in."""
@@ -141,6 +142,8 @@ class OnHost:
 
     def _put_back(self) -> None:
         """Bring the host back to what it ran, then behind its load balancers; raises OpskitError that says what is left to do."""
+        if self._demand_ours:
+            self._demand_ours()
         again = f"opskit bisect --resume {self.one.id} --stop"
         try:
             self._return()
@@ -263,7 +266,7 @@ class InFolder:
     changed: bool = False
     fleet: Fleet | None = None
 
-    def begin(self, one: Bisection, writer: Writer) -> None:
+    def begin(self, one: Bisection, writer: Writer, demand_ours: Callable[[], None]) -> None:
         """There is nothing to be written down of a folder."""
 
     @contextlib.contextmanager
@@ -278,20 +281,6 @@ class InFolder:
 
         with in_folder(self.service, sha, secrets=self.secrets, redactor=self.redactor) as found:
             yield found
-
-
-def _came(report: Report, host: str) -> Brought:
-    """Give what came of a deploy to the host; raises OpskitError where that says nothing of the commit."""
-    from opskit.blame.bisect.local import Brought
-
-    if report.outcome == "done":
-        return Brought()
-    if report.outcome == "interrupted":
-        raise InterruptedRunError("interrupted")
-    own = next((each for each in report.hosts if each.host == host), None)
-    if own is not None and own.outcome == "reverted":
-        return Brought(None, f"it does not come up: {own.error}", own.output)
-    raise OpskitError(f"{host}: {report.reason or report.outcome}", hint=own.hint if own else "")
 
 
 def _demand_done(report: Report, what: str) -> None:

@@ -43,7 +43,7 @@ def play(ana: Changelog, ben: Changelog) -> None:
         began.tested(Tested(sha, word, int(word == "bad"), "", "502" * (word == "bad"), 420))
     tell(ana, ben)
     on = Writer(ben, "shop", "production", name)
-    on.resume(name, ELSEWHERE)
+    on.resume(ELSEWHERE, knows=[name[:10]])
     on.tested(Tested(MIDDLE, "skip", -1, "it does not build"))
     on.finish("unclear", (BAD, MIDDLE))
     on.step("returns", start(ben, action="rollback", hosts=("web01",), machine=ELSEWHERE))

@@ -10,6 +10,7 @@ import pytest
 
 from opskit.changelog import OtherEntry, open_changelog
 from opskit.demo.shop.history import git
+from tests.changelog.faults import HEAVY
 from tests.changelog.writing import ELSEWHERE, finish, results, start, whole
 from tests.support.waiting import until
 
@@ -29,6 +30,7 @@ hosts = "*"
 source = {{ git = "." }}
 {more}
 """
+ROUNDS = 20 if HEAVY else 2
 CHECK = 'test "$(cat "$OPSKIT_FOLDER/number")" -lt 6'
 
 
@@ -152,6 +154,39 @@ def test_a_colleague_goes_on_with_it_from_another_laptop(
     assert events()[-1][1]["outcome"] == "stopped"
     opskit("changelog", "sync")
     assert events()[-1][1]["outcome"] == "found"
+
+
+@pytest.fixture
+def shared(opskit: Opskit, shas: list[str], tmp_path: Path) -> str:
+    """A bisection that somebody stopped, in a changelog that laptops share; gives its id."""
+    (tmp_path / "shared").mkdir()
+    file = tmp_path / "opskit.toml"
+    named = f'name = "test"\nupstream = "file://{tmp_path}/shared/log"\n'
+    file.write_text(file.read_text().replace('name = "test"\n', named))
+    opskit("changelog", "init")
+    bisect(opskit, shas, check="kill -9 $$", expect=1)
+    return str(next(body["bisect"] for kind, body in events() if kind != "bisect.started"))[:10]
+
+
+@pytest.mark.parametrize("_round", range(ROUNDS))
+def test_of_two_laptops_that_go_on_at_the_same_moment_one_does_and_the_other_does_nothing(
+    opskit: Opskit, shared: str, tmp_path: Path, _round: int
+) -> None:
+    file = tmp_path / "checks"
+    check = f'echo "$OPSKIT_ACTOR" >>"{file}"; {CHECK}'
+    processes = [
+        opskit.start("bisect", "--resume", shared, "--check", check, "-y", env={"OPSKIT_STATE_DIR": str(tmp_path / name), "OPSKIT_ACTOR": name})
+        for name in ("ben", "cleo")
+    ]  # fmt: skip
+    ended = {}
+    for name, process in zip(("ben", "cleo"), processes, strict=True):
+        said, complained = process.communicate(timeout=100)
+        ended[name] = (process.returncode, said + complained)
+    assert sorted(code for code, _ in ended.values()) == [0, 4], ended
+    (refused,) = [name for name, (code, _) in ended.items() if code == 4]
+    (other,) = {"ben", "cleo"} - {refused}
+    assert set(file.read_text().split()) == {other}
+    assert f"{other} on " in ended[refused][1]
 
 
 def test_it_is_told_as_data(opskit: Opskit, shas: list[str]) -> None:
@@ -284,7 +319,7 @@ def test_a_dry_run_only_says_what_would_be_done(opskit: Opskit, shas: list[str])
             "the same commit",
         ),
         (("shop", "--good", "v9", "--bad", "main", "--check", "c", "--local"), "no revision 'v9'"),
-        (("--stop",), "--stop needs --resume ID"),
+        (("--stop",), "--stop and --take-over need --resume ID"),
         (("--resume", "abcd", "--local"), "gone on with as it began"),
         (("--resume", "abcd"), "no bisection 'abcd'"),
     ],

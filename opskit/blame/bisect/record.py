@@ -3,8 +3,8 @@
 Its events stand alone, each naming the first one by its hash as `bisect`; they are about a service in an environment:
 
     bisect.started   {"good", "bad": hashes of commits, "check", "host": name or "" (a local folder), "on_host": whether the check runs there, "first_parent": bool,
-                      "was": {"release", "revision", "label"} of the host, "why", "during", "incident", "command", "machine"}
-    bisect.resumed   {"bisect", "machine"}
+                      "was": {"release", "revision", "label"} of the host, "why", "during", "incident", "command", "machine", "quiet_ms": how long it may say nothing}
+    bisect.resumed   {"bisect", "machine", "quiet_ms", "knows": ids of the turns that were known, see `turn`}
     bisect.step      {"bisect", "what": "drains" | "brings" | "returns" | "restores", "rollout", "sha"}: what is about to be done
                      {"bisect", "what": "tested", "sha", "word": "good" | "bad" | "skip", "exit", "reason", "output", "ms"}
     bisect.finished  {"bisect", "outcome": "found" | "unclear" | "refused" | "stopped", "suspects": [hashes], "reason"}
@@ -23,19 +23,21 @@ from opskit.changelog.event import (
     BISECT_STARTED,
     BISECT_STEP,
 )
-from opskit.changelog.machine import is_running
-from opskit.errors import LockedError, RefusedError, UnknownNameError
+from opskit.errors import RefusedError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from opskit.blame.bisect.turn import Turns
     from opskit.changelog import Changelog, Event
     from opskit.config.model import ChangelogSettings
 
 TESTED, DRAINS, BRINGS, RETURNS, RESTORES = "tested", "drains", "brings", "returns", "restores"
 FOUND, UNCLEAR, REFUSED, STOPPED = "found", "unclear", "refused", "stopped"
 MOST_OUTPUT = 4000
+MOST_TURNS = 50
+"""So many of those who began or went on does whoever goes on say that he knows of."""
 LISTED = "opskit log --grep bisect lists them"
 
 
@@ -114,17 +116,12 @@ def tries(changelog: Changelog, since: datetime | None = None) -> Mapping[str, t
     return {rollout: place for rollout, place in named.items() if rollout}
 
 
-def demand_open(changelog: Changelog, one: Bisection, *, only_back: bool) -> None:
-    """Raise RefusedError for a bisection that is over, unless its host is `only` to be put `back`, and LockedError for one that goes on on this machine just now."""
+def demand_open(one: Bisection, turns: Turns, *, only_back: bool, take_over: bool) -> None:
+    """Raise RefusedError for a bisection that is over, unless its host is `only` to be put `back`, and LockedError for one that somebody else is at, unless that is to be taken over."""
     if not one.is_open and not only_back:
         raise RefusedError(f"bisection {one.id} is over: {one.outcome}")
-    for entry in changelog.entries(Filter(bisect=one.hash)):
-        event = entry.event if isinstance(entry, OtherEntry) else None
-        if event is None or event.header.kind not in (BISECT_STARTED, BISECT_RESUMED):
-            continue
-        if not one.outcome and is_running(part(event.body, "machine"), event.header.ts):
-            raise LockedError(f"bisection {one.id} goes on on this machine just now")
-        return
+    if not one.outcome and not take_over:
+        turns.demand_free()
 
 
 class Writer:
@@ -140,10 +137,10 @@ class Writer:
         self.hash = self._changelog.append(BISECT_STARTED, body, **self._about).hash.hex()
         return self.hash
 
-    def resume(self, hash_: str, machine: Mapping[str, object]) -> None:
-        """Write that somebody goes on with the bisection of that hash."""
-        self.hash = hash_
-        self._write(BISECT_RESUMED, {"machine": machine})
+    def resume(self, machine: Mapping[str, object], *, knows: Sequence[str], quiet_ms: int = 0) -> str:  # fmt: skip
+        """Write that somebody goes on, who `knows` these turns, and may say nothing for so long; gives the id of this turn."""
+        body = {"machine": machine, "knows": list(knows)[-MOST_TURNS:], "quiet_ms": quiet_ms}
+        return self._write(BISECT_RESUMED, body).id
 
     def step(self, what: str, rollout: str, sha: str = "") -> None:
         """Write what is about to be done, and by which rollout."""
@@ -160,8 +157,8 @@ class Writer:
         body = {"outcome": outcome, "suspects": list(suspects), "reason": reason}
         self._write(BISECT_FINISHED, body)
 
-    def _write(self, kind: str, body: Mapping[str, object]) -> None:
-        self._changelog.append(kind, {"bisect": self.hash, **body}, **self._about)
+    def _write(self, kind: str, body: Mapping[str, object]) -> Event:
+        return self._changelog.append(kind, {"bisect": self.hash, **body}, **self._about)
 
 
 def _folded(first: Event, later: list[Event]) -> Bisection:

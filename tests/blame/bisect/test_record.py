@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.blame.bisect.record import Writer, demand_open, recorded
+from opskit.blame.bisect.turn import Turns
 from opskit.changelog import Changelog, Filter, Release, this_machine
 from opskit.config.model import ChangelogSettings
 from opskit.errors import LockedError, RefusedError, UnknownNameError
@@ -73,18 +74,25 @@ def test_in_whatever_order_its_events_come_everybody_is_told_the_same(
 
 def test_only_what_is_not_over_and_does_not_run_is_gone_on_with(tmp_path: Path) -> None:
     with Changelog(tmp_path / "changelog.db", actor="ann") as changelog:
+
+        def ask(*, only_back: bool = False, take_over: bool = False) -> None:
+            one = the_one(changelog)
+            demand_open(one, Turns(changelog, SETTINGS, one.hash), only_back=only_back, take_over=take_over)  # fmt: skip
+
         writer = Writer(changelog, "shop", "production", "")
         writer.start({**STARTED, "machine": this_machine()})
         with pytest.raises(LockedError, match="goes on on this machine just now"):
-            demand_open(changelog, the_one(changelog), only_back=False)
+            ask()
+        ask(take_over=True)
         writer.finish("stopped")
-        demand_open(changelog, the_one(changelog), only_back=False)
-        writer.resume(writer.hash, {**this_machine(), "pid": os.getpid() + 1_000_000})
-        demand_open(changelog, the_one(changelog), only_back=False)
+        ask()
+        knows = Turns(changelog, SETTINGS, writer.hash).known()
+        writer.resume({**this_machine(), "pid": os.getpid() + 1_000_000}, knows=knows)
+        ask()
         writer.finish("found", (BAD,))
         with pytest.raises(RefusedError, match="is over: found"):
-            demand_open(changelog, the_one(changelog), only_back=False)
-        demand_open(changelog, the_one(changelog), only_back=True)
+            ask()
+        ask(only_back=True)
 
 
 def test_what_is_no_bisection_is_told_as_such(tmp_path: Path) -> None:
