@@ -179,6 +179,22 @@ def test_an_interrupt_puts_the_host_back_and_it_can_be_gone_on_with(
     demand_as_it_was(light, edge)
 
 
+def test_who_was_taken_over_stops_and_leaves_the_host_to_whoever_has_it(
+    light: Light, edge: HAProxy, shas: dict[str, str]
+) -> None:
+    process, name = begun(light), id_of(light)
+    told = light.opskit("bisect", "--resume", name, "--stop", "-y", expect=4).stderr
+    assert f"bisection {name} goes on on this machine just now" in told
+    light.opskit("bisect", "--resume", name, "--stop", "--take-over", "-y")
+    demand_as_it_was(light, edge)
+    before = len(light.log())
+    process.send_signal(signal.SIGINT)
+    code, _, said = finish(process)
+    assert (code, f"bisection {name} is gone on with by " in said) == (4, True), said
+    assert len(light.log()) == before, "and says nothing more"
+    demand_as_it_was(light, edge)
+
+
 def test_what_cannot_be_taken_back_and_a_last_server_are_left_alone(
     light: Light, edge: HAProxy, shas: dict[str, str]
 ) -> None:
