@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,8 +20,10 @@ WINDOW = timedelta(days=14)
 MOST_OURS = 300
 """Rollouts of each service in question: the newest."""
 MOST_THERE = 100
-"""Rollouts on its hosts, whatever service they are of, and of each action that is about whole hosts."""
-OF_HOSTS = ("exec", "task", "reboot", "replace")
+"""Rollouts on its hosts, whatever service they are of."""
+KINDS = ("deploy", "rollback", "restart", "exec", "task", "reboot", "replace", "drain", "restore")
+MOST_OF_KIND = 60
+"""Where there are more than that, so many of each kind at least: a flood of one does not hide another."""
 MOST_BESIDE = 100
 """Entries of other services and hosts, which can hardly be more than cleared."""
 MOST_NAMED = 3
@@ -35,7 +38,7 @@ LATER = timedelta(hours=6)
 class Found:
     """What was looked at, each the newest first. `since`: what is older was not looked at.
 
-    `missing` says why that is later than it should be, and what does not count.
+    `missing` says of what only the newest was, and what does not count.
     """
 
     rollouts: tuple[RolloutRecord, ...]
@@ -44,6 +47,14 @@ class Found:
     thaws: tuple[OtherEntry, ...]
     since: datetime
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Rollouts that were read, and a sentence on those that were not, "" if that is all of them."""
+
+    records: Sequence[RolloutRecord]
+    cut: str = ""
 
 
 def look(
@@ -61,16 +72,13 @@ def look(
     """
     begin = since or at - WINDOW
     whole = Filter(environment=environment, since=begin, until=at + AFTER, limit=MOST_OURS)
-    ours = [changelog.rollouts(whole._replace(service=name)) for name in services]
-    every = ours or [changelog.rollouts(whole)]
-    reached = max(_reached(found, begin) for found in every)
-    there = whole._replace(hosts=tuple(hosts), limit=MOST_THERE)
-    on_hosts = [there, *(there._replace(action=action) for action in OF_HOSTS)] if hosts else []
-    theirs = [changelog.rollouts(wanted) for wanted in on_hosts]
+    ours = [whole._replace(service=name) for name in services] or [whole]
+    there = [whole._replace(hosts=tuple(hosts), limit=MOST_THERE)] if hosts else []
+    taken = [_take(changelog, wanted) for wanted in (*ours, *there)]
     around = whole._replace(until=at + LATER, limit=MOST_BESIDE)
     beside = changelog.rollouts(around)
     thaws = changelog.entries(around._replace(environment="", action=THAW))
-    rollouts = _newest(record for found in (*every, *theirs, beside) for record in found)
+    rollouts = _newest([*beside, *(record for each in taken for record in each.records)])
     runs = changelog.runs(whole._replace(owes=True, limit=MOST_BESIDE))
     return Found(
         tuple(record for record in rollouts if not is_beside(record.id)),
@@ -79,17 +87,27 @@ def look(
         tuple(
             each for each in thaws if isinstance(each, OtherEntry) and _is_here(each, environment)
         ),
-        since=reached,
+        since=begin,
         missing=(
-            *_cut(begin, reached, *(_reached(found, begin, MOST_THERE) for found in theirs[:1])),
+            *(each.cut for each in taken if each.cut),
             *_strange([*(each.id for each in rollouts), *(each.id for each in runs)]),
         ),
     )
 
 
-def _reached(found: Sequence[RolloutRecord], begin: datetime, most: int = MOST_OURS) -> datetime:
-    """Give from when on all is there: from the oldest on, where there are as many as were asked for."""
-    return found[-1].at if len(found) == most else begin
+def _take(changelog: Changelog, wanted: Filter) -> _Taken:
+    """Read the newest rollouts; where there are more than that, also the newest of each kind that few of those are of."""
+    found = list(changelog.rollouts(wanted))
+    if len(found) < wanted.limit:
+        return _Taken(found)
+    had = Counter(record.action for record in found)
+    cut, older = [], wanted._replace(until=found[-1].at)
+    for kind in KINDS:
+        left = max(MOST_OF_KIND - had[kind], 0) + 1
+        more = changelog.rollouts(older._replace(action=kind, limit=left))
+        found += more
+        cut += [kind] * (len(more) == left)
+    return _Taken(found, _cut(wanted, cut, found))
 
 
 def _newest(records: Iterable[RolloutRecord]) -> tuple[RolloutRecord, ...]:
@@ -101,12 +119,14 @@ def _is_here(entry: OtherEntry, environment: str) -> bool:
     return entry.event.header.environment in ("", environment)
 
 
-def _cut(begin: datetime, ours: datetime, *theirs: datetime) -> Iterator[str]:
-    if ours > begin:
-        yield f"so much happened that of the {_days(begin, ours)} before that nothing was looked at"
-    for at in (at for at in theirs if at > ours):
-        since = f"{at.astimezone():%Y-%m-%d %H:%M}"
-        yield f"so much happened on these hosts that of other services only what came after {since} was looked at"
+def _cut(wanted: Filter, kinds: Sequence[str], found: Sequence[RolloutRecord]) -> str:
+    """Say of which kinds only the newest were looked at, "" if of none."""
+    if not kinds:
+        return ""
+    on = "on these hosts" if wanted.hosts else f"to {wanted.service or wanted.environment}"
+    first = {kind: min(record.at for record in found if record.action == kind) for kind in kinds}
+    said = ", ".join(f"{kind} {at.astimezone():%Y-%m-%d %H:%M}" for kind, at in first.items())
+    return f"so much was done {on} that of some kinds only what came after a time was looked at ({said}): --at TIME looks at what came before it"
 
 
 def _strange(names: Iterable[str]) -> Iterator[str]:
@@ -116,7 +136,3 @@ def _strange(names: Iterable[str]) -> Iterator[str]:
         more = f" and of {len(beside) - MOST_NAMED} more" if len(beside) > MOST_NAMED else ""
         said = "events of other writers under an id that is not theirs do not count: those of"
         yield f"{said} {', '.join(beside[:MOST_NAMED])}{more}"
-
-
-def _days(begin: datetime, end: datetime) -> str:
-    return f"{(end - begin).total_seconds() / 86400:.1f} days"

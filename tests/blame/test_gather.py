@@ -229,3 +229,21 @@ def test_what_is_too_old_is_not_looked_at_and_that_is_said(changelog: Changelog)
     assert look(changelog, environment="production", at=late, services=["shop"]).rollouts == ()
     everything = look(changelog, environment="production", at=late, services=["shop"], since=late - timedelta(days=20))  # fmt: skip
     assert len(everything.rollouts) == 1
+
+
+def test_a_flood_of_one_kind_does_not_hide_what_came_before_it_and_is_said(
+    changelog: Changelog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MOST_OURS", "MOST_THERE", "MOST_OF_KIND", "MOST_BESIDE"):
+        monkeypatch.setattr(f"opskit.blame.window.{name}", 5)
+    names = {whole(changelog, hosts=HOSTS), whole(changelog, action="rollback", hosts=HOSTS)}
+    for _ in range(8):
+        start(changelog, hosts=HOSTS, action="restart")
+        start(changelog, hosts=HOSTS, action="exec", service="")
+    found = look(changelog, environment="production", at=datetime.now(UTC), services=["shop"], hosts=HOSTS)  # fmt: skip
+    assert names <= {record.id for record in found.rollouts}
+    assert len(found.rollouts) < 16
+    of_shop, there = found.missing
+    assert "so much was done to shop that of some kinds only what came after a time was looked at (restart 2" in of_shop  # fmt: skip
+    assert ", exec 2" in there
+    assert "--at TIME" in there

@@ -131,6 +131,8 @@ def _nothing(answer: Answer) -> Iterator[tuple[str, bool]]:
 def _others(answer: Answer, suspects: Sequence[Suspect]) -> None:
     """Print a line for each of the others, and for the belief that it was none of them."""
     likely = [suspect for suspect in suspects if suspect.share >= LEAST][:SHOWN]
+    if not (likely or answer.explains):
+        likely = [*suspects[:SHOWN]]
     rows = [_row(suspect) for suspect in likely]
     if answer.explains:
         rows.append((percent(answer.outside), "", "nothing in the changelog", "", ""))
