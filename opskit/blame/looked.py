@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one host says of one service: its state, whether it is well (None: not known, and `said` is why), what its check said, when
-    things were changed there by hand (as far as that is known), by this machine's clock.
+    things were changed there by hand (as far as that is known), by this machine's clock. `asked` is the page that was asked for, "" for its own health check.
     """
 
     service: str
@@ -26,6 +26,7 @@ class Seen:
     well: bool | None = None
     said: str = ""
     touched: datetime | None = None
+    asked: str = ""
 
     @property
     def is_bare(self) -> bool:

@@ -23,7 +23,7 @@ class Question:
     `at` is when it was there at the latest: what began later cannot have caused it. `is_onset` says that somebody knows it to have begun then, rather
     than that it is there now. `services` are ill, `ill` are the hosts that show the symptom, `well` are hosts that were looked at and do
     not; both empty when nobody knows. `fleet` are all hosts on which it might be seen. `onsets` say when each host showed it first, where
-    that is known; `onset_from` says how. `within` are the seconds by which these times may be off (None: as much as clocks do). `symptom` is text: an error, lines of a log. `paths` are what it says of URLs.
+    that is known; `onset_from` says how, and `well_from` by what hosts are called well. `within` are the seconds by which these times may be off (None: as much as clocks do). `symptom` is text: an error, lines of a log. `paths` are what it says of URLs.
     """
 
     at: datetime
@@ -35,6 +35,7 @@ class Question:
     fleet: tuple[str, ...] = ()
     onsets: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
     onset_from: str = ""
+    well_from: str = ""
     within: float | None = None
     symptom: str = ""
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from opskit.blame.gather import Place
     from opskit.config.secret import Secret
-    from opskit.config.service import Health, Service
+    from opskit.config.service import Service
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
 
@@ -130,8 +130,12 @@ def _checked(
     health = service.health
     if health is None:
         return replace(seen, said=NO_CHECK)
+    check = health.check
+    seen = replace(seen, asked=page if isinstance(check, HttpCheck) else "")
     try:
-        if not _demand_page(remote, health, page):
+        if page and isinstance(check, HttpCheck):
+            _demand_page(remote, check, page, timeout=health.timeout)
+        else:
             check_once(remote, health, path=service.path, env=env)
     except UNTOLD as error:
         return replace(seen, said=f"its health check could not be made: {error.what}")
@@ -143,17 +147,14 @@ def _checked(
     return replace(seen, well=True)
 
 
-def _demand_page(remote: Remote, health: Health, page: str) -> bool:
-    """Ask for a page of a service that answers HTTP, as the host sees it; tells whether it does. Raises HostError for one that is broken."""
-    if not page or not isinstance(health.check, HttpCheck):
-        return False
-    parts = urlsplit(filled(health.check.url, remote.host))
+def _demand_page(remote: Remote, check: HttpCheck, page: str, *, timeout: float) -> None:
+    """Ask for a page of a service that answers HTTP, as the host sees it; raises HostError for one that is broken."""
+    parts = urlsplit(filled(check.url, remote.host))
     url = urlunsplit((parts.scheme, parts.netloc, page, "", ""))
-    answer = remote.http_get(url, timeout=health.timeout)
+    answer = remote.http_get(url, timeout=timeout)
     if answer.status >= BAD:
         said = answer.body.decode("utf-8", "replace")
         raise CommandFailedError(remote.name, f"{url} gave {answer.status}", output=said)
-    return True
 
 
 def _secrets(service: Service, folder: Path) -> Mapping[str, Secret] | None:

@@ -10,10 +10,11 @@ from opskit.blame import onsets
 from opskit.blame.looked import Looked
 from opskit.blame.model import NOTHING, Question
 from opskit.blame.said import MOST_TEXT, Said
+from opskit.blame.undo import fold
 from opskit.blame.urls import Behind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from opskit.blame.gather import Place
@@ -103,8 +104,23 @@ class Trouble:
         is_named = self.told.hosts or self.told.onsets
         counts = not is_named or set(failing) & set(self.ill)
         fine = self.looked.hosts(well=True, services=self.services) if counts else ()
-        silent = (onset.host for onset in self.heard if onset.remark == onsets.NOT_THERE)
+        silent = () if set(self._mute) & set(self.told.hosts) else self._mute
         return tuple(host for host in dict.fromkeys((*fine, *silent)) if host not in self.ill)
+
+    @property
+    def well_from(self) -> str:
+        """By what hosts are called well: less than all may be asked of them."""
+        fine = set(self.well)
+        pages = {e.asked for e in self.looked.seen if e.well and e.host in fine}
+        said = [f"{page} answers" if page else "the health check passes" for page in sorted(pages)]
+        return ", ".join(
+            [*said, *["the log does not have it"] * (not fine.isdisjoint(self._mute))]
+        )
+
+    @property
+    def _mute(self) -> tuple[str, ...]:
+        """The hosts whose log does not have the symptom."""
+        return tuple(onset.host for onset in self.heard if onset.remark == onsets.NOT_THERE)
 
     @property
     def symptom(self) -> str:
@@ -123,7 +139,17 @@ class Trouble:
             odd.append(f"{told.log} was not looked into: {why}")
         if told.said.remark:
             odd.append(told.said.remark)
+        odd += self._contradictions()
         return (*self.looked.unasked, *onsets.told(self.heard), *odd)
+
+    def _contradictions(self) -> Iterator[str]:
+        """Say of hosts that somebody named as ill where their logs, or their checks, do not show it."""
+        named = set(self.told.hosts)
+        if mute := [host for host in self._mute if host in named]:
+            yield f"{fold(mute)} {_was(mute)} named, but no line of {self.told.log} there has {self.words!r}: what the log says of others is not weighed"
+        failing = self.looked.hosts(well=False, services=self.services)
+        if failing and named.isdisjoint(failing):
+            yield f"{fold(self.told.hosts)} {_was(self.told.hosts)} named, but the check passes there, and fails on {fold(failing)}: that may be another trouble"
 
     def question(self, place: Place, now: datetime) -> Question:
         """Put it as a question on what happened in a place."""
@@ -139,6 +165,7 @@ class Trouble:
             fleet=place.hosts_of(place.ill or place.services),
             onsets=self.onsets,
             onset_from=self._onsets_from(),
+            well_from=self.well_from,
             within=told.within if self.onsets.keys() <= told.onsets.keys() else None,
             symptom=self.symptom,
         )
@@ -153,6 +180,10 @@ class Trouble:
             f"the first line of {told.said.source} for each host" if told.said.onsets else "",
         )
         return ", ".join(filter(None, sources))
+
+
+def _was(hosts: Collection[str]) -> str:
+    return "was" if len(hosts) == 1 else "were"
 
 
 def steady(question: Question, candidates: Iterable[Candidate]) -> tuple[str, ...]:

@@ -112,14 +112,14 @@ def _told(
     fetched = fetch(wishes.url) if wishes.url else None
     service = config.service(wishes.service, inventory.environment).name if wishes.service else ""
     return Told(
-        at=_time(wishes.at, now),
+        at=_time(wishes.at, now, "--at"),
         service=service,
         hosts=wiring.select(inventory, changelog, wishes.hosts) if wishes.hosts else (),
         said=dataclasses.replace(said, text=redactor.text(said.text)),
         url=dataclasses.replace(fetched, text=redactor.text(fetched.text)) if fetched else None,
         onsets=_onsets(wishes.onsets, inventory, now),
         log=_path(wishes),
-        since=_time(wishes.since, now),
+        since=_time(wishes.since, now, "--since"),
         within=_within(wishes.at, *wishes.onsets),
     )
 
@@ -129,7 +129,7 @@ def _onsets(given: Sequence[str], inventory: Inventory, now: datetime) -> dict[s
     found: dict[str, datetime] = {}
     for word in given:
         selector, sign, when = word.rpartition("=")
-        at = _time(when, now) if sign and selector else None
+        at = _time(when, now, "--onset") if sign and selector else None
         if at is None:
             raise UsageError(
                 f"--onset {word!r} is no HOST=TIME", hint="write it like --onset web03=14:02"
@@ -165,7 +165,14 @@ def _path(wishes: Wishes) -> str:
     return log
 
 
-def _time(said: str | None, now: datetime) -> datetime | None:
+def _time(said: str | None, now: datetime, option: str) -> datetime | None:
+    """Give the time that an option names; raises UsageError for one that is to come."""
     from opskit.changelog.when import parse_when
 
-    return parse_when(said, now).astimezone(UTC) if said is not None else None
+    at = parse_when(said, now).astimezone(UTC) if said is not None else None
+    if at and at > now:
+        raise UsageError(
+            f"{option} {said}: that is still to come",
+            hint="say when it began, in the past; if it is there now, leave --at out",
+        )
+    return at

@@ -166,6 +166,8 @@ source = { folder = "." }
         (("--onset", "web01"), "is no HOST=TIME"),
         (("--onset", "nobody=14:00"), "nobody"),
         (("--at", "teatime"), "cannot read the time"),
+        (("--at", "2999-01-01"), "--at 2999-01-01: that is still to come"),
+        (("--onset", "web01=2999-01-01"), "that is still to come"),
         (("--log", "app.log"), "which folder"),
         (("--log", "/app.log", "--symptom", "no price"), "--no-look"),
         (("--log", "/app.log"), "what is to be looked for in it?"),

@@ -36,7 +36,8 @@ def terms(
     if asked.ill:
         yield Term("hosts", weighed.hosts, _ill(asked, candidate, trace, weighed), hosts)
     if asked.counted and asked.well:
-        yield Term("well", weighed.well, _well(asked, trace, weighed), hosts)
+        by = asked.question.well_from or hosts_from(asked)
+        yield Term("well", weighed.well, _well(asked, trace, weighed), both(said, by))
     if len(asked.onsets) > 1:
         yield Term("lag", weighed.lag, _lag(weighed), both(said, onset_from(asked)))
     if text is not None:

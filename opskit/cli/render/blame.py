@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from opskit.cli.render import envelope, terminal, text
-from opskit.cli.render.suspects import because, facts, title
+from opskit.cli.render.suspects import are_well, because, facts, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from opskit.blame.model import Answer, Candidate, Cleared, Question, Suspect
 
@@ -49,21 +49,26 @@ def trouble(question: Question) -> Iterator[str]:
     what = ", ".join(question.services) or "something"
     when = f"since {local(question.at)}" if question.is_onset else f"now, {local(question.at)}"
     yield f"{what} in {question.environment} is ill {when}"
+    well = f"{text.folded(question.well)} {are_well(question, question.well)}"
     if question.ill:
-        well = (
-            f"; {text.folded(question.well)} {_are(question.well)} well" if question.well else ""
-        )
-        yield f"  ill       {text.folded(question.ill)}{well}"
+        yield f"  ill       {text.folded(question.ill)}{f'; {well}' if question.well else ''}"
+    elif question.well:
+        yield f"  well      {well}; which hosts are ill, nobody says"
     if question.onsets:
         since = sorted(question.onsets.items(), key=lambda each: each[1])
-        said = ", ".join(
-            f"{host} {at.astimezone():%H:%M:%S}" for host, at in since[:SHOWN_CLEARED]
-        )
+        said = ", ".join(f"{host} {clock(at)}" for host, at in since[:SHOWN_CLEARED])
         more = f" and {len(since) - SHOWN_CLEARED} more" if len(since) > SHOWN_CLEARED else ""
         yield f"  since     {said}{more} ({question.onset_from})"
     if question.symptom:
         lines = [line.strip() for line in question.symptom.splitlines() if line.strip()]
         yield f"  symptom   {text.cut(': '.join(lines[:2]), SYMPTOM)}"
+
+
+def clock(at: datetime) -> str:
+    """Give a time of today without its date."""
+    here = at.astimezone()
+    is_today = here.date() == datetime.now().astimezone().date()
+    return f"{here:%H:%M:%S}" if is_today else local(at)
 
 
 def local(at: datetime) -> str:
@@ -82,7 +87,7 @@ def _whole(answer: Answer, suspect: Suspect, number: int) -> None:
     )
     for word, said in facts(suspect, answer):
         _say(f"  {word:<9} {said}")
-    for line in because(suspect.terms, suspect.bits):
+    for line in because(suspect.terms):
         _say(f"  {line}")
     _undo(suspect)
     _say("")
@@ -109,7 +114,7 @@ def _nothing(answer: Answer) -> Iterator[tuple[str, bool]]:
     else:
         said = f"Nothing in the changelog explains this ({none})."
     yield said, True
-    for line in because(answer.outside_terms, sum(term.bits for term in answer.outside_terms)):
+    for line in because(answer.outside_terms):
         yield f"  {line}", False
     where = f" {answer.question.services[0]}" if answer.question.services else ""
     yield "  Look next:", False
@@ -118,7 +123,7 @@ def _nothing(answer: Answer) -> Iterator[tuple[str, bool]]:
         False,
     )
     yield (
-        "    step by step, with what else may be wrong       opskit runbook run who-broke-it",
+        "    step by step, by a page that opskit brings      opskit runbook run who-broke-it",
         False,
     )
     yield (
@@ -192,10 +197,6 @@ def percent(share: float) -> str:
     """Give a belief as people say it, never quite certain."""
     whole = round(share * 100)
     return f"{min(max(whole, 0), 99)} %" if 0 < whole < 100 else (">99 %" if whole else "<1 %")
-
-
-def _are(hosts: Sequence[str]) -> str:
-    return "is" if len(hosts) == 1 else "are"
 
 
 def _say_cut(line: str) -> None:

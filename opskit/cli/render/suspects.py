@@ -68,13 +68,17 @@ def _of_undo(candidate: Candidate, answer: Answer) -> Iterator[tuple[str, str]]:
         yield "with it", f"its undo also takes back {', '.join(later)}, which came later"
 
 
-def because(terms: Sequence[Term], bits: float) -> Iterator[str]:
-    """Give each term with its weight in bits, its sentence and what that is from, and their sum."""
-    rows = [f"{term.bits:+5.1f}  {term.because} ({term.source})" for term in terms]
+def because(terms: Sequence[Term]) -> Iterator[str]:
+    """Give each term with its weight in bits, its sentence and what that is from, and the sum of what is shown."""
+    shown = [round(term.bits, 1) + 0.0 for term in terms]
+    rows = [
+        f"{bits:+5.1f}  {term.because} ({term.source})"
+        for bits, term in zip(shown, terms, strict=True)
+    ]
     for number, line in enumerate(rows):
         yield f"{'because' if number == 0 else '':<9} {line}"
     if len(rows) > 1:
-        yield f"{'':<9} {bits:+5.1f}  bits in all"
+        yield f"{'':<9} {sum(shown):+5.1f}  bits in all"
 
 
 def commit(match: CommitMatch) -> str:
@@ -127,11 +131,17 @@ def _hosts(suspect: Suspect, question: Question) -> str:
     rest = [host for host in candidate.flips if host not in counted]
     said = (
         (ill, "show it" if len(ill) > 1 else "shows it"),
-        (well, "have it too, and are well" if len(well) > 1 else "has it too, and is well"),
+        (well, f"{'have' if len(well) > 1 else 'has'} it too, and {are_well(question, well)}"),
         (rest, _unseen(rest) if suspect.ill or suspect.well else ""),
         (back, "went back from it"),
     )
     return "; ".join(f"{text.folded(hosts)} {words}".strip() for hosts, words in said if hosts)
+
+
+def are_well(question: Question, hosts: Sequence[str]) -> str:
+    """Say that hosts are well, and by what: a health check sees less than customers do."""
+    said = "is well" if len(hosts) == 1 else "are well"
+    return f"{said}: {question.well_from}" if question.well_from else said
 
 
 def _unseen(hosts: Sequence[str]) -> str:

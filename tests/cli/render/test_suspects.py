@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from opskit.blame.model import Answer, Candidate, Question, Suspect
-from opskit.cli.render.suspects import facts
+from opskit.blame.model import Answer, Candidate, Question, Suspect, Term
+from opskit.cli.render.blame import clock, trouble
+from opskit.cli.render.suspects import because, facts
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 HOSTS = ("web01", "web02", "web03", "web04")
@@ -27,3 +28,21 @@ def test_a_host_that_went_back_from_it_does_not_have_it_and_was_looked_at() -> N
 def test_of_one_host_is_spoken_as_of_one() -> None:
     said = hosts(ill=HOSTS[:2], well=HOSTS[2:3])
     assert said == "web[01-02] show it; web03 has it too, and is well; web04 has it, and nobody looked"  # fmt: skip
+
+
+def test_the_sum_is_that_of_the_bits_that_are_shown() -> None:
+    terms = [Term(name, bits, name, "event") for name, bits in (("a", 2.64), ("b", 0.94), ("c", -0.55), ("d", -0.04))]  # fmt: skip
+    *rows, whole = [line.removeprefix("because").split()[0] for line in because(terms)]
+    assert rows == ["+2.6", "+0.9", "-0.6", "+0.0"]
+    assert whole == "+2.9"
+
+
+def test_hosts_are_well_by_what_was_asked_of_them_and_not_more() -> None:
+    question = Question(NOW, services=("shop",), well=HOSTS, well_from="the health check passes")
+    assert "  well      web[01-04] are well: the health check passes; which hosts are ill, nobody says" in list(trouble(question))  # fmt: skip
+
+
+def test_an_onset_that_is_not_today_is_shown_with_its_date() -> None:
+    now = datetime.now().astimezone()
+    assert clock(now) == f"{now:%H:%M:%S}"
+    assert clock(now - timedelta(days=1)) == f"{now - timedelta(days=1):%Y-%m-%d %H:%M:%S}"
