@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from opskit.blame import onsets, urls
+from opskit.blame.bisect.holding import held as of_environment
+from opskit.blame.bisect.holding import of_hosts
 from opskit.blame.gather import gather
 from opskit.blame.score import rank
 from opskit.blame.text import compare, lacking
@@ -69,7 +71,10 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
     texts = compare(candidates, question.symptom, cache=sources.cache)
     answer = rank(question, candidates, texts)
     unread = lacking(candidates, cache=sources.cache) if question.symptom else ()
-    missing = dict.fromkeys((*answer.missing, *trouble.missing, *doubts, *unread, *found.missing))
+    bisected = _bisected(place, sources)
+    missing = dict.fromkeys(
+        (*bisected, *answer.missing, *trouble.missing, *doubts, *unread, *found.missing)
+    )
     return replace(answer, missing=tuple(missing), since=found.since)
 
 
@@ -137,6 +142,15 @@ def _drift(
     from opskit.blame.drift import drift
 
     return drift(trouble.looked, place, sources.changelog, sources.settings)
+
+
+def _bisected(place: Place, sources: Sources) -> tuple[str, ...]:
+    """Say of hosts that a bisection has that what they show is no sign of what was rolled out."""
+    held = of_hosts(
+        of_environment(sources.changelog, place.environment, sources.settings),
+        place.hosts_of(place.ill or place.services),
+    )
+    return tuple(f"what {each.host} shows by itself: {each.told}" for each in held)
 
 
 def on(place: Place, hosts: Sequence[str]) -> tuple[str, ...]:

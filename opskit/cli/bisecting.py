@@ -48,7 +48,9 @@ class Said:
 
 
 def begin(said: Said, choice: Choice, *, stop: bool) -> int:
-    """Begin a bisection; gives the exit code. Raises UsageError, RefusedError, and what a deploy raises."""
+    """Begin a bisection; gives the exit code. Raises UsageError, RefusedError, LockedError if another one has the host, and what a deploy raises."""
+    from opskit.blame.bisect.holding import demand_not_held
+
     _demand_whole(said, stop=stop)
     if said.local:
         config = wiring.read_config()
@@ -60,6 +62,7 @@ def begin(said: Said, choice: Choice, *, stop: bool) -> int:
         session.reason(opened, choice)
         if len(opened.hosts) != 1:
             raise UsageError("bisect tries on one host", hint="-H HOST names it")
+        demand_not_held(opened.changelog, service.environment, opened.config.changelog, opened.hosts[0], service.name)  # fmt: skip
         one = _planned(said, service, opened.hosts[0], _runs(opened, service))
         demand_reversible(range_of(service, first_parent=False).repository, one)
         return _start(_on_host(opened, service, one, said, choice))

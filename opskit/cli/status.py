@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,9 +13,14 @@ from opskit.cli.render import statuses, text
 from opskit.errors import ChangelogError, SelectorError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opskit.blame.bisect.holding import Holding
     from opskit.changelog import Changelog, RunRecord
     from opskit.config.model import Config
     from opskit.rollout.status import ServiceStatus
+
+Found = TypeVar("Found")
 
 
 @click.command()
@@ -40,7 +45,7 @@ def status(
     """Show what hosts really run against what the changelog says.
 
     It asks what is live, whether its files were changed by hand and how the last change there ended, not whether the service
-    is healthy now. Also which hosts are held by a run or out of a load balancer, which rollouts and runs of runbooks never ended or are under way,
+    is healthy now. Also which hosts are held by a run, out of a load balancer, or with a bisection, which rollouts and runs of runbooks never ended or are under way,
     and what these left to be undone. Exit code 1 if a host, a rollout or a run is not as it should be; in a run of a runbook, runs
     are only told of: that one itself is open.
     """
@@ -49,7 +54,8 @@ def status(
     names = [service] if service else [n for n, at in config.services.items() if where in at]
     with sharing.open_changelog(config) as changelog:
         found = [_ask(config, changelog, name, where, hosts, whole=check_files) for name in names]
-        runs = _open_runs(config, changelog, where, service or "")
+        runs = _told(lambda: _open_runs(config, changelog, where, service or ""))
+        held = _told(lambda: _bisected(config, changelog, where, service or ""))
     if service and not any(asked.hosts for asked in found):
         raise SelectorError(
             f"{hosts} does not run {service}",
@@ -58,7 +64,16 @@ def status(
     shown = [asked for asked in found if asked.hosts]
     inside = os.environ.get("OPSKIT_RUN", "")
     others = [run for run in runs if run.id != inside or run.liabilities]
-    return statuses.show(shown, others, in_run=bool(inside), as_json=as_json)
+    return statuses.show(shown, others, held, in_run=bool(inside), as_json=as_json)
+
+
+def _told(find: Callable[[], tuple[Found, ...]]) -> tuple[Found, ...]:
+    """Give what is found; a changelog that cannot be read is told of."""
+    try:
+        return find()
+    except ChangelogError as error:
+        text.mention(f"warning: {error}", colour="yellow")
+        return ()
 
 
 def _open_runs(
@@ -66,11 +81,15 @@ def _open_runs(
 ) -> tuple[RunRecord, ...]:
     from opskit.rollout.openruns import open_runs
 
-    try:
-        return open_runs(changelog, environment, service, settings=config.changelog)
-    except ChangelogError as error:
-        text.mention(f"warning: {error}", colour="yellow")
-        return ()
+    return open_runs(changelog, environment, service, settings=config.changelog)
+
+
+def _bisected(
+    config: Config, changelog: Changelog, environment: str, service: str
+) -> tuple[Holding, ...]:
+    from opskit.blame.bisect.holding import held
+
+    return held(changelog, environment, config.changelog, service)
 
 
 def _ask(

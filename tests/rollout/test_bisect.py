@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -154,15 +155,27 @@ def test_what_was_killed_is_gone_on_with_and_the_host_is_put_back(
     demand_as_it_was(light, edge)
 
 
-def test_after_a_kill_the_host_can_simply_be_put_back(
+def test_after_a_kill_the_host_can_simply_be_put_back_and_until_then_it_is_said_whose_it_is(
     light: Light, edge: HAProxy, shas: dict[str, str]
 ) -> None:
-    process = begun(light)
+    process, name = begun(light), id_of(light)
+    who = rf"bisection {name} of shop \(\S+ on \S+\), which"
+    there = rf"web01 is with {who} tries commits there: Ctrl-C there ends it"
+    assert re.search(there, light.opskit("status", "shop").stdout)
+    assert re.search(there, light.opskit("blame", "-s", "shop", expect=None).stdout)
+    assert re.search(there, light.opskit(*words(light), expect=4).stderr)
     process.send_signal(signal.SIGKILL)
     finish(process)
-    said = light.opskit("bisect", "--resume", id_of(light), "--stop", "-y").stdout
+    left = rf"web01 was left by {who} tried commits there: to put it back: (opskit bisect --resume {name} --stop)\n"
+    told = re.search(left, light.opskit("status", expect=1).stdout)
+    assert told
+    assert re.search(left, light.opskit("blame", "-s", "shop", expect=None).stdout)
+    (data,) = light.opskit("status", "--json", expect=1).json["data"]["bisected"]
+    assert (data["bisection"], data["host"], data["goes_on"]) == (name, "web01", False)
+    said = light.opskit(*told[1].split()[1:], "-y").stdout
     assert "web01 is as it was" in said
     demand_as_it_was(light, edge)
+    assert name not in light.opskit("status", "shop").stdout
 
 
 def test_an_interrupt_puts_the_host_back_and_it_can_be_gone_on_with(

@@ -57,7 +57,7 @@ class Tested:
 class Bisection:
     """A bisection as the changelog tells it; `hash` is that of its first event. `host` is "" if it is in a local folder.
 
-    `on_host` is whether the check runs there rather than on the machine of who goes on. `drains` are the rollouts that took its host out of load balancers, `brings` those that brought commits there, `rollouts` all of them. `outcome` is "" while it is open;
+    `on_host` is whether the check runs there rather than on the machine of who goes on. `drains` are the rollouts that took its host out of load balancers, `brings` those that brought commits there, `seated` those that took it out of them or put it back, in their order, `rollouts` all of them. `outcome` is "" while it is open;
     one that was stopped can be gone on with. `actor` and `writer` are of who began it, `why` is what they said.
     """
 
@@ -74,6 +74,7 @@ class Bisection:
     tests: tuple[Tested, ...] = ()
     drains: tuple[str, ...] = ()
     brings: tuple[str, ...] = ()
+    seated: tuple[str, ...] = ()
     rollouts: frozenset[str] = frozenset()
     outcome: str = ""
     suspects: tuple[str, ...] = ()
@@ -180,6 +181,7 @@ def _folded(first: Event, later: list[Event]) -> Bisection:
         tests=tuple(_tested(step) for step in steps if step.get("what") == TESTED),
         drains=_rollouts(steps, DRAINS),
         brings=_rollouts(steps, BRINGS),
+        seated=_rollouts(steps, DRAINS, RESTORES),
         rollouts=frozenset(_rollouts(steps, DRAINS, BRINGS, RETURNS, RESTORES)),
         outcome=text(last, "outcome"),
         suspects=texts(last, "suspects"),

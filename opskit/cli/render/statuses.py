@@ -14,6 +14,7 @@ from opskit.cli.render.text import Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from opskit.blame.bisect.holding import Holding
     from opskit.changelog import RunRecord
     from opskit.rollout.probe import HeldLock
     from opskit.rollout.status import HostStatus, ServiceStatus
@@ -24,23 +25,29 @@ HEADER = ("HOST", "STATE", "RUNS", "CHANGELOG SAYS", "BY", "")
 def show(
     services: Sequence[ServiceStatus],
     runs: Sequence[RunRecord] = (),
+    bisected: Sequence[Holding] = (),
     *,
     in_run: bool = False,
     as_json: bool,
 ) -> int:
-    """Show services, and what is open of runs of runbooks; gives 0 if all is well, else 1. Asked `in_run`, runs do not count."""
+    """Show services, what is open of runs of runbooks, and hosts that bisections have; gives 0 if all is well, else 1. Asked `in_run`, runs do not count."""
     from opskit.rollout.openruns import is_well
 
     well = all(service.well for service in services) and (in_run or all(map(is_well, runs)))
+    well = well and all(each.goes_on for each in bisected)
     exit_code = 0 if well else 1
     if as_json:
-        data = {"services": [_data(service) for service in services], "runs": [*map(_run, runs)]}
+        data = {
+            "services": [_data(service) for service in services],
+            "runs": [*map(_run, runs)],
+            "bisected": list(bisected),
+        }
         return envelope.show("status", data, exit_code=exit_code)
     for service in services:
         _show(service)
     if not services:
         text.say("no services: describe one in opskit.toml")
-    for line in open_lines(runs):
+    for line in (*open_lines(runs), *(each.told for each in bisected)):
         text.say(terminal.visible(line, one_line=True), colour="yellow", wrap=True)
     return exit_code
 
