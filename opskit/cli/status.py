@@ -13,7 +13,7 @@ from opskit.cli.render import statuses, text
 from opskit.errors import ChangelogError, SelectorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from opskit.blame.bisect.holding import Holding
     from opskit.changelog import Changelog, RunRecord
@@ -63,8 +63,7 @@ def status(
         )
     shown = [asked for asked in found if asked.hosts]
     inside = os.environ.get("OPSKIT_RUN", "")
-    others = [run for run in runs if run.id != inside or run.liabilities]
-    return statuses.show(shown, others, held, in_run=bool(inside), as_json=as_json)
+    return statuses.show(shown, _but(runs, inside), held, in_run=bool(inside), as_json=as_json)
 
 
 def _told(find: Callable[[], tuple[Found, ...]]) -> tuple[Found, ...]:
@@ -74,6 +73,11 @@ def _told(find: Callable[[], tuple[Found, ...]]) -> tuple[Found, ...]:
     except ChangelogError as error:
         text.mention(f"warning: {error}", colour="yellow")
         return ()
+
+
+def _but(runs: Iterable[RunRecord], inside: str) -> list[RunRecord]:
+    """Give runs but for the one that asks, unless that owes something."""
+    return [run for run in runs if run.id != inside or run.liabilities]
 
 
 def _open_runs(
