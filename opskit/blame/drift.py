@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.blame import undo
+from opskit.blame.leftovers import who_was_on
 from opskit.blame.model import Candidate
 from opskit.changelog import Release
 from opskit.changelog.clock import moment
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from opskit.blame.gather import Place
+    from opskit.blame.leftovers import Stay
     from opskit.blame.looked import Looked, Seen
     from opskit.blame.undo import Ways
     from opskit.changelog import Changelog
@@ -34,9 +36,16 @@ BY_HAND = "by hand"
 
 
 def drift(
-    looked: Looked, place: Place, changelog: Changelog, settings: ChangelogSettings
+    looked: Looked,
+    place: Place,
+    changelog: Changelog,
+    settings: ChangelogSettings,
+    there: Sequence[Stay] = (),
 ) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
-    """Give a candidate for each change that `opskit status` would call drifted or unrecorded, and what is not known of them."""
+    """Give a candidate for each change that `opskit status` would call drifted or unrecorded, and what is not known of them.
+
+    What was changed while one of the runs `there` was on the host has that one's id.
+    """
     found: list[Candidate] = []
     missing: list[str] = []
     distances = place.distances()
@@ -51,7 +60,7 @@ def drift(
             missing.append(f"{name} was not compared with the changelog: {error.what}")
             continue
         odd = [row for row in rows if row.verdict in SURPRISES]
-        for id, of in _grouped(odd, seen).items():
+        for id, of in _grouped(odd, seen, there).items():
             made, doubts = _candidate(id, of, seen, service, place.ways(name))
             found.append(replace(made, distance=distances.get(name, -1)))
             missing += doubts
@@ -59,13 +68,18 @@ def drift(
 
 
 def _grouped(
-    rows: Iterable[HostStatus], seen: Mapping[str, Seen]
+    rows: Iterable[HostStatus], seen: Mapping[str, Seen], there: Sequence[Stay]
 ) -> Mapping[str, Sequence[HostStatus]]:
-    """Give hosts by what changed them: each rollout that the changelog does not know, or somebody's hand."""
+    """Give hosts by what changed them: each rollout that the changelog does not know, a run, or somebody's hand."""
     found: dict[str, list[HostStatus]] = defaultdict(list)
     for row in rows:
         named = str(_receipt(seen[row.host]).get("rollout", ""))
-        found[named if row.verdict == UNRECORDED and named else BY_HAND].append(row)
+        if row.verdict == UNRECORDED and named:
+            found[named].append(row)
+            continue
+        at, is_known = _when(row, seen[row.host])
+        run = who_was_on(there, row.host, at) if is_known else ""
+        found[run or BY_HAND].append(row)
     return found
 
 
@@ -73,14 +87,14 @@ def _candidate(
     id: str, rows: Sequence[HostStatus], seen: Mapping[str, Seen], service: Service, ways: Ways
 ) -> tuple[Candidate, tuple[str, ...]]:
     first = _receipt(seen[rows[0].host])
-    is_rollout = id != BY_HAND
+    is_rollout = rows[0].verdict == UNRECORDED and id != BY_HAND
     flips, guessed = {}, []
     for row in rows:
         flips[row.host], is_known = _when(row, seen[row.host])
         guessed += [] if is_known else [row.host]
     note = "; ".join(by_words((row.host, row.note) for row in rows))
     made = Candidate(
-        id=id if is_rollout else f"drift-{service.name}",
+        id=id if id != BY_HAND else f"drift-{service.name}",
         kind="drift",
         at=max(flips.values()),
         service=service.name,

@@ -11,6 +11,7 @@ from opskit.blame import onsets, urls
 from opskit.blame.bisect.holding import held as of_environment
 from opskit.blame.bisect.holding import of_hosts
 from opskit.blame.gather import gather
+from opskit.blame.leftovers import joined, stays
 from opskit.blame.score import rank
 from opskit.blame.text import compare, lacking
 from opskit.blame.trouble import Trouble, steady
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from opskit.blame.gather import Place
     from opskit.blame.model import Answer, Candidate
     from opskit.blame.trouble import Told
+    from opskit.blame.window import Found
     from opskit.changelog import Changelog
     from opskit.config.model import ChangelogSettings
     from opskit.fleet.fanout import Fleet
@@ -55,7 +57,6 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
     ill = trouble.services or on(place, trouble.ill)
     place = replace(place, ill=ill, kept=trouble.looked.kept)
     question = trouble.question(place, _now(sources.changelog))
-    drifted, doubts = _drift(trouble, place, sources)
     near = [name for name, far in place.distances().items() if far >= 0] if place.ill else []
     found = look(
         sources.changelog,
@@ -65,7 +66,8 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
         hosts=place.hosts_of(near),
         since=told.since,
     )
-    candidates = (*drifted, *gather(found, place))
+    drifted, doubts = _drift(trouble, place, sources, found)
+    candidates = tuple(joined(drifted, gather(found, place)))
     if told.at is not None:
         question = replace(question, well=steady(question, candidates))
     texts = compare(candidates, question.symptom, cache=sources.cache)
@@ -86,7 +88,7 @@ def demand_trouble(trouble: Trouble) -> None:
     checks = sum(each.well is True for each in looked.seen)
     passed = f"{checks} health check{'s' * (checks != 1)} just passed"
     silent = fold(looked.silent) if looked.silent else ""
-    said = [passed if checks else "no health check could be made", *looked.unasked]
+    said = [passed if checks else "no health check could be made", *trouble.missing]
     also = f" (of a host that does not answer: -H {shlex.quote(silent)})" if silent else ""
     raise OpskitError(
         f"nothing is ill that opskit can see: {'; '.join(said)}",
@@ -135,13 +137,13 @@ def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
 
 
 def _drift(
-    trouble: Trouble, place: Place, sources: Sources
+    trouble: Trouble, place: Place, sources: Sources, found: Found
 ) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
     if not trouble.looked.seen:
         return (), ()
     from opskit.blame.drift import drift
 
-    return drift(trouble.looked, place, sources.changelog, sources.settings)
+    return drift(trouble.looked, place, sources.changelog, sources.settings, stays(found))
 
 
 def _bisected(place: Place, sources: Sources) -> tuple[str, ...]:

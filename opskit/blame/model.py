@@ -81,6 +81,8 @@ class Candidate:
     events: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     undo: str = ""
+    left: str = ""
+    """What it left on its hosts that no rollout brought there, in words: files of a release that were changed by hand."""
     text: str = ""
     """What it says of itself, to be compared with the symptom: reason, task, command, output, note."""
     during: str = ""

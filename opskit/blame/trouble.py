@@ -148,7 +148,7 @@ class Trouble:
         if mute := [host for host in self._mute if host in named]:
             yield f"{fold(mute)} {_was(mute)} named, but no line of {self.told.log} there has {self.words!r}: what the log says of others is not weighed"
         failing = self.looked.hosts(well=False, services=self.services)
-        if failing and named.isdisjoint(failing):
+        if named and failing and named.isdisjoint(failing):
             yield f"{fold(self.told.hosts)} {_was(self.told.hosts)} named, but the check passes there, and fails on {fold(failing)}: that may be another trouble"
 
     def question(self, place: Place, now: datetime) -> Question:

@@ -35,6 +35,7 @@ def test_a_check_that_fails_elsewhere_than_where_somebody_sees_it_is_said() -> N
     (said,) = Trouble(Told(service="shop", hosts=("web01",)), looked=looked("web03")).missing
     assert said == "web01 was named, but the check passes there, and fails on web03: that may be another trouble"  # fmt: skip
     assert Trouble(Told(service="shop", hosts=("web03",)), looked=looked("web03")).missing == ()
+    assert Trouble(Told(service="shop"), looked=looked("web03")).missing == ()
 
 
 @pytest.mark.parametrize(

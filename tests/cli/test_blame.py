@@ -136,6 +136,22 @@ def test_what_somebodys_hand_changed_is_a_suspect_with_its_time_and_what_undoes_
     assert light.live() == light.on_all("v1")
 
 
+def test_what_a_command_left_in_a_release_is_one_suspect_with_it_and_its_undo_heals(light: Light) -> None:  # fmt: skip
+    light.opskit("exec", "-H", "web02", "-m", "tidy up", "-y", "--", "echo by hand >~/shop/current/version")  # fmt: skip
+    ran = light.log()[0]["id"]
+    data = blame(light, "-s", "shop", "-H", "web02", expect=None)
+    assert [each["kind"] for each in data["suspects"] if each["left"] or each["kind"] == "drift"] == ["exec"]  # fmt: skip
+    suspect = first(data)
+    assert suspect["id"] == ran
+    assert "version altered" in suspect["left"]
+    assert "kind" not in {term["name"] for term in suspect["terms"]}
+    said = light.opskit("blame", "-s", "shop", "-H", "web02", expect=None).stdout
+    assert f"exec {ran} of web02: echo by hand" in said
+    assert "  left      web02 changed by hand in its release: version altered (receipt and files on web02)" in said  # fmt: skip
+    light.opskit(*shlex.split(suspect["undo"])[1:], "-y")
+    assert light.live() == light.on_all("v1")
+
+
 def test_a_host_that_does_not_answer_is_said_and_not_guessed(light: Light) -> None:
     bad = deploy_bad(light)
     for host in ("web01", "web02", "web03"):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def kind_bits(candidate: Candidate) -> float:
-    """Give the bits for its kind."""
-    return KIND.get(candidate.kind, UNKNOWN_KIND)
+    """Give the bits for its kind; what left a release changed is as what changes one by hand."""
+    return KIND["drift"] if candidate.left else KIND.get(candidate.kind, UNKNOWN_KIND)
 
 
 def outcome_bits(candidate: Candidate) -> float:

@@ -243,5 +243,5 @@ def _data(suspect: Suspect) -> dict[str, object]:
 
 
 def _candidate(candidate: Candidate) -> dict[str, object]:
-    names = ("id", "kind", "at", "service", "environment", "actor", "why", "outcome", "reason", "flips", "retreats", "before", "after", "distance", "overrides", "events", "sources", "during", "incident")  # fmt: skip
+    names = ("id", "kind", "at", "service", "environment", "actor", "why", "outcome", "reason", "flips", "retreats", "before", "after", "distance", "overrides", "events", "sources", "left", "during", "incident")  # fmt: skip
     return {name: getattr(candidate, name) for name in names}

@@ -19,7 +19,7 @@ MOST_WORDS = 6
 MOST_REASON = 200
 SHORT = 60
 """Characters of a note or a command, in a title."""
-ABOUT_HOSTS = ("reboot", "replace", "task", "exec")
+AT_ONCE = ("task", "exec")
 
 
 def title(candidate: Candidate, *, with_id: bool = True) -> str:
@@ -31,7 +31,8 @@ def title(candidate: Candidate, *, with_id: bool = True) -> str:
         return f"note{id}: {_first(candidate.text)}"
     if candidate.kind == "runbook":
         return f"run{id} of a runbook: {_first(candidate.text)}"
-    about = candidate.service or _about(candidate)
+    about = "" if candidate.kind in AT_ONCE else candidate.service
+    about = about or _about(candidate)
     versions = _versions(candidate)
     return f"{candidate.kind}{id} of {about}".replace(" of  ", " ") + (
         f", {versions}" if versions else ""
@@ -49,6 +50,7 @@ def facts(suspect: Suspect, answer: Answer) -> Iterator[tuple[str, str]]:
         ("hosts", _hosts(suspect, answer.question)),
         *(("" if number else "commit", said) for number, said in enumerate(commits)),
         ("outcome", ": ".join(filter(None, (candidate.outcome, candidate.reason)))[:MOST_REASON]),
+        ("left", f"{candidate.left} ({', '.join(candidate.sources)})" if candidate.left else ""),
         *(("forced", f"it went over {override}") for override in candidate.overrides),
         (
             "in run",
@@ -176,7 +178,7 @@ def _versions(candidate: Candidate) -> str:
 
 def _about(candidate: Candidate) -> str:
     hosts = text.folded(list(candidate.flips))
-    said = _first(candidate.text) if candidate.kind in ("task", "exec") else ""
+    said = _first(candidate.text) if candidate.kind in AT_ONCE else ""
     return f"{hosts}: {said}" if said else hosts or candidate.environment or "all environments"
 
 
