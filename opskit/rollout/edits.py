@@ -1,10 +1,10 @@
 """Whether the files of the live release are still those that were deployed: asked of a host, compared there.
 
 What is looked at is every regular file of the release and the manifest that came with it. A file is read if it was
-touched since the release was put in place, as its change time tells (which nobody can set back; that of modification, which
-busybox knows to the second, where it is all there is, or where releases share the file: it changes with each that comes and
-goes), or if the whole of them is asked for. Shared files and folders, links, and what Python compiles
-beside its sources are nobody's edits. Changes nothing.
+touched since the release was put in place, as its change time tells (which nobody can set back; busybox knows only the
+time of modification, to the second), or if the whole of them is asked for. Where releases have shared files, the change time
+tells only of what was touched since the last of them came or went, and that of modification of what was before. Shared
+files and folders, links, and what Python compiles beside its sources are nobody's edits. Changes nothing.
 
     altered ./NAME   missing ./NAME   new ./NAME   unread ./NAME     at most MOST_NAMED of each kind
     count KIND N                                                     how many there are of it
@@ -63,15 +63,31 @@ END {
 """
 
 
+_NEW = (
+    # a find without -cnewer knows times of modification only
+    'new() { find . ! -name . -newer "$m" \\( -type d -o -type f \\) "$@"; }',
+    'c=; w="$p/.opskit/incoming"; if find "$m" -prune -cnewer "$m" >/dev/null 2>&1; then c=1',
+    '  new() { find . ! -name . -cnewer "$m" \\( -type d -o -type f \\) "$@"; }',
+    '  if [ -f "$p/.opskit/linked" ] && [ -d "$w" ]; then c=2',
+    '    new() { find . ! -name . -cnewer "$m" \\( -type d -o -type f \\( -newer "$m" -o -cnewer "$w" \\) \\) "$@"; }; fi; fi',
+)
+"""Find what is new since the release was put in place. What comes or goes changes the time of its folder.
+
+Where releases share files, each that comes and goes changes the change times of others' files, and of the folder of what comes in after that.
+"""
 _UNTOUCHED = (
-    # the folder itself was put in place after its manifest: only what it holds counts. A find without -cnewer says so
-    (
-        't=$({ find . -prune -newer "$m" && find . ! -name . -cnewer "$m" '
-        '\\( -type d -o -type f \\( -links 1 -o -newer "$m" \\) \\) || echo no; } 2>/dev/null | head -n 1)'
-    ),
+    # the folder itself was put in place after its manifest: only what it holds counts
+    't=$({ [ "$c" ] && find . -prune -newer "$m" && new || echo no; } 2>/dev/null | head -n 1)',
     '[ -n "$t" ] || { echo looked; exit 0; }',
 )
-"""What comes or goes changes the time of its folder: without a file or a folder that was touched, nothing is to be read."""
+_TOUCHED = (
+    'touched() { new -type f "$@"; }',
+    f"count() {{ k=$(touched 2>/dev/null | head -n {MOST_TOUCHED + 1} | wc -l); }}; count",
+    # something comes in just now, or was killed at that
+    f'[ "$k" -le {MOST_TOUCHED} ] || [ "$c" != 2 ] || {{ touched() {{ find . -type f -newer "$m" -cnewer "$m" "$@"; }}; count; }}',
+    f'[ "$k" -le {MOST_TOUCHED} ] || {{ echo touched $((k-1)); k=0; }}',
+)
+"""Say which files are to be read, and count them in `k`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +171,9 @@ def look(*, whole: bool, release: str = "") -> str:
             *there,
             '[ -f "$m/manifest" ] && cd -P "$p/$l/" 2>/dev/null || exit 0',
             "command -v awk >/dev/null && command -v find >/dev/null || exit 0; LC_ALL=C; export LC_ALL",
-            *(() if whole else _UNTOUCHED),
+            *(() if whole else (*_NEW, *_UNTOUCHED)),
             'if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi',
-            'n=-cnewer; find "$m" -prune -cnewer "$m" -links 1 >/dev/null 2>&1 || n=-newer',
-            *_touched(whole=whole),
+            *(('touched() { find . -type f "$@"; }; k=1',) if whole else _TOUCHED),
             "{",
             # a shared path is a link to the same name below `shared`
             (
@@ -171,18 +186,6 @@ def look(*, whole: bool, release: str = "") -> str:
             "echo looked",
             ") || :",
         )
-    )
-
-
-def _touched(*, whole: bool) -> tuple[str, ...]:
-    """Define which files are to be read, and count them in `k`."""
-    if whole:
-        return ('touched() { find . -type f "$@"; }; k=1',)
-    return (
-        'if [ $n = -newer ]; then touched() { find . -type f -newer "$m" "$@"; }; else',
-        '  touched() { find . -type f -cnewer "$m" \\( -links 1 -o -newer "$m" \\) "$@"; }; fi',
-        f"k=$(touched 2>/dev/null | head -n {MOST_TOUCHED + 1} | wc -l)",
-        f'[ "$k" -le {MOST_TOUCHED} ] || {{ echo touched $((k-1)); k=0; }}',
     )
 
 

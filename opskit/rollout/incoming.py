@@ -28,11 +28,13 @@ BROKE_OFF, NO_ROOM, ALTERED = 69, 74, 65
 FLOOR_KIB = 10 * 1024  # of free disk, below which nothing half done is kept
 PLACED, ANEW, LACKS = "placed", "anew", "lacks"
 
-_COUNTS_LINKS = 'find "$i" -prune -links +1 >/dev/null 2>&1'
+_COUNTS_LINKS = 'find "$i" -prune -links +1 -user "$(id -u)" >/dev/null 2>&1'
+_SHARED = 'find "$i/tree" -type f -links +1'
 _UNSHARE = (
-    "find \"$i/tree\" -type f -links +1 ! -perm 644 -exec printf '%.0sx' {} + -exec rm -f {} +"
+    f'{_SHARED} \\( ! -perm 644 -o ! -user "$(id -u)" -o -newer "$i" \\) '
+    "-exec printf '%.0sx' {} + -exec rm -f {} +"
 )
-"""Take out what belongs to other releases too and has not the mode that files get, as a program: a mark for each."""
+"""Take out what belongs to other releases too and is not as files come in: by its mode, as a program, by whose it is, or by a time to come. A mark for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _open(what: Expected) -> tuple[str, ...]:
         # what is new needs no looking through
         'k=0; if [ -d "$i" ]; then k=$(du -sk "$i"); k=${k%%[!0-9]*}; rm -f "$i/deleted" "$i/added" "$i/end"',
         ('  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; '
-        f'{_UNSHARE} >/dev/null 2>&1 || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"'),
+        f'{_UNSHARE if what.linked else f"{_SHARED} -exec rm -f {{}} +"} >/dev/null 2>&1 || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"'),
         'free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }',
         f"trap 'e=$?; [ $e = 0 ] || [ ! -d \"$i\" ] || [ \"$(free)\" -ge {FLOOR_KIB} ] || rm -rf \"$i\"; exit $e' EXIT",
         "trap 'exit 1' HUP INT TERM",
@@ -160,7 +162,9 @@ def _copy(what: Expected) -> tuple[str, ...]:
     bring = "bring -RPn --sparse=auto --reflink=auto"
     if what.linked:
         linked = f'bring -RPnl --sparse=auto && l= || l=no; n=$({_UNSHARE}) && [ -z "$l$n" ]'
-        bring = f"{{ {_COUNTS_LINKS} && {{ {linked}; }}; }} || {bring}"
+        bring = (
+            f'{{ {_COUNTS_LINKS} && touch "$p/.opskit/linked" && {{ {linked}; }}; }} || {bring}'
+        )
     full = f'{{ rm -rf "$i"; echo "the disk is full" >&2; exit {NO_ROOM}; }}'
     return (
         "moved() { [ ! -f \"$b/$1\" ] || [ -e \"$i/tree/$2\" ] || cp \"$b/$1\" \"$i/tree/$2\" || :; }; . \"$i/moved\"",
@@ -175,6 +179,8 @@ def _copy(what: Expected) -> tuple[str, ...]:
 
 def _check(what: Expected) -> tuple[str, ...]:
     """Read every byte: the tree must be the manifest, no more and no less; set modes."""
+    # a time to come would be newer than each release that shares the file, as if that were touched
+    past = '\\( ! -newer "$i/found" -o -exec touch {} + \\) ' if what.linked else ""
     return (
         "case $sum in openssl*) t='s/ [*]/  /';; *) t=;; esac",
         '(cd "$i/tree" && find . -type f -exec $sum {} +) | LC_ALL=C sed "$t" | LC_ALL=C sort >"$i/found"',
@@ -183,7 +189,8 @@ def _check(what: Expected) -> tuple[str, ...]:
         f'  LC_ALL=C sort "$i/found" "$i/found" "$plain" | LC_ALL=C uniq -u >"$i/lacks"; [ -s "$i/lacks" ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}',
         f'  echo {LACKS}; cat "$i/lacks"; exit 0; fi',
         # one walk; most modes are right already. Links that were copied are not ours: those are made when all is right
-        "n=$(find \"$i/tree\" -type d -exec printf '%.0sx' {} + \\( -perm 755 -o -exec chmod 755 {} + \\) -o ! -type f -exec rm -f {} + -o ! -perm 644 -exec chmod 644 {} +)",
+        ("n=$(find \"$i/tree\" -type d -exec printf '%.0sx' {} + \\( -perm 755 -o -exec chmod 755 {} + \\) "
+        f"-o ! -type f -exec rm -f {{}} + -o {past}! -perm 644 -exec chmod 644 {{}} +)"),
         f'[ "${{#n}}" -eq {what.folders} ] || {{ rm -rf "$i"; echo {ANEW}; exit 0; }}',
     )  # fmt: skip
 

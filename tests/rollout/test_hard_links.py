@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 
 from opskit.rollout import incoming, layout
-from opskit.rollout.edits import Edits, look, read_edits
+from opskit.rollout.edits import MOST_TOUCHED, Edits, look, read_edits
 from opskit.rollout.parcels import Parcels
 from tests.rollout.test_edits import wait_for_a_tick
 from tests.rollout.test_incoming import (
@@ -138,6 +140,36 @@ def test_what_an_earlier_try_linked_is_written_through_by_no_later_one(
     assert modes(release(sender, "R1")) == before
 
 
+def test_what_an_earlier_try_linked_is_no_part_of_a_service_that_shares_nothing_any_more(
+    sender: Sender, tmp_path: Path
+) -> None:
+    v1 = write(tmp_path / "v1", V1)
+    v2 = write(tmp_path / "v2", V2)
+    (v2 / "lib/a").chmod(0o755)
+    sender.stage(v1, "R1")
+    old = sender.place.opskit / "incoming" / f"{sender.look(v2, 'R2').content}.dead" / "tree"
+    shutil.copytree(release(sender, "R1"), old, copy_function=os.link, symlinks=True)
+    before = modes(release(sender, "R1"))
+    replace(sender, linked=False).stage(v2, "R2", base="R1", known=sender.manifest(v1))
+    assert alike(release(sender, "R2"), v2)
+    assert modes(release(sender, "R1")) == before
+    if sender.tools is None:  # a find that knows no links has never let any be made
+        assert shared(release(sender, "R1"), release(sender, "R2")) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_was_given_to_somebody_else_by_hand_stays_in_its_release(
+    here: Sender, tmp_path: Path
+) -> None:
+    v1, v2 = write(tmp_path / "v1", V1), write(tmp_path / "v2", V2)
+    here.stage(v1, "R1")
+    os.chown(release(here, "R1") / "lib/a", 33, -1)
+    here.stage(v2, "R2", base="R1", known=here.manifest(v1))
+    assert alike(release(here, "R2"), v2)
+    assert (release(here, "R1") / "lib/a").stat().st_uid == 33
+    assert (release(here, "R2") / "lib/a").stat().st_uid == 0
+
+
 @pytest.mark.parametrize("base", ["R1", ""])
 def test_a_question_that_is_answered_goes_on_with_what_was_linked(
     here: Sender, tmp_path: Path, base: str
@@ -210,6 +242,66 @@ def test_what_is_written_into_a_shared_file_is_found_in_each_release(three: Send
     assert seen(three).drift == "lib/a altered"
     linked = shared(release(three, "R2"), release(three, "R3"))
     assert seen(three, "R2").drift == ("lib/a altered" if linked else "")
+
+
+def test_what_is_written_into_a_shared_file_is_found_though_its_time_was_set_back(
+    here: Sender, tmp_path: Path
+) -> None:
+    stage_two(here, tmp_path, V1)
+    file = release(here, "R2") / "lib/a"
+    before = file.stat()
+    file.write_bytes(b"A" * 5000)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert seen(here, "R2").drift == seen(here, "R1").drift == "lib/a altered"
+
+
+def stage_two(sender: Sender, folder: Path, files: Mapping[str, bytes | str | None]) -> None:
+    v1 = write(folder / "v1", {**files, "version": b"v1\n"})
+    v2 = write(folder / "v2", {**files, "version": b"v2\n"})
+    sender.stage(v1, "R1")
+    sender.stage(v2, "R2", base="R1", known=sender.manifest(v1))
+    sender.place.switch("R2")
+    wait_for_a_tick(folder)
+
+
+MANY = {f"lib/{number}": b"x" for number in range(MOST_TOUCHED + 5)}
+
+
+def test_a_release_that_went_leaves_nothing_to_be_read_in_one_with_many_files(
+    here: Sender, tmp_path: Path
+) -> None:
+    """What was shared by two is one's own then, and was changed by that."""
+    stage_two(here, tmp_path, MANY)
+    here.place.run(layout.prune(here.place.guard(), ["R1"]))
+    wait_for_a_tick(tmp_path)
+    assert seen(here) == Edits(looked=True)
+
+
+def test_what_is_linked_just_now_is_not_told_of_a_release_with_many_files(
+    here: Sender, tmp_path: Path
+) -> None:
+    stage_two(here, tmp_path, MANY)
+    comes = here.place.opskit / "incoming" / "comes"
+    comes.mkdir()
+    wait_for_a_tick(tmp_path)
+    shutil.copytree(release(here, "R2"), comes / "tree", copy_function=os.link)
+    wait_for_a_tick(tmp_path)
+    (release(here, "R2") / "lib/1").write_bytes(b"by hand")
+    found = seen(here)
+    assert (found.drift, found.remark) == ("lib/1 altered", "")
+
+
+def test_a_time_to_come_is_not_shared(here: Sender, tmp_path: Path) -> None:
+    """One that a fast laptop sent, and one that somebody set."""
+    tree = write(tmp_path / "v1", V1)
+    os.utime(tree / "lib/a", (4e9, 4e9))
+    here.stage(tree, "R1")
+    os.utime(release(here, "R1") / "lib/b", (4e9, 4e9))
+    here.stage(write(tmp_path / "v2", V2), "R2", base="R1", known=here.manifest(tree))
+    one, two = release(here, "R1"), release(here, "R2")
+    assert all((two / name).stat().st_mtime < time.time() + 1 for name in modes(two))
+    assert set(V1) & set(shared(one, two)) >= {"lib/a", "lib/deep/c"}
+    assert "lib/b" not in shared(one, two)
 
 
 def test_a_fleet_deploys_goes_on_and_goes_back_with_shared_files(light: Light) -> None:

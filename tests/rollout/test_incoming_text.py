@@ -18,7 +18,7 @@ for o in "$w"/* "$w"/.[!.]*; do
   rm -rf "$o"
 done
 k=0; if [ -d "$i" ]; then k=$(du -sk "$i"); k=${k%%[!0-9]*}; rm -f "$i/deleted" "$i/added" "$i/end"
-  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; find "$i/tree" -type f -links +1 ! -perm 644 -exec printf '%.0sx' {} + -exec rm -f {} + >/dev/null 2>&1 || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"
+  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; find "$i/tree" -type f -links +1 -exec rm -f {} + >/dev/null 2>&1 || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"
 free() { df -Pk "$i" | { read -r _; read -r _ _ _ f _; echo "$f"; }; }
 trap 'e=$?; [ $e = 0 ] || [ ! -d "$i" ] || [ "$(free)" -ge 10240 ] || rm -rf "$i"; exit $e' EXIT
 trap 'exit 1' HUP INT TERM
@@ -65,9 +65,11 @@ m="$p/.opskit/release/"R1; [ ! -e "$m" ] || rm -rf "$m"; mkdir -p "$m"; mv "$i/m
 mv "$i/tree" "$p/releases/"R1; rm -rf "$i"; echo placed
 """
 
-LINKS = """
-[ ! -s "$plain" ] || { find "$i" -prune -links +1 >/dev/null 2>&1 && { bring -RPnl --sparse=auto && l= || l=no; n=$(find "$i/tree" -type f -links +1 ! -perm 644 -exec printf '%.0sx' {} + -exec rm -f {} +) && [ -z "$l$n" ]; }; } || bring -RPn --sparse=auto --reflink=auto || piece || [ "$(free)" -ge 10240 ] || { rm -rf "$i"; echo "the disk is full" >&2; exit 74; }
-programs() { (cd "$i/tree" && { ! find "$i" -prune -links +1 >/dev/null 2>&1 || find "$@" -links +1 -exec sh -c 'for f do cp "$f" "$0" && mv -f "$0" "$f" || exit; done' "$i/own" {} +; } && chmod 755 "$@"); }; . "$i/programs"
+LINKS = r"""
+  find "$i" ! -type d ! -type f -exec rm -f {} + 2>/dev/null || :; find "$i/tree" -type f -links +1 \( ! -perm 644 -o ! -user "$(id -u)" -o -newer "$i" \) -exec printf '%.0sx' {} + -exec rm -f {} + >/dev/null 2>&1 || :; fi; mkdir -p "$i/tree" "$p/releases" "$p/shared"
+[ ! -s "$plain" ] || { find "$i" -prune -links +1 -user "$(id -u)" >/dev/null 2>&1 && touch "$p/.opskit/linked" && { bring -RPnl --sparse=auto && l= || l=no; n=$(find "$i/tree" -type f -links +1 \( ! -perm 644 -o ! -user "$(id -u)" -o -newer "$i" \) -exec printf '%.0sx' {} + -exec rm -f {} +) && [ -z "$l$n" ]; }; } || bring -RPn --sparse=auto --reflink=auto || piece || [ "$(free)" -ge 10240 ] || { rm -rf "$i"; echo "the disk is full" >&2; exit 74; }
+n=$(find "$i/tree" -type d -exec printf '%.0sx' {} + \( -perm 755 -o -exec chmod 755 {} + \) -o ! -type f -exec rm -f {} + -o \( ! -newer "$i/found" -o -exec touch {} + \) ! -perm 644 -exec chmod 644 {} +)
+programs() { (cd "$i/tree" && { ! find "$i" -prune -links +1 -user "$(id -u)" >/dev/null 2>&1 || find "$@" -links +1 -exec sh -c 'for f do cp "$f" "$0" && mv -f "$0" "$f" || exit; done' "$i/own" {} +; } && chmod 755 "$@"); }; . "$i/programs"
 """
 
 COPIES = ("moved()", "bring -RPn", "tar -cf", 'sed -f "$i/deleted"')
@@ -93,7 +95,7 @@ def test_a_base_of_which_all_is_wanted_is_copied_as_a_whole_if_nothing_was_added
 def test_what_releases_may_share_is_linked_but_for_programs() -> None:
     bare = incoming.stage("GUARD", WHAT).splitlines()
     linked = incoming.stage("GUARD", replace(WHAT, linked=True)).splitlines()
-    assert [line for line in linked if line not in bare] == LINKS.strip().splitlines()
+    assert [line for line in linked if line not in bare] == LINKS.strip("\n").splitlines()
 
 
 def test_what_comes_as_it_is_is_not_unzipped() -> None:
