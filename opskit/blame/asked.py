@@ -1,6 +1,6 @@
 """The last questions to blame on this machine, so that a verdict can say which of them it answers.
 
-Beside the changelog lies `asked.json`: the newest questions as `told` gives them, each with the ids of its suspects. It is a
+Beside the changelog lies `asked.json`: the newest questions as `told` gives them, each with the ids of its suspects. What hosts told of changes that no rollout made is in it, as nobody could ask them again for what was then. It is a
 convenience: where it is missing, too old or unreadable, a verdict is given without a question.
 """
 
@@ -12,28 +12,36 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
+from opskit.blame.model import DRIFT
 from opskit.changelog.body import NOTHING, number, part, parts, texts
-from opskit.changelog.ruling import CLOSE, asked_in, is_about
+from opskit.changelog.ruling import CLOSE, asked_in, is_about, seen_in
+from opskit.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from opskit.blame.model import Question
+    from opskit.blame.model import Candidate, Question
     from opskit.changelog import Asked
+    from opskit.changelog.ruling import Seen
 
 FILE = "asked.json"
 MOST = 20
 HELD_MS = 30 * 86_400_000
 MOST_HOSTS = 2000
 MOST_SYMPTOM = 2000  # characters
+MOST_SEEN = 20
 LARGEST = 4_000_000  # bytes of the file
 
 
-def told(question: Question, when: datetime) -> dict[str, object]:
-    """Give a question that was asked at that time as the event of a verdict holds it, bounded; secrets must have been taken out of its symptom before."""
-    onsets = [{"host": host, "at": _ms(at)} for host, at in sorted(question.onsets.items())]
+def told(
+    question: Question, when: datetime, candidates: Iterable[Candidate] = ()
+) -> dict[str, object]:
+    """Give a question that was asked at that time as the event of a verdict holds it, bounded, with those of its candidates that only hosts told of.
+
+    Secrets must have been taken out of its symptom before.
+    """
     return {
         "when": _ms(when),
         "at": _ms(question.at),
@@ -43,17 +51,21 @@ def told(question: Question, when: datetime) -> dict[str, object]:
         "ill": list(question.ill[:MOST_HOSTS]),
         "well": list(question.well[:MOST_HOSTS]),
         "fleet": list(question.fleet[:MOST_HOSTS]),
-        "onsets": onsets[:MOST_HOSTS],
+        "onsets": _times(question.onsets),
         "symptom": question.symptom[:MOST_SYMPTOM],
+        "seen": [_seen(each) for each in candidates if each.kind == DRIFT][:MOST_SEEN],
     }
 
 
-def remember(folder: Path, question: Question, suspects: Iterable[str], now: datetime) -> None:
-    """Keep a question and the ids of its suspects in the folder of the changelog; that it cannot be written is no trouble.
+def remember(
+    folder: Path, question: Question, candidates: Sequence[Candidate], now: datetime
+) -> None:
+    """Keep a question and its candidates in the folder of the changelog; that it cannot be written is no trouble.
 
     Secrets must have been taken out of its symptom before.
     """
-    new = {"suspects": list(suspects)[:MOST_HOSTS], "asked": told(question, now)}
+    names = [each.id for each in candidates[:MOST_HOSTS]]
+    new = {"suspects": names, "asked": told(question, now, candidates)}
     kept = [*_kept(folder), new][-MOST:]
     beside = folder / f".{FILE}.{secrets.token_hex(4)}"
     try:
@@ -82,6 +94,26 @@ def recall(
     first = min((_began(asked) for asked, _ in found), default=now)
     about = [said for asked, said in found if onset or _began(asked) - first <= CLOSE]
     return about[-1] if about else None
+
+
+def seen_like(folder: Path, prefix: str) -> Seen | None:
+    """Give what hosts told of a change whose id starts so when blame was asked on this machine, the newest; None if that is none. Raises UnknownNameError if it may be several."""
+    kept = [seen for each in _kept(folder) for seen in parts(part(each, "asked"), "seen")]
+    found = {seen.id: seen for seen in map(seen_in, kept) if seen and seen.id.startswith(prefix)}
+    if len(found) > 1 and prefix not in found:
+        which = ", ".join(found)
+        raise UnknownNameError(f"several changes start with {prefix!r}", hint=f"one of: {which}")
+    return found.get(prefix) or next(iter(found.values()), None)
+
+
+def _seen(one: Candidate) -> Mapping[str, object]:
+    names = {"id": one.id, "service": one.service, "environment": one.environment}
+    said = {"actor": one.actor, "reason": one.reason[:MOST_SYMPTOM]}
+    return {**names, "at": _ms(one.at), **said, "flips": _times(one.flips)}
+
+
+def _times(given: Mapping[str, datetime]) -> Sequence[Mapping[str, object]]:
+    return [{"host": host, "at": _ms(at)} for host, at in sorted(given.items())][:MOST_HOSTS]
 
 
 def _began(asked: Asked) -> datetime:

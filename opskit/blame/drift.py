@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.blame import undo
 from opskit.blame.leftovers import who_was_on
-from opskit.blame.model import Candidate
+from opskit.blame.model import DRIFT, Candidate
 from opskit.changelog import Release
 from opskit.changelog.clock import moment
 from opskit.config.service import GitSource
@@ -94,8 +95,8 @@ def _candidate(
         guessed += [] if is_known else [row.host]
     note = "; ".join(by_words((row.host, row.note) for row in rows))
     made = Candidate(
-        id=id if id != BY_HAND else f"drift-{service.name}",
-        kind="drift",
+        id=id if id != BY_HAND else _named(service.name, flips),
+        kind=DRIFT,
         at=max(flips.values()),
         service=service.name,
         environment=service.environment,
@@ -108,6 +109,12 @@ def _candidate(
     )
     doubt = f"when {service.name} was changed by hand on {','.join(guessed)}: after the last rollout there"
     return made, (doubt,) if guessed else ()
+
+
+def _named(service: str, flips: Mapping[str, datetime]) -> str:
+    """Give an id that the same changes by hand always have, and others do not."""
+    told = "\0".join(f"{host} {at.timestamp():.0f}" for host, at in sorted(flips.items()))
+    return f"{DRIFT}-{service}-{hashlib.sha256(told.encode()).hexdigest()[:6]}"
 
 
 def _when(row: HostStatus, seen: Seen) -> tuple[datetime, bool]:

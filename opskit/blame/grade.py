@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from opskit.blame.model import Answer, Candidate
     from opskit.changelog import Asked, VerdictEntry
+    from opskit.changelog.ruling import Seen
 
 ENOUGH = 20
 """Fewer cases say nothing: with 19, even 95 % of an interval that is all right begins at 0.83."""
@@ -34,13 +35,14 @@ Z = 1.959963984540054  # of the normal distribution, for 95 %
 class Case:
     """A trouble that was cleared up: the question, the ids of what turned out to be guilty, and until when events were known.
 
-    `by` are the ids of the verdicts that say so.
+    `by` are the ids of the verdicts that say so, `seen` what hosts told then of changes that no rollout made.
     """
 
     question: Question
     guilty: frozenset[str]
     known: datetime
     by: tuple[str, ...]
+    seen: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def _case(together: Sequence[VerdictEntry]) -> Case:
         assert best.onset is not None  # noqa: S101 - for mypy: `cases` has left out the others
         question = Question(at=best.onset, is_onset=True, environment=best.environment)
         return Case(question, names, best.onset + SOON, by)
-    return Case(_question(best.asked), names, best.asked.when, by)
+    return Case(_question(best.asked), names, best.asked.when, by, best.asked.seen)
 
 
 def _question(asked: Asked) -> Question:

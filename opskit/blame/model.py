@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from opskit.changelog import Commit, Release
 
+DRIFT = "drift"
 NOTHING: Mapping[str, datetime] = MappingProxyType({})
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opskit.blame.gather import gather
+from opskit.blame.gather import BESIDE, gather
 from opskit.blame.inquiry import on
+from opskit.blame.model import DRIFT, Candidate
 from opskit.blame.window import Found, look
 from opskit.changelog.earlier import rollout_at, run_at
 
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
     from opskit.blame.gather import Place
     from opskit.blame.grade import Case
-    from opskit.blame.model import Candidate
     from opskit.changelog import Changelog
+    from opskit.changelog.ruling import Seen
 
 
 def recalled(case: Case, place: Place, changelog: Changelog) -> Sequence[Candidate]:
     """Give the candidates of a case, made of what had been written by then; `place` is what opskit.toml says now. Raises ChangelogError.
 
-    What hosts said of themselves then, as that they had drifted, is not to be had any more.
+    What hosts said of themselves then, as that they had drifted, is to be had only where the verdict keeps it.
     """
     asked = case.question
     place = replace(place, ill=asked.services or on(place, asked.ill))
@@ -35,7 +36,24 @@ def recalled(case: Case, place: Place, changelog: Changelog) -> Sequence[Candida
         services=near,
         hosts=place.hosts_of(near),
     )
-    return gather(_as_known(found, case.known), place)
+    return (*gather(_as_known(found, case.known), place), *(_drifted(e, place) for e in case.seen))
+
+
+def _drifted(seen: Seen, place: Place) -> Candidate:
+    """Give what hosts told of a change as a candidate."""
+    return Candidate(
+        id=seen.id,
+        kind=DRIFT,
+        at=seen.at,
+        service=seen.service,
+        environment=seen.environment,
+        actor=seen.actor,
+        reason=seen.reason,
+        flips=dict(seen.flips),
+        sources=("what hosts told when blame was asked",),
+        distance=place.distances().get(seen.service, BESIDE),
+        text=seen.reason,
+    )
 
 
 def _as_known(found: Found, at: datetime) -> Found:

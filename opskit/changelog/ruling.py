@@ -4,9 +4,11 @@ An event `verdict` names the rollout or the run in its header. Its body is
 
     {"verdict": "guilty" | "innocent", "why": TEXT, "onset": ms since 1970 or 0, "incident": ID, "during": run of a runbook,
      "asked": {"when": ms, "at": ms, "is_onset": bool, "environment", "services": [names], "ill": [hosts], "well": [hosts], "fleet": [hosts],
-               "onsets": [{"host", "at": ms}], "symptom": TEXT}}
+               "onsets": [{"host", "at": ms}], "symptom": TEXT,
+               "seen": [{"id", "service", "environment", "at": ms, "actor", "reason", "flips": [{"host", "at": ms}]}]}}
 
-`asked` is the question to blame that it answers, and `when` it was asked, so that the ranker can be graded later; it may be missing. Anybody may give a verdict,
+What is judged is a rollout or a run, the event of a note, a freeze or a thaw by the beginning of its hash, or a change that no rollout made: blame gave that an id.
+`asked` is the question to blame that it answers, `seen` what hosts themselves told of such changes, and `when` it was asked, so that the ranker can be graded later; it may be missing. Anybody may give a verdict,
 as of a note, and nothing takes one away: the last one that counts is what holds. An event without a rollout is of no kind that we know.
 """
 
@@ -33,6 +35,18 @@ SAME_NIGHT = timedelta(hours=12)
 """How long after it began somebody still asks who broke it, without saying since when."""
 
 
+class Seen(NamedTuple):
+    """A change that no rollout made, as hosts told of it when blame was asked: `flips` are pairs of a host and a time."""
+
+    id: str
+    service: str
+    environment: str
+    at: datetime
+    actor: str = ""
+    reason: str = ""
+    flips: tuple[tuple[str, datetime], ...] = ()
+
+
 class Asked(NamedTuple):
     """What blame was asked, and when: other fields as of `blame.model.Question`, `onsets` as pairs of a host and a time."""
 
@@ -46,10 +60,11 @@ class Asked(NamedTuple):
     fleet: tuple[str, ...] = ()
     onsets: tuple[tuple[str, datetime], ...] = ()
     symptom: str = ""
+    seen: tuple[Seen, ...] = ()
 
 
 class VerdictEntry(NamedTuple):
-    """What somebody found out about the rollout or the run `rollout`: `verdict` is guilty or innocent, "" where the body is gone.
+    """What somebody found out about the rollout, the run, or whatever else has the id `rollout`: `verdict` is guilty or innocent, "" where the body is gone.
 
     `onset` is when the trouble began, `asked` the question that it answers, None for what nobody said. Standing, principal, doubt,
     during and incident as of a RolloutRecord.
@@ -150,11 +165,30 @@ def asked_in(body: Mapping[str, object]) -> Asked | None:
         ill=texts(body, "ill"),
         well=texts(body, "well"),
         fleet=texts(body, "fleet"),
-        onsets=tuple(
-            (text(each, "host"), moment(number(each, "at"))) for each in parts(body, "onsets")
-        ),
+        onsets=_times(body, "onsets"),
         symptom=text(body, "symptom"),
+        seen=tuple(filter(None, map(seen_in, parts(body, "seen")))),
     )
+
+
+def seen_in(body: Mapping[str, object]) -> Seen | None:
+    """Give a change that hosts told of as a body holds it in `seen`; None for none."""
+    name, at = text(body, "id"), number(body, "at")
+    if not name or at <= 0:
+        return None
+    return Seen(
+        id=name,
+        service=text(body, "service"),
+        environment=text(body, "environment"),
+        at=moment(at),
+        actor=text(body, "actor"),
+        reason=text(body, "reason"),
+        flips=_times(body, "flips"),
+    )
+
+
+def _times(body: Mapping[str, object], name: str) -> tuple[tuple[str, datetime], ...]:
+    return tuple((text(e, "host"), moment(number(e, "at"))) for e in parts(body, name))
 
 
 def _place(event: Event) -> tuple[int, bytes]:

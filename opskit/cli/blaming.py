@@ -64,9 +64,9 @@ def _remember(changelog: Changelog, found: Answer) -> None:
     """Keep what was asked, for the verdict of whoever finds out what it was; where there is no changelog, there are no suspects."""
     from opskit.blame.asked import remember
 
-    suspects = [suspect.candidate.id for suspect in found.suspects]
-    cleared = [each.candidate.id for each in found.cleared]
-    remember(changelog.file.parent, found.question, [*suspects, *cleared], datetime.now(UTC))
+    suspects = [suspect.candidate for suspect in found.suspects]
+    candidates = [*suspects, *(each.candidate for each in found.cleared)]
+    remember(changelog.file.parent, found.question, candidates, datetime.now(UTC))
 
 
 @contextlib.contextmanager

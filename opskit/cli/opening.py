@@ -21,7 +21,7 @@ def open_one(changelog: Changelog, prefix: str, config: Config, *, as_json: bool
     """Show one rollout or run, or the note or other event whose id starts so."""
     from opskit.changelog import RunRecord
     from opskit.changelog.event import BISECT_STARTED
-    from opskit.cli.render import event, records, rollout
+    from opskit.cli.render import records, rollout
 
     try:
         found = changelog.record(prefix)
@@ -29,11 +29,7 @@ def open_one(changelog: Changelog, prefix: str, config: Config, *, as_json: bool
         shown = _event_instead(changelog, prefix, error)
         if shown.event.header.kind == BISECT_STARTED:
             return _open_bisection(changelog, shown.event.id, config, as_json=as_json)
-        standing = changelog.standing(shown.event, config.changelog)
-        if as_json:
-            return envelope.show("log", {"event": event.as_data(shown, standing)})
-        event.show(event.plain(shown, standing))
-        return 0
+        return _open_event(changelog, shown, config, as_json=as_json)
     (record,) = changelog.judged([found], config.changelog, whole=True)
     if isinstance(record, RunRecord):
         return _open_run(changelog, record, config, as_json=as_json)
@@ -41,6 +37,21 @@ def open_one(changelog: Changelog, prefix: str, config: Config, *, as_json: bool
         about = sharing.lag_of(config, changelog)
         return envelope.show("log", {"rollout": records.as_whole(record), **about})
     rollout.show(record, datetime.now(UTC), retried_by=_retries_of(changelog, record))
+    return 0
+
+
+def _open_event(changelog: Changelog, shown: Shown, config: Config, *, as_json: bool) -> int:
+    """Show an event, and the verdicts on it."""
+    from opskit.blame.judging import verdicts_on
+    from opskit.cli.render import event, opinions
+
+    standing = changelog.standing(shown.event, config.changelog)
+    given = changelog.judged(verdicts_on(changelog, shown.event.id), config.changelog)
+    if as_json:
+        data = {"event": event.as_data(shown, standing), "verdicts": list(given)}
+        return envelope.show("log", data)
+    event.show(event.plain(shown, standing))
+    opinions.show(given)
     return 0
 
 

@@ -12,7 +12,8 @@ from opskit.cli.render import envelope, text
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
-    from opskit.changelog import Changelog, RolloutRecord, RunRecord
+    from opskit.blame.judging import Judged
+    from opskit.changelog import Changelog
     from opskit.config.model import Config
 
 Ruling = Literal["guilty", "innocent"]
@@ -41,16 +42,19 @@ def verdict(
 ) -> int:
     """Say whether a rollout broke it, once you know.
 
-    ROLLOUT is the beginning of the id of a rollout, or of a run of a runbook. The verdict stands in
+    ROLLOUT is the beginning of the id of a rollout, of a run of a runbook, of a note, of a freeze or a thaw; or of whatever else
+    `opskit blame` named on this machine: a change by hand, or of a rollout that the changelog does not know. The verdict stands in
     `opskit log`, and on that one's own page. A later verdict takes the place of an earlier one, but for the onset and
     the incident, if it names none; both stay in the changelog.
     """
+    from opskit.blame.judging import judged
+
     config = wiring.read_config(whole=False)
     began = _onset(onset)
     said: dict[str, object] = {"verdict": ruling, "why": _why(config, why), "onset": began}
     said |= _incident(config, incident)
     with sharing.open_changelog(config) as changelog:
-        its = changelog.record(rollout)
+        its = judged(changelog, rollout)
         said |= _asked(config, changelog, its, onset=began or _earlier(its))
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)
         about = {"service": its.service, "environment": its.environment, "rollout": its.id}
@@ -94,7 +98,7 @@ def _incident(config: Config, said: str | None) -> dict[str, object]:
     return {name: redactor.text(value) for name, value in told.items()}
 
 
-def _earlier(its: RolloutRecord | RunRecord) -> int:
+def _earlier(its: Judged) -> int:
     """Give the onset that the verdict says which holds so far, as `_onset` does."""
     from opskit.changelog.ruling import holding
 
@@ -102,16 +106,17 @@ def _earlier(its: RolloutRecord | RunRecord) -> int:
     return round(held.onset.timestamp() * 1000) if held and held.onset else 0
 
 
-def _asked(
-    config: Config, changelog: Changelog, its: RolloutRecord | RunRecord, *, onset: int
-) -> dict[str, object]:
+def _asked(config: Config, changelog: Changelog, its: Judged, *, onset: int) -> dict[str, object]:
     """Give the question to blame that this answers, if one was asked here about it and the trouble of that onset (0: nobody says); secrets are taken out once more."""
     from opskit.blame.asked import recall
+    from opskit.changelog.body import parts
+    from opskit.changelog.body import text as text_of
     from opskit.changelog.clock import moment
 
     began = moment(onset) if onset else None
     found = recall(changelog.file.parent, its.id, datetime.now(UTC), onset=began)
     if found is None:
         return {}
-    hidden = wiring.redactor(config).text(str(found.get("symptom", "")))
-    return {"asked": {**found, "symptom": hidden}}
+    hide = wiring.redactor(config).text
+    seen = [{**each, "reason": hide(text_of(each, "reason"))} for each in parts(found, "seen")]
+    return {"asked": {**found, "symptom": hide(text_of(found, "symptom")), "seen": seen}}

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from opskit.blame.asked import remember
-from opskit.blame.model import Question
+from opskit.blame.gather import Place
+from opskit.blame.grade import cases
+from opskit.blame.model import DRIFT, Candidate, Question
+from opskit.blame.recalling import recalled
+from opskit.blame.score import rank
 from opskit.changelog import Changelog, open_changelog
 from opskit.changelog.files import changelog_file
 from tests.changelog.keys import Keys, line
@@ -42,6 +46,10 @@ def _project(tmp_path: Path) -> None:
 def changelog() -> Iterator[Changelog]:
     with open_changelog("test", actor="ann") as opened:
         yield opened
+
+
+def suspect(name: str, kind: str = "deploy", **more: Any) -> Candidate:
+    return Candidate(name, kind, NOW, **more)
 
 
 def test_a_verdict_stands_in_the_log_and_on_the_rollouts_page(
@@ -94,7 +102,7 @@ def test_a_verdict_holds_the_question_that_it_answers(
         (9, "older", [name]), (5, "token is hunter2zebra", [other, name]), (1, "not about it", [other]),
     ):  # fmt: skip
         question = Question(at=now - timedelta(minutes=minutes), services=("shop",), ill=("web01",), symptom=symptom)  # fmt: skip
-        remember(folder, question, suspects, now)
+        remember(folder, question, [suspect(name) for name in suspects], now)
     opskit("verdict", name, "guilty", "-m", "so", env={"TOKEN": "hunter2zebra"})
     (given,) = changelog.rollout(name).verdicts
     assert given.asked is not None
@@ -109,7 +117,7 @@ def test_its_question_is_the_one_about_that_trouble_and_not_the_last_one(
     for hours, symptom in ((5, "the cart is empty"), (1, "web03 is down")):
         at = now - timedelta(hours=hours)
         question = Question(at=at, is_onset=True, services=("shop",), symptom=symptom)
-        remember(changelog_file("test").parent, question, [name], now)
+        remember(changelog_file("test").parent, question, [suspect(name)], now)
     for onset, symptom in (((), "the cart is empty"), (("--onset", "65m"), "web03 is down")):
         opskit("verdict", name, "guilty", "-m", "so", *onset)
         given = changelog.rollout(name).verdicts[-1]
@@ -142,7 +150,7 @@ def test_secrets_stand_in_no_verdict(opskit: Opskit, changelog: Changelog) -> No
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["zzzz", "guilty", "-m", "so"], "no rollout or run 'zzzz'"),
+        (["zzzz", "guilty", "-m", "so"], "no rollout, run, note or freeze 'zzzz'"),
         (["{}", "guilty"], "a verdict needs a reason"),
         (["{}", "guilty", "-m", " "], "a verdict needs a reason"),
         (["{}", "guilty", "-m", "x" * 2001], "longer than 2000"),
@@ -176,3 +184,54 @@ def test_a_verdict_is_signed_for_and_one_that_was_revoked_does_not_hold(
     opskit(*revoke, "-m", "stolen", "-y")
     assert ": innocent [revoked]\n" in opskit("log", name).stdout
     assert "[innocent]" not in opskit("log", "--kind", "deploy").stdout
+
+
+@pytest.mark.parametrize("kind", ["note", "freeze", "thaw"])
+def test_what_is_no_rollout_is_judged_by_the_id_that_blame_prints(
+    opskit: Opskit, changelog: Changelog, kind: str
+) -> None:
+    words = {"note": ("changed the DNS", "-H", "web01", "-s"), "freeze": ("-m", "sale"), "thaw": ("-m", "over")}  # fmt: skip
+    if kind == "thaw":
+        opskit("freeze", "shop", "-m", "sale")
+    name = opskit(kind, *words[kind], "shop", "--json").json["data"]["id"]
+    blamed = opskit("blame", "--no-look", "-s", "shop", "-H", "web01", "--all", expect=None).stdout
+    assert (name in blamed) == (kind != "freeze")
+    opskit("verdict", name[:6], "guilty", "-m", "a typo", "--onset", "0 min")
+    assert "replaced since" not in opskit("log", name).stdout
+    opskit("verdict", name, "guilty", "-m", "a typo in it")
+    page = opskit("log", name).stdout
+    assert ": guilty, replaced since\n  a typo\n" in page
+    assert ": guilty\n  a typo in it\n  the trouble began " in page
+    assert [v["why"] for v in opskit("log", name, "--json").json["data"]["verdicts"]] == ["a typo", "a typo in it"]  # fmt: skip
+    assert f"guilty {name}" in opskit("log").stdout
+    graded = opskit("blame", "--grade", "--json").json["data"]["grade"]
+    assert (graded["n"], [m["guilty"] for m in graded["misses"] if m["said"]]) == (1, [])
+
+
+def test_a_change_that_only_hosts_told_of_is_judged_and_graded_by_what_they_said_then(
+    opskit: Opskit, changelog: Changelog
+) -> None:
+    now = datetime.now(UTC)
+    flips = {"web01": now - timedelta(minutes=3)}
+    by_hand = suspect("drift-shop-0a1b2c", DRIFT, service="shop", environment="production", flips=flips, reason="hunter2zebra in conf")  # fmt: skip
+    question = Question(at=now, environment="production", services=("shop",), ill=("web01",), well=("web02", "web03"), fleet=("web01", "web02", "web03"))  # fmt: skip
+    whole(changelog, hosts=("web02",))
+    remember(changelog_file("test").parent, question, [by_hand], now)
+    opskit("verdict", "drift-shop", "guilty", "-m", "by hand", env={"TOKEN": "hunter2zebra"})
+    (given,) = changelog.verdicts()
+    assert (given.rollout, given.service) == ("drift-shop-0a1b2c", "shop")
+    assert given.asked
+    (seen,) = given.asked.seen
+    assert (seen.id, seen.reason, dict(seen.flips).keys()) == (given.rollout, "[redacted] in conf", {"web01"})  # fmt: skip
+    (case,) = cases(changelog.verdicts()).cases
+    place = Place("production", {}, {"shop": ("web01", "web02", "web03")})
+    answer = rank(case.question, recalled(case, place, changelog), {})
+    assert answer.suspects[0].candidate.id in case.guilty
+    assert "no rollout, run, note" in opskit("verdict", "drift-search", "guilty", "-m", "x", expect=2).stderr  # fmt: skip
+
+
+def test_a_verdict_is_nothing_that_can_be_judged(opskit: Opskit, changelog: Changelog) -> None:
+    name = whole(changelog)
+    given = opskit("verdict", name, "guilty", "-m", "so", "--json").json["data"]["id"]
+    told = opskit("verdict", given, "innocent", "-m", "so", expect=2).stderr
+    assert f"{given} is of kind verdict, which breaks nothing by itself" in told
