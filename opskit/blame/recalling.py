@@ -36,7 +36,9 @@ def recalled(case: Case, place: Place, changelog: Changelog) -> Sequence[Candida
         services=near,
         hosts=place.hosts_of(near),
     )
-    return (*gather(_as_known(found, case.known), place), *(_drifted(e, place) for e in case.seen))
+    gathered = gather(_as_known(found, case.known), place)
+    known = {each.id for each in gathered}
+    return (*gathered, *(_drifted(each, place) for each in case.seen if each.id not in known))
 
 
 def _drifted(seen: Seen, place: Place) -> Candidate:
