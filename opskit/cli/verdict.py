@@ -47,14 +47,12 @@ def verdict(
     `opskit log`, and on that one's own page. A later verdict takes the place of an earlier one, but for the onset and
     the incident, if it names none; both stay in the changelog.
     """
-    from opskit.blame.judging import judged
-
     config = wiring.read_config(whole=False)
     began = _onset(onset)
     said: dict[str, object] = {"verdict": ruling, "why": _why(config, why), "onset": began}
     said |= _incident(config, incident)
     with sharing.open_changelog(config) as changelog:
-        its = judged(changelog, rollout)
+        its = _judged(changelog, rollout)
         said |= _asked(config, changelog, its, onset=began or _earlier(its))
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)
         about = {"service": its.service, "environment": its.environment, "rollout": its.id}
@@ -63,6 +61,12 @@ def verdict(
         return envelope.show("verdict", {"id": event.id, **about, **said})
     text.say(f"{ruling} {its.id}: {event.id}")
     return 0
+
+
+def _judged(changelog: Changelog, prefix: str) -> Judged:
+    from opskit.blame.judging import judged
+
+    return judged(changelog, prefix)
 
 
 def _why(config: Config, why: str | None) -> str:
