@@ -218,11 +218,11 @@ class _Inside:
 
 
 def _of_rollout(record: RolloutRecord) -> str:
-    """Give what a rollout says of itself; what hosts said alike, once."""
+    """Give what a rollout says of itself, what it is called by first; what hosts said alike, once."""
     said = [
-        record.reason,
         record.task,
         record.script,
+        record.reason,
         record.output,
         *(n.text for n in record.notes),
     ]

@@ -79,7 +79,8 @@ class Trouble:
         """The services that are ill: what somebody named, what stands behind an address that is broken, or whose checks fail."""
         if self.told.service:
             return (self.told.service,)
-        return (self.behind.services if self.told.page else ()) or self.looked.ill
+        behind = self.behind.services if self.told.page else ()
+        return tuple(s for s in behind if not self.looked.is_nowhere(s)) or self.looked.ill
 
     @property
     def onsets(self) -> Mapping[str, datetime]:

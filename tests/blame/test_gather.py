@@ -212,6 +212,11 @@ def test_what_hosts_said_is_text_of_the_candidate_and_the_commits_are_to_be_foun
     assert (found.history.folder, found.why) == ("shop", "a faster cart")
 
 
+def test_a_command_that_failed_is_called_by_its_command(changelog: Changelog) -> None:
+    name = whole(changelog, "failed", action="exec", service="", command=["opskit", "exec"], script="rm -r cache")  # fmt: skip
+    assert candidates(changelog)[name].text.startswith("rm -r cache\n")
+
+
 def test_notes_thaws_and_overridden_freezes_are_seen(changelog: Changelog) -> None:
     note = changelog.append("note", {"text": "edited nginx.conf", "hosts": ["web02"]}, environment="production")  # fmt: skip
     thaw = changelog.append("thaw", {"why": "the fair is over", "freezes": []}, service="shop")

@@ -10,6 +10,8 @@ from opskit.blame.gather import Place
 from opskit.blame.looked import Looked, Seen
 from opskit.blame.onsets import NOT_THERE, Onset
 from opskit.blame.trouble import Told, Trouble
+from opskit.blame.urls import Behind, Fetched
+from opskit.rollout.probe import HostState
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 HOSTS = ("web01", "web02", "web03")
@@ -45,6 +47,14 @@ def test_hosts_are_called_well_by_what_they_were_asked(asked: str, said: str) ->
     trouble = Trouble(Told(service="shop"), looked=looked("web01", asked=asked))
     assert (trouble.well, trouble.well_from) == (HOSTS[1:], said)
     assert Trouble(Told(service="shop")).well_from == ""
+
+
+def test_what_is_deployed_nowhere_does_not_stand_behind_an_address() -> None:
+    bare = tuple(Seen("ghost", host, HostState(host)) for host in HOSTS)
+    page = Fetched("http://shop.example.com/cart", 500, "gave 500")
+    behind = Behind(services=("ghost", "shop"))
+    trouble = Trouble(Told(url=page), behind, Looked((*bare, *looked("web01").seen)))
+    assert trouble.services == ("shop",)
 
 
 def test_what_is_seen_on_the_only_service_of_a_host_is_about_that_service() -> None:

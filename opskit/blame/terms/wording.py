@@ -98,8 +98,10 @@ def _apart(seconds: float, what: str) -> str:
 def _ill(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) -> str:
     without = sorted(asked.ill - trace.flips.keys())
     if not weighed.counts.ill and (candidate.distance > 0 or not trace.flips):
-        needed = ", which need it" if candidate.distance > 0 else ""
-        return f"it was on none of {count(len(asked.ill), 'ill host')}{needed}"
+        one = len(asked.ill) == 1
+        needed = f", which need{'s' * one} it" if candidate.distance > 0 else ""
+        where = "not on the ill host" if one else f"on none of {len(asked.ill)} ill hosts"
+        return f"it was {where}{needed}"
     have = f"{weighed.counts.ill} of {count(len(asked.ill), 'ill host')} had it{_unnamed(asked, trace, weighed)}"
     return f"{have}; {some(without)} had it not" if without else have
 

@@ -49,11 +49,13 @@ def trouble(question: Question) -> Iterator[str]:
     what = ", ".join(question.services) or "something"
     when = f"since {local(question.at)}" if question.is_onset else f"now, {local(question.at)}"
     yield f"{what} in {question.environment} is ill {when}"
-    well = f"{text.folded(question.well)} {are_well(question, question.well)}"
+    fine = text.folded(question.well)
+    well = f"; {fine} {are_well(question, question.well)}" if question.well else ""
     if question.ill:
-        yield f"  ill       {text.folded(question.ill)}{f'; {well}' if question.well else ''}"
+        yield f"  ill       {text.folded(question.ill)}{well}"
     elif question.well:
-        yield f"  well      {well}; which hosts are ill, nobody says"
+        by = f": {question.well_from}" if question.well_from else ""
+        yield f"  well      {fine}{by}; which hosts are ill, nobody says"
     if question.onsets:
         since = sorted(question.onsets.items(), key=lambda each: each[1])
         said = ", ".join(f"{host} {clock(at)}" for host, at in since[:SHOWN_CLEARED])

@@ -127,6 +127,10 @@ def _onset(answer: Answer) -> datetime:
 def _hosts(suspect: Suspect, question: Question) -> str:
     """Say which of its hosts show the symptom and which do not; of those that had gone back from it by then, only that."""
     candidate = suspect.candidate
+    if candidate.distance > 0:
+        return f"{text.folded(list(candidate.flips))}, which what is ill needs" * bool(
+            candidate.flips
+        )
     back = [host for host, at in candidate.retreats.items() if at <= question.at]
     ill, well = ([h for h in hosts if h not in back] for hosts in (suspect.ill, suspect.well))
     counted = {*suspect.ill, *suspect.well, *back}
@@ -166,8 +170,7 @@ def _did(candidate: Candidate) -> str:
 
 def _versions(candidate: Candidate) -> str:
     old, new = (
-        [named(each) for each in candidate.before],
-        [named(each) for each in candidate.after],
+        list(dict.fromkeys(map(named, each))) for each in (candidate.before, candidate.after)
     )
     return (
         from_to([] if old == new else old, ", ".join(new))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from opskit.blame.model import Answer, Candidate, Question, Suspect, Term
+from opskit.changelog import Release
 from opskit.cli.render.blame import clock, trouble
-from opskit.cli.render.suspects import because, facts
+from opskit.cli.render.suspects import because, facts, title
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 HOSTS = ("web01", "web02", "web03", "web04")
@@ -39,10 +40,30 @@ def test_the_sum_is_that_of_the_bits_that_are_shown() -> None:
 
 def test_hosts_are_well_by_what_was_asked_of_them_and_not_more() -> None:
     question = Question(NOW, services=("shop",), well=HOSTS, well_from="the health check passes")
-    assert "  well      web[01-04] are well: the health check passes; which hosts are ill, nobody says" in list(trouble(question))  # fmt: skip
+    assert "  well      web[01-04]: the health check passes; which hosts are ill, nobody says" in list(trouble(question))  # fmt: skip
 
 
 def test_an_onset_that_is_not_today_is_shown_with_its_date() -> None:
     now = datetime.now().astimezone()
     assert clock(now) == f"{now:%H:%M:%S}"
     assert clock(now - timedelta(days=1)) == f"{now - timedelta(days=1):%Y-%m-%d %H:%M:%S}"
+
+
+def test_of_what_the_ill_service_needs_only_its_hosts_are_told() -> None:
+    needed = Candidate("a", "deploy", NOW, "prices", flips={"web03": NOW}, distance=1)
+    suspect = Suspect(needed, 0.5, (), well=("web03",))
+    answer = Answer(Question(NOW, ill=HOSTS[:1], well=HOSTS[2:]), (suspect,), (), 0.5)
+    assert dict(facts(suspect, answer))["hosts"] == "web03, which what is ill needs"
+
+
+def test_a_version_that_came_from_two_releases_is_named_once() -> None:
+    old = (Release("r1", "1" * 40, "v5"), Release("r2", "1" * 40, "v5"))
+    again = Candidate("a", "deploy", NOW, "shop", before=old, after=(Release("r3", "1" * 40, "v5"),))  # fmt: skip
+    assert title(again) == "deploy a of shop, → v5"
+
+
+def test_a_command_is_called_by_what_was_typed_whatever_came_of_it() -> None:
+    ran = Candidate(
+        "a", "exec", NOW, "shop", flips={"web01": NOW}, text="rm -r cache\nended with 1"
+    )
+    assert title(ran) == "exec a of web01: rm -r cache"
