@@ -2,8 +2,8 @@
 
 What is looked at is every regular file of the release and the manifest that came with it. A file is read if it was
 touched since the release was put in place, as its change time tells (which nobody can set back; busybox knows only the
-time of modification, to the second), or if the whole of them is asked for. Where releases have shared files, the change time
-tells only of what was touched since the last of them came or went, and that of modification of what was before. Shared
+time of modification, to the second), or if the whole of them is asked for. Where releases have shared files, each that came or
+went changed the change time of those: it tells of what was touched since, and that of modification of what was before. Shared
 files and folders, links, and what Python compiles beside its sources are nobody's edits. Changes nothing.
 
     altered ./NAME   missing ./NAME   new ./NAME   unread ./NAME     at most MOST_NAMED of each kind
@@ -68,8 +68,8 @@ _NEW = (
     'new() { find . ! -name . -newer "$m" \\( -type d -o -type f \\) "$@"; }',
     'c=; w="$p/.opskit/incoming"; if find "$m" -prune -cnewer "$m" >/dev/null 2>&1; then c=1',
     '  new() { find . ! -name . -cnewer "$m" \\( -type d -o -type f \\) "$@"; }',
-    '  if [ -f "$p/.opskit/linked" ] && [ -d "$w" ]; then c=2',
-    '    new() { find . ! -name . -cnewer "$m" \\( -type d -o -type f \\( -newer "$m" -o -cnewer "$w" \\) \\) "$@"; }; fi; fi',
+    '  if [ -f "$p/.opskit/linked" ] && [ -d "$w" ]; then c=2; o="-links 1 -o"',
+    '    new() { find . ! -name . -cnewer "$m" \\( -type d -o -type f \\( $o -newer "$m" -o -cnewer "$w" \\) \\) "$@"; }; fi; fi',
 )
 """Find what is new since the release was put in place. What comes or goes changes the time of its folder.
 
@@ -83,7 +83,8 @@ _UNTOUCHED = (
 _TOUCHED = (
     'touched() { new -type f "$@"; }',
     f"count() {{ k=$(touched 2>/dev/null | head -n {MOST_TOUCHED + 1} | wc -l); }}; count",
-    # something comes in just now, or was killed at that
+    # a release that went had shared most of them with this one only; or something comes in just now, or was killed at that
+    f'[ "$k" -le {MOST_TOUCHED} ] || [ "$c" != 2 ] || {{ o=; count; }}',
     f'[ "$k" -le {MOST_TOUCHED} ] || [ "$c" != 2 ] || {{ touched() {{ find . -type f -newer "$m" -cnewer "$m" "$@"; }}; count; }}',
     f'[ "$k" -le {MOST_TOUCHED} ] || {{ echo touched $((k-1)); k=0; }}',
 )

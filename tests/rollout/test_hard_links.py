@@ -255,6 +255,20 @@ def test_what_is_written_into_a_shared_file_is_found_though_its_time_was_set_bac
     assert seen(here, "R2").drift == seen(here, "R1").drift == "lib/a altered"
 
 
+def test_what_was_put_in_place_of_a_shared_file_is_found_after_the_next_deploy(
+    here: Sender, tmp_path: Path
+) -> None:
+    stage_two(here, tmp_path, V1)
+    other = tmp_path / "other"
+    other.write_bytes(b"A" * 5000)
+    os.utime(other, (1e9, 1e9))
+    other.rename(release(here, "R2") / "lib/a")
+    v3 = write(tmp_path / "v3", {**V1, "version": b"v3\n"})
+    here.stage(v3, "R3", base="R2", known=here.manifest(tmp_path / "v2"))
+    assert seen(here, "R2").drift == "lib/a altered"
+    assert (seen(here, "R1").drift, seen(here, "R3").drift) == ("", "")
+
+
 def stage_two(sender: Sender, folder: Path, files: Mapping[str, bytes | str | None]) -> None:
     v1 = write(folder / "v1", {**files, "version": b"v1\n"})
     v2 = write(folder / "v2", {**files, "version": b"v2\n"})
