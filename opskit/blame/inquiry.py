@@ -11,20 +11,23 @@ from opskit.blame import onsets, urls
 from opskit.blame.bisect.holding import held as of_environment
 from opskit.blame.bisect.holding import of_hosts
 from opskit.blame.gather import gather
+from opskit.blame.journal import named
 from opskit.blame.leftovers import joined, stays
 from opskit.blame.score import rank
 from opskit.blame.text import compare, lacking
 from opskit.blame.trouble import Trouble, steady
 from opskit.blame.undo import fold
-from opskit.blame.window import look
+from opskit.blame.window import WINDOW, look
 from opskit.changelog import Filter
 from opskit.errors import ChangelogError, OpskitError
+from opskit.rollout.sudo import users_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from opskit.blame.gather import Place
+    from opskit.blame.journal import Journal
     from opskit.blame.model import Answer, Candidate
     from opskit.blame.trouble import Told
     from opskit.blame.window import Found
@@ -132,8 +135,18 @@ def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
     if not words:
         return trouble
     awake = [h for h in place.hosts_of(trouble.services or asked) if h not in looked.silent]
-    heard = onsets.ask(sources.fleet, awake, told.log, words)
+    began = (told.since or (told.at or datetime.now(UTC)) - WINDOW).astimezone(UTC)
+    heard = onsets.ask(sources.fleet, awake, _log(told, place, asked), words, since=began)
     return replace(trouble, heard=heard, words=words)
+
+
+def _log(told: Told, place: Place, services: Sequence[str]) -> str | Journal:
+    """Give the log that tells: a file, or a journal, which is read by sudo where any of these services runs something as root so."""
+    found = named(told.log)
+    if found is None:
+        return told.log
+    users = {user for name in services for user in users_of(place.services.get(name))}
+    return replace(found, sudo="root" in users)
 
 
 def _drift(

@@ -6,6 +6,7 @@ The log and its rotated files are gone through from the oldest on, at most the l
     cut FILE               of this one, only the end was looked at
     line TEXT              the last lines up to the first that has the words, that one last
     none, unreadable       there is no such line; or no such file
+    nothing, nojournal     see `journal`
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from opskit.blame import stamps
+from opskit.blame import journal, stamps
+from opskit.blame.journal import Journal
 from opskit.errors import HostError
 from opskit.fleet.command import Command
 from opskit.fleet.selectors import fold
 from opskit.rollout.layout import path_word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
     from opskit.fleet.fanout import Fleet
@@ -43,7 +45,13 @@ FEW = 6
 AGREE = 10.0
 """Seconds by which clocks of hosts may differ that agree with each other."""
 NOT_THERE = "no line of its log has it"
-_LINE = re.compile(r"(now|cut|line|none|unreadable)(?: (.*))?")
+UNTOLD: Mapping[str, str] = {
+    "unreadable": "it has no such log, or we may not read it",
+    "nothing": "its journal shows us nothing of that unit: no such unit, nothing of it since then, or we may not read it (group systemd-journal)",
+    "nojournal": "it has no journalctl: where does the service log to?",
+}
+"""What is to be said of a host that tells no line, by what it says instead."""
+_LINE = re.compile(rf"(now|cut|line|none|{'|'.join(UNTOLD)})(?: (.*))?")
 
 _FIND = (
     'function shown(i) { print "line " l[i % b] }\n'
@@ -66,12 +74,27 @@ class Onset:
     remark: str = ""
 
 
-def script(path: str, words: str) -> str:
-    """Find the first line of a log of a host that has `words` in it; reads only."""
+def script(log: str | Journal, words: str, *, since: datetime) -> str:
+    """Find the first line of a log of a host (a file, or a journal since then) that has `words` in it; reads only."""
+    if isinstance(log, Journal):
+        asked = journal.script(log, since=since, most_bytes=MOST_BYTES, most_line=MOST_LINE)
+        return f"{_opening(words)}\n{asked}"
+    return f"{_opening(words)}\n{_of_files(log)}"
+
+
+def _opening(words: str) -> str:
     return "\n".join(
         (
-            f"f={path_word(path)}; w={shlex.quote(words)}; export w; LC_ALL=C; export LC_ALL",
-            'echo "now $(date +%s) $(date +%z)"; found=; there=',
+            f"w={shlex.quote(words)}; export w; LC_ALL=C; export LC_ALL",
+            'echo "now $(date +%s) $(date +%z)"',
+        )
+    )
+
+
+def _of_files(path: str) -> str:
+    return "\n".join(
+        (
+            f"f={path_word(path)}; found=; there=",
             f"first() {{ awk -v b={BEFORE} -v m={MOST_LINE} {shlex.quote(_FIND)}; }}",
             # the oldest first
             'for r in "$f.3.gz" "$f.2.gz" "$f.2" "$f.1.gz" "$f.1" "$f"; do',
@@ -85,9 +108,12 @@ def script(path: str, words: str) -> str:
     )
 
 
-def ask(fleet: Fleet, hosts: Sequence[str], path: str, words: str) -> tuple[Onset, ...]:
-    """Give what the log of each host says, in the order of the hosts; whatever is wrong with one is its remark."""
-    command = Command(script(path, words), timeout=TIMEOUT, twice=True)
+def ask(
+    fleet: Fleet, hosts: Sequence[str], log: str | Journal, words: str, *, since: datetime
+) -> tuple[Onset, ...]:
+    """Give what the log of each host says, a journal since then, in the order of the hosts; whatever is wrong with one is its remark."""
+    sudo = log.runs_as if isinstance(log, Journal) else ""
+    command = Command(script(log, words, since=since), timeout=TIMEOUT, twice=True, sudo=sudo)
 
     def work(remote: Remote) -> Onset:
         before = time.time()
@@ -110,11 +136,8 @@ def read(host: str, said: str, *, asked: float, answered: float) -> Onset:
     lines = [rest for word, rest in told if word == "line"]
     clock = next((rest for word, rest in told if word == "now"), "")
     if not lines:
-        is_there = any(word == "none" for word, _ in told)
-        return Onset(
-            host,
-            remark=NOT_THERE if is_there else "it has no such log, or we may not read it",
-        )
+        why = next((UNTOLD[word] for word, _ in told if word in UNTOLD), "its log tells nothing")
+        return Onset(host, remark=NOT_THERE if any(w == "none" for w, _ in told) else why)
     now, zone, off = _clock(clock, asked, answered)
     times = (stamps.find(line, now=now, zone=zone) for line in reversed(lines))
     at = next((time for time in times if time), None)

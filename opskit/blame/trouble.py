@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Told:
     """What somebody says of the trouble, each empty or None if they do not know.
 
-    `at` is when it began, `hosts` show it; `onsets` say since when; `log` is a file on hosts that tells. `since` is how far back to
+    `at` is when it began, `hosts` show it; `onsets` say since when; `log` is a file on hosts that tells, or a unit whose journal does (`unit:NAME`). `since` is how far back to
     look. `within` are the seconds by which times that were typed may be off.
     """
 

@@ -36,8 +36,8 @@ from opskit.cli import blaming, complete, grading, options, sharing, vouching, w
 )
 @click.option(
     "--log",
-    metavar="PATH",
-    help="A log on the hosts: its first line with the symptom says since when each host shows it.",
+    metavar="PATH|unit:NAME",
+    help="A log on the hosts, or a unit's journal there (user-unit:NAME: the login user's own): its first line with the symptom says since when each host shows it.",
 )
 @options.environment
 @click.option("--since", metavar="TIME", help="Look back to then; 14 days if left out.")

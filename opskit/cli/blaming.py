@@ -150,10 +150,10 @@ def _path(wishes: Wishes) -> str:
     log = wishes.log
     if log is None:
         return ""
-    if not log.startswith(("/", "~/")):
+    if not _is_journal(log) and not log.startswith(("/", "~/")):
         raise UsageError(
             f"--log {log!r}: which folder of the hosts?",
-            hint="write it like --log /var/log/shop.log, or ~/shop/shared/log",
+            hint="write it like --log /var/log/shop.log, or ~/shop/shared/log, or unit:shop for its journal",
         )
     if wishes.symptom is None and wishes.url is None:
         raise UsageError(
@@ -163,6 +163,19 @@ def _path(wishes: Wishes) -> str:
     if not wishes.look:
         raise UsageError(f"--log {log} is on hosts, and --no-look asks none of them")
     return log
+
+
+def _is_journal(log: str) -> bool:
+    """Tell whether it is the journal of a unit; raises UsageError for what is no name of one."""
+    from opskit.blame.journal import named
+
+    try:
+        return named(log) is not None
+    except ValueError:
+        raise UsageError(
+            f"--log {log!r} names no unit of systemd",
+            hint="write it like --log unit:shop, or user-unit:shop for one of the login user's own",
+        ) from None
 
 
 def _time(said: str | None, now: datetime, option: str) -> datetime | None:

@@ -8,14 +8,14 @@ from typing import Any
 
 from opskit.config import checks
 
-_UNIT = r"(?a)[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]{0,254}"
+UNIT = r"(?a)[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]{0,254}"
 LINES = 20
 """Lines of the journal that are shown of a unit that does not come up."""
 
 
 def unit(value: Any) -> str:
     """Check the name of a unit, as systemd.unit(5) has it; a template needs its instance."""
-    if not isinstance(value, str) or not re.fullmatch(_UNIT, value) or "@." in value:
+    if not isinstance(value, str) or not re.fullmatch(UNIT, value) or "@." in value:
         checks.wrong('the name of a unit, like "shop.service" or "shop@1.service"', value)
     return value
 

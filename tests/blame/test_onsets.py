@@ -28,7 +28,9 @@ WORDS = "it's \\n $HOME bad"
 
 
 def answer(log: Path, words: str, shell: list[str]) -> str:
-    ran = subprocess.run([*shell, "-c", script(str(log), words)], capture_output=True, check=True)
+    ran = subprocess.run(
+        [*shell, "-c", script(str(log), words, since=AT)], capture_output=True, check=True
+    )
     return ran.stdout.decode("utf-8", "replace")
 
 
