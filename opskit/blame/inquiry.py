@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from opskit.blame.gather import Place
     from opskit.blame.journal import Journal
+    from opskit.blame.looked import Looked
     from opskit.blame.model import Answer, Candidate
     from opskit.blame.trouble import Told
     from opskit.blame.window import Found
@@ -124,12 +125,7 @@ def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
         else there.services or on(place, (*told.hosts, *told.onsets))
     )
     asked = named or tuple(place.services)
-    hosts = place.hosts_of(asked)
-    from opskit.blame import symptoms
-
-    looked = symptoms.look(
-        sources.fleet, place, asked, hosts, folder=sources.folder, page=told.page
-    )
+    looked = _looked(told, place, sources.fleet, sources.folder, asked)
     trouble = replace(trouble, looked=looked)
     words = onsets.needle(trouble.symptom) if told.log else ""
     if not words:
@@ -147,6 +143,24 @@ def _log(told: Told, place: Place, services: Sequence[str]) -> str | Journal:
         return told.log
     users = {user for name in services for user in users_of(place.services.get(name))}
     return replace(found, sudo="root" in users)
+
+
+def _looked(told: Told, place: Place, fleet: Fleet, folder: Path, asked: Sequence[str]) -> Looked:
+    """Ask hosts for the page that is told of, also one that answers well from here: perhaps one of them does not.
+
+    Where all of them say the same of such a page, what is wrong is another thing, and their health checks are asked.
+    """
+    from opskit.blame import symptoms
+
+    hosts = place.hosts_of(asked)
+    looked = symptoms.look(fleet, place, asked, hosts, folder=folder, page=told.page)
+    if (
+        not told.page
+        or told.is_broken
+        or {e.well for e in looked.seen if e.asked} >= {True, False}
+    ):
+        return looked
+    return symptoms.look(fleet, place, asked, hosts, folder=folder)
 
 
 def _drift(

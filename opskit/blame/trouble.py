@@ -49,16 +49,21 @@ class Told:
             self.service,
             self.hosts,
             self.said.text,
-            self.page,
+            self.is_broken,
             self.onsets,
             self.log,
         )
         return any(said)
 
     @property
+    def is_broken(self) -> bool:
+        """Whether there is an address that does not answer as it should."""
+        return self.url is not None and self.url.is_bad
+
+    @property
     def page(self) -> str:
-        """The path of an address that is broken, with its query; "" for none."""
-        if self.url is None or not self.url.is_bad:
+        """The path of an address, with its query; "" for none."""
+        if self.url is None:
             return ""
         parts = urlsplit(self.url.url)
         return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
@@ -79,7 +84,7 @@ class Trouble:
         """The services that are ill: what somebody named, what stands behind an address that is broken, or whose checks fail."""
         if self.told.service:
             return (self.told.service,)
-        behind = self.behind.services if self.told.page else ()
+        behind = self.behind.services if self.told.is_broken else ()
         return tuple(s for s in behind if not self.looked.is_nowhere(s)) or self.looked.ill
 
     @property
@@ -92,7 +97,7 @@ class Trouble:
     def ill(self) -> tuple[str, ...]:
         """The hosts that show it: those that somebody named, else all of which anything says so."""
         failing = self.looked.hosts(well=False, services=self.services)
-        named = (self.behind.host,) if self.told.page and self.behind.host else ()
+        named = (self.behind.host,) if self.told.is_broken and self.behind.host else ()
         return self.told.hosts or tuple(dict.fromkeys((*failing, *self.onsets, *named)))
 
     @property
@@ -126,15 +131,15 @@ class Trouble:
     @property
     def symptom(self) -> str:
         """All that is said of it; what health checks say, if nothing else is."""
-        url = self.told.url.text if self.told.url and self.told.page else ""
+        url = self.told.url.text if self.told.url and self.told.is_broken else ""
         return "\n".join(filter(None, (self.told.said.text, url))) or self.looked.said[:MOST_TEXT]
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Sentences on what could not be found out."""
         told, odd = self.told, []
-        if told.url and not told.page:
-            odd.append(f"{told.url.url} answers {told.url.status} just now, so it shows nothing")
+        if told.url and not told.is_broken:
+            odd.append(f"{told.url.url} answers {told.url.status} just now, {self._elsewhere}")
         if told.log and not self.words:
             why = "in what is said to be wrong are no words to look for, numbers alone are none"
             odd.append(f"{told.log} was not looked into: {why}")
@@ -142,6 +147,12 @@ class Trouble:
             odd.append(told.said.remark)
         odd += self._contradictions()
         return (*self.looked.unasked, *onsets.told(self.heard), *odd)
+
+    @property
+    def _elsewhere(self) -> str:
+        """What an address shows that answers well from here: perhaps it does not on each host behind it."""
+        broken = [each.host for each in self.looked.seen if each.asked and each.well is False]
+        return f"but not on {fold(broken)} itself" if broken else "so it shows nothing"
 
     def _contradictions(self) -> Iterator[str]:
         """Say of hosts that somebody named as ill where their logs, or their checks, do not show it."""

@@ -63,3 +63,18 @@ def test_what_is_seen_on_the_only_service_of_a_host_is_about_that_service() -> N
     assert told.question(place, NOON).services == ("shop",)
     two = Place("production", {}, {"shop": HOSTS, "mail": HOSTS}, ill=("shop", "mail"))
     assert told.question(two, NOON).services == ()
+
+
+@pytest.mark.parametrize(
+    ("ill", "said"), [(("web03",), "but not on web03 itself"), ((), "so it shows nothing")]
+)
+def test_a_page_that_answers_well_from_here_may_be_broken_on_a_host(
+    ill: tuple[str, ...], said: str
+) -> None:
+    page = Fetched("http://shop.example.com/cart?a=1", 200, "GET gave 200")
+    told = Told(url=page)
+    assert (told.page, told.is_broken, told.says_something) == ("/cart?a=1", False, False)
+    trouble = Trouble(told, Behind(("shop",), "web01"), looked(*ill, asked="/cart?a=1"))
+    assert trouble.services == (("shop",) if ill else ())
+    assert trouble.ill == ill
+    assert trouble.missing == (f"{page.url} answers 200 just now, {said}",)

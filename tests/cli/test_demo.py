@@ -128,6 +128,17 @@ def paste_the_undo(opskit: Opskit, folder: Path) -> None:
     opskit(*shlex.split(undo)[1:], "-y", cwd=folder)
     assert {fetch(url.replace(str(demo.hosts[0].shop_port), str(h.shop_port))).status for h in demo.hosts} == {200}  # fmt: skip
     assert "nothing is ill" in opskit("blame", "--url", url, cwd=folder, expect=1).stderr
+    break_one_of_three(opskit, folder, url)
+
+
+def break_one_of_three(opskit: Opskit, folder: Path, url: str) -> None:
+    """Break it on a host that whoever fetched the page did not reach: so it is with a load balancer, two times of three."""
+    opskit("deploy", "shop", "v4", "-H", "web03", "-m", "only there", "-y", cwd=folder)
+    assert fetch(url).status == 200
+    said = opskit("blame", "--url", url, "--json", cwd=folder).json["data"]
+    assert (said["question"]["ill"], said["question"]["well"]) == (["web03"], ["web01", "web02"])
+    assert said["suspects"][0]["why"] == "only there"
+    assert f"{url} answers 200 just now, but not on web03 itself" in said["missing"]
 
 
 @pytest.mark.parametrize("wanted", ["hosts --ping", "deploy shop v1", "deploy shop v3"])
