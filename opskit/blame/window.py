@@ -79,7 +79,7 @@ def look(
     beside = changelog.rollouts(around)
     thaws = changelog.entries(around._replace(environment="", action=THAW))
     rollouts = _newest([*beside, *(record for each in taken for record in each.records)])
-    runs = changelog.runs(whole._replace(owes=True, limit=MOST_BESIDE))
+    runs = _runs(changelog, whole._replace(limit=MOST_BESIDE))
     return Found(
         tuple(record for record in rollouts if not is_beside(record.id)),
         tuple(record for record in runs if not is_beside(record.id)),
@@ -93,6 +93,13 @@ def look(
             *_strange([*(each.id for each in rollouts), *(each.id for each in runs)]),
         ),
     )
+
+
+def _runs(changelog: Changelog, wanted: Filter) -> Sequence[RunRecord]:
+    """Read the newest runs of runbooks, and of those that may have left something to be taken back more: runs that only look hide none of them."""
+    found = (*changelog.runs(wanted), *changelog.runs(wanted._replace(owes=True)))
+    each = {run.id: run for run in found}
+    return sorted(each.values(), key=lambda run: run.at, reverse=True)
 
 
 def _take(changelog: Changelog, wanted: Filter) -> _Taken:
