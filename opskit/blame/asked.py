@@ -46,6 +46,7 @@ def told(
         "when": _ms(when),
         "at": _ms(question.at),
         "is_onset": question.is_onset,
+        "by_check": question.by_check,
         "environment": question.environment,
         "services": list(question.services[:MOST_HOSTS]),
         "ill": list(question.ill[:MOST_HOSTS]),

@@ -34,15 +34,17 @@ FIRST: Mapping[str, tuple[str, ...]] = {
 STEP = timedelta(minutes=5)
 """What a clock may be set right by within a rollout: beyond that no host changes before its rollout begins, whatever a result says."""
 AT_ITS_END = "switch"
+CHECKED = "check"
 AT_ONCE = ("task", "exec")
 
 
 @dataclass(slots=True)
 class Changes:
-    """By host: when it flipped, when it went back; and the hashes of the events that say so."""
+    """By host: when it flipped, when it went back, when its health check passed; and the hashes of the events that say so."""
 
     flips: dict[str, datetime] = field(default_factory=dict)
     retreats: dict[str, datetime] = field(default_factory=dict)
+    passed: dict[str, datetime] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
     began: dict[str, datetime] = field(default_factory=dict)
     """From when on a host may have flipped, of those that were worked on."""
@@ -81,6 +83,8 @@ def _take(
     if flipped is not None:
         found.flips[host] = moment(flipped)
         found.retreats.pop(host, None)
+    if text(result, "outcome") == "done" and CHECKED in _steps(result):
+        found.passed[host] = moment(ended)
     back = record.action in ROLLING and _is_back(result)
     if back and (flipped is not None or host in found.flips or host in found.began):
         found.flips.setdefault(host, found.began.get(host, moment(ended)))
@@ -90,15 +94,19 @@ def _take(
 
 def _flipped(action: str, ended: int, result: Mapping[str, object]) -> int | None:
     """Give when a host flipped, in milliseconds; None if it did not."""
-    steps = [(text(step, "step"), number(step, "ms")) for step in parts(result, "steps")]
-    names = [name for name, _ in steps]
+    names = _steps(result)
+    took = [number(step, "ms") for step in parts(result, "steps")]
     if action in AT_ONCE:
         return ended - number(result, "ms")
     at = next((names.index(first) for first in FIRST.get(action, ()) if first in names), None)
     if at is None:
-        return ended if not steps and text(result, "outcome") == "done" else None
+        return ended if not names and text(result, "outcome") == "done" else None
     behind = at + 1 if names[at] == AT_ITS_END else at
-    return ended - sum(took for _, took in steps[behind:])
+    return ended - sum(took[behind:])
+
+
+def _steps(result: Mapping[str, object]) -> list[str]:
+    return [text(step, "step") for step in parts(result, "steps")]
 
 
 def _is_back(result: Mapping[str, object]) -> bool:

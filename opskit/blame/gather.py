@@ -102,6 +102,7 @@ class _Inside:
             reason=record.reason,
             flips=found.flips,
             retreats=found.retreats,
+            passed=found.passed,
             before=record.before,
             after=record.after,
             commits=record.commits,

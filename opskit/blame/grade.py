@@ -208,6 +208,7 @@ def _question(asked: Asked) -> Question:
     return Question(
         at=asked.at,
         is_onset=asked.is_onset,
+        by_check=asked.by_check,
         environment=asked.environment,
         services=asked.services,
         ill=asked.ill,

@@ -24,7 +24,7 @@ class Question:
     `at` is when it was there at the latest: what began later cannot have caused it. `is_onset` says that somebody knows it to have begun then, rather
     than that it is there now. `services` are ill, `ill` are the hosts that show the symptom, `well` are hosts that were looked at and do
     not; both empty when nobody knows. `fleet` are all hosts on which it might be seen. `onsets` say when each host showed it first, where
-    that is known; `onset_from` says how, and `well_from` by what hosts are called well. `within` are the seconds by which these times may be off (None: as much as clocks do). `symptom` is text: an error, lines of a log. `paths` are what it says of URLs.
+    that is known; `onset_from` says how, and `well_from` by what hosts are called well. `within` are the seconds by which these times may be off (None: as much as clocks do). `symptom` is text: an error, lines of a log. `by_check` says that the trouble is just that health checks fail.
     """
 
     at: datetime
@@ -39,6 +39,7 @@ class Question:
     well_from: str = ""
     within: float | None = None
     symptom: str = ""
+    by_check: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Candidate:
 
     `id` is the rollout's, the run's or the event's; `kind` is deploy, rollback, restart, reboot, replace, task, exec, drain, restore, runbook (steps of a
     run that mutate), note, thaw, or drift (a host runs what no rollout brought). `flips` say when each host began to run
-    what it brought, by this fleet's clock; hosts that were only planned are not in it. `retreats` say when a host went back from it. `outcome` is as in a RolloutRecord. `distance` is 0 if it is about a
+    what it brought, by this fleet's clock; hosts that were only planned are not in it. `retreats` say when a host went back from it, `passed` when the service's health check passed in it. `outcome` is as in a RolloutRecord. `distance` is 0 if it is about a
     service that is ill (or nobody knows which are), 1 for what that one depends on directly, and so on; -1 if it is of another service,
     whose hosts only are the same. `events` are the hashes of the events that say so, the first one first; `sources` say it where there is no event, in words: receipts and files on hosts. `overrides` are rules that did not count.
     """
@@ -73,6 +74,7 @@ class Candidate:
     reason: str = ""
     flips: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
     retreats: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
+    passed: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
     before: tuple[Release, ...] = ()
     after: tuple[Release, ...] = ()
     commits: tuple[Commit, ...] = ()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from opskit.blame.model import Candidate, Cleared, Question, TextEvidence
+    from opskit.blame.terms.passed import Pass
 
 
 def rank(
@@ -37,13 +38,14 @@ def rank(
             clear.append(reason)
         else:
             left.append((candidate, path))
-    by_chance = chance(asked, _pace(asked, candidates))
+    by_chance = chance(asked, _pace(asked, candidates), candidates)
     said = {c.id: _said_live(texts.get(c.id), path) for c, path in left}
     weighed = [weigh(asked, by_chance, c, path, said[c.id]) for c, path in left]
     outside = _outside(asked, weighed)
     shares, rest = _shares([w.bits for w in weighed], sum(term.bits for term in outside))
+    last = by_chance.passes
     suspects = [
-        _suspect(asked, c, path, weighed=w, share=share, text=said[c.id])
+        _suspect(asked, c, path, weighed=w, share=share, text=said[c.id], last=last)
         for (c, path), w, share in zip(left, weighed, shares, strict=True)
     ]
     suspects.sort(key=lambda suspect: (-suspect.share, suspect.candidate.id))
@@ -98,11 +100,12 @@ def _suspect(
     weighed: Weighed,
     share: float,
     text: TextEvidence | None,
+    last: Mapping[str, Pass],
 ) -> Suspect:
     return Suspect(
         candidate=candidate,
         share=share,
-        terms=_said(asked, candidate, path, weighed=weighed, share=share, text=text),
+        terms=_said(asked, candidate, path, weighed=weighed, share=share, text=text, last=last),
         ill=tuple(sorted(asked.ill & path.flips.keys())),
         well=tuple(sorted(asked.well & path.flips.keys())),
         matches=text.matches if text else (),
@@ -117,8 +120,9 @@ def _said(
     weighed: Weighed,
     share: float,
     text: TextEvidence | None,
+    last: Mapping[str, Pass],
 ) -> tuple[Term, ...]:
     """Put the terms into sentences; of thousands of old changes only into one, with all numbers: nobody reads more of those."""
     if share < FAINT:
         return (wording.faint(candidate, weighed),)
-    return tuple(wording.terms(asked, candidate, path, weighed, text))
+    return tuple(wording.terms(asked, candidate, path, weighed, text, last=last))

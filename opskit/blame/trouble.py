@@ -180,7 +180,16 @@ class Trouble:
             well_from=self.well_from,
             within=told.within if self.onsets.keys() <= told.onsets.keys() else None,
             symptom=self.symptom,
+            by_check=began is None and self._by_check,
         )
+
+    @property
+    def _by_check(self) -> bool:
+        """Whether health checks that fail are all that is known."""
+        told = self.told
+        failing = self.looked.hosts(well=False, services=self.services)
+        asked = any(each.asked for each in self.looked.seen)
+        return bool(failing) and not (asked or told.said.text or told.log or told.onsets)
 
     def _onsets_from(self) -> str:
         told = self.told

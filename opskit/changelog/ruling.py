@@ -3,7 +3,7 @@
 An event `verdict` names the rollout or the run in its header. Its body is
 
     {"verdict": "guilty" | "innocent", "why": TEXT, "onset": ms since 1970 or 0, "incident": ID, "during": run of a runbook,
-     "asked": {"when": ms, "at": ms, "is_onset": bool, "environment", "services": [names], "ill": [hosts], "well": [hosts], "fleet": [hosts],
+     "asked": {"when": ms, "at": ms, "is_onset": bool, "by_check": bool, "environment", "services": [names], "ill": [hosts], "well": [hosts], "fleet": [hosts],
                "onsets": [{"host", "at": ms}], "symptom": TEXT,
                "seen": [{"id", "service", "environment", "at": ms, "actor", "reason", "flips": [{"host", "at": ms}]}]}}
 
@@ -61,6 +61,7 @@ class Asked(NamedTuple):
     onsets: tuple[tuple[str, datetime], ...] = ()
     symptom: str = ""
     seen: tuple[Seen, ...] = ()
+    by_check: bool = False
 
 
 class VerdictEntry(NamedTuple):
@@ -160,6 +161,7 @@ def asked_in(body: Mapping[str, object]) -> Asked | None:
         when=moment(max(number(body, "when"), at)),
         at=moment(at),
         is_onset=body.get("is_onset") is True,
+        by_check=body.get("by_check") is True,
         environment=text(body, "environment"),
         services=texts(body, "services"),
         ill=texts(body, "ill"),

@@ -72,6 +72,7 @@ def test_a_host_flips_when_it_was_switched_and_not_when_the_run_began_or_ended(c
     assert set(found.flips) == {"web01"}
     assert ago(found, "web01") == pytest.approx(120, abs=5)
     assert found.retreats == {}
+    assert (found.passed["web01"] - found.flips["web01"]).total_seconds() == pytest.approx(120)
 
 
 def test_a_host_that_was_put_back_flipped_and_retreated(changelog: Changelog) -> None:
@@ -83,6 +84,7 @@ def test_a_host_that_was_put_back_flipped_and_retreated(changelog: Changelog) ->
     finish(changelog, name, "refused")
     found = candidates(changelog)[name]
     assert set(found.flips) == set(found.retreats) == {"web01"}
+    assert found.passed == {}
     assert (found.retreats["web01"] - found.flips["web01"]).total_seconds() == pytest.approx(36)
     assert found.undo == ""
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from opskit.blame.terms import hosts, lag, prior, timing
+from opskit.blame.terms import hosts, lag, passed, prior, timing
 from opskit.blame.terms.hosts import Seen, either
 from opskit.blame.terms.lag import middle
 from opskit.blame.terms.weights import GONE, TRUST
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from opskit.blame.model import Candidate, TextEvidence
     from opskit.blame.terms.asked import Asked
+    from opskit.blame.terms.passed import Pass
     from opskit.blame.terms.trace import Trace
 
 
 FAINTEST = 1e-12
 """No time is so unlikely that nothing could outweigh it."""
 LN2 = math.log(2)
+TERMS: Final = 10
 NOBODY = Seen(0, 0, 0, 0)
 
 
@@ -33,10 +37,11 @@ class Way(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """What is the same for all candidates: the way if no change did it, and, but for its time, if a change harms a whole service."""
+    """What is the same for all candidates: the way if no change did it, and, but for its time, if a change harms a whole service; when ill hosts were last well."""
 
     outside: Way
     shared: Way
+    passes: Mapping[str, Pass]
 
 
 class Weighed(NamedTuple):
@@ -51,20 +56,22 @@ class Weighed(NamedTuple):
     distance: float
     text: float
     gone: float
+    passed: float
     counts: Seen
     lags: tuple[float, ...]
 
     @property
     def bits(self) -> float:
         """Their sum."""
-        return sum(self[:9])
+        return sum(self[:TERMS])
 
 
-def chance(asked: Asked, pace: float) -> Chance:
+def chance(asked: Asked, pace: float, candidates: Sequence[Candidate]) -> Chance:
     """Weigh what competes with all candidates: that none of them did it, at so many changes a minute."""
     at_once = lag.at_once(asked)
     outside = Way(math.log(pace), *hosts.outside(asked), at_once)
-    return Chance(outside, Way(0.0, *hosts.shared(asked), at_once))
+    shared = Way(0.0, *hosts.shared(asked), at_once)
+    return Chance(outside, shared, passed.passes(asked, candidates))
 
 
 def weigh(
@@ -93,6 +100,7 @@ def weigh(
         distance=prior.distance_bits(candidate),
         text=_text_bits(text),
         gone=GONE if trace.gone else 0.0,
+        passed=passed.passed_bits(asked, trace, by_chance.passes),
         counts=counts,
         lags=tuple(found),
     )

@@ -100,5 +100,9 @@ BESIDE = -3.5
 GONE = -3.0
 """Bits for a change that was taken back before the trouble was seen, where nobody knows when it began: what it did may have stayed. A guess."""
 
+PASSED = -2.0
+"""Bits for a change after which the very health check that fails now passed on all ill hosts that have it: three of four that break
+what it looks at show that at once, in the rollout's own check. A guess."""
+
 FAINT = 1e-4
 """Suspects with less than this share of the belief are not told about term by term. A choice: one in ten thousand is read by nobody."""

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from opskit.blame.model import Term
 from opskit.blame.terms.lag import middle
+from opskit.blame.terms.weighing import TERMS
 from opskit.blame.terms.weights import OUTCOME
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from opskit.blame.model import Candidate, TextEvidence
     from opskit.blame.terms.asked import Asked
+    from opskit.blame.terms.passed import Pass
     from opskit.blame.terms.trace import Trace
     from opskit.blame.terms.weighing import Weighed
 
@@ -22,7 +24,13 @@ SMALLEST = 0.005
 
 
 def terms(
-    asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed, text: TextEvidence | None
+    asked: Asked,
+    candidate: Candidate,
+    trace: Trace,
+    weighed: Weighed,
+    text: TextEvidence | None,
+    *,
+    last: Mapping[str, Pass],
 ) -> Iterator[Term]:
     """Say every term of a candidate that weighs anything; their bits add up to what it weighs, but for what was left out as nothing."""
     said = event(candidate)
@@ -45,11 +53,15 @@ def terms(
     for name, bits, because in _known(candidate, weighed):
         if abs(bits) > SMALLEST:
             yield Term(name, bits, because, said)
+    if weighed.passed:
+        host, seen = max(last.items(), key=lambda one: one[1].at)
+        because = f"the health check passed on {host} after it, in {seen.by}"
+        yield Term("passed", weighed.passed, because, f"event {seen.event[:10]}")
 
 
 def faint(candidate: Candidate, weighed: Weighed) -> Term:
     """Say all terms of a candidate that hardly anything speaks for in one, with their bits."""
-    named = zip(weighed._fields, weighed[:9], strict=False)
+    named = zip(weighed._fields, weighed[:TERMS], strict=False)
     parts = [f"{name} {bits:+.1f}" for name, bits in named if abs(bits) > SMALLEST]
     because = f"less than one in ten thousand: {', '.join(parts) or 'nothing speaks for it'}"
     return Term("all", weighed.bits, because, event(candidate))
