@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from opskit.blame.text import symptom as symptoms
 from opskit.blame.text.compare import together
-from opskit.blame.text.features import FEATURES, LONG, bm25, sheet
+from opskit.blame.text.features import FEATURES, LONG, bm25, rarities, sheet
 from opskit.blame.text.fields import fields
 from opskit.blame.text.weights import AGE, WEIGHTS, outside
 from tests.eval import measures, tables
@@ -85,9 +85,9 @@ def _plain(asked: Symptom, commits: Sequence[CommitText]) -> list[float]:
     """Give BM25 over message and diff, all words alike."""
     parts = [fields(commit, asked.words.keys()).whole for commit in commits]
     seen = Counter(word for part in parts for word in part.words)
-    many = len(parts)
-    rarity = {w: math.log(1 + (many - n + 0.5) / (n + 0.5)) for w, n in seen.items()}
-    return [math.fsum(words.values()) for words in bm25(rarity, parts, LONG)]
+    weights = rarities(seen, seen, len(parts))
+    usual = sum(part.size for part in parts) / len(parts)
+    return [math.fsum(words.values()) for words in bm25(weights, parts, LONG, usual)]
 
 
 def _parts(values: Sequence[float]) -> Iterator[Sequence[float]]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.blame.text.fields import fields
+from opskit.blame.text.weights import SOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from opskit.blame.text.commits import CommitText
-    from opskit.blame.text.fields import Field
+    from opskit.blame.text.fields import Field, Fields
     from opskit.blame.text.symptom import Symptom
 
 K1 = 1.2
@@ -37,28 +38,31 @@ class Sheet:
 
 
 def sheet(symptom: Symptom, commits: Sequence[CommitText]) -> Sheet:
-    """Compare a symptom with commits; rare words count more, and rare is what few of these commits say."""
-    said = [fields(commit, symptom.words.keys()) for commit in commits]
-    seen = Counter(word for one in said for word in one.whole.words)
-    rarity = {
-        w: math.log(1 + (len(said) - seen[w] + 0.5) / (seen[w] + 0.5)) for w in symptom.words
-    }
+    """Compare a symptom with commits, and with what candidates say of themselves; what is rare or long is told by commits alone, where there are any."""
+    return beside(symptom, [fields(commit, symptom.words.keys()) for commit in commits])
+
+
+def beside(symptom: Symptom, said: Sequence[Fields]) -> Sheet:
+    """Put texts beside each other, of which what each says of a symptom is known."""
+    table = _Table(said)
+    rarity = _rarity(symptom, table.usual)
     weights = {word: rarity[word] * often for word, often in symptom.words.items()}
     head = {word: rarity[word] for word in symptom.head}
     named = {word: rarity[word] for word in symptom.identifiers}
-    rare = sorted((word for word in seen), key=lambda word: (-rarity[word], word))[:RAREST]
-    words = bm25(weights, [one.whole for one in said], LONG)
+    seen = {word for one in said for word in one.whole.words}
+    rare = sorted(seen, key=lambda word: (-rarity[word], word))[:RAREST]
+    words = table.bm25(weights, "whole", LONG)
     whole = [math.fsum(each.values()) for each in words]
     read = [one.read for one in said]
     columns = (
         _beside(whole),
-        _known(_beside(_sums(weights, [one.fresh for one in said], LONG)), read),
-        _known(_beside(_sums(weights, [one.functions for one in said], SHORT)), read),
-        _beside(_sums(weights, [one.subject for one in said], SHORT)),
+        _known(table.column(weights, "fresh", LONG), read),
+        _known(table.column(weights, "functions", SHORT), read),
+        table.column(weights, "subject", SHORT),
         _beside([math.fsum(rarity[w] for w in rare if w in one.whole.words) for one in said]),
-        _beside(_sums(named, [one.whole for one in said], SHORT)),
-        _beside(_sums(head, [one.whole for one in said], LONG)),
-        _known(_beside(_sums(head, [one.paths for one in said], SHORT)), read),
+        table.column(named, "whole", SHORT),
+        table.column(head, "whole", LONG),
+        _known(table.column(head, "paths", SHORT), read),
         [float(one.repairs) for one in said],
     )
     most = math.fsum(weights.values()) * (K1 + 1)
@@ -66,11 +70,43 @@ def sheet(symptom: Symptom, commits: Sequence[CommitText]) -> Sheet:
     return Sheet(list(zip(*columns, strict=True)), words, best / most if most else 0.0)
 
 
+def _rarity(symptom: Symptom, usual: Sequence[Fields]) -> Mapping[str, float]:
+    """Give how much each word of a symptom tells: rare is what few commits say, rarest a value that just one adds."""
+    seen = Counter(word for one in usual for word in one.whole.words)
+    added = Counter(word for one in usual for word in one.fresh.words if word in symptom.values)
+    plain = rarities(symptom.words, seen, len(usual))
+    return {word: rare * SOLE if added[word] == 1 else rare for word, rare in plain.items()}
+
+
+def rarities(words: Iterable[str], seen: Mapping[str, int], many: int) -> Mapping[str, float]:
+    """Give BM25's weight of each word, of which so `many` texts there are, and so many that say it."""
+    often = {word: seen.get(word, 0) for word in words}
+    return {word: math.log(1 + (many - n + 0.5) / (n + 0.5)) for word, n in often.items()}
+
+
+class _Table:
+    """Texts beside each other; `usual` are those that tell what is rare and what is long."""
+
+    def __init__(self, said: Sequence[Fields]) -> None:
+        self.said = said
+        self.usual = [one for one in said if one.is_commit] or said
+
+    def column(self, weights: Mapping[str, float], part: str, longer: float) -> list[float]:
+        """Give how well each text's part says the weighted words, beside the best."""
+        return _beside([math.fsum(each.values()) for each in self.bm25(weights, part, longer)])
+
+    def bm25(
+        self, weights: Mapping[str, float], part: str, longer: float
+    ) -> list[Mapping[str, float]]:
+        """Give what each weighted word adds in each text's part."""
+        parts, sizes = ([getattr(one, part) for one in some] for some in (self.said, self.usual))
+        return bm25(weights, parts, longer, _mean([each.size for each in sizes]))
+
+
 def bm25(
-    weights: Mapping[str, float], parts: Sequence[Field], longer: float
+    weights: Mapping[str, float], parts: Sequence[Field], longer: float, usual: float
 ) -> list[Mapping[str, float]]:
-    """Give what each weighted word adds, for each text: BM25 with `longer` as its b."""
-    usual = sum(part.size for part in parts) / len(parts) if parts else 0.0
+    """Give what each weighted word adds, for each text: BM25 with `longer` as its b, beside texts of a `usual` size."""
     told: list[Mapping[str, float]] = []
     for part in parts:
         slack = K1 * (1 - longer + longer * part.size / (usual or 1.0))
@@ -84,8 +120,8 @@ def bm25(
     return told
 
 
-def _sums(weights: Mapping[str, float], parts: Sequence[Field], longer: float) -> list[float]:
-    return [math.fsum(each.values()) for each in bm25(weights, parts, longer)]
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else 0.0
 
 
 def _beside(values: Sequence[float]) -> list[float]:
@@ -98,5 +134,5 @@ def _known(values: Sequence[float], read: Iterable[bool]) -> list[float]:
     """Give what is not known of a commit whose diff was not read the mean of the others."""
     kept = list(read)
     known = [value for value, is_read in zip(values, kept, strict=True) if is_read]
-    usual = math.fsum(known) / len(known) if known else 0.0
+    usual = _mean(known)
     return [value if is_read else usual for value, is_read in zip(values, kept, strict=True)]

@@ -32,7 +32,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The parts of a commit's text: `whole` is all of it, `fresh` the words of lines that came beyond those that went."""
+    """The parts of a commit's text: `whole` is all of it, `fresh` the words of lines that came beyond those that went.
+
+    `repairs` tells whether it says that it repairs another, `read` whether its diff is in it, `is_commit` whether it is one: candidates say
+    something of themselves, too.
+    """
 
     whole: Field
     fresh: Field
@@ -41,6 +45,7 @@ class Fields:
     paths: Field
     repairs: bool
     read: bool
+    is_commit: bool
 
 
 def fields(commit: CommitText, asked: Set[str]) -> Fields:
@@ -64,6 +69,7 @@ def fields(commit: CommitText, asked: Set[str]) -> Fields:
         paths=_field(paths, asked),
         repairs=bool(REPAIR.search(commit.body)),
         read=commit.read,
+        is_commit=bool(commit.sha),
     )
 
 

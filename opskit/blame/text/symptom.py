@@ -19,6 +19,9 @@ MOST_WORDS = 400
 IDENTIFIER = re.compile(
     r"\b(?:[^\W\d]\w*_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|[^\W\d]\w*(?=\(\)))"
 )
+VALUE = re.compile(r"""(?<!\w)['"`\u2018\u201c](\w+(?:[-.:]\w+)*)['"`\u2019\u201d](?!\w)""")
+"""What is one word in quotes, and so a value, hardly a message."""
+TRACEBACK = re.compile(r"Traceback \(most recent call last\):$")
 TRANSPORT = re.compile(
     r"(?:\b[A-Z]{3,7} )?https?://[^/\s'\"]+(/[^\s,:'\"]*)?(?: gave \d{3}\b[^\n,]*|: no answer: [^\n]*)?(?:, expected \d{3})?"
     r"|\bthe health command ended with(?: status)? -?\d+"
@@ -28,12 +31,13 @@ TRANSPORT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """`words` with their weights; `head` are those of its first line, where people put the summary; `identifiers` are names of code;
-    `spelled` is how each word is written."""
+    """`words` with their weights; `head` are those of the line with the summary; `identifiers` are names of code and `values`, which are what
+    it has in quotes; `spelled` is how each word is written."""
 
     words: Mapping[str, float]
     head: frozenset[str]
     identifiers: frozenset[str]
+    values: frozenset[str]
     spelled: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -41,16 +45,36 @@ def read(text: str) -> Symptom:
     """Give the words of a symptom; none if it says nothing."""
     text = TRANSPORT.sub(lambda found: found[1] or "", text[:MOST]).strip()
     counted = dict(count(text).most_common(MOST_WORDS))
-    head = count(text.partition("\n")[0])
-    named = {word for written in IDENTIFIER.findall(text) for word in forms(written)}
-    whole = {written.strip("_").lower() for written in IDENTIFIER.findall(text)}
+    values = _values(text)
     return Symptom(
         {word: 1 + math.log(times) for word, times in counted.items()},
-        frozenset(head.keys() & counted.keys()),
-        frozenset(named & whole & counted.keys()),
+        frozenset(count(_summary(text)).keys() & counted.keys()),
+        frozenset((_named(text) | values) & counted.keys()),
+        frozenset(values & counted.keys()),
         {
             form: said
             for written in WORD.findall(text)
             for form, said in spellings(written).items()
         },
     )
+
+
+def _named(text: str) -> set[str]:
+    """Give the names of code, each whole."""
+    written = IDENTIFIER.findall(text)
+    whole = {name.strip("_").lower() for name in written}
+    return whole.intersection(word for name in written for word in forms(name))
+
+
+def _values(text: str) -> set[str]:
+    """Give the words of values; a number alone is none."""
+    written = (word for value in VALUE.findall(text) for word in WORD.findall(value))
+    return {form for word in written if not word.isdigit() for form in forms(word)}
+
+
+def _summary(text: str) -> str:
+    """Give the line in which people and programs say it shortly: the first, and of what Python raises the one after its calls."""
+    first, _, rest = text.partition("\n")
+    if not TRACEBACK.search(first):
+        return first
+    return next((line for line in rest.split("\n") if line[:1].strip()), first)
