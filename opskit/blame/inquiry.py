@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from opskit.blame import onsets, urls
+from opskit.blame.answering import answer
 from opskit.blame.bisect.holding import held as of_environment
 from opskit.blame.bisect.holding import of_hosts
 from opskit.blame.gather import gather
 from opskit.blame.journal import named
 from opskit.blame.leftovers import joined, stays
-from opskit.blame.score import rank
-from opskit.blame.text import compare, lacking
 from opskit.blame.trouble import Trouble, steady
 from opskit.blame.undo import fold
 from opskit.blame.window import WINDOW, look
@@ -74,14 +73,12 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
     candidates = tuple(joined(drifted, gather(found, place)))
     if told.at is not None:
         question = replace(question, well=steady(question, candidates))
-    texts = compare(candidates, question.symptom, cache=sources.cache)
-    answer = rank(question, candidates, texts)
-    unread = lacking(candidates, cache=sources.cache) if question.symptom else ()
+    found_out = answer(question, candidates, cache=sources.cache)
     bisected = _bisected(place, sources)
     missing = dict.fromkeys(
-        (*bisected, *answer.missing, *trouble.missing, *doubts, *unread, *found.missing)
+        (*bisected, *found_out.missing, *trouble.missing, *doubts, *found.missing)
     )
-    return replace(answer, missing=tuple(missing), since=found.since)
+    return replace(found_out, missing=tuple(missing), since=found.since)
 
 
 def demand_trouble(trouble: Trouble) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from opskit.blame.model import Answer, Suspect, Term
 from opskit.blame.terms import lacking, prior, timing, wording
 from opskit.blame.terms.asked import Asked, ask
-from opskit.blame.terms.clearing import cleared
+from opskit.blame.terms.clearing import came_later, cleared
 from opskit.blame.terms.trace import Trace, trace
 from opskit.blame.terms.weighing import Weighed, chance, weigh
 from opskit.blame.terms.weights import ALIKE, FAINT, OUTSIDE
@@ -52,6 +52,12 @@ def rank(
     clear.sort(key=lambda one: (one.candidate.at, one.candidate.id), reverse=True)
     missing = tuple(lacking.sentences(asked, suspects, texts))
     return Answer(question, tuple(suspects), tuple(clear), rest, outside, missing)
+
+
+def earlier(question: Question, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Give those that did not come after the trouble."""
+    asked = ask(question)
+    return [one for one in candidates if not came_later(asked, trace(asked, one))]
 
 
 def _said_live(text: TextEvidence | None, path: Trace) -> TextEvidence | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from opskit.blame.gather import Place
     from opskit.blame.grade import Case, Grade
-    from opskit.blame.model import Answer, Candidate, Question
+    from opskit.blame.model import Candidate
     from opskit.changelog import Changelog
     from opskit.config.model import Config
 
@@ -30,10 +30,9 @@ def show(config: Config, changelog: Changelog, environment: str | None, *, as_js
 
 
 def _graded(config: Config, changelog: Changelog, environment: str | None) -> Grade:
+    from opskit.blame.answering import answer
     from opskit.blame.grade import cases, grade
     from opskit.blame.recalling import recalled
-    from opskit.blame.score import rank
-    from opskit.blame.text import compare
     from opskit.changelog import Filter
 
     where = config.environment(environment).name if environment else ""
@@ -44,11 +43,8 @@ def _graded(config: Config, changelog: Changelog, environment: str | None) -> Gr
     def recall(case: Case) -> Sequence[Candidate]:
         return recalled(case, places(case.question.environment), changelog)
 
-    def answer(question: Question, candidates: Sequence[Candidate]) -> Answer:
-        cache = changelog.file.parent / blaming.CACHE
-        return rank(question, candidates, compare(candidates, question.symptom, cache=cache))
-
-    return grade(found, recall, answer)
+    cache = changelog.file.parent / blaming.CACHE
+    return grade(found, recall, functools.partial(answer, cache=cache))
 
 
 def _place(config: Config, environment: str) -> Place:

@@ -18,8 +18,7 @@ def cleared(asked: Asked, candidate: Candidate, trace: Trace) -> Cleared | None:
     """Give why it cannot have caused the trouble, None if it may have."""
     if not candidate.flips and candidate.kind not in MOMENTS:
         return Cleared(candidate, "it never went live on a host", wording.event(candidate))
-    late = trace.began - asked.first
-    if late > asked.slack and not lag.lags(asked, trace.flips):
+    if came_later(asked, trace):
         return _too_late(asked, candidate, trace)
     if _is_gone(asked, candidate, trace):
         return Cleared(candidate, _gone_back(asked, candidate, trace), wording.event(candidate))
@@ -31,6 +30,11 @@ def cleared(asked: Asked, candidate: Candidate, trace: Trace) -> Cleared | None:
             candidate, because, wording.both(wording.event(candidate), wording.hosts_from(asked))
         )
     return None
+
+
+def came_later(asked: Asked, trace: Trace) -> bool:
+    """Tell whether it began after the trouble was seen first, by more than clocks may differ, and is not followed by it from host to host."""
+    return trace.began - asked.first > asked.slack and not lag.lags(asked, trace.flips)
 
 
 def _too_late(asked: Asked, candidate: Candidate, trace: Trace) -> Cleared:

@@ -3,7 +3,6 @@
 `tokens` makes words, `log` reads git, `lacking` tells what it has not, `commits` counts what a commit says, `cache` keeps that, `rank` weighs.
 """
 
-from opskit.blame.text.compare import compare
-from opskit.blame.text.lacking import lacking
+from opskit.blame.text.compare import Compared, compare
 
-__all__ = ["compare", "lacking"]
+__all__ = ["Compared", "compare"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opskit.blame.model import CommitMatch, TextEvidence
+from opskit.blame.text import lacking
 from opskit.blame.text import symptom as symptoms
 from opskit.blame.text.features import FEATURES, sheet
 from opskit.blame.text.places import places
@@ -19,9 +20,20 @@ if TYPE_CHECKING:
 
     from opskit.blame.model import Candidate
     from opskit.blame.text.commits import CommitText
+    from opskit.blame.text.reading import Told
+
+    Key = tuple[str, str, tuple[str, ...]]
 
 MOST_MATCHES = 5
 MOST_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the symptom's text says for candidates, by their ids; `missing` are sentences on commits that could not be compared."""
+
+    texts: Mapping[str, TextEvidence] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +45,8 @@ class Weighed:
     words: Mapping[str, float]
 
 
-def compare(
-    candidates: Sequence[Candidate], symptom: str, *, cache: Path | None
-) -> Mapping[str, TextEvidence]:
-    """Compare what each candidate brought with the symptom's text; by candidates' ids, without those that say nothing at all.
+def compare(candidates: Sequence[Candidate], symptom: str, *, cache: Path | None) -> Compared:
+    """Compare what each candidate brought with the symptom's text; without those that say nothing at all.
 
     Bits are log2 of how much likelier the text is if the candidate caused the trouble than if nothing of this did.
     What brought no commit may cause what it does not say: nothing is said against it, and it is left out. Commits come from
@@ -44,30 +54,76 @@ def compare(
     """
     asked = symptoms.read(symptom)
     if not asked.words:
-        return {}
-    said = texts(candidates, cache)
-    weighed, rest = weigh(asked, said)
-    fewest = least(len(asked.words))
-    bits = {id_: max(fewest, _bits(weighed[id_], rest)) for id_ in said}
-    return {
-        id_: TextEvidence(bits[id_], tuple(_matches(asked, weighed[id_], rest)))
-        for id_ in said
-        if bits[id_] > 0 or any(one.commit.sha for one in weighed[id_])
+        return Compared()
+    absent = lacking.absent(candidates, cache)
+    said = texts(candidates, cache, frozenset(id_ for ids in absent.values() for id_ in ids))
+    return Compared(_evidence(asked, said), lacking.sentences(absent))
+
+
+def _evidence(asked: symptoms.Symptom, said: Mapping[str, Told]) -> Mapping[str, TextEvidence]:
+    known = _known(said)
+    docs = {
+        id_: one.commits if not known else (*one.commits, *one.own) for id_, one in said.items()
     }
+    docs = {id_: each for id_, each in docs.items() if each}
+    weighed, rest = weigh(asked, docs)
+    found: dict[str, TextEvidence] = {}
+    for id_, each in weighed.items():
+        bits = max(least(len(asked.words)), _bits(each, rest))
+        if known:
+            bits = _unequal(bits, known, said[id_])
+        if bits > 0 or said[id_].commits:
+            found[id_] = TextEvidence(bits, tuple(_matches(asked, each, rest)))
+    return found
+
+
+def _known(said: Mapping[str, Told]) -> float:
+    """Give of how many that brought commits (0..1) these could be read; 1 where nobody brought any."""
+    brought = [one for one in said.values() if one.commits or one.lacks]
+    return sum(not one.lacks for one in brought) / len(brought) if brought else 1.0
+
+
+def _unequal(bits: float, known: float, one: Told) -> float:
+    """Give what bits count for where not all could be compared: nothing against those that could not, and for the others as little as they
+    were compared with."""
+    return bits * known if bits > 0 else bits * (not one.lacks)
 
 
 def weigh(
     asked: symptoms.Symptom, said: Mapping[str, Sequence[CommitText]]
 ) -> tuple[Mapping[str, Sequence[Weighed]], float]:
-    """Weigh all commits beside each other; also gives the fit of what no candidate brought."""
-    commits = [commit for each in said.values() for commit in each]
-    told = sheet(asked, commits)
+    """Weigh all commits beside each other, each once, however many brought it; also gives the fit of what no candidate brought."""
+    distinct = {_key(commit): commit for each in said.values() for commit in each}
+    told = sheet(asked, list(distinct.values()))
     factors = [WEIGHTS[name] for name in FEATURES]
     fits = [math.fsum(f * v for f, v in zip(factors, row, strict=True)) for row in told.rows]
-    all_of = iter([Weighed(*one) for one in zip(commits, fits, told.words, strict=True)])
-    weighed = {id_: [next(all_of) for _ in each] for id_, each in said.items()}
-    rest = outside([_fit(each) for each in weighed.values()], told.share) if weighed else 0.0
+    one = {
+        key: Weighed(commit, fit, words)
+        for (key, commit), fit, words in zip(distinct.items(), fits, told.words, strict=True)
+    }
+    weighed = {id_: [one[_key(commit)] for commit in each] for id_, each in said.items()}
+    rest = outside([_fit(each) for each in _brought(weighed)], told.share) if weighed else 0.0
     return weighed, rest
+
+
+def _key(commit: CommitText) -> Key:
+    """Give what tells a commit from others: of two services, each has its own part; and what candidates say of themselves has no hash."""
+    return commit.sha, commit.subject, tuple(file.path for file in commit.files)
+
+
+def _brought(weighed: Mapping[str, Sequence[Weighed]]) -> Iterator[Sequence[Weighed]]:
+    """Give the commits that each was the first to bring, so that what is tried again changes nothing; where there are none, what they say."""
+    seen: set[Key] = set()
+    has_commits = any(one.commit.sha for each in weighed.values() for one in each)
+    for each in weighed.values():
+        new = [
+            one
+            for one in each
+            if (one.commit.sha or not has_commits) and _key(one.commit) not in seen
+        ]
+        seen.update(_key(one.commit) for one in new)
+        if new:
+            yield new
 
 
 def together(fits: Sequence[float]) -> float:

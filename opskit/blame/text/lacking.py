@@ -10,7 +10,7 @@ from opskit.blame.text.log import ask
 from opskit.rollout.git import HASH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from opskit.blame.model import Candidate, History
@@ -20,18 +20,20 @@ WITHIN = 5.0
 MOST_NAMED = 3
 
 
-def lacking(candidates: Sequence[Candidate], *, cache: Path | None) -> tuple[str, ...]:
-    """Give a sentence for each repository of this machine that has not the commits of some candidates; what is in the `cache` is at hand."""
-    found: dict[Path, dict[str, History]] = {}
+def absent(candidates: Sequence[Candidate], cache: Path | None) -> Mapping[Path, Sequence[str]]:
+    """Give the ids of candidates whose commits a repository of this machine has not, by repository; what is in the `cache` is at hand."""
+    wanted: dict[Path, dict[str, History]] = {}
     for one in candidates:
         history = one.history
         if history and Cache(cache, history.folder).between(history.old, history.new) is None:
-            found.setdefault(history.repository, {})[one.id] = history
-    return tuple(
-        _told(repository, ids)
-        for repository, wanted in found.items()
-        if (ids := _without(repository, wanted.items()))
-    )
+            wanted.setdefault(history.repository, {})[one.id] = history
+    found = {repository: _without(repository, each.items()) for repository, each in wanted.items()}
+    return {repository: ids for repository, ids in found.items() if ids}
+
+
+def sentences(absent: Mapping[Path, Sequence[str]]) -> tuple[str, ...]:
+    """Say of each repository what is not in it."""
+    return tuple(_told(repository, ids) for repository, ids in absent.items())
 
 
 def _without(repository: Path, wanted: Iterable[tuple[str, History]]) -> Sequence[str]:
@@ -55,4 +57,4 @@ def _there(repository: Path, shas: set[str]) -> set[str]:
 def _told(repository: Path, ids: Sequence[str]) -> str:
     more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
     named = ", ".join(ids[:MOST_NAMED])
-    return f"what {named}{more} brought is not in {repository}: of that, only what the changelog says was compared"
+    return f"what {named}{more} brought is not in {repository}: of that, only what the changelog says was compared, and what others say counts for less"

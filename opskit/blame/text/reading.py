@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.blame.text import log
@@ -11,7 +12,7 @@ from opskit.blame.text.cache import Cache
 from opskit.blame.text.commits import CommitText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence, Set
     from pathlib import Path
 
     from opskit.blame.model import Candidate, History
@@ -26,11 +27,21 @@ TOGETHER = 4
 """Processes of git at a time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What there is of a candidate to compare: the `commits` that it brought, and what it says of itself (`own`). `lacks` tells whether
+    some of what it brought could not be read."""
+
+    commits: tuple[CommitText, ...]
+    own: tuple[CommitText, ...]
+    lacks: bool
+
+
 def texts(
-    candidates: Sequence[Candidate], cache: Path | None
-) -> Mapping[str, Sequence[CommitText]]:
-    """Give the texts of each candidate by its id, without those that say nothing at all."""
-    latest = sorted(candidates, key=lambda candidate: candidate.at, reverse=True)
+    candidates: Sequence[Candidate], cache: Path | None, absent: Set[str]
+) -> Mapping[str, Told]:
+    """Give what there is of each candidate by its id, the first of them first; `absent` are those whose commits no repository has."""
+    latest = sorted(candidates, key=lambda one: (one.at, one.id), reverse=True)
     histories = list(dict.fromkeys(one.history for one in latest if one.history))
     until = time.monotonic() + WITHIN
     brought = _brought(histories, cache, until)
@@ -39,11 +50,13 @@ def texts(
         shas.setdefault(_part(history), {}).update(dict.fromkeys(brought[history]))
     read = {part: _read(part, list(each)[:MOST_READ], cache, until) for part, each in shas.items()}
     found = {}
-    for one in candidates:
+    for one in reversed(latest):
         listed = brought[one.history] if one.history else ()
         known = read[_part(one.history)] if one.history else {}
-        found[one.id] = (*_commits(one, listed, known), *_own(one))
-    return {id_: said for id_, said in found.items() if said}
+        commits = tuple(_commits(one, listed, known))
+        lacks = one.id in absent or not all(commit.read for commit in commits)
+        found[one.id] = Told(commits, tuple(_own(one)), lacks)
+    return found
 
 
 def _part(history: History) -> Part:
