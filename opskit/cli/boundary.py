@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 DONE = 0
 FAILED = 1
 GROUPS = ("changelog", "runbook")
+OWN_WORDS = ("exec", "run")
+"""Commands behind which words of others stand, which may be empty; they look at their own themselves."""
+
+
+_EMPTY = re.compile(r"--[a-z-]+=\s*")
 
 
 def run(args: Sequence[str]) -> int:
@@ -40,8 +46,23 @@ def _call(args: Sequence[str]) -> int:
     """Let Click find and run the command; a command gives its exit code, None is 0."""
     from opskit.cli.app import app
 
+    _demand_words(args)
     code = app.main(list(args), prog_name="opskit", standalone_mode=False)
     return code if isinstance(code, int) else DONE
+
+
+def _demand_words(args: Sequence[str]) -> None:
+    """Raise UsageError for an empty word, as a variable that is not set makes one: to some options, it would mean all."""
+    ours = args[: args.index("--")] if "--" in args else args
+    empty = [at for at, arg in enumerate(ours) if not arg.strip() or _EMPTY.fullmatch(arg)]
+    if not empty or command_of(args).split(" ")[0] in OWN_WORDS:
+        return
+    at = empty[0]
+    option = args[at] or (args[at - 1] if at else "")
+    what = option.rstrip("=") if option.startswith("-") else f"word {at + 1} of the command"
+    raise UsageError(
+        f"{what} is empty", hint="is a variable not set? leave it out if it is not wanted"
+    )
 
 
 @contextlib.contextmanager

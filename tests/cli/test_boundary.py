@@ -299,3 +299,44 @@ def test_where_nobody_can_answer_the_answer_is_no(start: Start) -> None:
     assert code == 5
     assert "--yes" in stderr
     assert finish(start("options.ask('Go on?', yes=True)"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("rollback", "shop", "-H", "", "-m", "bad"), "-H is empty"),
+        (("restart", "shop", "--hosts=", "-y"), "--hosts is empty"),
+        (("verdict", "", "guilty", "-m", "it was"), "word 2 of the command is empty"),
+        (("freeze", " ", "-m", "so"), "word 2 of the command is empty"),
+        (("blame", "--url", ""), "--url is empty"),
+        (("changelog", "export", ""), "word 3 of the command is empty"),
+    ],
+)
+def test_an_empty_word_as_of_a_variable_that_is_not_set_means_nothing_and_not_all(
+    opskit: Opskit, words: tuple[str, ...], said: str
+) -> None:
+    assert f"opskit: {said}\n" in opskit(*words, expect=2).stderr
+    told = opskit(*words, "--json", expect=2).json
+    assert (told["error"]["kind"], told["error"]["what"]) == ("usage", said)
+
+
+def test_words_of_commands_of_ones_own_may_be_empty() -> None:
+    boundary._demand_words(["exec", "-H", "web01", "printf", "%s", ""])
+    boundary._demand_words(["run", "greet", "--name", ""])
+    boundary._demand_words(["log", "--", ""])
+
+
+def test_a_closed_stream_gives_its_number_to_nothing_that_is_opened_later(tmp_path: Path) -> None:
+    """Whoever writes to standard output would write into that."""
+
+    def closed(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", 'exec "$0" "$@" >&-', sys.executable, *words],
+            cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False,
+            env={**os.environ, "OPSKIT_STATE_DIR": str(tmp_path / "state")},
+        )  # fmt: skip
+
+    shown = closed("-m", "opskit", "log", "--json")
+    assert (shown.returncode, shown.stderr) == (2, "")  # no opskit.toml, said to nobody
+    program = "import os, sys; from opskit.cli.render import terminal; terminal.make_streams_safe(); print('said'); sys.stderr.write(os.readlink('/proc/self/fd/1'))"
+    assert closed("-c", program).stderr == os.devnull

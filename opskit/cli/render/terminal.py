@@ -96,7 +96,10 @@ def signs(text: str, stream: TextIO | None = None) -> str:
 
 
 def make_streams_safe() -> None:
-    """Let no character end a run: what the encoding lacks is written as an escape."""
+    """Let no character end a run: what the encoding lacks is written as an escape; a stream that is closed takes all and keeps nothing."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
