@@ -276,6 +276,21 @@ def test_of_hosts_that_were_only_named_a_change_on_just_these_is_likelier() -> N
     assert terms(answer, "a")["hosts"] == "1 of 1 ill host had it, and 2 hosts that nobody named"
 
 
+def test_what_was_tried_just_now_may_be_an_answer_to_the_trouble() -> None:
+    tried, before = change("b", 1, "web1", kind="restart"), change("a", 45, "web1", kind="restart")
+    answer = rank(asked(ill=("web1",), well=WEB[1:]), [tried, before], {})
+    bits = {s.candidate.id: {t.name: t.bits for t in s.terms} for s in answer.suspects}
+    assert -1.6 < bits["b"]["reaction"] < -1.3
+    assert bits["a"].get("reaction", 0.0) > -0.1
+    assert terms(answer, "b")["reaction"] == "a restart so shortly before may be an answer to the trouble"  # fmt: skip
+    (dated,) = rank(
+        asked(ill=("web1",), well=WEB[1:], onsets={"web1": NOON}), [tried], {}
+    ).suspects
+    assert "reaction" not in {term.name for term in dated.terms}
+    left = replace(tried, kind="task", left="catalogue.json altered")
+    assert "reaction" not in terms(rank(asked(), [left], {}), "b")
+
+
 def test_what_came_after_a_trouble_that_is_over_changes_nothing_of_the_answer() -> None:
     question, before = asked(is_onset=True), [change("a", 5, "web1"), change("b", 90, "web1")]
     later = [change(f"c{number}", -10 - number, "web1") for number in range(20)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.eval import fleets
@@ -59,8 +59,17 @@ def around(dice: random.Random, there: Fleet, found: Trouble) -> list[Change]:
     if dice.random() < 0.3:
         kind = dice.choice(["restart", "exec", "task", "drain", "rollback"])
         at = dice.uniform(found.begin, found.asked)
-        made.append(_more(dice, there, found.service, at, len(made), kind))
+        tried = _more(dice, there, found.service, at, len(made), kind)
+        made.append(_aimed(dice, tried, found) if dice.random() < 0.5 else tried)
     return made
+
+
+def _aimed(dice: random.Random, tried: Change, found: Trouble) -> Change:
+    """Let what is tried be tried on just the hosts that are ill by then, or on some of them."""
+    ill = [host for host, at in found.onsets.items() if at <= tried.at]
+    few = ill if dice.random() < 0.5 else dice.sample(ill, math.ceil(len(ill) / 3))
+    flips = {host: tried.at + dice.uniform(1, 20) for host in few}
+    return replace(tried, flips=flips, retreats={}, outcome="done")
 
 
 def _more(

@@ -9,7 +9,7 @@ the ill and the well hosts that had the change, j and n those that had it not, a
   the outside gets back what any suspect has of these beyond ALIKE;
 - lag: how the times from change to onset scatter around their middle, against how the onsets themselves do: Laplace's distribution, its
   scale any of SCALES, a few onsets strays;
-- kind, outcome, distance, gone: bits from tables; text: from `opskit.blame.text`.
+- kind, outcome, distance, gone: bits from tables; reaction: -log2(1 + REACTS e^(-age / REACTED)) of REACTIONS, where no host's onset is known; text: from `opskit.blame.text`.
 
 Of all but the tables only a part, TRUST, counts: pieces of evidence are seldom independent. Time, hosts, well and lag are followed through two ways at once: that a change harms the hosts that it is on, and, as often as SHARED,
 that it harms all of the service. A share is 2^bits over the sum of all of them and of (OUTSIDE / (1 - OUTSIDE)).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from opskit.blame.terms.weights import (
@@ -9,6 +10,9 @@ from opskit.blame.terms.weights import (
     KIND,
     OUTCOME,
     OVERRIDDEN,
+    REACTED,
+    REACTIONS,
+    REACTS,
     SHARED,
     SHARED_BELOW,
     SHARED_UNKNOWN,
@@ -34,6 +38,14 @@ def outcome_bits(candidate: Candidate) -> float:
 def distance_bits(candidate: Candidate) -> float:
     """Give the bits for how far it is from the service that is ill."""
     return BESIDE if candidate.distance < 0 else STEP_BELOW * candidate.distance
+
+
+def reaction_bits(asked: Asked, candidate: Candidate, began: float) -> float:
+    """Give the bits against what may be somebody's answer to the trouble, done in the last minutes before it was seen, or somebody says that it began; not against what left a release changed."""
+    if asked.onsets or candidate.kind not in REACTIONS or candidate.left:
+        return 0.0
+    age = max(asked.at - began, 0.0) / 60
+    return -math.log2(1 + REACTS * math.exp(-age / REACTED))
 
 
 def shared_part(asked: Asked, candidate: Candidate) -> float:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FAINTEST = 1e-12
 """No time is so unlikely that nothing could outweigh it."""
 LN2 = math.log(2)
-TERMS: Final = 10
+TERMS: Final = 11
 NOBODY = Seen(0, 0, 0, 0)
 
 
@@ -57,6 +57,7 @@ class Weighed(NamedTuple):
     text: float
     gone: float
     passed: float
+    reaction: float
     counts: Seen
     lags: tuple[float, ...]
 
@@ -101,6 +102,7 @@ def weigh(
         text=_text_bits(text),
         gone=GONE if trace.gone else 0.0,
         passed=passed.passed_bits(asked, trace, by_chance.passes),
+        reaction=prior.reaction_bits(asked, candidate, trace.began),
         counts=counts,
         lags=tuple(found),
     )

@@ -82,6 +82,10 @@ KIND = {
 """Bits by kind: what brings new code before what does something by hand, before what takes what is known. A guess until verdicts tell."""
 UNKNOWN_KIND = -1.0
 """The same for a kind that a later opskit wrote."""
+REACTIONS = ("restart", "exec", "drain", "rollback")
+"""What people try when something is broken: it comes shortly before somebody asks who broke it, and is on just the hosts that are ill."""
+REACTS, REACTED = 2.0, 10.0
+"""How much likelier such a change is an answer to the trouble than none, if it was made just now, and after how many minutes that is 1/e of it. Tuned."""
 OUTCOME = {
     "failed": 1.0,
     "partial": 1.0,

@@ -82,6 +82,11 @@ def _known(candidate: Candidate, weighed: Weighed) -> Iterator[tuple[str, float,
         weighed.gone,
         "its hosts went back from it before the trouble was seen; what it did may have stayed",
     )
+    yield (
+        "reaction",
+        weighed.reaction,
+        f"a {candidate.kind} so shortly before may be an answer to the trouble",
+    )
 
 
 def _time(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) -> str:
