@@ -135,10 +135,10 @@ class Dialer:
     def _secure(self, host: Host, wire: Wire, end: float, limit: float) -> Transport:
         """Exchange keys, check the host's, log in; the wire is closed if that fails."""
         self._keep(wire)
-        ring = self.ready()
-        from opskit.fleet import login
-
         try:
+            ring = self.ready()
+            from opskit.fleet import login
+
             with self.guard.limit(max(0.1, end - time.monotonic()), wire.expire):
                 transport = login.shake_hands(host, wire, self._known(host), limit)
             transport.auth_timeout = self.ssh.channel_timeout
