@@ -13,6 +13,7 @@ from opskit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from opskit.blame.gather import Place
     from opskit.blame.model import Answer
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from opskit.fleet.inventory import Inventory
 
 CACHE = "commits"
-"""The folder beside the changelog in which what was read of commits is kept."""
+"""The folder of the user's cache in which what was read of commits is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,20 @@ def answer(
     there = place(config, inventory)
     redactor = wiring.redactor(config)
     told = _told(wishes, config, inventory, changelog, redactor)
-    cache = changelog.file.parent / CACHE if changelog.file.exists() else None
     with _fleet(config, inventory, look=wishes.look) as fleet:
-        sources = Sources(fleet, inventory, changelog, config.changelog, config.root, cache)
+        sources = Sources(
+            fleet, inventory, changelog, config.changelog, config.root, kept_commits()
+        )
         found = inquire(told, there, sources)
     _remember(changelog, found)
     return found
+
+
+def kept_commits() -> Path:
+    """Give the folder that keeps what was read of commits; it may not exist."""
+    from opskit.config.places import cache_folder
+
+    return cache_folder() / CACHE
 
 
 def _remember(changelog: Changelog, found: Answer) -> None:

@@ -43,8 +43,7 @@ def _graded(config: Config, changelog: Changelog, environment: str | None) -> Gr
     def recall(case: Case) -> Sequence[Candidate]:
         return recalled(case, places(case.question.environment), changelog)
 
-    cache = changelog.file.parent / blaming.CACHE
-    return grade(found, recall, functools.partial(answer, cache=cache))
+    return grade(found, recall, functools.partial(answer, cache=blaming.kept_commits()))
 
 
 def _place(config: Config, environment: str) -> Place:

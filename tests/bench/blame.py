@@ -49,7 +49,7 @@ def asking(folder: Path, commits: int, rounds: int) -> None:
     compileall.compile_dir(Path.cwd() / "opskit", quiet=1)  # as whoever installs opskit does
     past = ("blame", "--no-look", "--at", LATEST, "-s", "shop", "--symptom", "the cart is empty")
     now = ("blame", "--no-look", "-s", "shop", "--symptom", "no token for the cart in file_777.py")
-    cache = folder / "state" / "bench" / "commits"
+    cache = folder / "cache" / "opskit" / "commits"
     start = [timed(opskit(folder, "--version")) for _ in range(rounds)]
     rows = {
         "a dense past": [timed(opskit(folder, *past)) for _ in range(rounds + 1)],
@@ -75,7 +75,8 @@ def cold(cache: Path, rounds: int) -> Iterator[int]:
 def opskit(folder: Path, *words: str) -> Callable[[], None]:
     """Give what runs opskit and demands an answer."""
     argv = [sys.executable, "-m", "opskit", *words]
-    env = {**os.environ, "OPSKIT_STATE_DIR": str(folder / "state"), "PYTHONPATH": str(Path.cwd())}
+    places = {"OPSKIT_STATE_DIR": str(folder / "state"), "XDG_CACHE_HOME": str(folder / "cache")}
+    env = {**os.environ, **places, "PYTHONPATH": str(Path.cwd())}
 
     def run() -> None:
         ran = subprocess.run(argv, cwd=folder, env=env, capture_output=True, check=False)

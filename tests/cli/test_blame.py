@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from opskit.changelog.files import changelog_file
+from opskit.config.places import cache_folder
 from tests.support.light import Light
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ def test_the_commit_whose_words_the_symptom_has_is_named(light: Light) -> None:
     assert found["id"] == bad
     assert found["matches"][0]["subject"] == "Sum the cart"
     assert "cart.py" in " ".join(found["matches"][0]["where"])
+    assert list((cache_folder() / "commits").iterdir())
+    assert not (changelog_file("test").parent / "commits").exists()
 
 
 def test_each_hosts_log_tells_since_when_it_is_ill_and_its_clock_is_no_matter(light: Light) -> None:  # fmt: skip
