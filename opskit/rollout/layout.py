@@ -29,6 +29,8 @@ LOCK_LOST = 75
 NOT_THEN = 79
 NOT_THEN_WORDS = "opskit: the command went well, and what was to follow did not"
 MOST_RECEIPTS, MOST_MARKS = 2000, 400  # that are read: of every two lines at most one is empty
+LAST_RECEIPTS = 8
+"""Of which the probe takes the last whole one: a full disk leaves torn ones behind it."""
 LOST_WORDS = "the lock of this run is gone"
 TOOLS = "cat chmod cmp cp cut date dd df dirname du find gzip head ln mkdir mv readlink rm sed sort tail tar tr uniq wc xargs"
 """What a host must have to be deployed to."""
@@ -101,7 +103,11 @@ def probe(path: str) -> str:
             'n=\'\n\'; set -f; f=$(df -Pk "$d") || f=; set -- ${f#*"$n"}; printf \'free %s\\n\' "${4:-}"',
             (
                 f'[ ! -f "$p/.opskit/history" ] || {{ IFS=$n; for m in $(tail -n {2 * MOST_MARKS} "$p/.opskit/history"); do '
-                "printf 'mark %s\\n' \"$m\"; done; unset IFS; }; set +f"
+                "printf 'mark %s\\n' \"$m\"; done; unset IFS; }"
+            ),
+            (
+                f'[ ! -f "$p/.opskit/receipts" ] || {{ IFS=$n; for m in $(tail -n {2 * LAST_RECEIPTS} "$p/.opskit/receipts"); do '
+                "printf 'receipt %s\\n' \"$m\"; done; unset IFS; }; set +f"
             ),
             (
                 'if [ -L "$p/current" ]; then live=$(readlink "$p/current") || live=; '
@@ -112,7 +118,6 @@ def probe(path: str) -> str:
                 'i=; { IFS= read -r i <"$p/.opskit/release/$r/info"; } 2>/dev/null || :; '
                 'printf \'release %s %s\\n\' "$r" "$i"; done'
             ),
-            '[ ! -f "$p/.opskit/receipts" ] || printf \'receipt %s\\n\' "$(tail -n 1 "$p/.opskit/receipts")"',
             'for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf \'lock %s\\n\' "$(readlink "$l")"; done',
             (
                 'for d in "$p"/.opskit/incoming/*/; do [ -d "$d" ] || continue; k=$(du -sk "$d") || k=0; d=${d%/}; '

@@ -88,8 +88,11 @@ class Memory:
             note = f"{last_change(receipt)}, which this changelog does not know"
             return replace(found, verdict="unrecorded", note=note)
         if last and self.order.get(named, len(self.order)) > self.order[last.id]:
-            note = f"the host does not confirm {last.action} {last.id} by {last.actor}"
-            return replace(found, verdict="drifted", note=note)
+            what = f"{last.action} {last.id} by {last.actor}"
+            if state.torn:
+                note = f"{what} could not write its receipt here: a restart checks it anew"
+                return replace(found, verdict="doubtful", note=note)
+            return replace(found, verdict="drifted", note=f"the host does not confirm {what}")
         return found
 
 

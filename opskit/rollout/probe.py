@@ -73,7 +73,7 @@ class HostState:
     """What a host said: `free` in KiB, `now` in seconds by its clock, `good` in the order of the marks.
 
     `incoming` are names of what began to come in, `kept` the KiB that it takes and gives back.
-    `receipt` is the last one, see `Recorder.receipt`; `marks` are (mark, release, rollout), the newest last.
+    `receipt` is the last whole one, see `Recorder.receipt`, `torn` whether one stands behind it that a full disk tore; `marks` are (mark, release, rollout), the newest last.
     """
 
     host: str
@@ -83,6 +83,7 @@ class HostState:
     bad: frozenset[str] = frozenset()
     locks: tuple[HeldLock, ...] = ()
     receipt: Mapping[str, object] = NOTHING
+    torn: bool = False
     marks: tuple[tuple[str, str, str], ...] = ()
     free: int = 0
     kept: int = 0
@@ -130,6 +131,8 @@ class _Reading:
     lacks: list[str] = field(default_factory=list)
     incoming: list[str] = field(default_factory=list)
     kept: int = 0
+    receipt: Mapping[str, object] = NOTHING
+    torn: bool = False
 
     def take(self, word: str, rest: str) -> None:
         if word == "release":
@@ -141,6 +144,9 @@ class _Reading:
             self.marks.append((mark, name, rollout))
         elif word == "lock":
             self.locks.extend(filter(None, [read_lock(rest)]))
+        elif word == "receipt":
+            found = _object(rest)
+            self.receipt, self.torn = found or self.receipt, not found
         elif word == "lacks":
             self.lacks.append(rest)
         elif word == "incoming":
@@ -168,7 +174,8 @@ def read_probe(host: str, text: str) -> HostState:
         good=good,
         bad=bad,
         locks=tuple(lock for lock in reading.locks if lock.until > _int(values.get("now", ""))),
-        receipt=_object(values.get("receipt", "")),
+        receipt=reading.receipt,
+        torn=reading.torn,
         marks=tuple(reading.marks),
         free=_int(values.get("free", "")),
         kept=reading.kept,

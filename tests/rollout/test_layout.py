@@ -35,10 +35,10 @@ d=$p; while [ ! -d "$d" ] && [ "$d" != "${d%/*}" ]; do d=${d%/*}; done; d=${d:-/
 [ ! -w "$d" ] || printf 'writable\n'
 n='
 '; set -f; f=$(df -Pk "$d") || f=; set -- ${f#*"$n"}; printf 'free %s\n' "${4:-}"
-[ ! -f "$p/.opskit/history" ] || { IFS=$n; for m in $(tail -n 800 "$p/.opskit/history"); do printf 'mark %s\n' "$m"; done; unset IFS; }; set +f
+[ ! -f "$p/.opskit/history" ] || { IFS=$n; for m in $(tail -n 800 "$p/.opskit/history"); do printf 'mark %s\n' "$m"; done; unset IFS; }
+[ ! -f "$p/.opskit/receipts" ] || { IFS=$n; for m in $(tail -n 16 "$p/.opskit/receipts"); do printf 'receipt %s\n' "$m"; done; unset IFS; }; set +f
 if [ -L "$p/current" ]; then live=$(readlink "$p/current") || live=; printf 'live %s\n' "${live#"$p/"}"; elif [ -e "$p/current" ]; then printf 'blocked\n'; fi
 for r in "$p"/releases/*/; do [ -d "$r" ] || continue; r=${r%/}; r=${r##*/}; i=; { IFS= read -r i <"$p/.opskit/release/$r/info"; } 2>/dev/null || :; printf 'release %s %s\n' "$r" "$i"; done
-[ ! -f "$p/.opskit/receipts" ] || printf 'receipt %s\n' "$(tail -n 1 "$p/.opskit/receipts")"
 for l in "$p"/.opskit/locks/*; do [ ! -L "$l" ] || printf 'lock %s\n' "$(readlink "$l")"; done
 for d in "$p"/.opskit/incoming/*/; do [ -d "$d" ] || continue; k=$(du -sk "$d") || k=0; d=${d%/}; printf 'incoming %s %s\n' "${k%%[!0-9]*}" "${d##*/}"; done
 printf 'end\n'

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from opskit.errors import HostUnfitError
+from opskit.rollout import layout
 from opskit.rollout.locks import locked
 from opskit.rollout.probe import HostState, Release, read_lock, read_probe, unfit
 from opskit.rollout.prune import removable
+from tests.rollout.shells import SHELLS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ANSWER = """now 1000
 writable
@@ -57,6 +65,27 @@ LINES = st.one_of(
         ),
     ),
 )
+
+
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS.keys())
+def test_a_receipt_that_a_full_disk_tore_does_not_hide_the_whole_one_before(
+    tmp_path: Path, shell: list[str]
+) -> None:
+    whole = """{"to": "r2", "why": "it's * $HOME \\\\n"}"""
+    torn = "".join(f"\n{whole[:n]}" for n in (1, 9, 20, len(whole) - 1))
+    for said, expected, is_torn in (
+        (f"\n{whole}\n", json.loads(whole), False),
+        (f"\n{whole}\n{torn}", json.loads(whole), True),
+        (f'\n{whole}\n{torn}\n{{"to": "r3"}}\n{torn}', {"to": "r3"}, True),
+        (f'\n{whole}\n{torn}\n{{"to": "r3"}}\n', {"to": "r3"}, False),
+        (torn, {}, True),
+        ("", {}, False),
+    ):
+        (tmp_path / ".opskit").mkdir(exist_ok=True)
+        (tmp_path / ".opskit" / "receipts").write_text(said)
+        ran = subprocess.run([*shell, "-c", layout.probe(str(tmp_path))], capture_output=True, check=True, text=True)  # fmt: skip
+        state = read_probe("web01", ran.stdout)
+        assert (state.receipt, state.torn) == (expected, is_torn), said
 
 
 def test_an_answer_is_read() -> None:

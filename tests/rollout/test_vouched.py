@@ -37,7 +37,12 @@ def team(tmp_path: Path) -> Iterator[Team]:
 
 
 def told(
-    team: Team, changelog: Changelog, rollout: str, settings: ChangelogSettings
+    team: Team,
+    changelog: Changelog,
+    rollout: str,
+    settings: ChangelogSettings,
+    *,
+    torn: bool = False,
 ) -> HostStatus:
     """Give the status of a host that runs r2 and names this rollout."""
     receipt = {"action": "deploy", "rollout": rollout, "actor": "ann", "from": "r1", "to": "r2"}
@@ -47,6 +52,7 @@ def told(
         (Release("r1"), Release("r2")),
         receipt=receipt,
         marks=(("good", "r2", rollout),),
+        torn=torn,
     )
     memory = Memory.of(changelog, SERVICE, [state], settings)
     recorded = changelog.live("shop", "production").get("web01")
@@ -75,6 +81,19 @@ def test_a_forged_result_changes_nothing_where_engineers_vouch(team: Team) -> No
         "drifted",
         "the host does not confirm deploy zzzz1234 by eve@laptop",
     )
+
+
+def test_a_rollback_whose_receipt_a_full_disk_tore_is_to_be_looked_at_and_no_drift(
+    team: Team,
+) -> None:
+    ann = team.laptop("ann")
+    first = whole(ann, before=1, to=2)
+    whole(ann, before=2, to=3)
+    back = whole(ann, action="rollback", before=3, to=2)
+    found = told(team, ann, first, ChangelogSettings(), torn=True)
+    note = f"rollback {back} by {ann.rollout(back).actor} could not write its receipt here: a restart checks it anew"
+    assert (found.verdict, found.note) == ("doubtful", note)
+    assert told(team, ann, first, ChangelogSettings()).verdict == "drifted"
 
 
 def test_a_deploy_without_an_agent_at_night_counts_as_long_as_the_host_names_it(
