@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.errors import (
-    ConfigError,
     HostError,
     HostKeyError,
     HostUnfitError,
@@ -25,7 +24,6 @@ from opskit.errors import (
     UnreachableError,
 )
 from opskit.fleet.command import Command
-from opskit.fleet.dial import Dialer
 from opskit.fleet.login import by_ssh
 from tests.fleet.opening import fleet_of, host_of
 from tests.support.waiting import until
@@ -74,25 +72,6 @@ def server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
 def never_ends(link: socket.socket) -> None:
     while link.recv(1000):
         pass
-
-
-def test_no_connection_is_left_open_where_what_it_is_made_with_cannot_be_had(
-    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended = threading.Event()
-
-    def waits(link: socket.socket) -> None:
-        never_ends(link)
-        ended.set()
-
-    def fails(_: Dialer) -> None:
-        raise ConfigError("no keys")
-
-    monkeypatch.setattr(Dialer, "ready", fails)
-    with server(waits) as port, fleet_of(host_of(hosts, "web01", port=port)) as fleet:
-        with pytest.raises(ConfigError, match="no keys"):
-            fleet.remote("web01").execute(Command("true"))
-        assert ended.wait(5), "before the fleet is closed"
 
 
 def test_a_name_without_an_address_is_unreachable(hosts: Hosts) -> None:
