@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from opskit.blame import onsets, urls
 from opskit.blame.answering import answer
+from opskit.blame.bisect.aside import aside, ended_by
 from opskit.blame.bisect.holding import held as of_environment
 from opskit.blame.bisect.holding import of_hosts
 from opskit.blame.gather import gather
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from opskit.blame.bisect.holding import Holding
     from opskit.blame.gather import Place
     from opskit.blame.journal import Journal
     from opskit.blame.looked import Looked
@@ -55,7 +57,8 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
     Raises ChangelogError, and OpskitError if nobody says that anything is wrong, and all hosts are well.
     """
     trouble = find_out(told, place, sources)
-    demand_trouble(trouble)
+    held = of_environment(sources.changelog, place.environment, sources.settings)
+    demand_trouble(trouble, [each.told for each in held])
     demand_there(trouble, place, sources.changelog)
     ill = trouble.services or on(place, trouble.ill)
     place = replace(place, ill=ill, kept=trouble.looked.kept)
@@ -69,27 +72,29 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
         hosts=place.hosts_of(near),
         since=told.since,
     )
+    found = aside(sources.changelog, found, held)
     drifted, doubts = _drift(trouble, place, sources, found)
-    candidates = tuple(joined(drifted, gather(found, place)))
+    gathered = ended_by(sources.changelog, gather(found, place), held)
+    candidates = tuple(joined(drifted, tuple(gathered)))
     if told.at is not None:
         question = replace(question, well=steady(question, candidates))
     found_out = answer(question, candidates, cache=sources.cache)
-    bisected = _bisected(place, sources)
+    bisected = _bisected(place, held)
     missing = dict.fromkeys(
         (*bisected, *found_out.missing, *trouble.missing, *doubts, *found.missing)
     )
     return replace(found_out, missing=tuple(missing), since=found.since)
 
 
-def demand_trouble(trouble: Trouble) -> None:
-    """Raise OpskitError where nothing is known to be wrong: whoever is named then is named for nothing."""
+def demand_trouble(trouble: Trouble, held: Sequence[str] = ()) -> None:
+    """Raise OpskitError where nothing is known to be wrong: whoever is named then is named for nothing. `held` says which hosts bisections have."""
     told, looked = trouble.told, trouble.looked
     if told.says_something or looked.ill or not (looked.seen or looked.silent):
         return
     checks = sum(each.well is True for each in looked.seen)
     passed = f"{checks} health check{'s' * (checks != 1)} just passed"
     silent = fold(looked.silent) if looked.silent else ""
-    said = [passed if checks else "no health check could be made", *trouble.missing]
+    said = [passed if checks else "no health check could be made", *trouble.missing, *held]
     also = f" (of a host that does not answer: -H {shlex.quote(silent)})" if silent else ""
     raise OpskitError(
         f"nothing is ill that opskit can see: {'; '.join(said)}",
@@ -170,13 +175,10 @@ def _drift(
     return drift(trouble.looked, place, sources.changelog, sources.settings, stays(found))
 
 
-def _bisected(place: Place, sources: Sources) -> tuple[str, ...]:
+def _bisected(place: Place, held: Sequence[Holding]) -> tuple[str, ...]:
     """Say of hosts that a bisection has that what they show is no sign of what was rolled out."""
-    held = of_hosts(
-        of_environment(sources.changelog, place.environment, sources.settings),
-        place.hosts_of(place.ill or place.services),
-    )
-    return tuple(f"what {each.host} shows by itself: {each.told}" for each in held)
+    near = of_hosts(held, place.hosts_of(place.ill or place.services))
+    return tuple(f"what {each.host} shows by itself: {each.told}" for each in near)
 
 
 def on(place: Place, hosts: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from opskit.blame.bisect.aside import aside
 from opskit.blame.gather import BESIDE, gather
 from opskit.blame.inquiry import on
 from opskit.blame.model import DRIFT, Candidate
@@ -36,7 +37,7 @@ def recalled(case: Case, place: Place, changelog: Changelog) -> Sequence[Candida
         services=near,
         hosts=place.hosts_of(near),
     )
-    gathered = gather(_as_known(found, case.known), place)
+    gathered = gather(aside(changelog, _as_known(found, case.known)), place)
     known = {each.id for each in gathered}
     return (*gathered, *(_drifted(each, place) for each in case.seen if each.id not in known))
 

@@ -86,3 +86,9 @@ def test_what_a_check_finds_ill_is_trouble_enough() -> None:
     )
     demand_trouble(Trouble(Told(), looked=Looked()))
     demand_trouble(Trouble(Told(service="shop"), looked=Looked(WELL)))
+
+
+def test_where_nothing_is_ill_it_is_said_which_hosts_a_bisection_has() -> None:
+    held = "web01 was left by bisection 0123456789 of shop"
+    with pytest.raises(OpskitError, match=f"1 health check just passed; {held}"):
+        demand_trouble(Trouble(Told(), looked=Looked(WELL[:1])), [held])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from opskit.blame.bisect.record import tries
+from opskit.changelog import Changelog
 from tests.changelog.faults import HEAVY
 from tests.rollout.test_drain import ALL_UP, answers, configure, edge, tell
 from tests.rollout.victims import MOMENTS, Point, Server
@@ -18,7 +22,6 @@ from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.haproxy import HAProxy
     from tests.support.light import Light
@@ -170,12 +173,31 @@ def test_after_a_kill_the_host_can_simply_be_put_back_and_until_then_it_is_said_
     told = re.search(left, light.opskit("status", expect=1).stdout)
     assert told
     assert re.search(left, light.opskit("blame", "-s", "shop", expect=None).stdout)
+    undo = suspects_of(light, "-s", "shop", "-H", "web01")
+    assert {undo[each] for each in undo if each in tries_of(light)} == {told[1]}
     (data,) = light.opskit("status", "--json", expect=1).json["data"]["bisected"]
     assert (data["bisection"], data["host"], data["goes_on"]) == (name, "web01", False)
     said = light.opskit(*told[1].split()[1:], "-y").stdout
     assert "web01 is as it was" in said
     demand_as_it_was(light, edge)
     assert name not in light.opskit("status", "shop").stdout
+    undo = suspects_of(light, "-s", "shop", "-H", "web01")
+    assert undo
+    assert undo.keys().isdisjoint(tries_of(light))
+
+
+def suspects_of(light: Light, *told: str) -> dict[str, str]:
+    """Give whom blame names, cleared or not, each with what undoes it."""
+    said = light.opskit("blame", *told, "--json", expect=None).json["data"]
+    return {each["id"]: each.get("undo", "") for each in (*said["suspects"], *said["cleared"])}
+
+
+def tries_of(light: Light) -> set[str]:
+    """Give what bisections tried, by the folder of this machine's changelog."""
+    with Changelog(Path(os.environ["OPSKIT_STATE_DIR"]) / "test" / "changelog.db") as changelog:
+        found = set(tries(changelog))
+    assert found
+    return found
 
 
 def test_an_interrupt_puts_the_host_back_and_it_can_be_gone_on_with(

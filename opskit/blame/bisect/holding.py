@@ -38,10 +38,15 @@ class Holding:
     def told(self) -> str:
         """Say who has it, and how that is ended."""
         who = f"bisection {self.bisection} of {self.service} ({self.actor} on {self.machine})"
-        back = f"opskit bisect --resume {self.bisection} --stop"
         if self.goes_on:
-            return f"{self.host} is with {who}, which tries commits there: Ctrl-C there ends it; if nobody is at it any more: {back} --take-over"
-        return f"{self.host} was left by {who}, which tried commits there: to put it back: {back}"
+            return f"{self.host} is with {who}, which tries commits there: Ctrl-C there ends it; if nobody is at it any more: {self.stop}"
+        return f"{self.host} was left by {who}, which tried commits there: to put it back: {self.stop}"
+
+    @property
+    def stop(self) -> str:
+        """The command that ends it from anywhere, and puts the host back."""
+        take_over = " --take-over" if self.goes_on else ""
+        return f"opskit bisect --resume {self.bisection} --stop{take_over}"
 
 
 def held(
