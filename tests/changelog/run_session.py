@@ -6,9 +6,6 @@ is made once for each version of the format, and kept for ever.
 
 from __future__ import annotations
 
-import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.changelog import writing
@@ -18,7 +15,7 @@ from tests.changelog.running import (
     begin,
     drain,
     finish,
-    people,
+    keep,
     resume,
     step,
     tell,
@@ -64,16 +61,5 @@ def play(ana: Changelog, ben: Changelog) -> None:
     tell(ben, ana)
 
 
-def main(file: Path) -> None:
-    """Play it, and write down what the changelog has of it."""
-    with tempfile.TemporaryDirectory(prefix="opskit-session-") as name:
-        ana, ben = people(Path(name), "ana", "ben")
-        with ana, ben:
-            play(ana, ben)
-            lines: list[str] = []
-            ana.export(lines.append)
-    file.write_text("".join(f"{line}\n" for line in lines))
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).absolute())
+    keep(play)

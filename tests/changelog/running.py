@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.changelog import Changelog, this_machine
 from tests.changelog.writing import ELSEWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping
 
     from opskit.changelog import Event
 
@@ -153,3 +155,14 @@ def people(folder: Path, *names: str) -> list[Changelog]:
 
 def here() -> Mapping[str, object]:
     return this_machine()
+
+
+def keep(play: Callable[[Changelog, Changelog], None]) -> None:
+    """Let Ana and Ben play a session, and write what the changelog has of it down in the file that the command line names."""
+    with tempfile.TemporaryDirectory(prefix="opskit-session-") as name:
+        ana, ben = people(Path(name), "ana", "ben")
+        with ana, ben:
+            play(ana, ben)
+            lines: list[str] = []
+            ana.export(lines.append)
+    Path(sys.argv[1]).absolute().write_text("".join(f"{line}\n" for line in lines))

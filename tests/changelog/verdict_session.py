@@ -5,12 +5,9 @@ Times, ids and keys are other ones each time: the file is made once for each ver
 
 from __future__ import annotations
 
-import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.changelog.running import begin, people, tell
+from tests.changelog.running import begin, keep, tell
 from tests.changelog.writing import ELSEWHERE, start
 
 if TYPE_CHECKING:
@@ -44,16 +41,5 @@ def play(ana: Changelog, ben: Changelog) -> None:
     tell(ben, ana)
 
 
-def main(file: Path) -> None:
-    """Play it, and write down what the changelog has of it."""
-    with tempfile.TemporaryDirectory(prefix="opskit-session-") as name:
-        ana, ben = people(Path(name), "ana", "ben")
-        with ana, ben:
-            play(ana, ben)
-            lines: list[str] = []
-            ana.export(lines.append)
-    file.write_text("".join(f"{line}\n" for line in lines))
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).absolute())
+    keep(play)

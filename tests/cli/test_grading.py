@@ -9,44 +9,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.changelog import Changelog, open_changelog
 from opskit.changelog.ruling import holding
 from tests.changelog.writing import whole
+from tests.support.paper import changelog, configure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from opskit.changelog import Changelog
     from tests.support.cli import Opskit
 
-TOML = """
-default_environment = "production"
-[changelog]
-name = "test"
-[environments.production]
-hosts = ["web[01-03]"]
-[services.shop]
-path = "~/shop"
-hosts = "*"
-source = { folder = "." }
-[services.search]
-path = "~/search"
-hosts = "web03"
-source = { folder = "." }
-"""
+__all__ = ["changelog"]
 
 DAY = 86_400 * 10**9
 
 
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path) -> None:
-    (tmp_path / "opskit.toml").write_text(TOML)
-
-
-@pytest.fixture
-def changelog() -> Iterator[Changelog]:
-    with open_changelog("test", actor="ann") as opened:
-        yield opened
+    configure(tmp_path, search_on="web03")
 
 
 def test_the_question_of_blame_is_kept_with_the_verdict_that_answers_it(

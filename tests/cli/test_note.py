@@ -6,30 +6,17 @@ import pytest
 
 from opskit.changelog import open_changelog
 from tests.changelog.writing import whole
+from tests.support.paper import configure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.cli import Opskit
 
-TOML = """
-default_environment = "production"
-[changelog]
-name = "test"
-[environments.production]
-hosts = ["web[01-03]"]
-[environments.staging]
-hosts = ["stage01"]
-[services.shop]
-path = "~/shop"
-hosts = "*"
-source = { folder = "." }
-"""
-
 
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path) -> None:
-    (tmp_path / "opskit.toml").write_text(TOML)
+    configure(tmp_path)
 
 
 def test_a_note_is_written_and_says_its_id(opskit: Opskit) -> None:

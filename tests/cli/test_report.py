@@ -5,44 +5,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.changelog import Changelog, open_changelog
+from opskit.changelog import Changelog
 from tests.changelog.writing import whole
+from tests.support.paper import changelog, configure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.cli import Opskit
 
-TOML = """
-default_environment = "production"
-[changelog]
-name = "test"
-[environments.production]
-hosts = ["web[01-03]"]
-[environments.staging]
-hosts = ["stage01"]
-[services.shop]
-path = "~/shop"
-hosts = "*"
-source = { folder = "." }
-owner = "team-web"
-[services.search]
-path = "~/search"
-hosts = "*"
-source = { folder = "." }
-"""
+__all__ = ["changelog"]
 
 
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path) -> None:
-    (tmp_path / "opskit.toml").write_text(TOML)
-
-
-@pytest.fixture
-def changelog() -> Iterator[Changelog]:
-    with open_changelog("test", actor="ann") as opened:
-        yield opened
+    configure(tmp_path, shop='owner = "team-web"')
 
 
 @pytest.fixture

@@ -11,41 +11,24 @@ from opskit.blame.grade import cases
 from opskit.blame.model import DRIFT, Candidate, Question
 from opskit.blame.recalling import recalled
 from opskit.blame.score import rank
-from opskit.changelog import Changelog, open_changelog
 from opskit.changelog.files import changelog_file
 from tests.changelog.keys import Keys, line
 from tests.changelog.writing import whole
+from tests.support.paper import changelog, configure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from opskit.changelog import Changelog
     from tests.support.cli import Opskit
 
-TOML = """
-default_environment = "production"
-[changelog]
-name = "test"
-[environments.production]
-hosts = ["web[01-03]"]
-[services.shop]
-path = "~/shop"
-hosts = "*"
-source = { folder = "." }
-secrets = ["TOKEN"]
-"""
+__all__ = ["changelog"]
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path) -> None:
-    (tmp_path / "opskit.toml").write_text(TOML)
-
-
-@pytest.fixture
-def changelog() -> Iterator[Changelog]:
-    with open_changelog("test", actor="ann") as opened:
-        yield opened
+    configure(tmp_path, shop='secrets = ["TOKEN"]')
 
 
 def suspect(name: str, kind: str = "deploy", **more: Any) -> Candidate:
@@ -152,7 +135,7 @@ def test_secrets_stand_in_no_verdict(opskit: Opskit, changelog: Changelog) -> No
     [
         (["zzzz", "guilty", "-m", "so"], "no rollout, run, note or freeze 'zzzz'"),
         (["{}", "guilty"], "a verdict needs a reason"),
-        (["{}", "guilty", "-m", " "], "a verdict needs a reason"),
+        (["{}", "guilty", "-m", " "], "is empty"),
         (["{}", "guilty", "-m", "x" * 2001], "longer than 2000"),
         (["{}", "perhaps", "-m", "so"], "'perhaps' is not one of 'guilty', 'innocent'"),
         (["{}", "guilty", "-m", "so", "--onset", "soon"], "cannot read the time 'soon'"),
@@ -174,7 +157,8 @@ def test_a_verdict_is_signed_for_and_one_that_was_revoked_does_not_hold(
     key = Keys(tmp_path).make("key")
     (tmp_path / "allowed_signers").write_text(f"ann@example.com {line(key)}\n")
     more = 'name = "test"\nallowed_signers = "allowed_signers"\nsigning_key = "key"'
-    (tmp_path / "opskit.toml").write_text(TOML.replace('name = "test"', more))
+    file = tmp_path / "opskit.toml"
+    file.write_text(file.read_text().replace('name = "test"', more))
     name = whole(changelog)
     opskit("verdict", name, "innocent", "-m", "by ann")
     (given,) = opskit("log", name, "--json").json["data"]["rollout"]["verdicts"]
