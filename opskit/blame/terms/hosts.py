@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from opskit.blame.terms.lag import middle
@@ -21,7 +22,7 @@ from opskit.blame.terms.weights import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from opskit.blame.terms.asked import Asked
 
@@ -48,27 +49,28 @@ class Seen(NamedTuple):
 
 def seen(asked: Asked, flips: Mapping[str, float]) -> Seen:
     """Count; a host that has a change for less long than those that are ill may still fall ill."""
-    ill = [h for h in asked.ill if h in flips]
+    ill = [asked.at - flips[h] for h in asked.ill if h in flips]
     well = [asked.at - flips[h] for h in asked.well if h in flips]
     without = len(asked.ill) - len(ill), len(asked.well) - len(well)
     if not ill or not well:
         return Seen(len(ill), len(well), *without)
-    lag, since = _lag(asked, flips, ill)
+    youngest = min(ill)
+    lag, since = _lag(asked, flips, youngest)
     apart = SCATTER * lag + SOONEST
-    young = min(min(asked.at - flips[h] for h in ill) - apart, lag + apart)
-    early = sum(age < young for age in well)
+    young = min(youngest - apart, lag + apart)
+    early = len([age for age in well if age < young])
     reach = since / (since + apart)
     return Seen(len(ill), len(well) - early, *without, early, reach)
 
 
-def _lag(asked: Asked, flips: Mapping[str, float], ill: Collection[str]) -> tuple[float, float]:
+def _lag(asked: Asked, flips: Mapping[str, float], youngest: float) -> tuple[float, float]:
     """Give after how many seconds the change did its harm, and how long that has lasted: by the onsets, else by the youngest change
-    of an ill host.
+    of an ill host, so many seconds old.
     """
-    lags = [asked.onsets[h] - flips[h] for h in ill if h in asked.onsets]
+    lags = [at - flips[h] for h, at in asked.onsets.items() if h in flips]
     if lags:
         return max(middle(lags), 0.0), max(asked.at - middle(asked.onsets.values()), 0.0)
-    return max(min(asked.at - flips[h] for h in ill) - ELAPSED, 0.0), ELAPSED
+    return max(youngest - ELAPSED, 0.0), ELAPSED
 
 
 def local(asked: Asked, counts: Seen, flips: Mapping[str, float]) -> tuple[float, float]:
@@ -137,6 +139,7 @@ def _struck(ill: int, well: int, whole: float) -> float:
     return either(whole, ill * SHOWN + well * SPARED, part)
 
 
+@lru_cache(maxsize=1 << 12)
 def _part(ill: float, well: float) -> float:
     """Give the same if any part of them is as likely as another (a beta-binomial)."""
     return math.lgamma(ill + 1) + math.lgamma(well + 1) - math.lgamma(ill + well + 2)
@@ -148,5 +151,6 @@ def either(part: float, one: float, other: float) -> float:
         return other + math.log(1 - part) if part < 1 else one
     if part >= 1 or other == NEVER:
         return one + math.log(part)
-    top = max(one, other)
-    return top + math.log(part * math.exp(one - top) + (1 - part) * math.exp(other - top))
+    if other > one:
+        part, one, other = 1 - part, other, one
+    return one + math.log(part + (1 - part) * math.exp(other - one))

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from opskit.blame.terms.weights import CLOCKS, CLOCKS_OFF, OFF_BY, SCALES, STRAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from opskit.blame.terms.asked import Asked
 
-STRAY, OFF = math.log(STRAYS / 86400), math.log(CLOCKS_OFF)
+STRAY, OFF = STRAYS / 86400, math.log(CLOCKS_OFF)
 """An onset of something else may be at any second of a day."""
+LAPLACE = tuple(((1 - STRAYS) / (2 * scale), -1 / scale) for scale in SCALES)
+"""Laplace's distribution of each scale: its density where it is highest, and the rate at which that falls."""
 
 
 def lags(asked: Asked, flips: Mapping[str, float]) -> list[float]:
@@ -27,7 +29,7 @@ def local(asked: Asked, found: Collection[float]) -> float:
     """Give the likelihood (natural logarithm) of how the onsets lie, if each host fell ill so long after its change."""
     strays = len(asked.onsets) - max(len(found), 1)
     off = sum(lag < -CLOCKS for lag in found)
-    return together(found) + strays * STRAY + off * OFF
+    return together(found) + strays * math.log(STRAY) + off * OFF
 
 
 def middle(times: Collection[float]) -> float:
@@ -46,13 +48,8 @@ def together(times: Collection[float]) -> float:
         return 0.0
     centre = middle(times)
     apart = sorted(abs(time - centre) for time in times)[1:]
-    return _mean([sum(_density(gap, scale) for gap in apart) for scale in SCALES])
-
-
-def _density(gap: float, scale: float) -> float:
-    return math.log((1 - STRAYS) * math.exp(-gap / scale) / (2 * scale) + STRAYS / 86400)
-
-
-def _mean(logarithms: Sequence[float]) -> float:
-    top = max(logarithms)
-    return top + math.log(sum(math.exp(value - top) for value in logarithms) / len(logarithms))
+    # of at most LOGGED_HOSTS times the product is no smaller than a float can be
+    whole = sum(
+        math.prod([part * math.exp(gap * rate) + STRAY for gap in apart]) for part, rate in LAPLACE
+    )
+    return math.log(whole / len(LAPLACE))

@@ -42,6 +42,8 @@ def passes(asked: Asked, candidates: Sequence[Candidate]) -> Mapping[str, Pass]:
 
 def passed_bits(asked: Asked, trace: Trace, last: Mapping[str, Pass]) -> float:
     """Give the bits for it: nothing where a host that is ill was not checked after it got the change."""
+    if not last:
+        return 0.0
     ill = asked.ill & trace.flips.keys()
     checked = all(host in last and last[host].at >= trace.flips[host] for host in ill)
     return PASSED if ill and checked else 0.0

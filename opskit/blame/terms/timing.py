@@ -22,9 +22,17 @@ if TYPE_CHECKING:
     Mixture = tuple[tuple[float, float], ...]
 
 
+def _rates(mixture: Mixture) -> Mixture:
+    """Give the density at once and the rate (a minute) of each decay of a mixture of (mean in minutes, part)."""
+    return tuple((part / mean, -1 / mean) for mean, part in mixture)
+
+
+ONSET, SIGHT = _rates(SOON), _rates(NOTICED)
+
+
 def density(minutes: float, *, dated: bool) -> float:
     """Give how likely (a minute) trouble is seen so many minutes after the change that caused it."""
-    return _density(minutes, SOON if dated else NOTICED)
+    return _density(minutes, ONSET if dated else SIGHT)
 
 
 def pace(changes: Iterable[tuple[float, float]]) -> float:
@@ -42,7 +50,7 @@ def since(asked: Asked, flips: Mapping[str, float]) -> float:
         ages.sort()
         step = (len(ages) - 1) / (SAMPLED - 1)
         ages = [ages[round(number * step)] for number in range(SAMPLED)]
-    mixture = SOON if asked.dated else NOTICED
+    mixture = ONSET if asked.dated else SIGHT
     whole = 0.0
     for age in ages:
         whole += _density(max(age, 0.0) / 60, mixture)
@@ -51,6 +59,6 @@ def since(asked: Asked, flips: Mapping[str, float]) -> float:
 
 def _density(minutes: float, mixture: Mixture) -> float:
     dense = 0.0
-    for mean, part in mixture:
-        dense += part / mean * exp(-minutes / mean)
+    for part, rate in mixture:
+        dense += part * exp(rate * minutes)
     return dense

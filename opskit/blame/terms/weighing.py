@@ -87,7 +87,7 @@ def weigh(
     found = lag.lags(asked, trace.flips) if asked.onsets else []
     anywhere = timing.since(asked, trace.flips or {"": trace.began})
     local = _local(asked, trace, counts, found, anywhere)
-    shared = by_chance.shared._replace(time=_log(anywhere))
+    shared = Way(_log(anywhere), *by_chance.shared[1:])
     time, ill, well, order = _ratios(
         prior.shared_part(asked, candidate), local, shared, by_chance.outside
     )
