@@ -29,3 +29,35 @@ def test_a_short_symptom_says_little_against_what_does_not_say_the_same() -> Non
     assert few == sorted(few, reverse=True)
     assert few[0] == 0
     assert few[-1] == few[-2] == weights.LEAST_BITS
+
+
+@pytest.mark.parametrize(
+    ("said", "values"),
+    [
+        ("KeyError: 'gyokuro' in total", {"gyokuro"}),
+        ('no price for "green-tea" and `Earl.Grey`', {"green", "tea", "earl", "grey"}),
+        ("Ana's cart and Bo's don't total", set()),
+        ("'cannot total the cart'", set()),
+        ('File "/srv/shop/current/service.py", line 12', set()),
+        ("order '4711' is gone", set()),
+    ],
+)
+def test_one_word_in_quotes_is_a_value_but_not_a_message_a_path_or_a_number(
+    said: str, values: set[str]
+) -> None:
+    found = read(said)
+    assert found.values == values
+    assert found.values <= found.identifiers
+
+
+def test_the_summary_is_the_first_line_and_of_a_traceback_the_last() -> None:
+    trace = "Traceback (most recent call last):\n  File 'a.py', line 1\n    total(lines)\nKeyError: 'gyokuro'"
+    assert read(trace).head == {"keyerror", "key", "error", "gyokuro"}
+    assert read("cart broken\nlater more").head == {"cart", "broken"}
+    assert read("Traceback (most recent call last):").head == {
+        "traceback",
+        "most",
+        "recent",
+        "call",
+        "last",
+    }
