@@ -13,7 +13,7 @@ from opskit.rollout.gates import ROLLBACK, asking
 from opskit.rollout.leftovers import WAS_PUT_BACK, at_rest, has_work
 from opskit.rollout.parcels import Parcels
 from opskit.rollout.prepare import prepare
-from opskit.rollout.prune import prune
+from opskit.rollout.prune import prune, to_go_back_to
 from opskit.rollout.relics import HALF, HALF_BACK
 from opskit.rollout.restart import restarting
 from opskit.rollout.rollback import returning
@@ -74,7 +74,8 @@ def carried_on(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) ->
                 if roll.reason and plan.gates.on_failure == ROLLBACK and not run.stop.level:
                     roll.take_back(taking_back(plan, work=work, roll=roll))
                 done = [name for name, result in roll.ends.results.items() if result.outcome == "done" and name in made.relics]  # fmt: skip
-                prune(run.fleet, done, path=path, keep=made.service.keep, guard=locks.guard, tell=run.tell)  # fmt: skip
+                spared = to_go_back_to(plan.targets, stopped=bool(roll.reason))
+                prune(run.fleet, done, path=path, keep=made.service.keep, guard=locks.guard, tell=run.tell, spared=spared)  # fmt: skip
 
 
 def took_back(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from opskit.rollout.parcels import Parcels
 from opskit.rollout.plan import Plan, Target
 from opskit.rollout.prepare import prepare
 from opskit.rollout.probe import MARGIN_KIB, Release, probe, unfit
-from opskit.rollout.prune import after, prune, removable
+from opskit.rollout.prune import after, prune, removable, to_go_back_to
 from opskit.rollout.stage import ahead, stage
 from opskit.rollout.status import Judge, by_words
 from opskit.rollout.targets import ask_all, held_notes, survey
@@ -237,4 +237,7 @@ def _prune(made: DeployPlan, run: Run, roll: Roll, locks: Locks) -> None:
         for name, result in roll.ends.results.items()
         if result.outcome == "done" and removable(after(states[name], made.release), keep=keep)
     ]
-    prune(run.fleet, done, path=made.service.path, keep=keep, guard=locks.guard, tell=run.tell)
+    spared = to_go_back_to(made.plan.targets, stopped=bool(roll.reason))
+    prune(
+        run.fleet, done, path=made.service.path, keep=keep, guard=locks.guard, tell=run.tell, spared=spared
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from opskit.config.model import NOTHING
 from opskit.errors import OpskitError
 from opskit.fleet.command import Command
 from opskit.rollout import layout
@@ -12,11 +13,12 @@ from opskit.rollout.facts import Warned
 from opskit.rollout.probe import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
     from opskit.rollout.facts import Teller
+    from opskit.rollout.plan import Target
     from opskit.rollout.probe import HostState, Release
 
 KEPT_AS_EVIDENCE = 2
@@ -45,13 +47,20 @@ def after(state: HostState, release: Release) -> HostState:
     return replace(state, live=release.id, releases=(*state.releases, release), good=good, bad=bad)
 
 
+def to_go_back_to(targets: Iterable[Target], *, stopped: bool) -> Mapping[str, str]:
+    """Give the releases that hosts ran before a deploy: one that was `stopped` can still be taken back."""
+    return {t.host: t.before.id for t in targets if stopped and t.before}
+
+
 def prune(
-    fleet: Fleet, hosts: Sequence[str], *, path: str, keep: int, guard: str, tell: Teller
-) -> None:
-    """Remove old releases from `hosts`; a host where that fails is only told of."""
+    fleet: Fleet, hosts: Sequence[str], *, path: str, keep: int, guard: str, tell: Teller,
+    spared: Mapping[str, str] = NOTHING,
+) -> None:  # fmt: skip
+    """Remove old releases from `hosts`, but none that is `spared` there; a host where that fails is only told of."""
 
     def work(remote: Remote) -> None:
         old = removable(probe(remote, path=path), keep=keep)
+        old = tuple(name for name in old if name != spared.get(remote.name))
         if old:
             remote.execute(Command(layout.prune(guard, old), twice=True)).require(
                 "removing old releases"

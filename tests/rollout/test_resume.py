@@ -198,6 +198,27 @@ def test_ctrl_c_says_how_to_go_on_and_it_goes_on(light: Light) -> None:
     assert light.last()["outcome"] == "done"
 
 
+def test_the_same_version_again_is_taken_back_though_its_releases_are_no_ways_back(
+    light: Light,
+) -> None:
+    process = held(light, keep="1")
+    let_go(light)
+    finish(process)
+    for name in light.hosts.names:
+        (light.hosts.folder(name) / "go").unlink()
+        (light.hosts.folder(name) / "waits").unlink(missing_ok=True)
+    before = light.place("web01", "current").readlink()
+    process = light.start("deploy", "shop", "v2", "-y", "-m", "again")
+    wait_for_file(light.hosts.folder("web01") / "waits")
+    process.send_signal(2)
+    let_go(light)
+    finish(process)
+    light.configure(keep="1")
+    done = resumed(light, light.log()[0]["id"], "--revert")
+    assert "reverted (1 reverted)" in done.stdout
+    assert light.place("web01", "current").readlink() == before
+
+
 def test_a_run_that_is_alive_is_not_resumed(light: Light) -> None:
     process = held(light)
     rollout = light.log()[0]["id"]
