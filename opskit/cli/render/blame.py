@@ -48,7 +48,12 @@ def trouble(question: Question) -> Iterator[str]:
     """Say what is known of the trouble: which services, since when, on which hosts, what it says."""
     what = ", ".join(question.services) or "something"
     when = f"since {local(question.at)}" if question.is_onset else f"now, {local(question.at)}"
-    yield f"{what} in {question.environment} is ill {when}"
+    if any(
+        (question.services, question.ill, question.is_onset, question.onsets, question.symptom)
+    ):
+        yield f"{what} in {question.environment} is ill {when}"
+    else:
+        yield f"what is ill in {question.environment}, nobody says: what was changed until {when}"
     fine = text.folded(question.well)
     well = f"; {fine} {are_well(question, question.well)}" if question.well else ""
     if question.ill:

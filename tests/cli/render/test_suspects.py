@@ -67,3 +67,8 @@ def test_a_command_is_called_by_what_was_typed_whatever_came_of_it() -> None:
         "a", "exec", NOW, "shop", flips={"web01": NOW}, text="rm -r cache\nended with 1"
     )
     assert title(ran) == "exec a of web01: rm -r cache"
+
+
+def test_where_nobody_says_that_anything_is_ill_it_is_not_said_either() -> None:
+    (line,) = trouble(Question(NOW, environment="production"))
+    assert line.startswith("what is ill in production, nobody says: what was changed until now, ")
