@@ -9,7 +9,7 @@ from opskit.blame.bisect.record import recorded
 from opskit.blame.bisect.turn import Turns
 from opskit.changelog import Filter, OtherEntry
 from opskit.changelog.event import BISECT_STARTED
-from opskit.errors import ChangelogError, LockedError, UnknownNameError
+from opskit.errors import LockedError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opskit.changelog import Changelog
     from opskit.config.model import ChangelogSettings
 
+OPEN = ("running", "unfinished", "interrupted")
 MOST = 20
 """Bisections of an environment that are looked at: the newest."""
 
@@ -79,32 +80,38 @@ def demand_not_held(
 def _held(
     changelog: Changelog, one: Bisection, settings: ChangelogSettings
 ) -> tuple[Holding, ...]:
-    if not one.host or not (one.outcome == "" or is_changed(changelog, one)):
+    if not one.host:
         return ()
     turns = Turns(changelog, settings, one.hash)
-    try:
-        turns.demand_free()
-    except LockedError:
-        goes_on = one.outcome == ""
-    else:
-        goes_on = False
+    goes_on = one.outcome == "" and not _is_free(turns)
+    if not goes_on and not is_changed(changelog, one):
+        return ()
     last = turns.last()
     actor, machine = (last.actor, last.machine) if last else (one.actor, "?")
     return (Holding(one.id, one.service, one.environment, one.host, actor, machine, goes_on),)
 
 
+def _is_free(turns: Turns) -> bool:
+    try:
+        turns.demand_free()
+    except LockedError:
+        return False
+    return True
+
+
 def is_changed(changelog: Changelog, one: Bisection) -> bool:
-    """Tell whether the changelog knows a bisection's host to run what that brought there, or to be where that took it out of."""
+    """Tell whether, as far as the changelog knows, a bisection's host runs what that brought there, may do so, or is out of load balancers because of it."""
     live = changelog.live(one.service, one.environment).get(one.host)
     if live and live.rollout in one.brings:
         return True
-    return bool(one.seated) and not _is_done(changelog, one.seated[-1], one)
+    if one.brings and _outcome(changelog, one.brings[-1]) in OPEN:
+        return True
+    last = one.seated[-1:]
+    return any(each in one.drains or _outcome(changelog, each) != "done" for each in last)
 
 
-def _is_done(changelog: Changelog, rollout: str, one: Bisection) -> bool:
-    if rollout in one.drains:
-        return False
+def _outcome(changelog: Changelog, rollout: str) -> str:
     try:
-        return changelog.rollout(rollout).outcome == "done"
-    except (ChangelogError, UnknownNameError):
-        return False
+        return changelog.rollout(rollout).outcome
+    except UnknownNameError:
+        return ""  # it was announced, and never began
