@@ -134,7 +134,9 @@ def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
         return trouble
     awake = [h for h in place.hosts_of(trouble.services or asked) if h not in looked.silent]
     began = (told.since or (told.at or datetime.now(UTC)) - WINDOW).astimezone(UTC)
-    heard = onsets.ask(sources.fleet, awake, _log(told, place, asked), words, since=began)
+    heard = onsets.ask(
+        sources.fleet, awake, _log(told, place, asked), words, since=began, until=told.at
+    )
     return replace(trouble, heard=heard, words=words)
 
 

@@ -46,14 +46,16 @@ def named(log: str) -> Journal | None:
     return Journal(unit, kind == USER)
 
 
-def script(journal: Journal, *, since: datetime, most_bytes: int, most_line: int) -> str:
+def script(
+    journal: Journal, *, since: datetime, most_bytes: int, most_line: int, most_hits: int
+) -> str:
     """Find the first line of a journal since then that has the words `$w` in it; reads only, and no more than `MOST_LINES` entries, or so many bytes.
 
     The newest are asked for, the last one first: what `--lines` means together with `--since` alone differs between versions of journalctl.
     """
     option = "--user-unit" if journal.user else "--unit"
     asked = f"{option}={shlex.quote(journal.unit)} --since=@{int(since.timestamp())} --reverse --lines={MOST_LINES}"
-    limits = f"-v m={most_line} -v bytes={most_bytes} -v lines={MOST_LINES}"
+    limits = f"-v m={most_line} -v b={most_hits} -v bytes={most_bytes} -v lines={MOST_LINES}"
     return "\n".join(
         (
             "command -v journalctl >/dev/null || { echo nojournal; exit 0; }",
@@ -66,10 +68,12 @@ def script(journal: Journal, *, since: datetime, most_bytes: int, most_line: int
 _FIND = (
     "{ n += length($0) + 1 }\n"
     "/^[0-9]+[.][0-9]+ / { head = substr($0, 1, m); entries++ }\n"
-    'index($0, ENVIRON["w"]) { at = head; line = substr($0, 1, m) }\n'
+    'index($0, ENVIRON["w"]) { if (at != head) hits++; at = head; line = substr($0, 1, m)\n'
+    "  k[hits] = at; l[hits] = line; if (hits > b) { delete k[hits - 1]; delete l[hits - 1] } }\n"
     "n > bytes { exit }\n"
     'END { if (n > bytes || entries >= lines) print "cut"\n'
-    '  if (line != "") { if (at != line) print "line " at; print "line " line }\n'
-    '  else print entries ? "none" : "nothing" }'
+    '  for (i in k) told++; if (hits > told) print "skipped " hits - told\n'
+    '  for (i in k) { print "own " k[i]; print "line " l[i] }\n'
+    '  if (!hits) print entries ? "none" : "nothing" }'
 )
-"""Going back, the last line that has the words is the first one; the time stands where its entry begins."""
+"""Going back, the last line that has the words is the first one; it and the newest are told, each with where its entry begins: there stands the time."""

@@ -1,10 +1,13 @@
-"""Since when each host shows the symptom: the first line of a log that says it, found on the hosts themselves.
+"""Since when each host shows the symptom: the first line of this trouble in a log that says it, found on the hosts themselves.
 
 The log and its rotated files are gone through from the oldest on, at most the last `MOST_BYTES` of each. What a host prints:
 
     now SECONDS ZONE       its clock, and its offset from UTC
     cut FILE               of this one, only the end was looked at
-    line TEXT              the last lines up to the first that has the words, that one last
+    own, below TEXT        a line has the words, and names this time; or stands below one that does
+    skipped NUMBER         of so many that stand behind the very first nothing is told
+    until TEXT             the next line that names a time, if it names none
+    line TEXT              the line itself; of those that have the same time, the first; of many the very first, and the last `MOST_HITS`
     none, unreadable       there is no such line; or no such file
     nothing, nojournal     see `journal`
 """
@@ -18,7 +21,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from opskit.blame import journal, stamps
+from opskit.blame import episodes, journal, stamps
+from opskit.blame.episodes import WRONG
 from opskit.blame.journal import Journal
 from opskit.errors import HostError
 from opskit.fleet.command import Command
@@ -26,16 +30,16 @@ from opskit.fleet.selectors import fold
 from opskit.rollout.layout import path_word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import tzinfo
 
+    from opskit.blame.episodes import Hit
     from opskit.fleet.fanout import Fleet
     from opskit.fleet.remote import Remote
 
 MOST_BYTES = 64 * 1024 * 1024
-MOST_LINE = 400
-BEFORE = 40
-"""Lines before the one that has the words, in which its time may stand: of a traceback, only the first line has it."""
+MOST_LINE = 200
+MOST_HITS = 200
 TIMEOUT = 20.0
 SKEW = 2.0
 """Seconds by which a host's clock may be off, beyond the time that asking took, before it is corrected."""
@@ -51,13 +55,19 @@ UNTOLD: Mapping[str, str] = {
     "nojournal": "it has no journalctl: where does the service log to?",
 }
 """What is to be said of a host that tells no line, by what it says instead."""
-_LINE = re.compile(rf"(now|cut|line|none|{'|'.join(UNTOLD)})(?: (.*))?")
+_LINE = re.compile(rf"(now|cut|own|below|until|line|skipped|none|{'|'.join(UNTOLD)})(?: (.*))?")
 
-_FIND = (
-    'function shown(i) { print "line " l[i % b] }\n'
-    "{ l[NR % b] = substr($0, 1, m) }\n"
-    'index($0, ENVIRON["w"]) { for (i = NR - b + 1; i <= NR; i++) if (i > 0) shown(i); exit }'
-)
+_FIND = r"""
+function show(i) { print k[i]; if (u[i] != "") print "until " u[i]; print "line " l[i] }
+{ own = $0 ~ /[0-2][0-9]:[0-5][0-9]:[0-6][0-9]/ || $0 ~ /^[^0-9]*1[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]/ }
+own { t = substr($0, 1, m); if (p) { u[p] = t; p = 0 } }
+index($0, ENVIRON["w"]) {
+  s = (own ? "own " : "below ") t
+  if (s != k[n]) { n++; if (n == b + 1) show(1); delete k[n - b]; delete u[n - b]; delete l[n - b]
+    k[n] = s; u[n] = ""; l[n] = substr($0, 1, m); if (!own) p = n }
+}
+END { if (n > b + 1) print "skipped " n - b - 1; for (i = n > b ? n - b + 1 : 1; i <= n; i++) show(i) }
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,9 @@ class Onset:
 def script(log: str | Journal, words: str, *, since: datetime) -> str:
     """Find the first line of a log of a host (a file, or a journal since then) that has `words` in it; reads only."""
     if isinstance(log, Journal):
-        asked = journal.script(log, since=since, most_bytes=MOST_BYTES, most_line=MOST_LINE)
+        asked = journal.script(
+            log, since=since, most_bytes=MOST_BYTES, most_line=MOST_LINE, most_hits=MOST_HITS
+        )
         return f"{_opening(words)}\n{asked}"
     return f"{_opening(words)}\n{_of_files(log)}"
 
@@ -94,24 +106,33 @@ def _opening(words: str) -> str:
 def _of_files(path: str) -> str:
     return "\n".join(
         (
-            f"f={path_word(path)}; found=; there=",
-            f"first() {{ awk -v b={BEFORE} -v m={MOST_LINE} {shlex.quote(_FIND)}; }}",
+            f"f={path_word(path)}; there=; found=",
             # the oldest first
-            'for r in "$f.3.gz" "$f.2.gz" "$f.2" "$f.1.gz" "$f.1" "$f"; do',
-            '  [ -f "$r" ] && [ -r "$r" ] || continue; there=1',
-            f'  case $r in *.gz) found=$(gzip -dc <"$r" 2>/dev/null | head -c {MOST_BYTES} | first);;',
-            f'  *) [ "$(wc -c <"$r")" -le {MOST_BYTES} ] || echo "cut $r"',
-            f'    found=$(tail -c {MOST_BYTES} <"$r" | first);; esac',
-            '  [ -z "$found" ] || { printf \'%s\\n\' "$found"; exit 0; }; done',
-            'if [ -n "$there" ]; then echo none; else echo unreadable; fi',
+            'logs() { for r in "$f.3.gz" "$f.2.gz" "$f.2" "$f.1.gz" "$f.1" "$f"; do [ ! -f "$r" ] || [ ! -r "$r" ] || "$1"; done; }',
+            (
+                "know() { there=1; case $r in *.gz) ;; *) "
+                f'[ "$(wc -c <"$r")" -le {MOST_BYTES} ] || echo "cut $r";; esac; }}'
+            ),
+            f'say() {{ case $r in *.gz) gzip -dc <"$r" 2>/dev/null | head -c {MOST_BYTES};; *) tail -c {MOST_BYTES} <"$r";; esac; }}',
+            f"logs know; found=$(logs say | awk -v b={MOST_HITS} -v m={MOST_LINE} {shlex.quote(_FIND)})",
+            'if [ -n "$found" ]; then printf \'%s\\n\' "$found"; elif [ -n "$there" ]; then echo none; else echo unreadable; fi',
         )
     )
 
 
 def ask(
-    fleet: Fleet, hosts: Sequence[str], log: str | Journal, words: str, *, since: datetime
+    fleet: Fleet,
+    hosts: Sequence[str],
+    log: str | Journal,
+    words: str,
+    *,
+    since: datetime,
+    until: datetime | None = None,
 ) -> tuple[Onset, ...]:
-    """Give what the log of each host says, a journal since then, in the order of the hosts; whatever is wrong with one is its remark."""
+    """Give what the log of each host says, a journal since then, in the order of the hosts; whatever is wrong with one is its remark.
+
+    Of several troubles with these words it is the last, of those that had begun `until` then.
+    """
     sudo = log.runs_as if isinstance(log, Journal) else ""
     command = Command(script(log, words, since=since), timeout=TIMEOUT, twice=True, sudo=sudo)
 
@@ -121,7 +142,7 @@ def ask(
         after = time.time()
         if not result.ok:
             raise HostError(remote.name, f"its log cannot be read: {result.tail(1)}")
-        return read(remote.name, result.text, asked=before, answered=after)
+        return read(remote.name, result.text, asked=before, answered=after, until=until)
 
     found = {}
     for outcome in fleet.each(work, hosts):
@@ -130,7 +151,9 @@ def ask(
     return tuple(found[host] for host in hosts if host in found)
 
 
-def read(host: str, said: str, *, asked: float, answered: float) -> Onset:
+def read(
+    host: str, said: str, *, asked: float, answered: float, until: datetime | None = None
+) -> Onset:
     """Read what `script` printed between two moments of this machine's clock (seconds since 1970)."""
     told = [(m[1], m[2] or "") for line in said.split("\n") if (m := _LINE.fullmatch(line))]
     lines = [rest for word, rest in told if word == "line"]
@@ -139,16 +162,35 @@ def read(host: str, said: str, *, asked: float, answered: float) -> Onset:
         why = next((UNTOLD[word] for word, _ in told if word in UNTOLD), "its log tells nothing")
         return Onset(host, remark=NOT_THERE if any(w == "none" for w, _ in told) else why)
     now, zone, off = _clock(clock, asked, answered)
-    times = (stamps.find(line, now=now, zone=zone) for line in reversed(lines))
-    at = next((time for time in times if time), None)
-    cut = any(word == "cut" for word, _ in told)
-    remark = "only the end of its log was looked at" if cut else ""
-    if at is None:
-        return Onset(host, lines[-1], remark="the line of its log that has it names no time")
-    began = at.astimezone(UTC) - timedelta(seconds=off)
-    if late := stamps.in_future([began], datetime.fromtimestamp(answered, UTC)):
-        return Onset(host, lines[-1], off=off, remark=f"the times of its log are {late}")
-    return Onset(host, lines[-1], began, off, remark)
+    found = episodes.hits(told, now=now, zone=zone)
+    remarks = ["only the end of its log was looked at"] * any(word == "cut" for word, _ in told)
+    if not found:
+        return Onset(host, lines[0], remark="the line of its log that has it names no time")
+    ahead = timedelta(seconds=off)
+    skipped = next((int(rest) for word, rest in told if word == "skipped" and rest.isdigit()), 0)
+    mine = episodes.latest(
+        found,
+        (until or datetime.fromtimestamp(answered, UTC)) + ahead + stamps.TOLERANCE,
+        skipped=skipped,
+    )
+    if late := stamps.in_future([found[-1].at - ahead], datetime.fromtimestamp(answered, UTC)):
+        return Onset(host, mine[0].line, off=off, remark=f"the times of its log are {late}")
+    remarks += _of_others(found, mine, ahead)
+    return Onset(host, mine[0].line, mine[0].at - ahead, off, "; ".join(remarks))
+
+
+def _of_others(found: Sequence[Hit], mine: Sequence[Hit], ahead: timedelta) -> Iterator[str]:
+    """Say what else a log has of the symptom, and that it does not say when the first line of this trouble was written."""
+    first = mine[0]
+    before = [hit for hit in found if hit.at < first.at]
+    if before:
+        yield f"its log has it before, too, last at {_local(before[-1].at - ahead)}, which is taken for another trouble"
+    if first.is_between:
+        yield f"the line names no time, and is from between {_local(first.earliest - ahead)} and {_local(first.at - ahead)}; the later is weighed"
+
+
+def _local(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _clock(said: str, asked: float, answered: float) -> tuple[datetime, tzinfo, float]:
@@ -185,10 +227,6 @@ def _longest(lines: Sequence[str], without: re.Pattern[str]) -> str:
     return max(worded, key=len, default="")
 
 
-WRONG = re.compile(
-    r"error|exception|traceback|fatal|panic|fail|refused|timed? ?out|critical|denied|cannot|\b5\d\d\b",
-    re.IGNORECASE,
-)
 VARYING = re.compile(r"\S*\d\S*|[^\x20-\x7e]+")
 NO_CODE = re.compile(
     r"(?!(?:[A-Za-z_]+[-_]?\d{1,6}|[1-5]\d\d)[:;,.\])}'\"]*(?:\s|$))(?<!\S)\S*\d\S*|[^\x20-\x7e]+",

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.blame import stamps
+from opskit.blame.episodes import WRONG
 from opskit.blame.model import NOTHING
-from opskit.blame.onsets import WRONG
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:

@@ -30,11 +30,13 @@ LATER = NOW - timedelta(minutes=2)
 WORDS = "it's \\n $HOME bad"
 FIND = """{ n += length($0) + 1 }
 /^[0-9]+[.][0-9]+ / { head = substr($0, 1, m); entries++ }
-index($0, ENVIRON["w"]) { at = head; line = substr($0, 1, m) }
+index($0, ENVIRON["w"]) { if (at != head) hits++; at = head; line = substr($0, 1, m)
+  k[hits] = at; l[hits] = line; if (hits > b) { delete k[hits - 1]; delete l[hits - 1] } }
 n > bytes { exit }
 END { if (n > bytes || entries >= lines) print "cut"
-  if (line != "") { if (at != line) print "line " at; print "line " line }
-  else print entries ? "none" : "nothing" }"""
+  for (i in k) told++; if (hits > told) print "skipped " hits - told
+  for (i in k) { print "own " k[i]; print "line " l[i] }
+  if (!hits) print entries ? "none" : "nothing" }"""
 LINES = (
     Line(NOW - timedelta(days=20), f"ERROR {WORDS}"),
     Line(NOW - timedelta(minutes=30), "fine"),
@@ -68,14 +70,18 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_journal_is_asked_for_by_its_unit_and_for_no_more_than_is_looked_at() -> None:
     since = datetime(2026, 11, 12, 12, tzinfo=UTC)
-    text = journal.script(Journal("shop@1.service"), since=since, most_bytes=1000, most_line=400)
+    text = journal.script(
+        Journal("shop@1.service"), since=since, most_bytes=1000, most_line=400, most_hits=9
+    )
     assert text == (
         "command -v journalctl >/dev/null || { echo nojournal; exit 0; }\n"
         "journalctl --quiet --no-pager --all --output=short-unix --unit=shop@1.service --since=@1794484800"
         " --reverse --lines=200000 2>/dev/null |\n"
-        f"  awk -v m=400 -v bytes=1000 -v lines=200000 '{FIND}'"
+        f"  awk -v m=400 -v b=9 -v bytes=1000 -v lines=200000 '{FIND}'"
     )
-    own = journal.script(Journal("a", user=True), since=since, most_bytes=1, most_line=1)
+    own = journal.script(
+        Journal("a", user=True), since=since, most_bytes=1, most_line=1, most_hits=1
+    )
     assert " --user-unit=a " in own
 
 

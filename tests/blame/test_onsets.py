@@ -7,13 +7,15 @@ import shutil
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opskit.blame.onsets import NOT_THERE, needle, read, script, told
+from opskit.blame.episodes import QUIET, Hit, latest
+from opskit.blame.onsets import MOST_HITS, NOT_THERE, needle, read, script, told
 from opskit.blame.said import clean, of_lines
 from opskit.blame.said import read as read_symptom
 from opskit.errors import UsageError
@@ -21,7 +23,10 @@ from opskit.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from opskit.blame.onsets import Onset
+
 SHELLS = [["sh"], *([["busybox", "sh"]] if shutil.which("busybox") else [])]
+NOON = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
 NOW = 1_795_701_723.0
 AT = datetime(2026, 11, 26, 14, 2, 3, tzinfo=UTC)
 WORDS = "it's \\n $HOME bad"
@@ -51,8 +56,90 @@ def test_the_first_line_is_found_in_the_oldest_file_with_the_time_that_stands_ab
     assert "no such log" in missing.remark
 
 
+def dated(minute: float, words: str = WORDS) -> str:
+    """Give a line of that minute of today's afternoon, by the clock of this machine."""
+    at = (NOON + timedelta(minutes=minute)).astimezone()
+    return f"{at:%Y-%m-%d %H:%M:%S} {words}"
+
+
+def found_in(log: Path, shell: list[str], *, until: datetime | None = None) -> Onset:
+    told = answer(log, WORDS, shell)
+    return read("web01", told, asked=time.time(), answered=time.time(), until=until)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_of_a_symptom_that_comes_back_the_first_line_since_it_was_quiet_for_long_is_the_onset(
+    tmp_path: Path, shell: list[str]
+) -> None:
+    log = tmp_path / "log"
+    before = [dated(number / 20) for number in range(20)]
+    now = [dated(17 + number / 10) for number in range(5)]
+    log.write_text("\n".join([*before, dated(5, "fine"), *now]) + "\n")
+    found = found_in(log, shell)
+    assert (found.at, found.line) == (NOON + timedelta(minutes=17), dated(17))
+    last = (NOON + timedelta(minutes=19 / 20)).astimezone()
+    assert f"its log has it before, too, last at {last:%Y-%m-%d %H:%M:%S}" in found.remark
+    earlier = found_in(log, shell, until=NOON + timedelta(minutes=2))
+    assert (earlier.at, earlier.remark) == (NOON, "")
+    log.write_text("\n".join(dated(40.0 * number) for number in range(5)))
+    rare = found_in(log, shell)
+    assert (rare.at, rare.remark) == (NOON, "")
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_of_very_many_lines_the_very_first_is_told_too(tmp_path: Path, shell: list[str]) -> None:
+    log = tmp_path / "log"
+    log.write_text("\n".join(dated(number / 20) for number in range(3 * MOST_HITS)))
+    assert found_in(log, shell).at == NOON
+    told = answer(log, WORDS, shell)
+    assert told.count("\nown ") == MOST_HITS + 1
+    assert f"\nskipped {2 * MOST_HITS - 1}\n" in told
+    log.write_text(dated(-30) + "\n" + log.read_text())
+    assert found_in(log, shell).at == NOON - timedelta(
+        minutes=30
+    )  # nobody knows that it was quiet
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_a_line_without_a_time_is_of_the_error_above_it_or_from_before_the_next_that_has_one(
+    tmp_path: Path, shell: list[str]
+) -> None:
+    log = tmp_path / "log"
+    trace = ["Traceback (most recent call last):", '  File "127.0.0.1:8000"', f"KeyError: {WORDS}"]
+    log.write_text("\n".join([dated(1, "ERROR in cart"), *trace, dated(9, "fine")]) + "\n")
+    found = found_in(log, shell)
+    assert (found.at, found.line, found.remark) == (NOON + timedelta(minutes=1), trace[-1], "")
+    log.write_text("\n".join([dated(1, "GET /health 200"), *trace, dated(9, "fine")]) + "\n")
+    found = found_in(log, shell)
+    assert found.at == NOON + timedelta(minutes=9)
+    assert found.remark.startswith("the line names no time, and is from between ")
+    log.write_text("\n".join([dated(1, "GET /health 200"), *trace]) + "\n")
+    found = found_in(log, shell)
+    assert found.at
+    assert abs(found.at.timestamp() - time.time()) < 60
+    log.write_text("\n".join(trace) + "\n")
+    assert found_in(log, shell).remark == "the line of its log that has it names no time"
+
+
+MINUTES = st.lists(st.floats(0, 600), min_size=1, max_size=30).map(sorted)
+
+
+@given(MINUTES, st.floats(0, 600))
+def test_a_trouble_is_lines_that_follow_each_other_and_begins_by_then_if_any_does(
+    minutes: list[float], until: float
+) -> None:
+    every = [Hit("", at, at) for at in (NOON + timedelta(minutes=m) for m in minutes)]
+    then = NOON + timedelta(minutes=until)
+    mine = latest(every, then)
+    start = every.index(mine[0])
+    assert list(mine) == every[start : start + len(mine)]
+    assert mine[0].at <= then or start == 0
+    around = [*every[max(start - 1, 0) : start], mine[0]]
+    assert all((b.at - a.at).total_seconds() > QUIET for a, b in pairwise(around))
+
+
 def test_a_hosts_clock_that_runs_ahead_is_set_right_and_told() -> None:
-    said = f"now {int(NOW) + 300} +0100\nline 2026-11-26 15:07:03 boom"
+    said = f"now {int(NOW) + 300} +0100\nown 2026-11-26 15:07:03\nline 2026-11-26 15:07:03 boom"
     found = read("web01", said, asked=NOW - 1, answered=NOW)
     assert found.off == pytest.approx(300, abs=1)
     assert found.at is not None
@@ -61,7 +148,7 @@ def test_a_hosts_clock_that_runs_ahead_is_set_right_and_told() -> None:
 
 
 def test_what_a_log_says_is_no_answer_of_ours() -> None:
-    said = f"now {int(NOW)} +0000\nline 2026-11-26 14:02:03 boom\x0cnow 1 +0000\nnone\n"
+    said = f"now {int(NOW)} +0000\nown 2026-11-26 14:02:03\nline 2026-11-26 14:02:03 boom\x0cnow 1 +0000\nnone\n"
     found = read("web01", said, asked=NOW, answered=NOW)
     assert (found.at, found.off) == (AT, 0.0)
     assert read("web01", "", asked=NOW, answered=NOW).at is None
@@ -112,14 +199,14 @@ def test_a_symptom_moves_no_terminal() -> None:
 
 
 def test_where_the_clocks_of_all_hosts_agree_this_machines_may_be_the_wrong_one() -> None:
-    said = f"now {int(NOW) + 10800} +0000\nline 2026-11-26 17:02:03 boom"
+    said = f"now {int(NOW) + 10800} +0000\nown 2026-11-26 17:02:03\nline 2026-11-26 17:02:03 boom"
     found = [read(host, said, asked=NOW - 1, answered=NOW) for host in ("web01", "web02")]
     (told_once,) = told(found)
     assert told_once.startswith("web[01-02]: their clocks agree, and this machine's is 10800 s behind them")  # fmt: skip
 
 
 def test_times_of_a_hosts_log_that_are_in_the_future_are_not_weighed_and_that_is_said() -> None:
-    said = f"now {int(NOW)} +0000\nline 2026-11-26 18:43:03 boom"
+    said = f"now {int(NOW)} +0000\nown 2026-11-26 18:43:03\nline 2026-11-26 18:43:03 boom"
     found = read("web01", said, asked=NOW - 1, answered=NOW)
     assert found.at is None
     assert found.remark.startswith("the times of its log are 4 h ")
