@@ -106,10 +106,11 @@ class CommitMatch:
 
 @dataclass(frozen=True, slots=True)
 class TextEvidence:
-    """What the symptom's text says for a candidate: `bits` (log2 of a likelihood ratio; below 0 against it), and its commits, the best first."""
+    """What the symptom's text says for a candidate: `bits` (log2 of a likelihood ratio; below 0 against it), its commits, the best first, and the `words` that what it says of itself has in common with it."""
 
     bits: float
     matches: tuple[CommitMatch, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,21 @@ def test_what_the_words_point_to_is_likelier_and_names_the_commit() -> None:
     assert term.source == "commit c0ffee1234"
 
 
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        (TextEvidence(-2, (CommitMatch("c0ffee12", "Carts", "ana", -2, ("cart",)),)), "of the symptom, c0ffee12 'Carts' says only 'cart'"),
+        (TextEvidence(2, words=("boomba", "cart")), "what it says of itself and the symptom both say 'boomba', 'cart'"),
+        (TextEvidence(-2), "what it says and the symptom share no rare word"),
+    ],
+)  # fmt: skip
+def test_words_are_named_and_where_they_speak_against_it_that_they_are_all(
+    text: TextEvidence, because: str
+) -> None:
+    answer = rank(asked(symptom="boomba in the cart"), [change("a", 5, "web1")], {"a": text})
+    assert terms(answer, "a")["text"] == because
+
+
 def test_a_failed_rollout_and_one_past_a_freeze_are_likelier_than_one_that_is_done() -> None:
     done = change("a", 30, "web1")
     failed = replace(done, id="b", outcome="failed", overrides=("freeze",))

@@ -155,15 +155,16 @@ def _lag(weighed: Weighed) -> str:
 
 
 def _text(text: TextEvidence) -> str:
+    words = text.matches[0].words if text.matches else text.words
+    if not words:
+        return "what it says and the symptom share no rare word"
+    said = some([repr(word) for word in words])
     if not text.matches:
-        return (
-            "what it says and the symptom share no rare word"
-            if text.bits <= 0
-            else "its words fit the symptom"
-        )
-    best = text.matches[0]
-    words = some([repr(word) for word in best.words]) or "words"
-    return f"{best.sha[:8]} {best.subject[:60]!r} and the symptom both say {words}"
+        return f"what it says of itself and the symptom both say {said}"
+    who = f"{text.matches[0].sha[:8]} {text.matches[0].subject[:60]!r}"
+    if text.bits < 0:
+        return f"of the symptom, {who} says only {said}"
+    return f"{who} and the symptom both say {said}"
 
 
 def _text_from(candidate: Candidate, text: TextEvidence) -> str:

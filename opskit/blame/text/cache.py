@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-VERSION = "3"
+VERSION = "4"
 """Goes up with every change of what a CommitText holds or how words are made."""
 MOST_FILES = 20_000
 MOST_KEPT = 200 * 1024 * 1024
@@ -119,5 +119,5 @@ def _commit(kept: Any) -> CommitText:
 
 
 def _file_text(kept: Any) -> FileText:
-    path, functions, added, removed, came, went = kept
-    return FileText(path, tuple(functions), added, removed, came, went)
+    path, functions, added, removed = kept
+    return FileText(path, tuple(functions), added, removed)

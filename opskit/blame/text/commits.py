@@ -31,14 +31,12 @@ NOT_WRITTEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """What a commit changed in one file: words with how often, lines with how many; `functions` as hunks name them."""
+    """What a commit changed in one file: words with how often; `functions` as hunks name them."""
 
     path: str
     functions: tuple[str, ...] = ()
     added: Mapping[str, int] = field(default_factory=dict)
     removed: Mapping[str, int] = field(default_factory=dict)
-    came: int = 0
-    went: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +113,10 @@ class _Hunks:
         self.removed += [line[1:MOST_LINE] for line in lines if line.startswith("-")]
 
     def text(self, path: str) -> FileText:
-        came, went = len(self.added), len(self.removed)
         if NOT_WRITTEN.search(path):
-            return FileText(path, came=came, went=went)
+            return FileText(path)
         added, removed = (_words(lines) for lines in (self.added, self.removed))
-        return FileText(path, tuple(self.functions)[:50], added, removed, came, went)
+        return FileText(path, tuple(self.functions)[:50], added, removed)
 
 
 def _words(lines: Sequence[str]) -> Mapping[str, int]:

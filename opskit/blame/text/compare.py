@@ -73,7 +73,7 @@ def _evidence(asked: symptoms.Symptom, said: Mapping[str, Told]) -> Mapping[str,
         if known:
             bits = _unequal(bits, known, said[id_])
         if bits > 0 or said[id_].commits:
-            found[id_] = TextEvidence(bits, tuple(_matches(asked, each, rest)))
+            found[id_] = TextEvidence(bits, tuple(_matches(asked, each, rest)), _own(asked, each))
     return found
 
 
@@ -149,6 +149,12 @@ def _matches(
         commit, bits = one.commit, (one.fit - rest) / math.log(2)
         words, where = tuple(_spelled(asked, one.words)), tuple(places(commit, one.words))
         yield CommitMatch(commit.sha, commit.subject, commit.author, bits, words, where)
+
+
+def _own(asked: symptoms.Symptom, weighed: Sequence[Weighed]) -> tuple[str, ...]:
+    """Give the words that what a candidate says of itself has in common with the symptom."""
+    said = (one.words for one in weighed if not one.commit.sha)
+    return tuple(_spelled(asked, next(said, {})))
 
 
 def _spelled(asked: symptoms.Symptom, words: Mapping[str, float]) -> Sequence[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.blame.text.tokens import WORD, count, forms, spellings
@@ -38,7 +38,7 @@ class Symptom:
     head: frozenset[str]
     identifiers: frozenset[str]
     values: frozenset[str]
-    spelled: Mapping[str, str] = field(default_factory=dict)
+    spelled: Mapping[str, str]
 
 
 def read(text: str) -> Symptom:

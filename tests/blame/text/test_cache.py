@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHA = "a" * 40
 TOLD = CommitText(
-    SHA, "Ana", "The cart counts", "Twice.", (FileText("cart.py", ("add",), {"total": 2}, {}, 1, 0),), 2
+    SHA, "Ana", "The cart counts", "Twice.", (FileText("cart.py", ("add",), {"total": 2}, {}),), 2
 )  # fmt: skip
 
 

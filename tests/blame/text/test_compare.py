@@ -164,6 +164,7 @@ def test_nothing_is_said_against_what_brought_no_commit(shop: tuple[Path, list[s
     told = told_of([*deploys(folder, shas), by_hand, speaks], SYMPTOM, cache=None)
     assert "task" not in told
     assert told["note"].bits > 0
+    assert set(told["note"].words) == {"parse_quantity", "ValueError"}
     assert told[shas[1][:10]].bits < 0  # its diff was read, and says nothing of it
 
 
