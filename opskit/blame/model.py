@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DRIFT = "drift"
 NOTHING: Mapping[str, datetime] = MappingProxyType({})
+NEVER: Mapping[str, Sequence[tuple[datetime, datetime]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Candidate:
 
     `id` is the rollout's, the run's or the event's; `kind` is deploy, rollback, restart, reboot, replace, task, exec, drain, restore, runbook (steps of a
     run that mutate), note, thaw, or drift (a host runs what no rollout brought). `flips` say when each host began to run
-    what it brought, by this fleet's clock; hosts that were only planned are not in it. `retreats` say when a host went back from it, `passed` when the service's health check passed in it. `outcome` is as in a RolloutRecord. `distance` is 0 if it is about a
+    what it brought, by this fleet's clock; hosts that were only planned are not in it. `retreats` say when a host went back from it, `away` from when to when hosts had that came to it again, `passed` when the service's health check passed in it. `outcome` is as in a RolloutRecord. `distance` is 0 if it is about a
     service that is ill (or nobody knows which are), 1 for what that one depends on directly, and so on; -1 if it is of another service,
     whose hosts only are the same. `events` are the hashes of the events that say so, the first one first; `sources` say it where there is no event, in words: receipts and files on hosts. `overrides` are rules that did not count.
     """
@@ -74,6 +75,7 @@ class Candidate:
     reason: str = ""
     flips: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
     retreats: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
+    away: Mapping[str, Sequence[tuple[datetime, datetime]]] = field(default_factory=lambda: NEVER)
     passed: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
     before: tuple[Release, ...] = ()
     after: tuple[Release, ...] = ()
@@ -90,6 +92,12 @@ class Candidate:
     """What it says of itself, to be compared with the symptom: reason, task, command, output, note."""
     during: str = ""
     incident: str = ""
+
+    def gone(self, by: datetime) -> Mapping[str, datetime]:
+        """Give the hosts that had gone back from it by then and were without it, and since when."""
+        left = {host: at for host, at in self.retreats.items() if at < by}
+        spans = ((host, span) for host, each in self.away.items() for span in each)
+        return left | {host: since for host, (since, until) in spans if since < by <= until}
 
 
 @dataclass(frozen=True, slots=True)

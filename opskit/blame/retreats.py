@@ -1,4 +1,4 @@
-"""What later rollouts took away of earlier ones: when a host went back to what ran there before."""
+"""What later rollouts took away of earlier ones, and brought again: when a host went back to what ran there before, and came to the same release once more."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ def with_retreats(
     came = _by_place(candidates, records)
     for candidate, record in zip(candidates, records, strict=True):
         gone = dict(candidate.retreats)
+        away: dict[str, Sequence[tuple[datetime, datetime]]] = {}
         for host in candidate.flips if candidate.kind in BRINGS else ():
-            all_there = came.get((record.service, host), ())
-            if host not in gone and (left := _left(candidate.id, all_there)):
-                gone[host] = left
+            if host in candidate.retreats:
+                continue
+            left, spans = _left(candidate.id, came.get((record.service, host), ()))
+            gone |= {host: left} if left else {}
+            away |= {host: spans} if spans else {}
+        told = replace(candidate, retreats=gone, away=away) if away else candidate
         if len(gone) > len(candidate.retreats):
             left_on = [host for host in candidate.flips if host not in gone]
-            yield replace(candidate, retreats=gone, undo=undo(record, left_on))
-        else:
-            yield candidate
+            told = replace(told, retreats=gone, undo=undo(record, left_on))
+        yield told
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +86,32 @@ def _came(candidate: Candidate, record: RolloutRecord, host: HostRecord) -> _Cam
     )
 
 
-def _left(id: str, all_there: Sequence[_Came]) -> datetime | None:
-    """Give when a host went back from what a rollout brought there, None if it has not."""
+def _left(
+    id: str, all_there: Sequence[_Came]
+) -> tuple[datetime | None, Sequence[tuple[datetime, datetime]]]:
+    """Give when a host went back from what a rollout brought there, None if it has it, and from when to when it had been without that before."""
     place = next((n for n, came in enumerate(all_there) if came.id == id), None)
     if place is None:
-        return None
+        return None, ()
     mine = all_there[place]
     older = {revision for came in all_there[: place + 1] for revision in (came.before, came.revision)}  # fmt: skip
     older -= {mine.revision, ""}
     newer = {mine.revision, *mine.commits}
+    left: datetime | None = None
+    spans = []
     for came in all_there[place + 1 :]:
-        if _is_back(came, mine, older, newer):
-            return came.at
-        newer |= {came.before, came.revision, *came.commits} - older
-    return None
+        if left and _is_same(came, mine):
+            spans.append((left, came.at))
+            left = None
+        elif not left and _is_back(came, mine, older, newer):
+            left = came.at
+        elif not left:
+            newer |= {came.before, came.revision, *came.commits} - older
+    return left, spans
+
+
+def _is_same(came: _Came, mine: _Came) -> bool:
+    return came.release == mine.release or came.revision == mine.revision != ""
 
 
 def _is_back(came: _Came, mine: _Came, older: set[str], newer: set[str]) -> bool:
@@ -104,7 +119,7 @@ def _is_back(came: _Came, mine: _Came, older: set[str], newer: set[str]) -> bool
 
     A revision that adds no commit to the one that ran there is older than that one, and than mine if it is none of what came since.
     """
-    if came.release == mine.release or came.revision == mine.revision != "":
+    if _is_same(came, mine):
         return False
     is_undone = came.kind == "rollback" != mine.kind and came.release < mine.release
     is_known = 0 < len(mine.commits) < MOST_COMMITS and not came.commits

@@ -62,3 +62,25 @@ def test_what_goes_back_to_the_middle_of_what_came_leaves_the_rest_of_it_there(c
     deploy(changelog, 6, 3)
     assert not gone(changelog, first)
     assert gone(changelog, later) == set(HOSTS)
+
+
+def back(changelog: Changelog, before: int, to: int, *, hosts: tuple[str, ...] = HOSTS) -> str:
+    name = start(changelog, hosts=hosts, before=before, to=to, action="rollback")
+    results(changelog, name, dict.fromkeys(hosts, "done"), before=before, to=to, action="rollback")
+    return name
+
+
+def test_what_came_to_a_host_again_is_live_there_and_is_undone_on_all_that_run_it(changelog: Changelog) -> None:  # fmt: skip
+    bad = deploy(changelog, 1, 2)
+    back(changelog, 2, 1, hosts=("web01",))
+    assert gone(changelog, bad) == {"web01"}
+    deploy(changelog, 1, 2, hosts=("web01",))
+    deploy(changelog, 2, 3)
+    back(changelog, 3, 2)
+    found = candidates(changelog)[bad]
+    assert not found.retreats
+    assert "-H 'web[01-02]' " in found.undo
+    assert [host for host, spans in found.away.items() if len(spans) == 1] == ["web01"]
+    back(changelog, 2, 1, hosts=("web02",))
+    assert gone(changelog, bad) == {"web02"}
+    assert "-H web01 " in candidates(changelog)[bad].undo

@@ -44,3 +44,19 @@ def test_what_only_the_well_hosts_still_run_is_no_longer_to_blame_for_the_ill_on
     assert {"gone", "text"} & {term.name for term in suspect.terms} == {"gone"}
     (clear,) = rank(replace(asked, is_onset=True), [old], {}).cleared
     assert clear.because == "web01 had gone back from it 5 min before the onset"
+
+
+def test_what_came_to_a_host_again_is_blamed_for_as_long_as_it_ran_there_and_not_for_the_time_between() -> (
+    None
+):
+    old = deploy("old", 600, *HOSTS)
+    spans = {
+        host: ((NOW - timedelta(seconds=500), NOW - timedelta(seconds=40)),) for host in HOSTS
+    }
+    again = replace(old, away=spans)
+    (suspect,) = rank(SEEN, [again], {}).suspects
+    assert suspect.terms[0].because == "an ill host ran it for 2 min in all before it was seen"
+    (clear,) = rank(
+        replace(SEEN, is_onset=True, at=NOW - timedelta(seconds=240)), [again], {}
+    ).cleared
+    assert clear.because == "its hosts had gone back from it 4 min 20 s before the onset"

@@ -21,7 +21,7 @@ def cleared(asked: Asked, candidate: Candidate, trace: Trace) -> Cleared | None:
     if came_later(asked, trace):
         return _too_late(asked, candidate, trace)
     if _is_gone(asked, candidate, trace):
-        return Cleared(candidate, _gone_back(asked, candidate, trace), wording.event(candidate))
+        return Cleared(candidate, _gone_back(asked, trace), wording.event(candidate))
     if candidate.flips and _seen_before(asked, trace):
         return _too_late(asked, candidate, trace)
     if _elsewhere(asked, candidate):
@@ -53,13 +53,13 @@ def _is_gone(asked: Asked, candidate: Candidate, trace: Trace) -> bool:
     """Tell whether hosts had gone back from it before the onset: all that it was on, or all of those that are ill."""
     if not trace.flips:
         return bool(candidate.flips)
-    ill = asked.ill & candidate.retreats.keys()
+    ill = asked.ill & trace.left.keys()
     return bool(ill) and asked.ill.isdisjoint(trace.flips) and _harms_its_own(asked, candidate)
 
 
-def _gone_back(asked: Asked, candidate: Candidate, trace: Trace) -> str:
-    left = asked.ill & candidate.retreats.keys() if trace.flips else candidate.retreats.keys()
-    last = max((candidate.retreats[host].timestamp() for host in left), default=asked.first)
+def _gone_back(asked: Asked, trace: Trace) -> str:
+    left = asked.ill & trace.left.keys() if trace.flips else trace.left.keys()
+    last = max((trace.left[host] for host in left), default=asked.first)
     whose = wording.some(sorted(left)) if trace.flips else "its hosts"
     return f"{whose} had gone back from it {wording.span(asked.first - last)} before the onset"
 

@@ -100,6 +100,8 @@ def _time(asked: Asked, candidate: Candidate, trace: Trace, weighed: Weighed) ->
     ages = [asked.first - at for at in harmed or trace.flips.values()]
     last = min((age for age in ages if age >= 0), default=max(ages))
     whose = "an ill host" if harmed else "a host"
+    if candidate.away and last > 0:
+        return f"{whose} ran it for {span(last)} in all {what}"
     return f"last change of {whose} {_apart(last, what)}"
 
 

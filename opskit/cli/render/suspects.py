@@ -131,7 +131,7 @@ def _hosts(suspect: Suspect, question: Question) -> str:
         return f"{text.folded(list(candidate.flips))}, which what is ill needs" * bool(
             candidate.flips
         )
-    back = [host for host, at in candidate.retreats.items() if at <= question.at]
+    back = [*candidate.gone(question.at)]
     ill, well = ([h for h in hosts if h not in back] for hosts in (suspect.ill, suspect.well))
     counted = {*suspect.ill, *suspect.well, *back}
     rest = [host for host in candidate.flips if host not in counted]
