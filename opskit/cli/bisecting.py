@@ -178,8 +178,8 @@ def _here(config: Config, service: Service) -> InFolder:
 
 def _start(hunt: Hunt) -> int:
     if hunt.choice.dry_run:
-        return shown.planned(hunt.one, hunt.outlook(), as_json=hunt.choice.as_json)
-    options.ask(shown.question(hunt.one, hunt.outlook()), yes=hunt.choice.yes)
+        return shown.planned(hunt.told, hunt.outlook(), as_json=hunt.choice.as_json)
+    options.ask(shown.question(hunt.told, hunt.outlook()), yes=hunt.choice.yes)
     vouching.keep_enrolled(hunt.changelog, hunt.config.changelog)
     hunt.start()
     return hunt.run()
@@ -187,8 +187,8 @@ def _start(hunt: Hunt) -> int:
 
 def _resume(hunt: Hunt, knows: Sequence[str], *, stop: bool) -> int:
     if hunt.choice.dry_run:
-        return shown.planned(hunt.one, hunt.outlook(), as_json=hunt.choice.as_json)
-    what = f"put {hunt.one.host} back as it was?" if stop else shown.question(hunt.one, hunt.outlook())  # fmt: skip
+        return shown.planned(hunt.told, hunt.outlook(), as_json=hunt.choice.as_json)
+    what = f"put {hunt.one.host} back as it was?" if stop else shown.question(hunt.told, hunt.outlook())  # fmt: skip
     options.ask(what, yes=hunt.choice.yes)
     vouching.keep_enrolled(hunt.changelog, hunt.config.changelog)
     hunt.resume(knows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from opskit.cli import wiring
+from opskit.cli import hiding, wiring
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def answer(
         sources = Sources(
             fleet, inventory, changelog, config.changelog, config.root, kept_commits()
         )
-        found = inquire(told, there, sources)
+        found = hiding.without(inquire(told, there, sources), redactor.text)
     _remember(changelog, found)
     return found
 

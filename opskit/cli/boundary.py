@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from opskit.cli.hiding import Known, hider_of
 from opskit.cli.render import envelope, terminal, text
 from opskit.errors import InterruptedRunError, OpskitError, UsageError
 
@@ -30,24 +31,26 @@ _EMPTY = re.compile(r"--[a-z-]+=\s*")
 def run(args: Sequence[str]) -> int:
     """Run the command that `args` name and give the exit code; nothing that happens escapes as a traceback."""
     terminal.make_streams_safe()
+    known = Known()
     with _signals_as_interrupts():
         try:
-            code = _call(args)
+            code = _call(args, known)
             terminal.flush()
         except BrokenPipeError:
             terminal.silence()
             return FAILED
         except BaseException as error:  # noqa: BLE001 (the one broad catch of the program)
+            known.hide(error)
             code = _tell(error, args)
         return code
 
 
-def _call(args: Sequence[str]) -> int:
-    """Let Click find and run the command; a command gives its exit code, None is 0."""
+def _call(args: Sequence[str], known: Known) -> int:
+    """Let Click find and run the command, which says by `known` what it knows; a command gives its exit code, None is 0."""
     from opskit.cli.app import app
 
     _demand_words(args)
-    code = app.main(list(args), prog_name="opskit", standalone_mode=False)
+    code = app.main(list(args), prog_name="opskit", standalone_mode=False, obj=known)
     return code if isinstance(code, int) else DONE
 
 
@@ -151,8 +154,6 @@ def _crash(error: BaseException, args: Sequence[str]) -> OpskitError:
 
 def _show_traceback(error: BaseException) -> None:
     import traceback
-
-    from opskit.cli.hiding import hider_of
 
     text.mention(hider_of(error)("".join(traceback.format_exception(error))).rstrip())
 

@@ -3,20 +3,64 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opskit.errors import OpskitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
+    from opskit.config.model import Config
+    from opskit.config.secret import Redactor
     from opskit.config.sources import SecretSource
     from opskit.fleet.vault import Vault
     from opskit.rollout.plan import Plan
 
 ATTRIBUTE = "opskit_hides"
 """The attribute of an error that nobody foresaw which takes the secrets out of its traceback."""
+T = TypeVar("T")
+
+
+@dataclass
+class Known:
+    """What one call of the program knows of secrets: those of the opskit.toml that it has read, if it has read one."""
+
+    config: Config | None = None
+
+    def redactor(self) -> Redactor:
+        """Give what hides those of variables and files."""
+        from opskit.cli import wiring
+        from opskit.config.secret import Redactor
+
+        return wiring.redactor(self.config) if self.config else Redactor()
+
+    def hide(self, error: BaseException) -> None:
+        """Take them out of an error, whichever command it ended."""
+        if not isinstance(error, Exception):
+            return
+        redactor = self.redactor()
+        if isinstance(error, OpskitError):
+            redactor.error(error)
+        if not hasattr(error, ATTRIBUTE):
+            with contextlib.suppress(AttributeError):  # see `hidden`
+                setattr(error, ATTRIBUTE, redactor.text)
+
+
+def without(value: T, hide: Callable[[str], str]) -> T:
+    """Give a value whose texts, all the way down, are what `hide` makes of them."""
+    told: Any = value
+    if isinstance(told, str):
+        told = hide(told)
+    elif is_dataclass(told) and not isinstance(told, type):
+        names = [field.name for field in fields(told) if field.init]
+        told = replace(told, **{name: without(getattr(told, name), hide) for name in names})
+    elif isinstance(told, Mapping):
+        told = {hide(str(key)): without(each, hide) for key, each in told.items()}
+    elif type(told) in (list, tuple):
+        told = type(told)(without(each, hide) for each in told)
+    return told  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from opskit.cli import hiding
 from opskit.cli.render import bisection as shown
 from opskit.errors import ChangelogError, LockedError, RefusedError, UsageError
 
@@ -45,6 +46,11 @@ class Hunt:
         """What is searched."""
         return range_of(self.service, first_parent=self.one.first_parent)
 
+    @property
+    def told(self) -> Bisection:
+        """The bisection as it is shown: what was typed may hold a secret."""
+        return hiding.without(self.one, self.place.redactor.text)
+
     def outlook(self) -> Next:
         """Give what is to be tried next, but for the ends, and how much is left."""
         from opskit.blame.bisect.hunt import known_of
@@ -77,7 +83,7 @@ class Hunt:
         """Hunt to the end; however it ends, what was changed is put back. Gives the exit code; raises what a deploy raises."""
         from opskit.blame.bisect.hunt import hunt
 
-        shown.begins(self.one, as_json=self.choice.as_json)
+        shown.begins(self.told, as_json=self.choice.as_json)
         found = None
         try:
             with self.place.held():
@@ -104,7 +110,7 @@ class Hunt:
             self.writer.finish(STOPPED, (), "somebody stopped it")
         else:
             self.writer.finish(one.outcome, one.suspects, "")
-        return shown.ended(one, as_json=self.choice.as_json)
+        return shown.ended(self.told, as_json=self.choice.as_json)
 
     def demand_ours(self) -> None:
         """Raise LockedError if somebody else has gone on with it."""
@@ -169,16 +175,16 @@ class Hunt:
             self.writer.finish(STOPPED, (), str(error) or "interrupted")
         except (ChangelogError, LockedError):
             return
-        shown.stopped(self.one, as_json=self.choice.as_json)
+        shown.stopped(self.told, as_json=self.choice.as_json)
 
     def _answer(self, found: Hunted) -> None:
         """Say what was found, for people: also before the host is put back, which takes its time, and may fail."""
         if not self.choice.as_json:
-            shown.answer(self.one, found, self._told(found))
+            shown.answer(self.told, found, self._told(found))
 
     def _show(self, found: Hunted) -> int:
         every = (*self.one.tests, *self.tests)
-        return shown.show(self.one, found, every, self._told(found), as_json=self.choice.as_json)
+        return shown.show(self.told, found, every, self._told(found), as_json=self.choice.as_json)
 
     def _told(self, found: Hunted) -> list[shown.Suspect]:
         return [shown.suspect(self.where, sha, self._brought(sha)) for sha in found.suspects]

@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 
 def read_config(*, whole: bool = True) -> Config:
     """Read opskit.toml, found upwards from here or named by OPSKIT_CONFIG; raises ConfigError. See `reading.load`."""
+    import click
+
+    from opskit.cli.hiding import Known
     from opskit.config import load
 
-    return load(whole=whole)
+    config = load(whole=whole)
+    called = click.get_current_context(silent=True)
+    if called and isinstance(called.obj, Known):
+        called.obj.config = config  # so that no error shows a secret of it
+    return config
 
 
 def open_inventory(config: Config, environment: str | None) -> Inventory:

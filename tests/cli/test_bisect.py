@@ -289,8 +289,10 @@ def test_a_secret_of_the_check_stands_nowhere_and_is_typed_again(
     check = f'[ -n "$RIGHT" ] || kill -9 $$; [ hunter2zebra = "$RIGHT" ] && {CHECK}'
     env = {"TOKEN": "hunter2zebra", "RIGHT": ""}
     words = ("shop", "--good", shas[0], "--bad", "main", "--local", "-y", "--check", check)
-    opskit("bisect", *words, env=env, expect=1)
-    assert "hunter2zebra" not in str(events())
+    told = [opskit("bisect", *words, *more, env=env, expect=None) for more in (["-n"], [], ["--json"])]  # fmt: skip
+    assert [done.exit for done in told] == [0, 1, 1]
+    assert "[redacted]" in told[0].stdout
+    assert "hunter2zebra" not in f"{events()}{told}"
     name = next(b["bisect"] for k, b in events() if k != "bisect.started")[:10]
     env["RIGHT"] = "hunter2zebra"
     assert "has a secret in it" in opskit("bisect", "--resume", name, "-y", env=env, expect=2).stderr  # fmt: skip

@@ -128,6 +128,10 @@ def test_secrets_stand_in_no_verdict(opskit: Opskit, changelog: Changelog) -> No
     name, env = whole(changelog), {"TOKEN": "hunter2zebra"}
     opskit("verdict", name, "guilty", "-m", "it leaks hunter2zebra", env=env)
     assert changelog.rollout(name).verdicts[0].why == "it leaks [redacted]"
+    for more in ([], ["--json"]):
+        said = opskit("verdict", "hunter2zebra", "guilty", "-m", "so", *more, env=env, expect=2)
+        assert "hunter2zebra" not in f"{said}"
+        assert "[redacted]" in f"{said}"
 
 
 @pytest.mark.parametrize(
