@@ -59,4 +59,4 @@ def test_what_came_to_a_host_again_is_blamed_for_as_long_as_it_ran_there_and_not
     (clear,) = rank(
         replace(SEEN, is_onset=True, at=NOW - timedelta(seconds=240)), [again], {}
     ).cleared
-    assert clear.because == "its hosts had gone back from it 4 min 20 s before the onset"
+    assert clear.because == "its hosts had gone back from it 4 min before the onset"
