@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from opskit.blame import onsets, urls
 from opskit.blame.answering import answer
@@ -19,7 +20,7 @@ from opskit.blame.trouble import Trouble, steady
 from opskit.blame.undo import fold
 from opskit.blame.window import WINDOW, look
 from opskit.changelog import Filter
-from opskit.errors import ChangelogError, OpskitError
+from opskit.errors import ChangelogError, OpskitError, UsageError
 from opskit.rollout.sudo import users_of
 
 if TYPE_CHECKING:
@@ -115,10 +116,23 @@ def demand_there(trouble: Trouble, place: Place, changelog: Changelog) -> None:
     )
 
 
+def demand_behind(trouble: Trouble, place: Place) -> None:
+    """Raise UsageError for an address that is broken, and of which nobody knows whose it is: what of this fleet it shows, only who asks can say."""
+    told, there = trouble.told, trouble.behind
+    if told.url is None or not told.is_broken or told.service or told.hosts or told.onsets:
+        return
+    if not (there.services or there.host):
+        raise UsageError(
+            f"no service here is known to stand behind {urlsplit(told.url.url).netloc}",
+            hint=f"name the one that is ill: -s SERVICE, one of {', '.join(place.services)}",
+        )
+
+
 def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
     """Ask the services in question on their hosts (all of them, if nothing says which are), and their logs."""
     there = urls.behind(told.url.url, place, sources.inventory) if told.url else urls.Behind()
     trouble = Trouble(told, there)
+    demand_behind(trouble, place)
     if sources.fleet is None:
         return trouble
     named = (

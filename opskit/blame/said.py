@@ -28,19 +28,21 @@ ESCAPES = re.compile(
 """What a terminal would obey, or hide."""
 LOG = re.compile(r"\.(?:log|txt|out|err)(?:\.\d+)?$")
 PATH = re.compile(rf"(?:~?/|\.\.?/)\S*|[\w./-]+{LOG.pattern}")
+"""What can only be meant for a file: a page of a site is named by --url."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """The symptom as text, and since when lines of it say that it is there: on each host, and anywhere (None: they do not say).
 
-    `remark` is a sentence on what of it is not weighed.
+    `hosts` are named by lines whose time is none, as of the 30th of February: they show it, and nobody knows since when. `remark` is a sentence on what of it is not weighed.
     """
 
     text: str = ""
     onsets: Mapping[str, datetime] = field(default_factory=lambda: NOTHING)
     first: datetime | None = None
     source: str = ""
+    hosts: tuple[str, ...] = ()
     remark: str = ""
 
 
@@ -49,14 +51,10 @@ def read(word: str, *, hosts: Collection[str], now: datetime) -> Said:
     if not word.strip():
         raise UsageError("--symptom says nothing")
     if word == "-":
-        return of_lines(
-            sys.stdin.buffer.read(MOST_READ).decode("utf-8", "replace"),
-            hosts=hosts,
-            now=now,
-            source="standard input",
-        )
+        piped = sys.stdin.buffer.read(MOST_READ) if sys.stdin else b""
+        return of_lines(piped.decode("utf-8", "replace"), hosts=hosts, now=now, source="standard input")  # fmt: skip
     if (file := _file(word)) is None:
-        if _is_path(word):
+        if PATH.fullmatch(word):
             raise UsageError(
                 f"--symptom {word}: there is no such file",
                 hint="name a file that is there; or write a text, with blanks in it",
@@ -71,16 +69,21 @@ def read(word: str, *, hosts: Collection[str], now: datetime) -> Said:
 
 
 def of_lines(content: str, *, hosts: Collection[str], now: datetime, source: str) -> Said:
-    """Read lines of a log: those that say that something is wrong, if any do, else all."""
+    """Read lines of a log: those that say that something is wrong, if any do, else all. Raises UsageError where there are none."""
     lines = content.split("\n")
+    if not content.strip():
+        raise UsageError(f"--symptom says nothing: {source} is empty")
     wrong = [line for line in lines if WRONG.search(line)] or [
         line for line in lines if line.strip()
     ]
     text, stamped = clean("\n".join(wrong[:MOST_LINES])), list(_stamped(lines, wrong, now))
+    odd = [line for line in wrong if stamps.is_impossible(line, now=now)]
+    shown, remark = _named(odd, hosts), _unread(odd, source)
     if late := stamps.in_future((at for at, _ in stamped), now):
-        return Said(text, source=source, remark=f"the times of {source} are up to {late}")
+        remark = "; ".join(filter(None, (f"the times of {source} are up to {late}", remark)))
+        return Said(text, source=source, hosts=shown, remark=remark)
     first, onsets = _first(stamped, hosts)
-    return Said(text, onsets, first, source)
+    return Said(text, onsets, first, source, shown, remark)
 
 
 def clean(text: str) -> str:
@@ -99,23 +102,16 @@ def _file(word: str) -> Path | None:
         return None
 
 
-def _is_path(word: str) -> bool:
-    """Tell whether a word can only be meant for a file: a folder of this machine is in it, or it ends as logs do."""
-    if not PATH.fullmatch(word):
-        return False
-    top = Path(word).parts[1:2]
-    return not word.startswith("/") or LOG.search(word) is not None or bool(top and Path("/", *top).exists())  # fmt: skip
-
-
 def _stamped(
     lines: Sequence[str], wanted: Sequence[str], now: datetime
 ) -> Iterable[tuple[datetime, str]]:
-    """Give each of the wanted lines with its time, or with the last one that stood above it."""
+    """Give each of the wanted lines with its time, or with the last one that stood above it; without those whose time is none."""
     zone = now.tzinfo or UTC
     left, last = set(wanted), None
     for line in lines:
-        last = stamps.find(line, now=now, zone=zone) or last
-        if last and line in left:
+        at = stamps.find(line, now=now, zone=zone)
+        last = at or last
+        if last and line in left and (at or not stamps.is_impossible(line, now=now)):
             yield last.astimezone(UTC), line
 
 
@@ -123,12 +119,30 @@ def _first(
     stamped: Iterable[tuple[datetime, str]], hosts: Collection[str]
 ) -> tuple[datetime | None, dict[str, datetime]]:
     """Give the first time of all, and of each host that lines name."""
-    names = "|".join(re.escape(host) for host in sorted(hosts, key=len, reverse=True))
-    named = re.compile(rf"(?<![\w.-])({names})(?![\w-])") if names else None
+    named = _any_of(hosts)
     first: datetime | None = None
     found: dict[str, datetime] = {}
     for at, line in stamped:
         first = min(at, first) if first else at
-        if named and (match := named.search(line)):
+        if match := named.search(line):
             found[match[1]] = min(at, found.get(match[1], at))
     return first, found
+
+
+def _named(lines: Iterable[str], hosts: Collection[str]) -> tuple[str, ...]:
+    """Give the hosts that lines name."""
+    found = map(_any_of(hosts).search, lines)
+    return tuple(dict.fromkeys(match[1] for match in found if match))
+
+
+def _any_of(hosts: Collection[str]) -> re.Pattern[str]:
+    """Give what finds the name of one of these hosts in a line; of none, nothing."""
+    names = "|".join(re.escape(host) for host in sorted(hosts, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.-])({names})(?![\w-])" if names else r"(?!)")
+
+
+def _unread(odd: Sequence[str], source: str) -> str:
+    """Say how many lines have a time that is none, with the beginning of one; "" if none has."""
+    lines = "line" if len(odd) == 1 else "lines"
+    said = f"{len(odd)} {lines} of {source} with a time that cannot be: {clean(odd[0])[:40]!r}" if odd else ""  # fmt: skip
+    return said and f"{said}; since when is not known from there"

@@ -49,6 +49,12 @@ EPOCH = re.compile(
     re.ASCII,
 )
 
+LIKE = re.compile(
+    rf"(?<![\d.:/-])(?:\d{{4}}[-/]\d\d[-/]\d\d|\d\d/{_NAME}/\d{{4}}|{_NAME.replace('name', 'other')} {_DAY}(?: \d{{4}})?)[T :]\d\d:\d\d:\d\d",
+    re.ASCII | re.IGNORECASE,
+)
+"""What is written as a time, though there may be none such."""
+
 
 def find(line: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
     """Give the time that a line of a log names first, None if there is none that can be read.
@@ -63,6 +69,11 @@ def find(line: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
         if at := _read(match.groupdict(), now, zone):
             return at
     return None
+
+
+def is_impossible(line: str, *, now: datetime) -> bool:
+    """Tell whether a line of a log names a time that there is not, as 25:61:61, or none that can be meant, as of the year 9999."""
+    return LIKE.search(line[:LOOKED_AT]) is not None and find(line, now=now) is None
 
 
 def in_future(times: Iterable[datetime], now: datetime) -> str:

@@ -98,7 +98,8 @@ class Trouble:
         """The hosts that show it: those that somebody named, else all of which anything says so."""
         failing = self.looked.hosts(well=False, services=self.services)
         named = (self.behind.host,) if self.told.is_broken and self.behind.host else ()
-        return self.told.hosts or tuple(dict.fromkeys((*failing, *self.onsets, *named)))
+        shown = (*failing, *self.onsets, *self.told.said.hosts, *named)
+        return self.told.hosts or tuple(dict.fromkeys(shown))
 
     @property
     def well(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from opskit.cli import hiding, wiring
@@ -53,6 +53,7 @@ def answer(
     there = place(config, inventory)
     redactor = wiring.redactor(config)
     told = _told(wishes, config, inventory, changelog, redactor)
+    _demand_agreeing(told, wishes.at)
     with _fleet(config, inventory, look=wishes.look) as fleet:
         sources = Sources(
             fleet, inventory, changelog, config.changelog, config.root, kept_commits()
@@ -143,8 +144,26 @@ def _onsets(given: Sequence[str], inventory: Inventory, now: datetime) -> dict[s
             raise UsageError(
                 f"--onset {word!r} is no HOST=TIME", hint="write it like --onset web03=14:02"
             )
-        found |= {host.name: at for host in inventory.select(selector)}
+        new = {host.name: at for host in inventory.select(selector)}
+        if twice := [host for host in new if host in found]:
+            raise UsageError(
+                f"--onset {word}: {twice[0]} has one already", hint="say it once for each host"
+            )
+        found |= new
     return found
+
+
+def _demand_agreeing(told: Told, at: str | None) -> None:
+    """Raise UsageError where --at is before all that --onset says: then one of them is wrong."""
+    from opskit.changelog.when import fineness
+
+    first = min(told.onsets, key=lambda host: told.onsets[host], default="")
+    if not (at and told.at and first) or told.onsets[first] - told.at <= timedelta(seconds=fineness(at)):  # fmt: skip
+        return
+    raise UsageError(
+        f"--at {at} is before every --onset: {first} shows it since {told.onsets[first].astimezone():%H:%M:%S}",
+        hint="leave --at out, or say with --onset which host showed it then",
+    )
 
 
 def _within(*said: str | None) -> float | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from opskit.blame.gather import Place
-from opskit.blame.inquiry import demand_there, demand_trouble
+from opskit.blame.inquiry import demand_behind, demand_there, demand_trouble
 from opskit.blame.looked import Looked, Seen
 from opskit.blame.trouble import Told, Trouble
+from opskit.blame.urls import Behind, Fetched
 from opskit.changelog import Changelog
 from opskit.config.service import GitSource, Service
-from opskit.errors import OpskitError
+from opskit.errors import OpskitError, UsageError
 from opskit.rollout.probe import HostState
 from tests.changelog.writing import whole
 
@@ -78,6 +80,17 @@ def test_where_nobody_says_and_nothing_shows_that_anything_is_ill_nobody_is_accu
         demand_trouble(Trouble(Told(), looked=looked))
     assert raised.value.exit_code == 1
     assert ("-H web02" in (raised.value.hint or "")) == bool(looked.silent)
+
+
+def test_an_address_that_nobody_knows_names_nobody_unless_somebody_says_whose_it_is() -> None:
+    page = Fetched("https://shop.example.com/cart?t=1", 503, "gave 503")
+    with pytest.raises(UsageError, match=r"no service here is known to stand behind shop\.example\.com$") as raised:  # fmt: skip
+        demand_behind(Trouble(Told(url=page)), PLACE)
+    assert raised.value.hint == "name the one that is ill: -s SERVICE, one of shop, ghost"
+    demand_behind(Trouble(Told(url=page, service="shop")), PLACE)
+    demand_behind(Trouble(Told(url=page, hosts=("web01",))), PLACE)
+    demand_behind(Trouble(Told(url=page), Behind(host="web01")), PLACE)
+    demand_behind(Trouble(Told(url=replace(page, status=200))), PLACE)
 
 
 def test_what_a_check_finds_ill_is_trouble_enough() -> None:

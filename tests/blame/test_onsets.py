@@ -18,6 +18,7 @@ from opskit.blame.episodes import QUIET, Hit, latest
 from opskit.blame.onsets import MOST_HITS, NOT_THERE, needle, read, script, told
 from opskit.blame.said import clean, of_lines
 from opskit.blame.said import read as read_symptom
+from opskit.blame.trouble import Told, Trouble
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -222,13 +223,38 @@ def test_times_of_a_symptom_that_are_in_the_future_are_not_weighed_and_that_is_s
     assert of_lines(lines, hosts=["web01"], now=late, source="errors").remark == ""
 
 
-@pytest.mark.parametrize("word", ["/tmp/no/such/file", "~/nothing", "./nothing", "errors.log", "/dev/null"])  # fmt: skip
+def test_a_line_whose_time_cannot_be_still_names_its_host_and_is_said() -> None:
+    odd = ["2026-02-29 10:00:00 web01 ERROR boom", "26/Nov/2026:25:61:61 web02 ERROR boom", "9999-01-01T00:00:00 web01 ERROR boom"]  # fmt: skip
+    lines = ["2026-11-26T14:02:03Z web03 ERROR boom", *odd]
+    said = of_lines("\n".join(lines), hosts=["web01", "web02", "web03"], now=AT, source="errors")
+    assert dict(said.onsets) == {"web03": AT}
+    assert said.hosts == ("web01", "web02")
+    assert said.remark.startswith("3 lines of errors with a time that cannot be: '2026-02-29 10:00:00 web01")  # fmt: skip
+    assert Trouble(Told(said=said)).ill == ("web03", "web01", "web02")
+    assert said.remark in Trouble(Told(said=said)).missing
+
+
+@pytest.mark.parametrize("content", ["", " \n\n"])
+def test_an_empty_symptom_says_nothing(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "errors"
+    file.write_text(content)
+    with pytest.raises(UsageError, match="--symptom says nothing: errors is empty"):
+        read_symptom(str(file), hosts=(), now=AT)
+
+
+def test_a_standard_input_that_is_closed_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(UsageError, match="--symptom says nothing: standard input is empty"):
+        read_symptom("-", hosts=(), now=AT)
+
+
+@pytest.mark.parametrize("word", ["/tmp/no/such/file", "~/nothing", "./nothing", "errors.log", "/dev/null", "/nosuch/file"])  # fmt: skip
 def test_a_symptom_that_can_only_be_a_file_and_is_none_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="there is no such file"):
         read_symptom(word, hosts=(), now=AT)
 
 
-@pytest.mark.parametrize("word", ["/no-such-page/offer", "TypeError", "/tmp is full", "a/b"])
+@pytest.mark.parametrize("word", ["GET /no-such-page/offer", "TypeError", "/tmp is full", "a/b"])
 def test_a_text_is_taken_as_a_text(word: str) -> None:
     assert read_symptom(word, hosts=(), now=AT).text == word

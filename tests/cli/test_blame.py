@@ -185,6 +185,12 @@ source = { folder = "." }
     [
         (("--onset", "web01"), "is no HOST=TIME"),
         (("--onset", "nobody=14:00"), "nobody"),
+        (("--onset", "web01=10m", "--onset", "web[01-02]=5m"), "web01 has one already"),
+        (
+            ("--at", "2h", "--onset", "web01=5m", "--onset", "web02=6m"),
+            "--at 2h is before every --onset: web02 shows it since",
+        ),
+        (("--symptom", "-"), "--symptom says nothing: standard input is empty"),
         (("--at", "teatime"), "cannot read the time"),
         (("--at", "2999-01-01"), "--at 2999-01-01: that is still to come"),
         (("--onset", "web01=2999-01-01"), "that is still to come"),
@@ -193,7 +199,7 @@ source = { folder = "." }
         (("--log", "/app.log"), "what is to be looked for in it?"),
         (("--symptom", "/tmp/no/such.log"), "no such file"),
         (("--url", "ftp://example.com"), "is no http address"),
-        (("--symptom", " "), "says nothing"),
+        (("--symptom", " "), "is empty"),
         (("-s", "shpo"), "shop"),
     ],
 )
