@@ -15,7 +15,7 @@ from opskit.blame.terms.weights import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opskit.blame.terms.asked import Asked
 
@@ -32,7 +32,7 @@ ONSET, SIGHT = _rates(SOON), _rates(NOTICED)
 
 def density(minutes: float, *, dated: bool) -> float:
     """Give how likely (a minute) trouble is seen so many minutes after the change that caused it."""
-    return _density(minutes, ONSET if dated else SIGHT)
+    return _mean([minutes], ONSET if dated else SIGHT)
 
 
 def pace(changes: Iterable[tuple[float, float]]) -> float:
@@ -50,15 +50,10 @@ def since(asked: Asked, flips: Mapping[str, float]) -> float:
         ages.sort()
         step = (len(ages) - 1) / (SAMPLED - 1)
         ages = [ages[round(number * step)] for number in range(SAMPLED)]
-    mixture = ONSET if asked.dated else SIGHT
-    whole = 0.0
-    for age in ages:
-        whole += _density(max(age, 0.0) / 60, mixture)
-    return whole / len(ages) if ages else 0.0
+    return _mean([max(age, 0.0) / 60 for age in ages], ONSET if asked.dated else SIGHT)
 
 
-def _density(minutes: float, mixture: Mixture) -> float:
-    dense = 0.0
-    for part, rate in mixture:
-        dense += part * exp(rate * minutes)
-    return dense
+def _mean(minutes: Sequence[float], mixture: Mixture) -> float:
+    """Give a mixture's density, on average over so many minutes after a change each; 0 for none."""
+    dense = sum([part * exp(rate * after) for part, rate in mixture for after in minutes])
+    return dense / len(minutes) if minutes else 0.0
