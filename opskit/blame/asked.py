@@ -32,6 +32,8 @@ HELD_MS = 30 * 86_400_000
 MOST_HOSTS = 2000
 MOST_SYMPTOM = 2000  # characters
 MOST_SEEN = 20
+SHORTEST = 4
+"""Characters of an id, behind the word with which all such ids begin, that name a change."""
 LARGEST = 4_000_000  # bytes of the file
 
 
@@ -99,6 +101,8 @@ def recall(
 
 def seen_like(folder: Path, prefix: str) -> Seen | None:
     """Give what hosts told of a change whose id starts so when blame was asked on this machine, the newest; None if that is none. Raises UnknownNameError if it may be several."""
+    if len(prefix) < len(DRIFT) + 1 + SHORTEST:
+        return None  # it begins as all of them do
     kept = [seen for each in _kept(folder) for seen in parts(part(each, "asked"), "seen")]
     found = {seen.id: seen for seen in map(seen_in, kept) if seen and seen.id.startswith(prefix)}
     if len(found) > 1 and prefix not in found:

@@ -82,6 +82,8 @@ def go_on(said: Said, prefix: str, choice: Choice, *, stop: bool, take_over: boo
         knows = turns.known()
         one = recorded(changelog, one.hash, config.changelog)  # with all that those have written
         demand_open(one, turns, only_back=stop, take_over=take_over)
+        if stop and _is_done(one, changelog):
+            return shown.over(one, as_json=choice.as_json)
         one = one if stop else replace(one, check=_check_of(said, one, changelog))
         if not one.host:
             service = config.service(one.service, one.environment)
@@ -179,7 +181,7 @@ def _here(config: Config, service: Service) -> InFolder:
 def _start(hunt: Hunt) -> int:
     if hunt.choice.dry_run:
         return shown.planned(hunt.told, hunt.outlook(), as_json=hunt.choice.as_json)
-    options.ask(shown.question(hunt.told, hunt.outlook()), yes=hunt.choice.yes)
+    _ask(hunt, shown.question(hunt.told, hunt.outlook()))
     vouching.keep_enrolled(hunt.changelog, hunt.config.changelog)
     hunt.start()
     return hunt.run()
@@ -189,7 +191,20 @@ def _resume(hunt: Hunt, knows: Sequence[str], *, stop: bool) -> int:
     if hunt.choice.dry_run:
         return shown.planned(hunt.told, hunt.outlook(), as_json=hunt.choice.as_json)
     what = f"put {hunt.one.host} back as it was?" if stop else shown.question(hunt.told, hunt.outlook())  # fmt: skip
-    options.ask(what, yes=hunt.choice.yes)
+    _ask(hunt, what)
     vouching.keep_enrolled(hunt.changelog, hunt.config.changelog)
     hunt.resume(knows)
     return hunt.end() if stop else hunt.run()
+
+
+def _ask(hunt: Hunt, what: str) -> None:
+    """Let the operator agree to what changes a host; raises RefusedError if not."""
+    if hunt.one.host:
+        options.ask(what, yes=hunt.choice.yes)
+
+
+def _is_done(one: Bisection, changelog: Changelog) -> bool:
+    """Tell whether a bisection is over, and has left nothing to put back."""
+    from opskit.blame.bisect.holding import is_changed
+
+    return not (one.is_open or (one.host and is_changed(changelog, one)))

@@ -37,6 +37,7 @@ Kind = Literal[
     "verdict",
     "freeze",
     "thaw",
+    "bisect",
 ]
 Outcome = Literal[
     "done",

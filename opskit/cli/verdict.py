@@ -49,10 +49,10 @@ def verdict(
     """
     config = wiring.read_config(whole=False)
     began = _onset(onset)
-    said: dict[str, object] = {"verdict": ruling, "why": _why(config, why), "onset": began}
-    said |= _incident(config, incident)
     with sharing.open_changelog(config) as changelog:
         its = _judged(changelog, rollout)
+        said: dict[str, object] = {"verdict": ruling, "why": _why(config, why), "onset": began}
+        said |= _incident(config, incident)
         said |= _asked(config, changelog, its, onset=began or _earlier(its))
         vouching.keep_enrolled(changelog, config.changelog, tokens=False)
         about = {"service": its.service, "environment": its.environment, "rollout": its.id}

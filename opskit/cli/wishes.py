@@ -38,13 +38,15 @@ class Wishes:
     def as_filter(self, config: Config) -> Filter:
         """Give the question to the changelog; raises UsageError for what cannot be read."""
         from opskit.changelog import Filter
+        from opskit.changelog.event import BISECT_STARTED
 
+        kind = BISECT_STARTED if self.kind == "bisect" else self.kind or ""
         return Filter(
             service=self.service or "",
             environment=self.environment or "",
             hosts=_names(config, self.environment, self.hosts),
             actor=self.actor or "",
-            action=self.kind or "",
+            action=kind,
             outcome=self.outcome or "",
             grep=self.grep or "",
             incident=self.incident or "",

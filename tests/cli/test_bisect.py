@@ -300,6 +300,29 @@ def test_a_secret_of_the_check_stands_nowhere_and_is_typed_again(
     assert f"{shas[6][:10]} make it 6 broke it" in done.stdout
 
 
+def test_in_a_folder_nobody_has_to_agree_and_what_is_over_is_not_stopped(
+    opskit: Opskit, shas: list[str]
+) -> None:
+    ends = ("--good", shas[0][:10], "--bad", "main")
+    opskit("bisect", "shop", *ends, "--check", CHECK, "--local")
+    before = events()
+    name = next(body["bisect"] for kind, body in before if kind != "bisect.started")[:10]
+    done = opskit("bisect", "--resume", name, "--stop")
+    assert done.stdout == f"bisection {name} is over: found; nothing is left to put back\n"
+    data = opskit("bisect", "--resume", name, "--stop", "--json").json["data"]
+    assert data == {"id": name, "outcome": "found"}
+    assert events() == before
+
+
+def test_the_hint_for_an_unknown_bisection_lists_them(opskit: Opskit, shas: list[str]) -> None:
+    bisect(opskit, shas)
+    name = next(body["bisect"] for kind, body in events() if kind != "bisect.started")[:10]
+    hint = opskit("bisect", "--resume", "ffff", expect=2).stderr.splitlines()[1]
+    command = hint.partition(" lists")[0].split()[1:]
+    assert command == ["log", "--kind", "bisect"]
+    assert [line.split()[0] for line in opskit(*command).stdout.splitlines()[1:]] == [name]
+
+
 def test_a_dry_run_only_says_what_would_be_done(opskit: Opskit, shas: list[str]) -> None:
     said = bisect(opskit, shas, "--dry-run").stdout
     assert said.startswith(f"bisect shop in a folder here: 9 commits after {shas[0][:10]}, ")

@@ -138,6 +138,7 @@ def test_secrets_stand_in_no_verdict(opskit: Opskit, changelog: Changelog) -> No
     ("words", "what"),
     [
         (["zzzz", "guilty", "-m", "so"], "no rollout, run, note or freeze 'zzzz'"),
+        (["zzzz", "guilty"], "no rollout, run, note or freeze 'zzzz'"),
         (["{}", "guilty"], "a verdict needs a reason"),
         (["{}", "guilty", "-m", " "], "is empty"),
         (["{}", "guilty", "-m", "x" * 2001], "longer than 2000"),
@@ -215,7 +216,8 @@ def test_a_change_that_only_hosts_told_of_is_judged_and_graded_by_what_they_said
     place = Place("production", {}, {"shop": ("web01", "web02", "web03")})
     answer = rank(case.question, recalled(case, place, changelog), {})
     assert answer.suspects[0].candidate.id in case.guilty
-    assert "no rollout, run, note" in opskit("verdict", "drift-search", "guilty", "-m", "x", expect=2).stderr  # fmt: skip
+    for unknown in ("drift-search", "dri", "drift", "drift-", "drift-sho"):
+        assert "no rollout, run, note" in opskit("verdict", unknown, "guilty", "-m", "x", expect=2).stderr  # fmt: skip
 
 
 def test_a_verdict_is_nothing_that_can_be_judged(opskit: Opskit, changelog: Changelog) -> None:

@@ -38,7 +38,7 @@ FOUND, UNCLEAR, REFUSED, STOPPED = "found", "unclear", "refused", "stopped"
 MOST_OUTPUT = 4000
 MOST_TURNS = 50
 """So many of those who began or went on does whoever goes on say that he knows of."""
-LISTED = "opskit log --grep bisect lists them"
+LISTED = "opskit log --kind bisect lists them"
 
 
 @dataclass(frozen=True, slots=True)

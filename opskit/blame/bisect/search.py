@@ -69,6 +69,9 @@ def ends(where: Range, good: str, bad: str) -> tuple[str, str]:
     first, last = git.resolve(where.repository, good), git.resolve(where.repository, bad)
     if first == last:
         raise RefusedError(f"good and bad are the same commit: {first[:10]}")
+    if _is_ancestor(where.repository, last, first):
+        hint = f"the other way round? --good {last[:10]} --bad {first[:10]}"
+        raise RefusedError(f"good {first[:10]} came after bad {last[:10]}", hint=hint)
     if not _is_ancestor(where.repository, first, last):
         base = _lines(where.repository, "merge-base", first, last)[:1]
         hint = f"a good one that is: --good {base[0][:10]}" if base else "they have no history in common"  # fmt: skip

@@ -84,6 +84,14 @@ def ended(one: Bisection, *, as_json: bool) -> int:
     return 0
 
 
+def over(one: Bisection, *, as_json: bool) -> int:
+    """Say that it was over before, and nothing is to be put back; gives the exit code."""
+    if as_json:
+        return envelope.show("bisect", {"id": one.id, "outcome": one.outcome})
+    _say(f"bisection {one.id} is over: {one.outcome}; nothing is left to put back")
+    return 0
+
+
 def page(one: Bisection) -> None:
     """Show all that the changelog knows of a bisection."""
     place = one.host or "a folder"

@@ -176,6 +176,11 @@ def test_a_search_that_makes_no_sense_is_refused(repository: Repository) -> None
     with pytest.raises(RefusedError, match="is no ancestor") as caught:
         ends(where, left, right)
     assert caught.value.hint == f"a good one that is: --good {root[:10]}"
+    with pytest.raises(
+        RefusedError, match=f"good {left[:10]} came after bad {root[:10]}"
+    ) as caught:
+        ends(where, left, root)
+    assert caught.value.hint == f"the other way round? --good {root[:10]} --bad {left[:10]}"
     with pytest.raises(RefusedError, match="nothing changed shop"):
         ends(Range(repository.path, folder="shop"), root, left)
     with pytest.raises(SourceError, match="no revision 'v9'"):
