@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from opskit.cli.render import envelope, terminal, text
+from opskit.cli.render import envelope, table, terminal, text
 from opskit.cli.render.suspects import are_well, because, facts, title
 
 if TYPE_CHECKING:
@@ -151,8 +151,7 @@ def _others(answer: Answer, suspects: Sequence[Suspect]) -> None:
     if not rows:
         return
     _say("Other suspects" if answer.explains else "Likeliest of what there is", bold=True)
-    for line in text.columns((), rows):
-        _say_cut(f"  {line}")
+    table.listed(rows)
     if left := len(suspects) - len(likely):
         _say(f"  and {left} more that are hardly likely: --all")
 
@@ -180,9 +179,7 @@ def _cleared(answer: Answer, *, everything: bool) -> None:
     if not shown:
         return
     _say("\nCleared", bold=True)
-    rows = [_cleared_row(each) for each in shown]
-    for line in text.columns((), rows):
-        _say_cut(f"  {line}")
+    table.listed([_cleared_row(each) for each in shown])
     if left := len(order) - len(shown):
         _say(f"  and {left} more: --all")
 
@@ -204,12 +201,6 @@ def percent(share: float) -> str:
     """Give a belief as people say it, never quite certain."""
     whole = round(share * 100)
     return f"{min(max(whole, 0), 99)} %" if 0 < whole < 100 else (">99 %" if whole else "<1 %")
-
-
-def _say_cut(line: str) -> None:
-    """Print a line of a list: on a terminal as much of it as fits."""
-    said = terminal.visible(line, one_line=True)
-    text.say(text.cut(said, terminal.screen_width()) if terminal.is_terminal() else said)
 
 
 def _say(line: str, *, colour: str = "", bold: bool = False) -> None:

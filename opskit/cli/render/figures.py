@@ -31,11 +31,11 @@ def show(found: Report) -> None:
         return
     text.say()
     services = [(title(each), *cells(each)) for each in found.services]
-    table.show(("SERVICE", *HEADER), [*services, (ALL, *cells(found.all))])
+    table.show(("SERVICE", *HEADER), [*services, (ALL, *cells(found.all))], is_whole=True)
     if any(team.name for team in found.teams):
         text.say()
         teams = [(each.name or NO_TEAM, *cells(each)) for each in found.teams]
-        table.show(("TEAM", *HEADER), teams)
+        table.show(("TEAM", *HEADER), teams, is_whole=True)
     _show_failures(found)
     text.say()
     for name, meaning in DEFINITIONS.items():
@@ -96,7 +96,7 @@ def _show_failures(found: Report) -> None:
     text.say(f"\n{text.plural(len(failures), 'failed change')}, the newest first", bold=True)
     for each in failures[:SHOWN_FAILURES]:
         took = f"restored in {span((each.until - each.since).total_seconds())}" if each.until else "not restored yet"  # fmt: skip
-        text.say(f"  {each.id}  {each.service}  {each.since.astimezone():%Y-%m-%d %H:%M}  {each.because}; {took}")  # fmt: skip
+        text.say(f"  {each.id}  {each.service}  {each.since.astimezone():%Y-%m-%d %H:%M}  {each.because}; {took}", wrap=True)  # fmt: skip
     if len(failures) > SHOWN_FAILURES:
         text.say(f"  and {len(failures) - SHOWN_FAILURES} more, see --json")
 

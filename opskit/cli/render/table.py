@@ -18,11 +18,11 @@ REMARKS = ("", "REASON")
 LEAST = 8  # characters that a cut column keeps
 
 
-def show(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+def show(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, is_whole: bool = False) -> None:
     """Print rows under a header; on a terminal a line has the colour of its `text.Status` cell.
 
     Where a terminal is too narrow, a last column of remarks follows as lines of its own,
-    and cells but the first lose their ends.
+    and cells but the first lose their ends; if all of it `is_whole`, each row is a block of lines there.
     """
     if not terminal.is_terminal():
         for line in text.columns(header, rows):
@@ -30,6 +30,9 @@ def show(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         return
     below: list[tuple[Cell, Cell]] = []
     if _width(text.columns(header, rows)) > terminal.screen_width():
+        if is_whole:
+            _blocks(header, rows)
+            return
         if header[-1] in REMARKS:
             below = [(row[0], row[-1]) for row in rows if row[-1]]
             header, rows = header[:-1], [row[:-1] for row in rows]
@@ -40,6 +43,25 @@ def show(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         text.say(line, colour=_colour(row))
     for name, remark in below:
         text.say(f"{_plain(name)}: {_plain(remark)}")
+
+
+def listed(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows without a header; where a terminal is too narrow for one, all are texts that go on in the next line."""
+    lines = text.columns((), rows)
+    if terminal.is_terminal() and any(terminal.width_of(line) + 2 > terminal.screen_width() for line in lines):  # fmt: skip
+        lines = ["  ".join(_plain(cell) for cell in row if cell) for row in rows]
+    for line in lines:
+        text.say(f"  {line}", wrap=True)
+
+
+def _blocks(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """Print each row as its first cell, and below it a line for each other cell that has something, with its name."""
+    width = max(map(terminal.width_of, header[1:]))
+    for row in rows:
+        text.say(_plain(row[0]), bold=True)
+        for name, cell in zip(header[1:], row[1:], strict=True):
+            if cell:
+                text.say(f"  {name:<{width}}  {_plain(cell)}", wrap=True)
 
 
 def _cut(

@@ -33,6 +33,37 @@ def shown(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
     return screen.getvalue()
 
 
+LONG = (
+    "7k3q2m9x4d",
+    "deploy of shop, v2 → v3",
+    "ann@laptop",
+    "it was on none of 3 ill hosts, hosts looked at",
+)
+
+
+def test_a_list_goes_on_in_the_next_line_where_a_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(sys, "stdout", screen := Screen())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    table.listed([LONG, ("a", "note: x", "", "")])
+    lines = screen.getvalue().splitlines()
+    assert all(len(line) <= 60 for line in lines)
+    assert lines[0] == "  7k3q2m9x4d  deploy of shop, v2 → v3  ann@laptop  it was on"
+    assert lines[1:] == ["    none of 3 ill hosts, hosts looked at", "  a  note: x"]
+    monkeypatch.setenv("COLUMNS", "200")
+    table.listed([LONG, ("a", "note: x", "", "")])
+    assert screen.getvalue().splitlines()[-1] == "  a           note: x"
+
+
+def test_a_table_that_is_whole_has_a_block_for_each_row_where_a_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(sys, "stdout", screen := Screen())
+    for name, value in {"TERM": "xterm", "COLUMNS": "60", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    rate, took = "33% (4 of 12; 14% to 61%)", "16 s (n = 4, 1 open)"
+    table.show(("SERVICE", "FAILED", "RESTORED IN"), [("shop in production", rate, took)], is_whole=True)  # fmt: skip
+    assert screen.getvalue() == f"shop in production\n  FAILED       {rate}\n  RESTORED IN  {took}\n"  # fmt: skip
+
+
 def test_a_pipe_gets_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
     table.show(("HOST", "STATUS"), ROWS)
     assert capsys.readouterr().out == (
