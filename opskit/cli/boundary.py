@@ -61,7 +61,7 @@ def _demand_words(args: Sequence[str]) -> None:
     if not empty or command_of(args).split(" ")[0] in OWN_WORDS:
         return
     at = empty[0]
-    option = args[at] or (args[at - 1] if at else "")
+    option = args[at] if args[at].strip() else args[at - 1] if at else ""
     what = option.rstrip("=") if option.startswith("-") else f"word {at + 1} of the command"
     raise UsageError(
         f"{what} is empty", hint="is a variable not set? leave it out if it is not wanted"

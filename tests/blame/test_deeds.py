@@ -14,12 +14,14 @@ from opskit.changelog import Changelog
 from tests.changelog.writing import put, start, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Changelog:
-    return Changelog(tmp_path / "changelog.db", actor="ann")
+def changelog(tmp_path: Path) -> Iterator[Changelog]:
+    with Changelog(tmp_path / "changelog.db", actor="ann") as opened:
+        yield opened
 
 
 def test_a_deploy_that_went_well_left_its_release_on_all_hosts(changelog: Changelog) -> None:

@@ -14,14 +14,16 @@ from tests.changelog.running import finish as finish_run
 from tests.changelog.writing import ELSEWHERE, finish, results, start
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MOMENT = timedelta(milliseconds=1)
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Changelog:
-    return Changelog(tmp_path / "changelog.db", actor="ann")
+def changelog(tmp_path: Path) -> Iterator[Changelog]:
+    with Changelog(tmp_path / "changelog.db", actor="ann") as opened:
+        yield opened
 
 
 def test_a_rollout_is_told_as_far_as_it_was_written(

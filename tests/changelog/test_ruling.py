@@ -18,14 +18,17 @@ from tests.changelog.verdict_session import ASKED, ONSET_MS
 from tests.changelog.writing import start, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from opskit.changelog.packet import Packet
 
 GOLDEN = Path(__file__).parent / "golden" / "v1.verdicts.jsonl"
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Changelog:
-    return Changelog(tmp_path / "changelog.db", actor="ann")
+def changelog(tmp_path: Path) -> Iterator[Changelog]:
+    with Changelog(tmp_path / "changelog.db", actor="ann") as opened:
+        yield opened
 
 
 def give(changelog: Changelog, rollout: str, ruling: str = "guilty", **more: object) -> str:

@@ -279,7 +279,7 @@ def test_a_secret_is_typed_unseen_and_stands_in_no_sink(
     word = "s3ntinel-of-a-runbook"
     front = "params: {token: {secret: true, required: true, ask: 'The token?'}}"
     page = PAGE.replace("params: {why: {default: slow}}", front)
-    leak = 'echo "it is $token"; test "${#token}" -eq 21; sleep 0.2'
+    leak = 'echo "it is $token"; test "${#token}" -eq 21; sleep 0.5'
     local = f"## 1. Here\n\n<!-- opskit: local mutates=no capture=said -->\n```sh\n{leak}\n```\n\n## 1. Look"
     write(light, "secret", page.replace('echo "well, $why"', leak).replace("## 1. Look", local))
     with Watcher() as watcher:
@@ -291,7 +291,7 @@ def test_a_secret_is_typed_unseen_and_stands_in_no_sink(
         answer(one, "web[01-02]; changes nothing", "")
         answer(one, "Which one is slow?", ":q")
         assert one.end() == 3
-        assert any(b"sleep 0.2" in line for line in watcher.seen)
+        assert any(b"sleep 0.5" in line for line in watcher.seen)
     shown = one.drawing.text
     assert shown.count("it is [redacted]") > 1
     log = light.opskit("log", run_id(one))

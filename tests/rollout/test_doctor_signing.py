@@ -15,6 +15,8 @@ from opskit.rollout.doctor.signing import check_signing
 from tests.changelog.keys import Keys, line, plug_in_token
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from opskit.rollout.doctor.finding import Finding
 
 
@@ -25,8 +27,9 @@ def settings(tmp_path: Path) -> ChangelogSettings:
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Changelog:
-    return Changelog(tmp_path / "state" / "changelog.db")
+def changelog(tmp_path: Path) -> Iterator[Changelog]:
+    with Changelog(tmp_path / "state" / "changelog.db") as opened:
+        yield opened
 
 
 def allowed(settings: ChangelogSettings, *kind: str, passphrase: str = "") -> Path:

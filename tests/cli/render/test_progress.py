@@ -100,19 +100,24 @@ def rows(board: progress.Board) -> list[str]:
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
+def untimed(row: str) -> str:
+    """Give a row as if everything took no time."""
+    return re.sub(r"\d+\.\d s$", "0 s", row)
+
+
 def test_the_table_shows_who_runs_what(monkeypatch: pytest.MonkeyPatch) -> None:
     on_screen(monkeypatch)
     board = progress.Board(plan())
     board.take(BatchBegun(2, 2, ("web02", "web03")))
     board.take(StepBegun("web02", "restart"))
     board.take(StepBegun("web03", "switch"))
-    head, *hosts = rows(board)
-    assert head.endswith("batch 2 of 2: web02, web03  0/4 hosts, 0.0 s")
-    assert hosts == ["  web02  restart  0.0 s", "  web03  switch  0.0 s"]
+    head, *hosts = [untimed(row) for row in rows(board)]
+    assert head.endswith("batch 2 of 2: web02, web03  0/4 hosts, 0 s")
+    assert hosts == ["  web02  restart  0 s", "  web03  switch  0 s"]
     board.take(HostEnded(reverted()))
-    head, *hosts = rows(board)
+    head, *hosts = [untimed(row) for row in rows(board)]
     assert "1/4 hosts" in head
-    assert hosts == ["  web03  switch  0.0 s"]
+    assert hosts == ["  web03  switch  0 s"]
     board.take(Doing("looks"))
     assert len(rows(board)) == 1
 
