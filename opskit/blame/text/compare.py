@@ -50,7 +50,8 @@ def compare(candidates: Sequence[Candidate], symptom: str, *, cache: Path | None
 
     Bits are log2 of how much likelier the text is if the candidate caused the trouble than if nothing of this did.
     What brought no commit may cause what it does not say: nothing is said against it, and it is left out. Commits come from
-    the service's repository where it is at hand, else their subjects from the changelog. `cache` is a folder, made where it is missing.
+    the service's repository where it is at hand, else their subjects from the changelog. Where some could not be read, nothing is said against
+    these, and less for others; where none could, subjects are compared, and not what runs say of themselves. `cache` is a folder, made where it is missing.
     """
     asked = symptoms.read(symptom)
     if not asked.words:
