@@ -83,6 +83,7 @@ class OnHost:
         try:
             if drain:
                 self._drain()
+                self._return()  # to what tries were left on, a deploy could not go back
             yield
         finally:
             self._put_back()

@@ -230,6 +230,22 @@ def test_who_was_taken_over_stops_and_leaves_the_host_to_whoever_has_it(
     demand_as_it_was(light, edge)
 
 
+def test_what_a_kill_left_live_and_never_comes_up_does_not_end_it(
+    light: Light, edge: HAProxy, shas: dict[str, str]
+) -> None:
+    process = begun(light)
+    process.send_signal(signal.SIGKILL)
+    finish(process)
+    left = light.live_on("web01")
+    light.make_sick("web01", left)
+    done = light.opskit("bisect", "--resume", id_of(light), "-y", "--json", expect=None)
+    assert done.exit in (0, 3), done.stderr
+    assert shas["v7"] == done.json["data"]["suspects"][0]["sha"]
+    (test,) = [each for each in done.json["data"]["tests"] if each["sha"] == shas[left]]
+    assert (test["word"], test["reason"][:20]) == ("skip", "it does not come up:")
+    demand_as_it_was(light, edge)
+
+
 def test_what_cannot_be_taken_back_and_a_last_server_are_left_alone(
     light: Light, edge: HAProxy, shas: dict[str, str]
 ) -> None:
