@@ -13,8 +13,9 @@ from opskit.blame.model import DRIFT, Candidate
 from opskit.changelog import Release
 from opskit.changelog.clock import moment
 from opskit.config.service import GitSource
-from opskit.errors import ChangelogError
+from opskit.errors import ChangelogError, SourceError
 from opskit.fleet.selectors import fold
+from opskit.rollout import git
 from opskit.rollout.memory import LAST_SECOND
 from opskit.rollout.status import SURPRISES, by_words, compared
 from opskit.rollout.targets import Survey, target_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from opskit.blame.leftovers import Stay
     from opskit.blame.looked import Looked, Seen
     from opskit.blame.undo import Ways
-    from opskit.changelog import Changelog
+    from opskit.changelog import Changelog, LiveRecord
     from opskit.config.model import ChangelogSettings
     from opskit.config.service import Service
     from opskit.rollout.status import HostStatus
@@ -141,13 +142,23 @@ def _undo(rows: Sequence[HostStatus], service: Service, ways: Ways) -> str:
         return ""
     hosts = [row.host for row in rows]
     if any(row.live and row.live.id == recorded.release for row in rows):
-        is_git = isinstance(service.source, GitSource)
-        anew = recorded.revision if is_git else ""
+        anew = _called(service, recorded)
         return (
             undo.line("deploy", service.name, anew, *undo.by_hand(service, hosts)) if anew else ""
         )
     words = undo.back_to(service.name, Release(recorded.release, recorded.revision), hosts, ways)
     return undo.line(*words, *undo.by_hand(service, hosts)) if words else ""
+
+
+def _called(service: Service, recorded: LiveRecord) -> str:
+    """Give what a release is deployed by again: its tag, if that is still of this commit, so that it is called as before; else its commit; "" where it is of no git."""
+    if not isinstance(service.source, GitSource) or not recorded.revision:
+        return ""
+    try:
+        tagged = git.resolve(service.source.repository, f"refs/tags/{recorded.label}")
+    except SourceError:
+        tagged = ""
+    return recorded.label if tagged == recorded.revision else recorded.revision
 
 
 def _receipt(seen: Seen) -> Mapping[str, object]:

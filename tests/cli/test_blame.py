@@ -136,6 +136,7 @@ def test_what_somebodys_hand_changed_is_a_suspect_with_its_time_and_what_undoes_
     assert abs(time.time() - at) < 60
     assert "version altered" in drift["reason"]
     assert drift["sources"] == ["receipt and files on web02"]
+    assert drift["undo"].startswith("opskit deploy shop v1 -H web02 ")
     light.opskit(*shlex.split(drift["undo"])[1:], "-y")
     assert light.live() == light.on_all("v1")
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from opskit.blame.model import Answer, Candidate, CommitMatch, Question, Suspect, Term
+    from opskit.changelog import Release
 
 MOST_COMMITS = 3
 MOST_WORDS = 6
@@ -26,7 +27,7 @@ def title(candidate: Candidate, *, with_id: bool = True) -> str:
     """Give what it was, in a few words: `deploy 7k3q2m9x4d of shop, v2 → v3`."""
     id = f" {candidate.id}" if with_id else ""
     if candidate.kind == "drift":
-        return f"a change of {candidate.service} that no rollout of the changelog explains{id}"
+        return f"a change of {candidate.service} that no rollout of the changelog explains{':' * with_id}{id}"
     if candidate.kind == "note":
         return f"note{id}: {_first(candidate.text)}"
     if candidate.kind == "runbook":
@@ -169,14 +170,22 @@ def _did(candidate: Candidate) -> str:
 
 
 def _versions(candidate: Candidate) -> str:
-    old, new = (
-        list(dict.fromkeys(map(named, each))) for each in (candidate.before, candidate.after)
-    )
-    return (
-        from_to([] if old == new else old, ", ".join(new))
-        if candidate.kind in ("deploy", "rollback")
-        else ""
-    )
+    """Give what a deploy or a rollback brought, and what it took the place of: each commit once, by its label where any host has it so."""
+    if candidate.kind not in ("deploy", "rollback"):
+        return ""
+    before, after = candidate.before, candidate.after
+    releases = (*before, *after)
+    labels = {each.revision: each.label for each in releases if not _is_bare(each)}
+    called = {each: labels.get(each.revision) or named(each) for each in releases}
+    if len({*called.values()}) < len({each.revision or each.release for each in releases}):
+        called = {each: each.title for each in releases}  # labels as those of folders tell nothing
+    old, new = (list(dict.fromkeys(called[each] for each in them)) for them in (before, after))
+    return f"{', '.join(new)} again" if old == new and new else from_to(old, ", ".join(new))
+
+
+def _is_bare(release: Release) -> bool:
+    """Tell whether a release is called by its commit, or by nothing."""
+    return not release.label or not release.revision or release.revision.startswith(release.label)
 
 
 def _about(candidate: Candidate) -> str:

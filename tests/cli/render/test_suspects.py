@@ -59,7 +59,17 @@ def test_of_what_the_ill_service_needs_only_its_hosts_are_told() -> None:
 def test_a_version_that_came_from_two_releases_is_named_once() -> None:
     old = (Release("r1", "1" * 40, "v5"), Release("r2", "1" * 40, "v5"))
     again = Candidate("a", "deploy", NOW, "shop", before=old, after=(Release("r3", "1" * 40, "v5"),))  # fmt: skip
-    assert title(again) == "deploy a of shop, → v5"
+    assert title(again) == "deploy a of shop, v5 again"
+    (bare,) = (Release("r4", "1" * 40, "1" * 8),)
+    new = Candidate("a", "deploy", NOW, "shop", before=(bare, *old), after=(Release("r5", "2" * 40, "v6"),))  # fmt: skip
+    assert title(new) == "deploy a of shop, v5 → v6"
+    alone = Candidate("a", "deploy", NOW, "shop", before=(bare,), after=new.after)
+    some = Candidate("a", "deploy", NOW, "shop", before=(*old, *new.after), after=new.after)
+    assert title(some) == "deploy a of shop, v5, v6 → v6"
+    site = [Release(f"r{n}", f"{n}" * 40, "site") for n in (1, 2)]
+    folder = Candidate("a", "deploy", NOW, "shop", before=(site[0],), after=(site[1],))
+    assert title(folder) == "deploy a of shop, site (11111111) → site (22222222)"
+    assert title(alone) == "deploy a of shop, 11111111 → v6"
 
 
 def test_a_command_is_called_by_what_was_typed_whatever_came_of_it() -> None:
