@@ -11,6 +11,7 @@ import pytest
 from opskit.blame.model import Answer, Candidate, CommitMatch, Question, TextEvidence
 from opskit.blame.score import rank
 from opskit.blame.terms.weights import OUTSIDE
+from opskit.changelog import Release
 from tests.support.growth import growth
 
 if TYPE_CHECKING:
@@ -289,6 +290,18 @@ def test_of_hosts_that_were_only_named_a_change_on_just_these_is_likelier() -> N
     assert bits["b"] - bits["a"] > 1.6
     assert terms(answer, "b")["hosts"] == "1 of 1 ill host had it, and no other"
     assert terms(answer, "a")["hosts"] == "1 of 1 ill host had it, and 2 hosts that nobody named"
+
+
+def test_a_deploy_of_what_ran_there_already_is_as_a_restart() -> None:
+    v5 = (Release("r1", "1" * 40, "v5"),)
+    again = replace(change("b", 5, "web1"), before=v5, after=(Release("r2", "1" * 40, "v5"),))
+    answer = rank(
+        asked(), [change("a", 5, "web1"), again, change("c", 5, "web1", kind="restart")], {}
+    )
+    bits = {s.candidate.id: {t.name: t.bits for t in s.terms} for s in answer.suspects}
+    assert bits["b"]["kind"] == bits["c"]["kind"] < 0
+    assert terms(answer, "b")["kind"].startswith("it brought the revision that ran there already")
+    assert "kind" not in bits["a"]
 
 
 def test_what_was_tried_just_now_may_be_an_answer_to_the_trouble() -> None:

@@ -19,6 +19,7 @@ from opskit.blame.terms.weights import (
     STEP_BELOW,
     UNKNOWN_KIND,
 )
+from opskit.blame.undo import RESUMED, is_same
 
 if TYPE_CHECKING:
     from opskit.blame.model import Candidate
@@ -26,8 +27,15 @@ if TYPE_CHECKING:
 
 
 def kind_bits(candidate: Candidate) -> float:
-    """Give the bits for its kind; what left a release changed is as what changes one by hand."""
+    """Give the bits for its kind; what left a release changed is as what changes one by hand, a deploy of what ran there already as a restart."""
+    if brings_nothing(candidate):
+        return KIND["restart"]
     return KIND["drift"] if candidate.left else KIND.get(candidate.kind, UNKNOWN_KIND)
+
+
+def brings_nothing(candidate: Candidate) -> bool:
+    """Tell whether it is a deploy or a rollback to the revision that ran there already."""
+    return candidate.kind in RESUMED and is_same(candidate.before, candidate.after)
 
 
 def outcome_bits(candidate: Candidate) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.blame.model import Term
 from opskit.blame.terms.lag import middle
+from opskit.blame.terms.prior import brings_nothing
 from opskit.blame.terms.weighing import TERMS
 from opskit.blame.terms.weights import OUTCOME
 
@@ -70,11 +71,9 @@ def faint(candidate: Candidate, weighed: Weighed) -> Term:
 def _known(candidate: Candidate, weighed: Weighed) -> Iterator[tuple[str, float, str]]:
     past = f"{some(candidate.overrides)} did not count" if candidate.overrides else ""
     ended = f"it came out {candidate.outcome}" if candidate.outcome in OUTCOME else ""
-    yield (
-        "kind",
-        weighed.kind,
-        f"of a kind that is less often to blame than a deploy: {candidate.kind}",
-    )
+    kind = f"of a kind that is less often to blame than a deploy: {candidate.kind}"
+    same = "it brought the revision that ran there already, and so is as a restart"
+    yield "kind", weighed.kind, same if brings_nothing(candidate) else kind
     yield "outcome", weighed.outcome, ", ".join(filter(None, (ended, past)))
     yield "distance", weighed.distance, _distance(candidate)
     yield (
