@@ -58,8 +58,9 @@ def without(value: T, hide: Callable[[str], str]) -> T:
         told = replace(told, **{name: without(getattr(told, name), hide) for name in names})
     elif isinstance(told, Mapping):
         told = {hide(str(key)): without(each, hide) for key, each in told.items()}
-    elif type(told) in (list, tuple):
-        told = type(told)(without(each, hide) for each in told)
+    elif isinstance(told, (list, tuple)):
+        make = getattr(told, "_make", type(told))
+        told = make([without(each, hide) for each in told])
     return told  # type: ignore[no-any-return]
 
 
