@@ -105,11 +105,12 @@ class Trouble:
     def well(self) -> tuple[str, ...]:
         """The hosts that were looked at and do not show it.
 
-        A check that finds none of the hosts that somebody named ill sees another trouble than they do, and says nothing of this one.
+        A check that finds none of the hosts that somebody named ill sees another trouble than they do, and says nothing of this one; one that none of them answered may.
         """
         failing = self.looked.hosts(well=False, services=self.services)
         is_named = self.told.hosts or self.told.onsets
-        counts = not is_named or set(failing) & set(self.ill)
+        is_silent = set(self.ill) <= self.looked.silent.keys()
+        counts = not is_named or is_silent or set(failing) & set(self.ill)
         fine = self.looked.hosts(well=True, services=self.services) if counts else ()
         silent = () if set(self._mute) & set(self.told.hosts) else self._mute
         return tuple(host for host in dict.fromkeys((*fine, *silent)) if host not in self.ill)

@@ -49,6 +49,13 @@ def test_hosts_are_called_well_by_what_they_were_asked(asked: str, said: str) ->
     assert Trouble(Told(service="shop")).well_from == ""
 
 
+def test_beside_a_named_host_that_does_not_answer_those_whose_check_passes_are_well() -> None:
+    fine = Looked(looked().seen[1:], {"web01": "connection refused"})
+    trouble = Trouble(Told(service="shop", hosts=("web01",)), looked=fine)
+    assert (trouble.ill, trouble.well) == (HOSTS[:1], HOSTS[1:])
+    assert Trouble(Told(service="shop", hosts=("web01",)), looked=looked()).well == ()
+
+
 def test_what_is_deployed_nowhere_does_not_stand_behind_an_address() -> None:
     bare = tuple(Seen("ghost", host, HostState(host)) for host in HOSTS)
     page = Fetched("http://shop.example.com/cart", 500, "gave 500")
