@@ -137,7 +137,8 @@ class _Made:
     def figures(self, name: str, team: str, environment: str, places: Sequence[Place]) -> Figures:
         deploys = [each for place in places for each in self.deploys.get(place, ())]
         live = [each for each in deploys if each.is_live]
-        failed = tuple(self._failures[each.id] for each in live if each.id in self._failures)
+        failures = (self._failures[each.id] for each in live if each.id in self._failures)
+        failed = tuple(sorted(failures, key=lambda each: each.since))
         back = [each for each in live if each.id in self._back or not each.stays]
         return Figures(
             name=name,

@@ -146,6 +146,11 @@ def test_hosts_that_a_failed_one_left_bad_are_restored_by_the_next_good_one() ->
     assert found.restore == Median(2, (23 + 2) * 60 / 2)
 
 
+def test_failures_of_several_services_come_in_the_order_of_time() -> None:
+    deeds = [deed(name, at, outcome="partial", service=service) for name, at, service in (("a", 0, "shop"), ("b", 5, "search"), ("c", 9, "shop"))]  # fmt: skip
+    assert [each.id for each in made(*deeds).failures] == ["a", "b", "c"]
+
+
 def test_a_guilty_verdict_makes_a_failed_change_from_the_onset_that_it_says() -> None:
     good = deed("b", 60, before="release-a")
     found = made(deed("a", 0), good, verdicts=(verdict("a", onset=NOON + minutes(14)),))
