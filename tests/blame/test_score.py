@@ -310,7 +310,7 @@ def test_what_was_tried_just_now_may_be_an_answer_to_the_trouble() -> None:
     bits = {s.candidate.id: {t.name: t.bits for t in s.terms} for s in answer.suspects}
     assert -1.6 < bits["b"]["reaction"] < -1.3
     assert bits["a"].get("reaction", 0.0) > -0.1
-    assert terms(answer, "b")["reaction"] == "a restart so shortly before may be an answer to the trouble"  # fmt: skip
+    assert terms(answer, "b")["reaction"] == "so shortly before, it may be an answer to the trouble: restart"  # fmt: skip
     (dated,) = rank(
         asked(ill=("web1",), well=WEB[1:], onsets={"web1": NOON}), [tried], {}
     ).suspects

@@ -84,7 +84,7 @@ def _known(candidate: Candidate, weighed: Weighed) -> Iterator[tuple[str, float,
     yield (
         "reaction",
         weighed.reaction,
-        f"a {candidate.kind} so shortly before may be an answer to the trouble",
+        f"so shortly before, it may be an answer to the trouble: {candidate.kind}",
     )
 
 
