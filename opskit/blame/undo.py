@@ -120,8 +120,8 @@ def back_to(service: str, release: Release, hosts: Iterable[str], ways: Ways) ->
 
 def is_same(old: Iterable[Release], new: Iterable[Release]) -> bool:
     """Tell whether a rollout brought the revision that ran there already, so that there is nothing to take back."""
-    revisions = {release.revision for release in (*old, *new)}
-    return len(revisions) == 1 and "" not in revisions
+    before, after = ({release.revision for release in each} for each in (old, new))
+    return before == after and len(after) == 1 and "" not in after
 
 
 def _back(record: RolloutRecord, hosts: list[str], ways: Ways) -> str:

@@ -295,13 +295,14 @@ def test_of_hosts_that_were_only_named_a_change_on_just_these_is_likelier() -> N
 def test_a_deploy_of_what_ran_there_already_is_as_a_restart() -> None:
     v5 = (Release("r1", "1" * 40, "v5"),)
     again = replace(change("b", 5, "web1"), before=v5, after=(Release("r2", "1" * 40, "v5"),))
-    answer = rank(
-        asked(), [change("a", 5, "web1"), again, change("c", 5, "web1", kind="restart")], {}
-    )
+    first = replace(change("d", 5, "web1"), after=v5)
+    restart = change("c", 5, "web1", kind="restart")
+    answer = rank(asked(), [change("a", 5, "web1"), again, restart, first], {})
     bits = {s.candidate.id: {t.name: t.bits for t in s.terms} for s in answer.suspects}
     assert bits["b"]["kind"] == bits["c"]["kind"] < 0
     assert terms(answer, "b")["kind"].startswith("it brought the revision that ran there already")
     assert "kind" not in bits["a"]
+    assert "kind" not in bits["d"]
 
 
 def test_what_was_tried_just_now_may_be_an_answer_to_the_trouble() -> None:
