@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from opskit.blame.text import log
 from opskit.blame.text.cache import Cache
 from opskit.blame.text.commits import CommitText
+from opskit.blame.text.transport import without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
@@ -72,8 +73,9 @@ def _commits(
 
 
 def _own(candidate: Candidate) -> Iterable[CommitText]:
-    said = "\n".join(filter(None, (candidate.why, candidate.reason, candidate.text)))
-    return (CommitText("", "", said, read=False),) if said else ()
+    texts = filter(None, (candidate.why, candidate.reason, candidate.text))
+    said = without("\n".join(texts), paths=False)
+    return (CommitText("", "", said, read=False),) if said.strip() else ()
 
 
 def _brought(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opskit.blame.text.tokens import WORD, count, forms, spellings
+from opskit.blame.text.transport import without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +23,6 @@ IDENTIFIER = re.compile(
 VALUE = re.compile(r"""(?<!\w)['"`\u2018\u201c](\w+(?:[-.:]\w+)*)['"`\u2019\u201d](?!\w)""")
 """What is one word in quotes, and so a value, hardly a message."""
 TRACEBACK = re.compile(r"Traceback \(most recent call last\):$")
-TRANSPORT = re.compile(
-    r"(?:\b[A-Z]{3,7} )?https?://[^/\s'\"]+(/[^\s,:'\"]*)?(?: gave \d{3}\b[^\n,]*|: no answer: [^\n]*)?(?:, expected \d{3})?"
-    r"|\bthe health command ended with(?: status)? -?\d+"
-)
-"""An address, and how opskit says what it answered: of all that, only the path is of the trouble, and not of how it was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class Symptom:
 
 def read(text: str) -> Symptom:
     """Give the words of a symptom; none if it says nothing."""
-    text = TRANSPORT.sub(lambda found: found[1] or "", text[:MOST]).strip()
+    text = without(text[:MOST], paths=True).strip()
     counted = dict(count(text).most_common(MOST_WORDS))
     values = _values(text)
     return Symptom(
