@@ -34,6 +34,8 @@ MOST_SYMPTOM = 2000  # characters
 MOST_SEEN = 20
 SHORTEST = 4
 """Characters of an id, behind the word with which all such ids begin, that name a change."""
+MENDS = ("deploy", "rollback", "replace", "task", "runbook")
+"""Kinds of changes that end a trouble, or begin another: a question asked after one is not about what was asked about before it."""
 LARGEST = 4_000_000  # bytes of the file
 
 
@@ -68,7 +70,8 @@ def remember(
     Secrets must have been taken out of its symptom before.
     """
     names = [each.id for each in candidates[:MOST_HOSTS]]
-    new = {"suspects": names, "asked": told(question, now, candidates)}
+    last = max((_ms(each.at) for each in candidates if each.kind in MENDS), default=0)
+    new = {"suspects": names, "changed": last, "asked": told(question, now, candidates)}
     kept = [*_kept(folder), new][-MOST:]
     beside = folder / f".{FILE}.{secrets.token_hex(4)}"
     try:
@@ -85,18 +88,27 @@ def recall(
 ) -> Mapping[str, object] | None:
     """Give the question that had this suspect and was about the trouble of that `onset`, as `told` gives one; None if there was none in the last 30 days.
 
-    If nobody says the onset, it is the first trouble of which it was suspected: what it is blamed for later may be somebody else's. The newest question about the trouble is given.
+    If nobody says the onset, it is the first trouble of which it was suspected: what it is blamed for later may be somebody else's. The newest question about the trouble is given:
+    what was changed after the first one was asked makes others about another trouble. How likely it was thought is no matter, or answers would be graded by those that were right.
     """
-    found: list[tuple[Asked, Mapping[str, object]]] = []
+    found: list[tuple[Asked, int, Mapping[str, object]]] = []
     for each in _kept(folder):
         said = part(each, "asked")
         fresh = _ms(now) - HELD_MS <= number(said, "when") <= _ms(now)
         asked = asked_in(said)
         if asked and fresh and suspect in texts(each, "suspects") and is_about(asked, onset):
-            found.append((asked, said))
-    first = min((_began(asked) for asked, _ in found), default=now)
-    about = [said for asked, said in found if onset or _began(asked) - first <= CLOSE]
-    return about[-1] if about else None
+            found.append((asked, number(each, "changed"), said))
+    if not found:
+        return None
+    begun = [_began(asked) for asked, _, _ in found]
+    first = begun.index(min(begun, key=lambda at: abs(at - onset)) if onset else min(begun))
+    known = _ms(found[first][0].when)
+    about = [
+        said
+        for (_, changed, said), began in zip(found[first:], begun[first:], strict=True)
+        if changed <= known and (onset or began - begun[first] <= CLOSE)
+    ]
+    return about[-1] if about else found[first][2]
 
 
 def seen_like(folder: Path, prefix: str) -> Seen | None:

@@ -60,7 +60,22 @@ def verdict(
     if as_json:
         return envelope.show("verdict", {"id": event.id, **about, **said})
     text.say(f"{ruling} {its.id}: {event.id}")
+    _say_asked(said.get("asked"))
     return 0
+
+
+def _say_asked(said: object) -> None:
+    """Say which question the verdict answers, if it answers one: of several troubles it may be another one."""
+    from opskit.changelog.ruling import asked_in
+
+    asked = asked_in(said) if isinstance(said, dict) else None
+    if asked is None:
+        return
+    services = ", ".join(asked.services) or "what was ill"
+    when = f"{asked.when.astimezone():%Y-%m-%d %H:%M:%S}"
+    text.say(
+        f"  the trouble of {services}, as blame was asked at {when}; of another one: --onset TIME"
+    )
 
 
 def _judged(changelog: Changelog, prefix: str) -> Judged:

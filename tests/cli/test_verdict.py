@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from opskit.blame.grade import cases
 from opskit.blame.model import DRIFT, Candidate, Question
 from opskit.blame.recalling import recalled
 from opskit.blame.score import rank
+from opskit.changelog import Filter
 from opskit.changelog.files import changelog_file
 from tests.changelog.keys import Keys, line
 from tests.changelog.writing import whole
@@ -112,6 +114,24 @@ def test_its_question_is_the_one_about_that_trouble_and_not_the_last_one(
     assert again.asked.symptom == "web03 is down", "of the onset that was said before"
     opskit("verdict", name, "guilty", "-m", "so", "--onset", "20h")
     assert changelog.rollout(name).verdicts[-1].asked is None
+
+
+def test_verdicts_given_in_a_row_the_morning_after_answer_the_question_that_each_was_about(
+    opskit: Opskit, changelog: Changelog
+) -> None:
+    names, now = [whole(changelog) for _ in range(3)], datetime.now(UTC)
+    for number, name in enumerate(names):
+        for again, minutes in ((0, 10 - 2 * number), (1, 9.5 - 2 * number)):
+            at = now - timedelta(minutes=minutes)
+            known = [replace(suspect(each), at=now - timedelta(minutes=11 - 2 * n)) for n, each in enumerate(names[: number + 1])]  # fmt: skip
+            question = Question(at, services=("shop",), symptom=f"{number}, asked {again}")
+            remember(changelog_file("test").parent, question, known[::-1], at)
+        assert known[-1].id == name
+    for name in names:
+        opskit("verdict", name, "guilty", "-m", "so")
+    given = [changelog.rollout(name).verdicts[0].asked for name in names]
+    assert [each and each.symptom for each in given] == [f"{n}, asked 1" for n in range(3)]
+    assert len(cases(changelog.verdicts(Filter())).cases) == 3
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[1]", '{"questions": [{"asked": 3}]}'])
