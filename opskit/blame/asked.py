@@ -53,6 +53,8 @@ def told(
         "by_check": question.by_check,
         "environment": question.environment,
         "services": list(question.services[:MOST_HOSTS]),
+        "needed": list(question.needed[:MOST_HOSTS]),
+        "needing": list(question.needing[:MOST_HOSTS]),
         "ill": list(question.ill[:MOST_HOSTS]),
         "well": list(question.well[:MOST_HOSTS]),
         "fleet": list(question.fleet[:MOST_HOSTS]),

@@ -57,6 +57,17 @@ class Place:
                     edge.append(below)
         return found
 
+    def below(self, services: Iterable[str]) -> tuple[str, ...]:
+        """Give what these services need, and what that needs, the nearest first, each once."""
+        found: dict[str, None] = {}
+        edge = [*services]
+        for name in edge:
+            service = self.services.get(name)
+            new = [one for one in (service.depends_on if service else ()) if one not in found]
+            found |= dict.fromkeys(new)
+            edge += new
+        return tuple(found)
+
     def hosts_of(self, services: Iterable[str]) -> tuple[str, ...]:
         """Give the hosts on which any of these services lives, each once."""
         return tuple(dict.fromkeys(host for name in services for host in self.lives.get(name, ())))

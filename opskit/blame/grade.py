@@ -211,6 +211,8 @@ def _question(asked: Asked) -> Question:
         by_check=asked.by_check,
         environment=asked.environment,
         services=asked.services,
+        needed=asked.needed,
+        needing=asked.needing,
         ill=asked.ill,
         well=asked.well,
         fleet=asked.fleet,

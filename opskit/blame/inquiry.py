@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from opskit.blame import onsets, urls
+from opskit.blame import below, onsets, urls
 from opskit.blame.answering import answer
 from opskit.blame.bisect.aside import aside, ended_by
 from opskit.blame.bisect.holding import held as of_environment
@@ -16,6 +16,7 @@ from opskit.blame.bisect.holding import of_hosts
 from opskit.blame.gather import gather
 from opskit.blame.journal import named
 from opskit.blame.leftovers import joined, stays
+from opskit.blame.looked import Looked
 from opskit.blame.trouble import Trouble, steady
 from opskit.blame.undo import fold
 from opskit.blame.window import WINDOW, look
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from opskit.blame.bisect.holding import Holding
     from opskit.blame.gather import Place
     from opskit.blame.journal import Journal
-    from opskit.blame.looked import Looked
     from opskit.blame.model import Answer, Candidate
     from opskit.blame.trouble import Told
     from opskit.blame.window import Found
@@ -62,7 +62,7 @@ def inquire(told: Told, place: Place, sources: Sources) -> Answer:
     demand_trouble(trouble, [each.told for each in held])
     demand_there(trouble, place, sources.changelog)
     ill = trouble.services or on(place, trouble.ill)
-    place = replace(place, ill=ill, kept=trouble.looked.kept)
+    place = replace(place, ill=ill, kept=trouble.all_looked.kept)
     question = trouble.question(place, _now(sources.changelog))
     near = [name for name, far in place.distances().items() if far >= 0] if place.ill else []
     found = look(
@@ -141,8 +141,8 @@ def find_out(told: Told, place: Place, sources: Sources) -> Trouble:
         else there.services or on(place, (*told.hosts, *told.onsets))
     )
     asked = named or tuple(place.services)
-    looked = _looked(told, place, sources.fleet, sources.folder, asked)
-    trouble = replace(trouble, looked=looked)
+    looked, beneath = _looked(told, place, sources.fleet, sources.folder, asked)
+    trouble = replace(trouble, looked=looked, beneath=beneath)
     words = onsets.needle(trouble.symptom) if told.log else ""
     if not words:
         return trouble
@@ -163,32 +163,34 @@ def _log(told: Told, place: Place, services: Sequence[str]) -> str | Journal:
     return replace(found, sudo="root" in users)
 
 
-def _looked(told: Told, place: Place, fleet: Fleet, folder: Path, asked: Sequence[str]) -> Looked:
-    """Ask hosts for the page that is told of, also one that answers well from here: perhaps one of them does not.
+def _looked(
+    told: Told, place: Place, fleet: Fleet, folder: Path, asked: Sequence[str]
+) -> tuple[Looked, Looked]:
+    """Ask hosts for the page that is told of, also one that answers well from here: perhaps one of them does not. Also gives what those services say that are needed by the ones in question.
 
     Where all of them say the same of such a page, what is wrong is another thing, and their health checks are asked.
     """
     from opskit.blame import symptoms
 
-    hosts = place.hosts_of(asked)
-    looked = symptoms.look(fleet, place, asked, hosts, folder=folder, page=told.page)
-    if (
-        not told.page
-        or told.is_broken
-        or {e.well for e in looked.seen if e.asked} >= {True, False}
-    ):
-        return looked
-    return symptoms.look(fleet, place, asked, hosts, folder=folder)
+    needed = [name for name in place.below(asked) if name not in asked]
+    hosts = place.hosts_of((*asked, *needed))
+    looked = symptoms.look(fleet, place, asked, hosts, folder=folder, page=told.page, below=needed)
+    here, beneath = below.apart(looked, asked, place)
+    if not told.page or told.is_broken or {e.well for e in here.seen if e.asked} >= {True, False}:
+        return here, beneath
+    here = symptoms.look(fleet, place, asked, place.hosts_of(asked), folder=folder)
+    is_below = beneath.ill and not (here.ill or told.says_something)
+    return (here.also(beneath), Looked()) if is_below else (here, beneath)
 
 
 def _drift(
     trouble: Trouble, place: Place, sources: Sources, found: Found
 ) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
-    if not trouble.looked.seen:
+    if not trouble.all_looked.seen:
         return (), ()
     from opskit.blame.drift import drift
 
-    return drift(trouble.looked, place, sources.changelog, sources.settings, stays(found))
+    return drift(trouble.all_looked, place, sources.changelog, sources.settings, stays(found))
 
 
 def _bisected(place: Place, held: Sequence[Holding]) -> tuple[str, ...]:

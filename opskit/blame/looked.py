@@ -41,6 +41,10 @@ class Looked:
     seen: tuple[Seen, ...] = ()
     silent: Mapping[str, str] = field(default_factory=dict)
 
+    def also(self, other: Looked) -> Looked:
+        """Give it with what was seen elsewhere."""
+        return Looked((*self.seen, *other.seen), {**self.silent, **other.silent})
+
     def hosts(self, *, well: bool, services: Sequence[str] = ()) -> tuple[str, ...]:
         """Give the hosts on which one of these services (any, if none is named) is ill; or all of them are well."""
         about = [each for each in self.seen if not services or each.service in services]

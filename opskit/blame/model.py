@@ -26,6 +26,7 @@ class Question:
     than that it is there now. `services` are ill, `ill` are the hosts that show the symptom, `well` are hosts that were looked at and do
     not; both empty when nobody knows. `fleet` are all hosts on which it might be seen. `onsets` say when each host showed it first, where
     that is known; `onset_from` says how, and `well_from` by what hosts are called well. `within` are the seconds by which these times may be off (None: as much as clocks do). `symptom` is text: an error, lines of a log. `by_check` says that the trouble is just that health checks fail.
+    `needed` are services whose own check fails and that an ill one needs, `needing` the ill ones that need those; `below` says in words how all are that the ill ones need.
     """
 
     at: datetime
@@ -41,6 +42,9 @@ class Question:
     within: float | None = None
     symptom: str = ""
     by_check: bool = False
+    needed: tuple[str, ...] = ()
+    needing: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

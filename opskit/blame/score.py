@@ -7,6 +7,7 @@ add up to 1. `opskit.blame.terms` has the terms, and `terms.weights` every numbe
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opskit.blame.model import Answer, Suspect, Term
@@ -15,7 +16,7 @@ from opskit.blame.terms.asked import Asked, ask
 from opskit.blame.terms.clearing import came_later, cleared
 from opskit.blame.terms.trace import Trace, trace
 from opskit.blame.terms.weighing import Weighed, chance, weigh
-from opskit.blame.terms.weights import ALIKE, FAINT, OUTSIDE
+from opskit.blame.terms.weights import ALIKE, FAINT, OUTSIDE, PASSED_ON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +40,7 @@ def rank(
         else:
             left.append((candidate, path))
     by_chance = chance(asked, _pace(asked, candidates), candidates)
-    said = {c.id: _said_live(texts.get(c.id), path) for c, path in left}
+    said = {c.id: _compared(c, path, texts.get(c.id)) for c, path in left}
     weighed = [weigh(asked, by_chance, c, path, said[c.id]) for c, path in left]
     outside = _outside(asked, weighed)
     shares, rest = _shares([w.bits for w in weighed], sum(term.bits for term in outside))
@@ -60,9 +61,16 @@ def earlier(question: Question, candidates: Sequence[Candidate]) -> Sequence[Can
     return [one for one in candidates if not came_later(asked, trace(asked, one))]
 
 
-def _said_live(text: TextEvidence | None, path: Trace) -> TextEvidence | None:
-    """Give what the symptom's text says for a candidate; nothing for what runs nowhere where it is seen: commits that are not live say nothing there."""
-    return None if text and path.gone and text.bits > 0 else text
+def _compared(candidate: Candidate, path: Trace, text: TextEvidence | None) -> TextEvidence | None:
+    """Give what the symptom's text says for or against a candidate, None for nothing.
+
+    Commits that are live nowhere where it is seen say nothing there; and a page of one service need not have the words of another one that it needs: of both ways, the mean.
+    """
+    if text is None or (path.gone and text.bits > 0):
+        return None
+    if candidate.distance <= 0 or not math.isfinite(text.bits):
+        return text
+    return replace(text, bits=math.log2(1 - PASSED_ON + PASSED_ON * 2**text.bits))
 
 
 def _pace(asked: Asked, candidates: Sequence[Candidate]) -> float:
@@ -70,7 +78,7 @@ def _pace(asked: Asked, candidates: Sequence[Candidate]) -> float:
     return timing.pace(
         (
             asked.at - candidate.at.timestamp(),
-            2 ** (prior.kind_bits(candidate) + prior.distance_bits(candidate)),
+            2 ** (prior.kind_bits(candidate) + prior.distance_bits(asked, candidate)),
         )
         for candidate in candidates
         if candidate.at.timestamp() <= asked.at + asked.slack

@@ -57,19 +57,22 @@ def look(
     *,
     folder: Path,
     page: str = "",
+    below: Sequence[str] = (),
 ) -> Looked:
     """Ask each of `hosts` that one of `services` lives on; changes nothing, takes `LIMIT` seconds at most.
 
     `folder` is that of opskit.toml. Secrets of a check that would have to be asked for are not, and then nothing is known. With a `page`, the
-    path of an address that people use, that is asked for instead, where a service answers HTTP.
+    path of an address that people use, that is asked for instead, where a service answers HTTP; not of those `below`, which are asked beside the others.
     """
-    wanted = [place.services[name] for name in services]
+    wanted = [place.services[name] for name in (*services, *below)]
     checks = {service.name: _secrets(service, folder) for service in wanted}
     there = [h for h in hosts if any(h in place.lives.get(s.name, ()) for s in wanted)]
 
     def work(remote: Remote) -> tuple[Seen, ...]:
         mine = [s for s in wanted if remote.name in place.lives.get(s.name, ())]
-        return tuple(_ask(remote, service, checks[service.name], page) for service in mine)
+        return tuple(
+            _ask(remote, s, checks[s.name], page if s.name in services else "") for s in mine
+        )
 
     timer = threading.Timer(LIMIT, fleet.cancel)
     timer.daemon = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from opskit.blame import onsets
+from opskit.blame import below, onsets
 from opskit.blame.looked import Looked
 from opskit.blame.model import NOTHING, Question
 from opskit.blame.said import MOST_TEXT, Said
@@ -71,13 +71,19 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What was told, what stands behind the address, what hosts said of themselves, and what their logs say of `words`."""
+    """What was told, what stands behind the address, what hosts said of themselves, also of the services `beneath` that those in question need, and what their logs say of `words`."""
 
     told: Told
     behind: Behind = field(default_factory=Behind)
     looked: Looked = field(default_factory=Looked)
+    beneath: Looked = field(default_factory=Looked)
     heard: tuple[Onset, ...] = ()
     words: str = ""
+
+    @property
+    def all_looked(self) -> Looked:
+        """What hosts said of all services that were asked."""
+        return self.looked.also(self.beneath)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -148,7 +154,7 @@ class Trouble:
         if told.said.remark:
             odd.append(told.said.remark)
         odd += self._contradictions()
-        return (*self.looked.unasked, *onsets.told(self.heard), *odd)
+        return (*self.all_looked.unasked, *onsets.told(self.heard), *odd)
 
     @property
     def _elsewhere(self) -> str:
@@ -169,6 +175,7 @@ class Trouble:
         """Put it as a question on what happened in a place."""
         told = self.told
         began = told.at or (None if self.onsets else told.said.first)
+        looked = self.all_looked
         return Question(
             at=min(began or now, now),
             is_onset=began is not None,
@@ -183,6 +190,9 @@ class Trouble:
             within=told.within if self.onsets.keys() <= told.onsets.keys() else None,
             symptom=self.symptom,
             by_check=began is None and self._by_check,
+            needed=below.needed(place, looked.ill),
+            needing=below.needing(place, looked.ill),
+            below=tuple(below.sentences(place, looked)),
         )
 
     @property

@@ -3,7 +3,7 @@
 An event `verdict` names the rollout or the run in its header. Its body is
 
     {"verdict": "guilty" | "innocent", "why": TEXT, "onset": ms since 1970 or 0, "incident": ID, "during": run of a runbook,
-     "asked": {"when": ms, "at": ms, "is_onset": bool, "by_check": bool, "environment", "services": [names], "ill": [hosts], "well": [hosts], "fleet": [hosts],
+     "asked": {"when": ms, "at": ms, "is_onset": bool, "by_check": bool, "environment", "services": [names], "needed": [names], "needing": [names], "ill": [hosts], "well": [hosts], "fleet": [hosts],
                "onsets": [{"host", "at": ms}], "symptom": TEXT,
                "seen": [{"id", "service", "environment", "at": ms, "actor", "reason", "flips": [{"host", "at": ms}]}]}}
 
@@ -62,6 +62,8 @@ class Asked(NamedTuple):
     symptom: str = ""
     seen: tuple[Seen, ...] = ()
     by_check: bool = False
+    needed: tuple[str, ...] = ()
+    needing: tuple[str, ...] = ()
 
 
 class VerdictEntry(NamedTuple):
@@ -164,6 +166,8 @@ def asked_in(body: Mapping[str, object]) -> Asked | None:
         by_check=body.get("by_check") is True,
         environment=text(body, "environment"),
         services=texts(body, "services"),
+        needed=texts(body, "needed"),
+        needing=texts(body, "needing"),
         ill=texts(body, "ill"),
         well=texts(body, "well"),
         fleet=texts(body, "fleet"),

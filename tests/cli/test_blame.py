@@ -157,6 +157,26 @@ def test_what_a_command_left_in_a_release_is_one_suspect_with_it_and_its_undo_he
     assert light.live() == light.on_all("v1")
 
 
+def test_what_an_ill_service_needs_is_asked_too_and_its_change_is_first_where_it_is_ill(light: Light) -> None:  # fmt: skip
+    health = '{ command = "test ! -e empty", within = "200ms", interval = "50ms" }'
+    stock = f'[services.stock]\npath = "~/stock"\nhosts = "web01"\nsource = {{ git = "." }}\nhealth = {health}'
+    light.configure(extra=stock, depends_on='["stock"]')
+    light.opskit("deploy", "stock", "v1", "-y")
+    fine = blame(light, "-s", "shop", "--symptom", "no price", expect=None)["question"]
+    assert fine["below"] == ["stock, which shop needs, is well: its health check passes on web01"]
+    light.opskit("deploy", "stock", light.commit("v2"), "-y")
+    bad = str(light.log()[0]["id"])
+    (light.hosts.folder("web01") / "stock" / "current" / "empty").touch()
+    light.deploy("v2")
+    for host in ALL:
+        light.make_sick(host)
+    data = blame(light, "-s", "shop")
+    assert (data["question"]["needed"], data["question"]["needing"]) == (["stock"], ["shop"])
+    assert "stock, which shop needs, is ill itself: web01 says " in data["question"]["below"][0]
+    assert bad in [each["id"] for each in data["suspects"][:2]]
+    assert {each["service"] for each in data["suspects"][:2]} == {"stock"}
+
+
 def test_a_host_that_does_not_answer_is_said_and_not_guessed(light: Light) -> None:
     bad = deploy_bad(light)
     for host in ("web01", "web02", "web03"):

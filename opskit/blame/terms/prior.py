@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from opskit.blame.terms.weights import (
+    ABOVE,
     BESIDE,
     KIND,
     OUTCOME,
@@ -43,9 +44,14 @@ def outcome_bits(candidate: Candidate) -> float:
     return OUTCOME.get(candidate.outcome, 0.0) + (OVERRIDDEN if candidate.overrides else 0.0)
 
 
-def distance_bits(candidate: Candidate) -> float:
-    """Give the bits for how far it is from the service that is ill."""
-    return BESIDE if candidate.distance < 0 else STEP_BELOW * candidate.distance
+def distance_bits(asked: Asked, candidate: Candidate) -> float:
+    """Give the bits for how far it is from the service that is ill, or from one that this needs and that is ill itself."""
+    if candidate.distance < 0:
+        return BESIDE
+    if candidate.service in asked.question.needing:
+        return ABOVE
+    near = candidate.service in asked.question.needed
+    return 0.0 if near else STEP_BELOW * candidate.distance
 
 
 def reaction_bits(asked: Asked, candidate: Candidate, began: float) -> float:

@@ -98,7 +98,7 @@ def weigh(
         lag=order,
         kind=prior.kind_bits(candidate),
         outcome=prior.outcome_bits(candidate),
-        distance=prior.distance_bits(candidate),
+        distance=prior.distance_bits(asked, candidate),
         text=_text_bits(text),
         gone=GONE if trace.gone else 0.0,
         passed=passed.passed_bits(asked, trace, by_chance.passes),

@@ -51,7 +51,7 @@ def terms(
         yield Term("lag", weighed.lag, _lag(weighed), both(said, onset_from(asked)))
     if text is not None:
         yield Term("text", weighed.text, _text(text), _text_from(candidate, text))
-    for name, bits, because in _known(candidate, weighed):
+    for name, bits, because in _known(asked, candidate, weighed):
         if abs(bits) > SMALLEST:
             yield Term(name, bits, because, said)
     if weighed.passed:
@@ -68,14 +68,16 @@ def faint(candidate: Candidate, weighed: Weighed) -> Term:
     return Term("all", weighed.bits, because, event(candidate))
 
 
-def _known(candidate: Candidate, weighed: Weighed) -> Iterator[tuple[str, float, str]]:
+def _known(
+    asked: Asked, candidate: Candidate, weighed: Weighed
+) -> Iterator[tuple[str, float, str]]:
     past = f"{some(candidate.overrides)} did not count" if candidate.overrides else ""
     ended = f"it came out {candidate.outcome}" if candidate.outcome in OUTCOME else ""
     kind = f"of a kind that is less often to blame than a deploy: {candidate.kind}"
     same = "it brought the revision that ran there already, and so is as a restart"
     yield "kind", weighed.kind, same if brings_nothing(candidate) else kind
     yield "outcome", weighed.outcome, ", ".join(filter(None, (ended, past)))
-    yield "distance", weighed.distance, _distance(candidate)
+    yield "distance", weighed.distance, _distance(asked, candidate)
     yield (
         "gone",
         weighed.gone,
@@ -172,9 +174,11 @@ def _text_from(candidate: Candidate, text: TextEvidence) -> str:
     return f"commit {text.matches[0].sha[:10]}" if text.matches else event(candidate)
 
 
-def _distance(candidate: Candidate) -> str:
+def _distance(asked: Asked, candidate: Candidate) -> str:
     if candidate.distance < 0:
         return f"{candidate.service or 'it'} only shares hosts with what is ill"
+    if candidate.service in asked.question.needing:
+        return f"{some(asked.question.needed)}, which {candidate.service} needs, is ill itself"
     steps = count(candidate.distance, "step")
     return f"{candidate.service or 'it'} is needed by what is ill, {steps} below"
 

@@ -66,6 +66,8 @@ def trouble(question: Question) -> Iterator[str]:
         said = ", ".join(f"{host} {clock(at)}" for host, at in since[:SHOWN_CLEARED])
         more = f" and {len(since) - SHOWN_CLEARED} more" if len(since) > SHOWN_CLEARED else ""
         yield f"  since     {said}{more} ({question.onset_from})"
+    for line in question.below:
+        yield f"  below     {line}"
     if question.symptom:
         lines = [line.strip() for line in question.symptom.splitlines() if line.strip()]
         yield f"  symptom   {text.cut(': '.join(lines[:2]), SYMPTOM)}"
