@@ -99,8 +99,8 @@ OVERRIDDEN = 0.6
 """Bits for a rule that did not count (a freeze, something that cannot be taken back). A guess."""
 STEP_BELOW = -1.3
 """Bits for each step that a service is needed by the ill one. A guess."""
-PASSED_ON = 0.7
-"""How often what is ill says the words of the trouble of a service that it needs; else it says only that this failed. A guess: from 0.5 to 1 the simulated fleets tell no difference."""
+PASSED_ON = 0.5
+"""How often what is ill says the words of the trouble of a service that it needs; else it says only that this failed. A guess: in the simulated fleets it always does, and from 0.5 to 1 they tell no difference beyond chance."""
 ABOVE = -2.0
 """Bits for a service that is ill and needs one that is ill itself: one in four, say, of what breaks a service breaks what it needs, too. A guess."""
 BESIDE = -3.5
