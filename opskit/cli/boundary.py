@@ -25,7 +25,7 @@ OWN_WORDS = ("exec", "run")
 """Commands behind which words of others stand, which may be empty; they look at their own themselves."""
 
 
-_EMPTY = re.compile(r"--[a-z-]+=\s*")
+_EMPTY = re.compile(r"--[a-z-]+=")
 
 
 def run(args: Sequence[str]) -> int:
@@ -57,11 +57,11 @@ def _call(args: Sequence[str], known: Known) -> int:
 def _demand_words(args: Sequence[str]) -> None:
     """Raise UsageError for an empty word, as a variable that is not set makes one: to some options, it would mean all."""
     ours = args[: args.index("--")] if "--" in args else args
-    empty = [at for at, arg in enumerate(ours) if not arg.strip() or _EMPTY.fullmatch(arg)]
+    empty = [at for at, arg in enumerate(ours) if not arg or _EMPTY.fullmatch(arg)]
     if not empty or command_of(args).split(" ")[0] in OWN_WORDS:
         return
     at = empty[0]
-    option = args[at] if args[at].strip() else args[at - 1] if at else ""
+    option = args[at] or (args[at - 1] if at else "")
     what = option.rstrip("=") if option.startswith("-") else f"word {at + 1} of the command"
     raise UsageError(
         f"{what} is empty", hint="is a variable not set? leave it out if it is not wanted"

@@ -220,7 +220,7 @@ source = { folder = "." }
         (("--log", "/app.log"), "what is to be looked for in it?"),
         (("--symptom", "/tmp/no/such.log"), "no such file"),
         (("--url", "ftp://example.com"), "is no http address"),
-        (("--symptom", " "), "--symptom is empty"),
+        (("--symptom", " "), "says nothing"),
         (("-s", "shpo"), "shop"),
     ],
 )

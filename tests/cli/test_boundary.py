@@ -307,7 +307,7 @@ def test_where_nobody_can_answer_the_answer_is_no(start: Start) -> None:
         (("rollback", "shop", "-H", "", "-m", "bad"), "-H is empty"),
         (("restart", "shop", "--hosts=", "-y"), "--hosts is empty"),
         (("verdict", "", "guilty", "-m", "it was"), "word 2 of the command is empty"),
-        (("freeze", " ", "-m", "so"), "word 2 of the command is empty"),
+        (("freeze", "", "-m", "so"), "word 2 of the command is empty"),
         (("blame", "--url", ""), "--url is empty"),
         (("changelog", "export", ""), "word 3 of the command is empty"),
     ],

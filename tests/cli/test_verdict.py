@@ -160,7 +160,7 @@ def test_secrets_stand_in_no_verdict(opskit: Opskit, changelog: Changelog) -> No
         (["zzzz", "guilty", "-m", "so"], "no rollout, run, note or freeze 'zzzz'"),
         (["zzzz", "guilty"], "no rollout, run, note or freeze 'zzzz'"),
         (["{}", "guilty"], "a verdict needs a reason"),
-        (["{}", "guilty", "-m", " "], "is empty"),
+        (["{}", "guilty", "-m", " "], "a verdict needs a reason"),
         (["{}", "guilty", "-m", "x" * 2001], "longer than 2000"),
         (["{}", "perhaps", "-m", "so"], "'perhaps' is not one of 'guilty', 'innocent'"),
         (["{}", "guilty", "-m", "so", "--onset", "soon"], "cannot read the time 'soon'"),
