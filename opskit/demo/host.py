@@ -10,22 +10,21 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import threading
-from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
 BACKGROUND = "once the port is open, end and go on in the background"
 
 
-class _StopServing(Exception):  # noqa: N818 - nothing is wrong: a signal asks the server to end
-    """A signal asks the server to end."""
-
-
-def _stop(number: int, _frame: object) -> NoReturn:
-    for stopping in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stopping, signal.SIG_IGN)
-    raise _StopServing(number)
+def _signals() -> socket.socket:
+    """Give a socket that can be read once SIGTERM or SIGINT has come, to whichever thread of the process: the main one may wait for a client and hear nothing."""
+    told, tell = socket.socketpair()
+    tell.settimeout(0)
+    signal.set_wakeup_fd(tell.detach())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return told
 
 
 def _end_with_standard_input() -> None:
@@ -49,13 +48,10 @@ def main() -> None:
     """Serve one host as the command line says."""
     given = _arguments()
     logging.basicConfig(level=logging.WARNING)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
-    with suppress(_StopServing):
-        _serve(given)
+    _serve(given, _signals())
 
 
-def _serve(given: argparse.Namespace) -> None:
+def _serve(given: argparse.Namespace, until: socket.socket) -> None:
     from opskit.demo.sshd import Host, Server
 
     keys = {"host_key": given.host_key, "authorized_key": given.authorized_key}
@@ -64,7 +60,7 @@ def _serve(given: argparse.Namespace) -> None:
         return
     if given.until_eof:
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
-    server.serve()
+    server.serve(until)
 
 
 def _goes_on_in_background() -> bool:

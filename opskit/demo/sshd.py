@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import pwd
+import select
 import signal
 import socket
 import threading
@@ -67,10 +68,10 @@ class Server:
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self._connections: set[Connection] = set()
 
-    def serve(self) -> None:
-        """Take connections until an exception (a signal's, usually) ends it; then end them all."""
+    def serve(self, until: socket.socket) -> None:
+        """Take connections until something comes from `until`, or an exception; then end them all."""
         try:
-            while True:
+            while until not in select.select([self._listener, until], [], [])[0]:
                 self._take(self._listener.accept()[0])
         finally:
             self._listener.close()
