@@ -24,6 +24,9 @@ LAST_SECOND = 253_402_214_400  # of the year 9999 but for its last day, in every
 VOUCHED = ("", "attested")  # "": nobody's signature is asked for
 MOST_RECENT = 100  # rollouts of a service that hosts are asked to confirm
 
+COMPARED = ("ok", "unrecorded", "doubtful", "drifted")
+UNWRITTEN = "could not write its receipt here: a restart checks it anew"
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -77,23 +80,35 @@ class Memory:
 
     def checked(self, found: HostStatus, state: HostState | None) -> HostStatus:
         """Give a host's status: unrecorded if a rollout that the changelog lacks changed it last, drifted if it denies one."""
-        if state is None or found.verdict not in ("ok", "unrecorded", "doubtful", "drifted"):
-            return found
-        if found.live is None or changed_by_hand(state):
+        if state is None or found.live is None or found.verdict not in COMPARED:
             return found
         receipt = state.receipt
         named = str(receipt.get("rollout", ""))
         last = (self.last if named in self.doubted else self.good).get(found.host)
+        if changed_by_hand(state):
+            return self._unreceipted(found, named, last)
         if named in self.strangers:
             note = f"{last_change(receipt)}, which this changelog does not know"
             return replace(found, verdict="unrecorded", note=note)
         if last and self.order.get(named, len(self.order)) > self.order[last.id]:
             what = f"{last.action} {last.id} by {last.actor}"
             if state.torn:
-                note = f"{what} could not write its receipt here: a restart checks it anew"
-                return replace(found, verdict="doubtful", note=note)
+                return replace(found, verdict="doubtful", note=f"{what} {UNWRITTEN}")
             return replace(found, verdict="drifted", note=f"the host does not confirm {what}")
         return found
+
+    def _unreceipted(
+        self, found: HostStatus, named: str, last: RolloutRecord | None
+    ) -> HostStatus:
+        """Give the status of a host that runs what its last receipt does not say: a rollback goes on without one, as on a full disk."""
+        if last is None or last.action != "rollback" or found.live is None:
+            return found
+        is_later = self.order.get(named, len(self.order)) > self.order[last.id]
+        brought = {host.to or host.live for host in last.hosts if host.name == found.host}
+        if not is_later or found.live.id not in brought:
+            return found
+        what = f"rollback {last.id} by {last.actor}"
+        return replace(found, verdict="doubtful", note=f"{what} {UNWRITTEN}")
 
 
 def _last(records: Iterable[RolloutRecord]) -> Mapping[str, RolloutRecord]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
 from opskit.changelog import LiveRecord
 from opskit.rollout.probe import HostState, Release
 from opskit.rollout.status import _compare
+
+if TYPE_CHECKING:
+    from tests.support.light import Light
 
 THERE = (Release("r1"), Release("r2"))
 SAID = LiveRecord("h", "r2", "b" * 40, "v2", "abcdefghjk", datetime(2026, 1, 1, tzinfo=UTC))
@@ -44,3 +48,20 @@ def test_the_verdict(
     assert said == verdict
     assert note in why
     assert bool(why) == (verdict != "ok")
+
+
+@pytest.mark.parametrize("kept", [2, 1])
+def test_a_rollback_whose_receipt_no_disk_took_is_no_change_by_hand(light: Light, kept: int) -> None:  # fmt: skip
+    """It goes on without one; of the receipts before, the last is of the deploy that it took back, or of the one before."""
+    light.commit("v2")
+    light.commit("v3")
+    for version in ("v1", "v2", "v3"):
+        light.deploy(version)
+    light.rollback("--to", "v1")
+    file = light.place("web01", ".opskit", "receipts")
+    receipts = [line for line in file.read_text().splitlines() if line]
+    file.write_text("\n" + "\n\n".join(receipts[: len(receipts) - kept]) + "\n")
+    said = light.opskit("status", "shop", expect=1).stdout
+    assert "changed by no rollout" not in said
+    light.restart("-H", "web01")
+    light.opskit("status", "shop")
