@@ -120,9 +120,9 @@ def test_ten_thousand_revocations_are_judged_at_once(team: Team) -> None:
         Revoked(f"{n % 97:02}", 10_000 - n, "", place) for n, place in enumerate(places)
     ]
     judge = standing.Judge(Evidence(revocations=revocations), None)
-    began = time.process_time()
+    began = time.thread_time()
     assert {judge.standing(place).state for place in places} <= {"revoked", "unattested"}
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_the_order_of_revocations_is_found_without_a_look_at_all_events(team: Team) -> None:

@@ -13,7 +13,7 @@ ROUNDS = 5
 
 
 def growth(work: Callable[[int], object], few: int, many: int) -> float:
-    """Give by how much one of `many` costs more CPU than one of `few`: 1 where it grows in line, `many / few` where with the square.
+    """Give by how much one of `many` costs this thread more CPU than one of `few`: 1 where it grows in line, `many / few` where with the square.
 
     `work` does so many; the best of some rounds of each counts, without the garbage of whatever ran before.
     """
@@ -23,9 +23,9 @@ def growth(work: Callable[[int], object], few: int, many: int) -> float:
     try:
         for _ in range(ROUNDS):
             for count, taken in times.items():
-                began = time.process_time()
+                began = time.thread_time()
                 work(count)
-                taken.append(time.process_time() - began)
+                taken.append(time.thread_time() - began)
     finally:
         gc.enable()
     return min(times[many]) / min(times[few]) * few / many

@@ -176,7 +176,7 @@ def test_a_server_that_hangs_is_given_up_in_time(
             began = time.monotonic()
             with pytest.raises(UpstreamError, match="does not answer"):
                 upstream.push(Chain(1).write())
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 30
             with pytest.raises(UpstreamError):
                 upstream.greet(None)
         finally:
