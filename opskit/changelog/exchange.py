@@ -216,8 +216,9 @@ class Exchange:
         self._change(work)
 
     def unredacted(self, log: str) -> list[bytes]:
-        """Give the hashes of events in a log whose body was taken away here and, as far as we know, not there."""
-        return [row[0] for row in self._read("unredacted", self._whose(log))]
+        """Give the hashes of events in a log whose body was taken away here and, as far as we know, not there; but for those of which the log has not what redacts them: they wait for the next push."""
+        found = (row[0] for row in self._read("unredacted", self._whose(log)))
+        return [event for event in found if self._read("is_placed", (event, log))]
 
     def was_redacted(self, log: str, event: bytes) -> None:
         """Remember that a log has taken away the body of an event."""

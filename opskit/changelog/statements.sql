@@ -474,6 +474,9 @@ WHERE EXISTS (SELECT 1 FROM event e JOIN place p USING (n) WHERE e.hash = r.hash
     AND NOT EXISTS (SELECT 1 FROM obeyed o WHERE o.hash = r.hash AND o.log = :log)
 ORDER BY r.hash
 
+-- name: is_placed
+SELECT 1 FROM redacted r JOIN event e ON e.hash = r.by JOIN place p USING (n) WHERE r.hash = ? AND p.log = ?
+
 -- name: obeyed
 INSERT INTO obeyed (log, hash) VALUES (?, ?) ON CONFLICT DO NOTHING
 

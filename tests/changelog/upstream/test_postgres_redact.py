@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from opskit.changelog import Changelog
+from opskit.changelog.kept import kept_upstream
 from opskit.changelog.sync import sync
 from opskit.errors import UpstreamError
 from tests.changelog.upstream.chains import Chain, claim, opened, redaction_of, without_body
@@ -163,4 +164,29 @@ def test_a_laptop_whose_wish_is_not_followed_goes_on_and_says_so(
         assert all("keeps the body" in " ".join(each.warnings) for each in done)
         postgres.sql("SELECT opskit.redact(%s)", (kept.hash,), role="rita")
         assert sync(exchange, ben).warnings == []
+        exchange.close()
+
+
+def test_what_is_redacted_while_a_sync_is_under_way_waits_for_the_next_push(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command appends while a thread of it syncs: the upstream cannot know what was not pushed to it yet."""
+    laptop = Changelog(tmp_path / "ana.db", actor="ana")
+    with laptop as changelog, opened(postgres.url("ana")) as ana:
+        exchange = changelog.exchange()
+        note = changelog.append("note", {"text": "a password"})
+        pull, pulls = ana.pull, []
+
+        def meanwhile(**options: Any) -> Any:
+            pulls.append(options)
+            if len(pulls) == 2:  # of what was just pushed
+                changelog.redact(note.hash.hex(), why="typed by hand")
+            return pull(**options)
+
+        monkeypatch.setattr(ana, "pull", meanwhile)
+        done = sync(exchange, ana)
+        assert (done.pushed, done.waiting, done.warnings) == (1, 1, [])
+        assert kept_upstream(changelog.file) == [note.hash.hex()]
+        assert sync(exchange, ana).waiting == 0
+        assert kept_upstream(changelog.file) == []
         exchange.close()
