@@ -168,17 +168,28 @@ def _looked(
 ) -> tuple[Looked, Looked]:
     """Ask hosts for the page that is told of, also one that answers well from here: perhaps one of them does not. Also gives what those services say that are needed by the ones in question.
 
-    Where all of them say the same of such a page, what is wrong is another thing, and their health checks are asked.
+    Where all of them say the same of such a page, what is wrong is another thing, and their health checks count, which are asked beside it.
     """
     from opskit.blame import symptoms
 
     needed = [name for name in place.below(asked) if name not in asked]
     hosts = place.hosts_of((*asked, *needed))
-    looked = symptoms.look(fleet, place, asked, hosts, folder=folder, page=told.page, below=needed)
+    looked = symptoms.look(
+        fleet,
+        place,
+        asked,
+        hosts,
+        folder=folder,
+        page=told.page,
+        and_check=not told.is_broken,
+        below=needed,
+    )
     here, beneath = below.apart(looked, asked, place)
-    if not told.page or told.is_broken or {e.well for e in here.seen if e.asked} >= {True, False}:
+    if not told.page or told.is_broken:
         return here, beneath
-    here = symptoms.look(fleet, place, asked, place.hosts_of(asked), folder=folder)
+    if here.pages_differ:
+        return here.of_pages, beneath
+    here = here.of_checks
     is_below = beneath.ill and not (here.ill or told.says_something)
     return (here.also(beneath), Looked()) if is_below else (here, beneath)
 

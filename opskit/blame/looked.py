@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from opskit.blame.undo import fold
@@ -56,6 +56,23 @@ class Looked:
         """Tell whether every host was asked for a service, and none has it."""
         about = [each for each in self.seen if each.service == service]
         return bool(about) and not self.silent and all(each.is_bare for each in about)
+
+    @property
+    def pages_differ(self) -> bool:
+        """Whether the page that was asked for is well on some host, and broken on another."""
+        return {each.well for each in self.seen if each.asked} >= {True, False}
+
+    @property
+    def of_pages(self) -> Looked:
+        """What was said of the page, and of health checks only where no page was asked for."""
+        paged = {(each.service, each.host) for each in self.seen if each.asked}
+        left = (e for e in self.seen if e.asked or (e.service, e.host) not in paged)
+        return replace(self, seen=tuple(left))
+
+    @property
+    def of_checks(self) -> Looked:
+        """What was said of health checks alone."""
+        return replace(self, seen=tuple(each for each in self.seen if not each.asked))
 
     @property
     def ill(self) -> tuple[str, ...]:

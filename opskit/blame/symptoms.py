@@ -57,12 +57,14 @@ def look(
     *,
     folder: Path,
     page: str = "",
+    and_check: bool = False,
     below: Sequence[str] = (),
 ) -> Looked:
     """Ask each of `hosts` that one of `services` lives on; changes nothing, takes `LIMIT` seconds at most.
 
     `folder` is that of opskit.toml. Secrets of a check that would have to be asked for are not, and then nothing is known. With a `page`, the
     path of an address that people use, that is asked for instead, where a service answers HTTP; not of those `below`, which are asked beside the others.
+    With `and_check`, whoever is asked for the page is asked for the health check, too, and is seen twice.
     """
     wanted = [place.services[name] for name in (*services, *below)]
     checks = {service.name: _secrets(service, folder) for service in wanted}
@@ -70,8 +72,11 @@ def look(
 
     def work(remote: Remote) -> tuple[Seen, ...]:
         mine = [s for s in wanted if remote.name in place.lives.get(s.name, ())]
+        pages = dict.fromkeys(services, page)
         return tuple(
-            _ask(remote, s, checks[s.name], page if s.name in services else "") for s in mine
+            seen
+            for s in mine
+            for seen in _ask(remote, s, checks[s.name], pages.get(s.name, ""), and_check=and_check)
         )
 
     timer = threading.Timer(LIMIT, fleet.cancel)
@@ -94,8 +99,13 @@ def look(
 
 
 def _ask(
-    remote: Remote, service: Service, secrets: Mapping[str, Secret] | None, page: str
-) -> Seen:
+    remote: Remote,
+    service: Service,
+    secrets: Mapping[str, Secret] | None,
+    page: str,
+    *,
+    and_check: bool,
+) -> tuple[Seen, ...]:
     """Ask about one service; raises OpskitError if the host itself cannot be asked."""
     state = None
     try:
@@ -105,12 +115,15 @@ def _ask(
             raise
     seen = Seen(service.name, remote.name, state)
     if seen.is_bare:
-        return replace(seen, said="nothing of it is deployed there")
+        return (replace(seen, said="nothing of it is deployed there"),)
     seen = replace(seen, touched=touched(remote, service.path, state) if state else None)
     if secrets is None:
         why = "its health check was not made: it needs a secret that would have to be asked for"
-        return replace(seen, said=why)
-    return _checked(seen, remote, service, secrets, page=page)
+        return (replace(seen, said=why),)
+    first = _checked(seen, remote, service, secrets, page=page)
+    if not (and_check and first.asked):
+        return (first,)
+    return first, _checked(seen, remote, service, secrets, page="")
 
 
 def _checked(
