@@ -19,8 +19,6 @@ from opskit.errors import AttestationError, ChangelogError
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(20)
-
 
 @pytest.fixture(params=["pipe", "device", "folder", "huge"])
 def odd(request: pytest.FixtureRequest, tmp_path: Path) -> Path:

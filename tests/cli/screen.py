@@ -47,7 +47,7 @@ class Screen:
         self._size(self._ours, width)
         self.drawing.width = width
 
-    def wait_for(self, text: str, *, within: float = 30.0) -> None:
+    def wait_for(self, text: str, *, within: float = 60.0) -> None:
         """Read until `text` has been written."""
         deadline = time.monotonic() + within
         while text not in self.said:
@@ -55,7 +55,7 @@ class Screen:
             if not self._read(0.05) and text not in self.said:
                 raise AssertionError(f"ended without {text!r}:\n{self.said[-MOST:]}")
 
-    def until(self, pattern: re.Pattern[str], *, within: float = 30.0) -> str | None:
+    def until(self, pattern: re.Pattern[str], *, within: float = 60.0) -> str | None:
         """Read until `pattern` stands at the end; gives all of it without carriage returns, None if nothing more comes."""
         deadline = time.monotonic() + within
         while not pattern.search(said := self.said.replace("\r", "")):
@@ -64,7 +64,7 @@ class Screen:
                 return None
         return said
 
-    def end(self, *, within: float = 30.0) -> int:
+    def end(self, *, within: float = 60.0) -> int:
         """Read to the end, and give the exit code."""
         deadline = time.monotonic() + within
         while self._read(0.05):

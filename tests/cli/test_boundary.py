@@ -65,7 +65,7 @@ def start(tmp_path: Path) -> Start:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=60)
     return process.returncode, stdout, stderr
 
 
@@ -288,7 +288,7 @@ def test_closed_streams_do_not_change_the_exit_code(tmp_path: Path, closed: str)
 def test_no_encoding_ends_a_run(start: Start, encoding: dict[str, str]) -> None:
     body = r"text.say('✓ schön → \udcff 本'); raise errors.RefusedError('日本')"
     process = start(body, env={**os.environ, **encoding}, text=False)
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 5
     assert stdout.startswith(b"+ sch")
     assert stderr == b"opskit: \\u65e5\\u672c\n"

@@ -178,5 +178,5 @@ def on_a_terminal(argv: list[str], cwd: Path) -> str:
     except OSError:  # Linux: all who held the terminal are gone
         pass
     os.close(master)
-    assert process.wait(timeout=20) == 0, said.decode(errors="replace")
+    assert process.wait(timeout=60) == 0, said.decode(errors="replace")
     return said.decode(errors="replace")

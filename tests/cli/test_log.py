@@ -298,7 +298,7 @@ def test_follow_tells_what_comes_until_ctrl_c(changelog: Changelog, tmp_path: Pa
         finish(changelog, name, "partial")
         says("partial")
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
     lines = (tmp_path / "said").read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["ID", before, name, name]
 
@@ -311,7 +311,7 @@ def test_follow_ends_when_nobody_reads_any_more(changelog: Changelog, tmp_path: 
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.stdout.startswith("ID ")

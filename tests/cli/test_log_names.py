@@ -76,7 +76,7 @@ def test_a_list_whose_reader_has_read_enough_is_done(
     opskit("log", "--csv")
     piped = f"{' '.join(command('log', '--csv'))} | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
-        ["bash", "-c", piped], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True
+        ["bash", "-c", piped], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.endswith("\n0\n")
 

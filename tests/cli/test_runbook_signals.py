@@ -122,7 +122,7 @@ def test_a_terminal_that_is_closed_leaves_it_where_it_stands(
     one = screen("run", "drain")
     answer(one, "changes nothing")
     one.close()
-    one.process.wait(30)
+    one.process.wait(60)
     with open_changelog("test") as changelog:
         run = changelog.runs()[0]
     assert (run.outcome, run.events[-1].header.kind) == ("suspended", "run.finished")

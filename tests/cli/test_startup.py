@@ -71,7 +71,7 @@ def imported(folder: Path, *args: str, **environment: str) -> set[str]:
         env={**os.environ, "SEEN": str(seen), **environment},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

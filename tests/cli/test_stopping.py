@@ -64,7 +64,7 @@ def test_a_signal_that_another_thread_gets_is_heard_while_the_main_thread_waits(
     with stoppable(stop, Teller(lambda _: told.set())):
         thread = threading.Thread(target=send_when_main_sleeps)
         thread.start()
-        assert told.wait(10), "nobody wakes the main thread for such a signal"
+        assert told.wait(60), "nobody wakes the main thread for such a signal"
         thread.join()
     assert stop.level == 1
 

@@ -205,7 +205,7 @@ def _interrupted(stage: Stage, which: Action, *, signals: int) -> HostEnd:
         (stage.folder / "here").unlink()
         for _ in range(signals):
             made.interrupt()
-        thread.join(30)
+        thread.join(60)
     return acting.judged(found[0], which, interrupted=True)
 
 

@@ -29,7 +29,7 @@ class Chaos:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)  # whom it has let in meanwhile is closed as well
+        self._thread.join(60)  # whom it has let in meanwhile is closed as well
         self._listener.close()
         for each in self._open:
             with contextlib.suppress(OSError):

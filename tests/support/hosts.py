@@ -130,7 +130,7 @@ class Hosts:
         """Ask the SSH server to end, as a shutdown does, and wait for it."""
         server = self._servers.pop(name)
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
     def restart(self, name: str) -> None:
         self.stop(name)

@@ -162,7 +162,7 @@ class Light(Project):
         return {name: host["outcome"] for name, host in self.last()["hosts"].items()}
 
 
-def finish(process: subprocess.Popen[str], *, within: float = 30.0) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen[str], *, within: float = 60.0) -> tuple[int, str, str]:
     """Wait for a run that was started; gives its exit code and both streams."""
     try:
         said, complained = process.communicate(timeout=within)
@@ -173,7 +173,7 @@ def finish(process: subprocess.Popen[str], *, within: float = 30.0) -> tuple[int
     return process.returncode, said, complained
 
 
-def hear(process: subprocess.Popen[str], words: str, *, within: float = 20.0) -> str:
+def hear(process: subprocess.Popen[str], words: str, *, within: float = 60.0) -> str:
     """Wait until a run that was started says `words`; gives what it said. The rest is `finish`'s."""
     assert process.stdout
     heard, end = "", time.monotonic() + within
@@ -190,5 +190,5 @@ def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> No
     process.send_signal(number)
 
 
-def wait_for_file(file: Path, *, within: float = 20.0) -> None:
+def wait_for_file(file: Path, *, within: float = 60.0) -> None:
     until(file.exists, within=within, what=str(file))

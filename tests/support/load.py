@@ -46,7 +46,7 @@ def load(edge: HAProxy, *, least: int, connections: int = 32) -> Iterator[Load]:
         yield found
         until(found.is_enough, within=LONGEST, what=f"{least} requests")
         wrk.send_signal(signal.SIGINT)
-        found.said = wrk.communicate(timeout=30)[0]
+        found.said = wrk.communicate(timeout=60)[0]
     finally:
         wrk.kill()
         wrk.wait()

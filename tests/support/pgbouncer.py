@@ -83,7 +83,7 @@ def pooler(server: Server, *roles: str, size: int = 2, forced: str = "") -> Iter
             yield made
         finally:
             process.kill()
-            process.wait(30)
+            process.wait(60)
 
 
 def _started(argv: list[str | Path], log: Path) -> subprocess.Popen[bytes]:

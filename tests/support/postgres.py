@@ -113,7 +113,7 @@ class Server:
         """Stop it in good order."""
         if self.process is not None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
+            self.process.wait(60)
             self.process = None
 
     def kill(self) -> None:
@@ -123,7 +123,7 @@ class Server:
         children = descendants(self.process.pid)  # each in a session of its own
         self.process.kill()
         kill_all(lambda: [pid for pid in children if _is_postgres(pid)])
-        self.process.wait(30)
+        self.process.wait(60)
         self.process = None
 
     def freeze(self) -> None:

@@ -57,7 +57,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._open.set()
-        self._thread.join(10)  # whom it has let in meanwhile is closed as well
+        self._thread.join(60)  # whom it has let in meanwhile is closed as well
         for each in self._sockets:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

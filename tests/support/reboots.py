@@ -113,7 +113,7 @@ def rebooting(light: Light, *names: str) -> Iterator[Rebooting]:
         yield odd
     finally:
         odd.stop()
-        watcher.join(10)
+        watcher.join(60)
         with suppress(KeyError):
             light.hosts.fresh()
 

@@ -28,7 +28,7 @@ def on_terminal(argv: list[str], *, cwd: Path, width: int = 80, **environment: s
     os.close(theirs)
     said = _all_of(ours)
     os.close(ours)
-    process.wait(30)
+    process.wait(60)
     return said.decode().replace("\r\n", "\n")
 
 

@@ -33,7 +33,7 @@ def hello(c):
 
 def run(by: object, folder: Path, *words: str, **env: str) -> tuple[int, str, str]:
     full = {**os.environ, **env}
-    done = by(words, cwd=folder, env=full, input="Grüße", timeout=20)  # type: ignore[operator]
+    done = by(words, cwd=folder, env=full, input="Grüße", timeout=60)  # type: ignore[operator]
     return done.returncode, done.stdout, done.stderr
 
 

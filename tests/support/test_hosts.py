@@ -13,7 +13,7 @@ def ssh(machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
     options = ["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
     options += ["-o", f"UserKnownHostsFile={machine.known_hosts}", "-i", str(machine.key)]
     argv = ["ssh", *options, "-p", str(machine.port), f"{machine.user}@{machine.address}", command]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_each_host_has_a_home_of_its_own(any_hosts: Hosts) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], *, within: float = 10.0, what: str = "") -> T:
+def until(condition: Callable[[], T], *, within: float = 60.0, what: str = "") -> T:
     """Give the first true value of `condition`, asked every 10 ms; fails after `within` seconds."""
     deadline = time.monotonic() + within
     while not (value := condition()):

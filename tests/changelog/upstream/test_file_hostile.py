@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 NOW = time.time_ns() // 1_000_000
 YEAR = 365 * 86_400_000
 HEAD = frames.first("ab" * 16)
-pytestmark = pytest.mark.timeout(60)
 
 
 def append(path: Path, written: Sequence[Packet], now_ms: int) -> None:

@@ -50,7 +50,7 @@ def folder() -> Iterator[Path]:
 def pushed_by_ben(kind: str, path: Path) -> str:
     """Push as somebody else, who is in the group."""
     words = [sys.executable, "-c", PUSH, kind, str(path), str(GROUP), str(BEN)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.strip()
 
 

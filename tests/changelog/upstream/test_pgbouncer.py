@@ -39,7 +39,7 @@ def at_once(work: Callable[[int], None], many: int) -> None:
     ready = threading.Barrier(many)
 
     def run(number: int) -> None:
-        ready.wait(30)
+        ready.wait(60)
         work(number)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(many)]

@@ -194,14 +194,14 @@ def test_many_laptops_push_at_once_and_places_have_no_gaps(
     def push(number: int) -> None:
         chain = Chain(number)
         with opened(postgres.url("ana" if number % 2 else "ben")) as upstream:
-            ready.wait(30)
+            ready.wait(60)
             parts = [chain.write(together) for _ in range(each // together)]
             answers.extend(upstream.push(part).status for part in parts)
 
     threads = [threading.Thread(target=push, args=(number,)) for number in range(laptops)]
     for thread in threads:
         thread.start()
-    ready.wait(30)
+    ready.wait(60)
     began = time.monotonic()
     for thread in threads:
         thread.join(60)

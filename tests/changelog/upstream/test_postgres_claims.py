@@ -204,7 +204,7 @@ def test_whoever_falls_asleep_behind_a_proof_blocks_its_own_writer_alone_and_is_
     asleep.rollback()
     assert asleep.execute(CLAIM, values).fetchone() == ("ok", 1)
     there = "SELECT 1 FROM pg_stat_activity WHERE usename = 'ana'"
-    until(lambda: postgres.sql(there) == [], within=10)
+    until(lambda: postgres.sql(there) == [], within=60)
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         asleep.execute("SELECT 1")
     asleep.close()
@@ -243,7 +243,7 @@ def at_once(work: Callable[[str], tuple[str, int]], whom: tuple[str, ...]) -> li
     got: list[Any] = []
 
     def run(who: str) -> None:
-        ready.wait(10)
+        ready.wait(60)
         try:
             got.append(work(who))
         except psycopg.Error as error:
@@ -253,7 +253,7 @@ def at_once(work: Callable[[str], tuple[str, int]], whom: tuple[str, ...]) -> li
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     return got
 
 

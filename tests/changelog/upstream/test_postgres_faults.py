@@ -218,11 +218,11 @@ def test_a_push_that_was_cut_short_in_its_last_bytes_leaves_no_lock(
     with opened(url) as upstream:
         pushing = threading.Thread(target=_fails, args=(upstream, Chain(1).write(2)))
         pushing.start()
-        assert cut.wait(10)
+        assert cut.wait(60)
         assert call(postgres, "ben", arguments(Chain(2).write(2))) == ("ok", 2)
         near.close()
-        pushing.join(10)
-        thread.join(10)
+        pushing.join(60)
+        thread.join(60)
     for each in (far, listener):
         each.close()
     assert postgres.sql("SELECT count(*) FROM opskit.event") == [(2,)]
@@ -240,7 +240,7 @@ def test_two_pushes_of_the_same_events_at_once_are_one(postgres: Server) -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert answers == ["ok"] * 6
     assert postgres.sql("SELECT count(*), max(pos) FROM opskit.event") == [(200, 200)]
 

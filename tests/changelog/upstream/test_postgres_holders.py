@@ -46,9 +46,9 @@ def waiting(server: Server, held: psycopg.Connection) -> Iterator[None]:
         thread = threading.Thread(target=_wait, args=(held,), daemon=True)
         thread.start()
         asked = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
-        until(lambda: server.sql(asked) != [], within=10)
+        until(lambda: server.sql(asked) != [], within=60)
         yield
-    thread.join(10)
+    thread.join(60)
 
 
 def _wait(held: psycopg.Connection) -> None:

@@ -62,14 +62,14 @@ def test_two_at_once_on_a_new_server_are_one() -> None:
         ready = threading.Barrier(len(urls))
 
         def work(url: str) -> None:
-            ready.wait(10)
+            ready.wait(60)
             said.append(prepare(url)[0])
 
         threads = [threading.Thread(target=work, args=(url,)) for url in urls]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         assert len(said) == len(urls), "none of them failed"
         assert len({line.partition("log ")[2] for line in said}) == 2
         assert sum(" is ready: " in line for line in said) == 2

@@ -172,7 +172,7 @@ class Pushing(RuleBasedStateMachine):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         assert answers == ["ok"] * len(threads)
         came = packets(pull(self.opened["ana"], after=self.start + len(self.log)))
         wanted = {packet.hash for each in group for packet in each.signed[each.there :]}

@@ -161,4 +161,4 @@ def impostor(authority: Authority) -> Iterator[tuple[int, list[bytes]]]:
         thread = threading.Thread(target=listen)
         thread.start()
         yield listener.getsockname()[1], heard
-        thread.join(10)
+        thread.join(60)

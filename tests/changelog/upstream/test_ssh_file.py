@@ -185,7 +185,7 @@ def test_a_server_that_dies_under_a_push_is_pushed_to_again(hosts: Hosts) -> Non
         thread.start()
         time.sleep(random.random() / 10)  # anywhere in the push
         hosts.stop("web01")
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
     hosts.start("web01")
     assert packets(pull(file_log("local", path)))[0] == events[0]
