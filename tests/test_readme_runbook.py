@@ -38,7 +38,7 @@ def fleets(hosts: Hosts, tmp_path: Path) -> tuple[Path, Path]:
     ana, ben = tmp_path / "ana", tmp_path / "ben"
     (ana / "runbooks").mkdir(parents=True)
     toml = step(3).replace(".example.com", "")
-    shared = f'name = "fleet"\nupstream = "file://{tmp_path}/shared/log"\n'
+    shared = f'name = "fleet"\nupstream = "file://{tmp_path}/shared/log"\ntimeout = "60s"\n'
     service = toml.partition("[services.site]")[2]
     text = f"[changelog]\n{shared}\n{hosts.toml()}\n[services.site]{service}"
     (ana / "opskit.toml").write_text(text)

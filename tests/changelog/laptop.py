@@ -29,7 +29,7 @@ def upstream_of(url: str) -> Iterator[Upstream]:
     from opskit.cli.upstreams import open_upstream
     from opskit.config.model import ChangelogSettings, Config
 
-    settings = ChangelogSettings(upstream=url, timeout=5.0)
+    settings = ChangelogSettings(upstream=url, timeout=60.0)
     config = Config(Path("/nowhere/opskit.toml"), {}, "", changelog=settings)
     with open_upstream(config) as upstream:
         yield upstream

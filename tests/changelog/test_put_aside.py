@@ -206,7 +206,7 @@ def test_an_old_writers_rotten_key_keeps_no_new_one_waiting(postgres: Server, an
 def test_a_command_says_how_many_events_of_an_old_writer_wait(postgres: Server, ana: Path) -> None:
     lose_key(ana, home(ana))
     writes(ana)
-    syncer = Syncer(ana, functools.partial(upstream_of, postgres.url("ana")), limit=20.0)
+    syncer = Syncer(ana, functools.partial(upstream_of, postgres.url("ana")), limit=60.0)
     syncer.start()
     assert syncer.wait_until_shared(), "what this command wrote is there"
     assert syncer.close() == 3

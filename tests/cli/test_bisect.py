@@ -136,7 +136,7 @@ def test_a_colleague_goes_on_with_it_from_another_laptop(
     opskit: Opskit, shas: list[str], tmp_path: Path
 ) -> None:
     more = (tmp_path / "opskit.toml").read_text()
-    shared = f'name = "test"\nupstream = "file://{tmp_path}/shared/log"\n'
+    shared = f'name = "test"\nupstream = "file://{tmp_path}/shared/log"\ntimeout = "60s"\n'
     (tmp_path / "shared").mkdir()
     (tmp_path / "opskit.toml").write_text(more.replace('name = "test"\n', shared))
     bens = {"OPSKIT_STATE_DIR": str(tmp_path / "ben"), "OPSKIT_ACTOR": "ben"}
@@ -161,7 +161,7 @@ def shared(opskit: Opskit, shas: list[str], tmp_path: Path) -> str:
     """A bisection that somebody stopped, in a changelog that laptops share; gives its id."""
     (tmp_path / "shared").mkdir()
     file = tmp_path / "opskit.toml"
-    named = f'name = "test"\nupstream = "file://{tmp_path}/shared/log"\n'
+    named = f'name = "test"\nupstream = "file://{tmp_path}/shared/log"\ntimeout = "60s"\n'
     file.write_text(file.read_text().replace('name = "test"\n', named))
     opskit("changelog", "init")
     bisect(opskit, shas, check="kill -9 $$", expect=1)

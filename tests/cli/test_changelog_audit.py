@@ -22,6 +22,7 @@ CONFIG = """
 [changelog]
 name = "audit"
 upstream = "{url}"
+timeout = "60s"
 allowed_signers = "allowed_signers"
 signing_key = "id"
 [environments.production]

@@ -39,7 +39,7 @@ class Team:
         self.upstream = self.share / "log"
         light.configure()
         toml = light.folder / "opskit.toml"
-        line = f'upstream = "file://{self.upstream}"\n'
+        line = f'upstream = "file://{self.upstream}"\ntimeout = "60s"\n'
         toml.write_text(toml.read_text().replace('name = "test"\n', f'name = "test"\n{line}'))
         self.does("ana", "changelog", "init")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TOML = """
 [changelog]
 name = "test"
-timeout = "1s"
+timeout = "60s"
 [changelog.hooks.chat]
 url_env = "CHAT"
 format = "slack"
@@ -73,6 +73,7 @@ def test_a_note_is_told_and_waits_no_longer_than_the_limit(opskit: Opskit, tmp_p
         done = opskit("note", "the cache was cold", env={"CHAT": receiver.url})
         assert receiver.told[0].body["text"].endswith("noted in production: the cache was cold")
         assert done.stderr == ""
+    (tmp_path / "opskit.toml").write_text(TOML.replace('"60s"', '"1s"'))
     with receiving("hang") as receiver:
         began = time.monotonic()
         done = opskit("note", "again", env={"CHAT": receiver.url})

@@ -24,7 +24,7 @@ def outdated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A project whose changelog counts as a long one, with the index of an older opskit."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reader, "MANY", 3)
-    toml = f'[changelog]\nname = "test"\nupstream = "file://{tmp_path}/log"\n'
+    toml = f'[changelog]\nname = "test"\nupstream = "file://{tmp_path}/log"\ntimeout = "60s"\n'
     (tmp_path / "opskit.toml").write_text(f'{toml}[environments.production]\nhosts = ["web01"]\n')
     with open_changelog("test", actor="ann") as changelog:
         whole(changelog)

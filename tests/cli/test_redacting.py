@@ -31,7 +31,7 @@ def desk(tmp_path: Path, opskit: Opskit, postgres: Server) -> Desk:
     """Ana and Ben, each with a role of their own, and Rita, who is in opskit_relay, too."""
     admin = postgres.new_database("team")
     made = Desk(tmp_path, opskit)
-    made.configure('timeout = "20s"', upstream=f"postgresql://127.0.0.1:{postgres.port}/team")
+    made.configure(upstream=f"postgresql://127.0.0.1:{postgres.port}/team")
     made.does("ana", "changelog", "init", "--as", admin)
     for who, more in (("ana", ()), ("ben", ()), ("rita", ("opskit_relay",))):
         postgres.role(who, "opskit_write", *more)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TOML = """
 [changelog]
 name = "test"
+timeout = "60s"
 allowed_signers = "allowed_signers"
 {more}
 [environments.production]

@@ -68,7 +68,7 @@ def share(light: Light, folder: Path) -> None:
     """Let all laptops share one changelog."""
     file = light.folder / "opskit.toml"
     name = '[changelog]\nname = "test"\n'
-    upstream = f'upstream = "file://{folder}/share/log"\n'
+    upstream = f'upstream = "file://{folder}/share/log"\ntimeout = "60s"\n'
     file.write_text(file.read_text().replace(name, name + upstream))
 
 

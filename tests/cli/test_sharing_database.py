@@ -43,7 +43,7 @@ class Team:
     def use(self, *lines: str) -> None:
         self.light.configure()
         toml = self.light.folder / "opskit.toml"
-        told = "\n".join(['name = "test"', *lines, ""])
+        told = "\n".join(['name = "test"', 'timeout = "60s"', *lines, ""])
         toml.write_text(toml.read_text().replace('name = "test"\n', told))
 
     def does(self, who: str, *words: object, expect: int | None = 0):  # type: ignore[no-untyped-def]

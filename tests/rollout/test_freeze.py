@@ -215,7 +215,7 @@ class Two:
         self.light.configure()
         file = self.light.folder / "opskit.toml"
         text = file.read_text()
-        share = f'name = "test"\nupstream = "file://{folder}/share/log"'
+        share = f'name = "test"\nupstream = "file://{folder}/share/log"\ntimeout = "60s"'
         file.write_text(text.replace('name = "test"', share, 1))
         self.folder = folder
         self.does("ana", "changelog", "init")

@@ -136,7 +136,7 @@ def test_another_version_than_the_first_time_is_told(light: Light) -> None:
 
 def test_it_works_for_what_another_laptop_began(light: Light, tmp_path: Path) -> None:
     file = light.folder / "opskit.toml"
-    share = f'name = "test"\nupstream = "file://{tmp_path}/share/log"'
+    share = f'name = "test"\nupstream = "file://{tmp_path}/share/log"\ntimeout = "60s"'
     file.write_text(file.read_text().replace('name = "test"', share, 1))
 
     def does(who: str, *words: str, expect: int = 0) -> Any:
