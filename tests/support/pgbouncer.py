@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from tests.support.hosts import free_port
 from tests.support.memory import short
 from tests.support.missing import missing
-from tests.support.postgres import as_nobody, free_port
+from tests.support.postgres import as_nobody
 from tests.support.waiting import until
 
 if TYPE_CHECKING:

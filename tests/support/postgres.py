@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from tests.support.hosts import free_port
 from tests.support.memory import short
 from tests.support.missing import missing
 from tests.support.processes import descendants, kill_all
@@ -248,13 +249,6 @@ def shown_certificate(port: int) -> str:
         context.verify_mode = ssl.CERT_NONE
         with context.wrap_socket(plain) as encrypted:
             return ssl.DER_cert_to_PEM_cert(encrypted.getpeercert(binary_form=True) or b"")
-
-
-def free_port() -> int:
-    """Give a port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @functools.cache

@@ -140,7 +140,8 @@ def test_a_pooler_that_its_server_lets_in_no_more_says_so(
     postgres.sql("ALTER ROLE tom NOLOGIN")
     postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tom'")
     until(lambda: connections(postgres, "tom") == 0)
-    assert "does not answer" in failing(pooled.url("tom")).what  # PgBouncer waits for better times
+    # PgBouncer waits for better times
+    assert "does not answer" in failing(pooled.url("tom"), timeout=2.0).what
     again = failing(pooled.url("tom"))  # and then answers by itself
     assert "is a pooler that does not get into its server" in again.what
     assert "does the server behind it run" in again.hint
@@ -168,11 +169,11 @@ def test_behind_a_pooler_that_is_one_role_for_all_nothing_is_proved_for_that_unt
     assert postgres.sql(given) == [("ana", "ana", False), ("ana", "rita", True)]
 
 
-def failing(url: str) -> UpstreamError:
+def failing(url: str, *, timeout: float = 20.0) -> UpstreamError:
     """Give what greeting a database says that cannot be greeted."""
     with (
         pytest.raises(UpstreamError) as caught,
-        contextlib.closing(Postgres(url, timeout=2.0)) as upstream,
+        contextlib.closing(Postgres(url, timeout=timeout)) as upstream,
     ):
         upstream.greet(None)
     assert "\n" not in caught.value.what
