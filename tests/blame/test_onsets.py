@@ -64,8 +64,9 @@ def dated(minute: float, words: str = WORDS) -> str:
 
 
 def found_in(log: Path, shell: list[str], *, until: datetime | None = None) -> Onset:
+    asked = time.time()
     told = answer(log, WORDS, shell)
-    return read("web01", told, asked=time.time(), answered=time.time(), until=until)
+    return read("web01", told, asked=asked, answered=time.time(), until=until)
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)

@@ -108,7 +108,7 @@ def test_nobody_goes_on_while_another_laptop_may_be_at_it(
     import time
 
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + LATELY + 50)
+    monkeypatch.setattr(time, "time", lambda: now + LATELY + 1)
     with pytest.raises(LockedError):
         turns(ana, left).demand_free()
     monkeypatch.setattr(time, "time", lambda: now + LATELY + 61)
