@@ -39,6 +39,8 @@ write_in_memory()
 
 # A shell's background job ignores Ctrl-C, and so does all that it starts: the commands under test must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # and so it is with a hangup under nohup
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

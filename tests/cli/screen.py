@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tests.support.cli import command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MOST = 3000  # characters of a screen that a failed test shows
@@ -23,16 +24,23 @@ TOKEN = re.compile(r"\x1b\[(?P<args>[?\d;]*)(?P<end>[A-Za-z])|(?P<char>[\s\S])")
 
 
 class Screen:
-    """A terminal with opskit running on it as its foreground process."""
+    """A terminal with opskit, or a `program` that is much like it, running on it as its foreground process."""
 
-    def __init__(self, cwd: Path, *arguments: str, width: int = 100, **environment: str) -> None:
+    def __init__(
+        self,
+        cwd: Path,
+        *arguments: str,
+        width: int = 100,
+        program: Sequence[str] = (),
+        **environment: str,
+    ) -> None:
         self.said = ""
         self.drawing = Drawing(width)
         self._ours, theirs = pty.openpty()
         self._size(theirs, width)
         kept = {n: v for n, v in os.environ.items() if n not in ("COLUMNS", "NO_COLOR", "LINES")}
         self.process = subprocess.Popen(
-            command(*arguments), cwd=cwd, start_new_session=True,
+            [*(program or command()), *arguments], cwd=cwd, start_new_session=True,
             env={**kept, "TERM": "xterm", "LC_ALL": "C.UTF-8", **environment},
             stdin=theirs, stdout=theirs, stderr=theirs,
             preexec_fn=take_over,  # noqa: PLW1509 - one ioctl, or Ctrl-C would reach nobody

@@ -44,6 +44,19 @@ for _ in range(20):
         begun.wait()
     teller.join()
 """
+HEARS = """
+from pathlib import Path
+from opskit.cli import main, stopping
+
+def tell(*given, told=stopping._tell):
+    try:
+        told(*given)
+    finally:
+        Path("heard").touch()
+
+stopping._tell = tell
+main()
+"""
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -199,8 +212,9 @@ def test_the_third_ctrl_c_leaves_at_once_and_gives_the_cursor_back(
 def test_a_terminal_that_closes_stops_the_run_after_the_batch(
     light: Light, slow: Callable[..., Screen]
 ) -> None:
-    screen = slow()
+    screen = slow(program=[sys.executable, "-c", HEARS])
     screen.close()
+    until((light.folder / "heard").exists)
     let_go(light)
     assert screen.process.wait(60) != 0
     assert light.last()["outcome"] == "interrupted"
