@@ -46,7 +46,7 @@ class Opskit:
         env: Mapping[str, str] | None = None,
         expect: int | None = 0,
         input: str = "",
-        timeout: float = 60.0,
+        timeout: float = 100.0,
     ) -> Completed:
         line = [str(argument) for argument in arguments]
         run = forks.run if _may_fork(env or {}) else start

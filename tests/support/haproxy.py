@@ -31,7 +31,7 @@ defaults
   timeout connect 2s
   timeout client 60s
   timeout server 60s
-  timeout queue 5s
+  timeout queue 60s
 frontend front
   bind 127.0.0.1:{port}
   default_backend shop
@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/slow":
             self.server.waiting += 1
-            self.server.release.wait(30)
+            self.server.release.wait(100)
         self.send_response(200)
         self.send_header("Content-Length", "3")
         self.end_headers()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.demo.keys import known_hosts_line, make_key
-from tests.support.processes import at_home, descendants, kill, kill_all
+from tests.support.processes import at_home, freeze, kill, kill_all
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ class Hosts:
         """End the SSH server with all connections and commands; what has detached itself runs on."""
         server = self._servers.pop(name, None)
         if server is not None:
-            doomed = [server.pid, *descendants(server.pid)]
-            kill(doomed)
+            kill(freeze(server.pid))
             server.wait()
 
     def terminate(self, name: str) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from opskit.demo.shop.history import git
-from tests.support.processes import descendants, send
+from tests.support.processes import freeze, send
 from tests.support.project import Project
 from tests.support.waiting import until
 
@@ -65,10 +65,8 @@ class Light(Project):
     @contextlib.contextmanager
     def frozen(self, host: str) -> Iterator[None]:
         """Let a host hang for the block: its server and all its connections stand still."""
-        server = self.hosts.server(host)
-        pids = [server, *descendants(server)]
+        pids = freeze(self.hosts.server(host))
         try:
-            send(pids, signal.SIGSTOP)
             yield
         finally:
             send(pids, signal.SIGCONT)

@@ -43,6 +43,23 @@ def send(pids: Collection[int], number: int) -> None:
             os.kill(pid, number)
 
 
+def freeze(pid: int) -> list[int]:
+    """Stop a process and all that it has begun, also what it begins meanwhile; gives them when they stand still."""
+    held: set[int] = set()
+
+    def still() -> bool:
+        family = {pid, *descendants(pid)}
+        send(family - held, signal.SIGSTOP)
+        known = family <= held
+        held.update(family)
+        return known and all(
+            _read(each, "stat").rpartition(b")")[2][1:2] in b"TtZX" for each in held
+        )
+
+    until(still, what=f"{pid} and its children to stand still")
+    return list(held)
+
+
 def kill_all(find: Callable[[], Collection[int]]) -> None:
     """Kill what `find` gives until it gives nothing; some of it may start more meanwhile."""
 

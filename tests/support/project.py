@@ -87,7 +87,7 @@ class Project:
         url = f"http://127.0.0.1:{self.hosts.host(host).service_port}{path}"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(url, timeout=5) as answer:
+            with opener.open(url, timeout=30) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.support.processes import at_home, descendants, kill_all, send
+from tests.support.processes import at_home, descendants, freeze, kill_all, send
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Trapped:
 
     def hangs(self) -> None:
         """Its processes stand still; its kernel still takes connections."""
-        self._send(signal.SIGSTOP)
+        freeze(self.hosts.server(self.name))
 
     def vanishes(self) -> None:
         """The way there takes all and gives nothing, as after a dropped route."""
@@ -148,13 +148,10 @@ class Trapped:
         self._ballast.unlink(missing_ok=True)
         self.proxy.heal()
         with contextlib.suppress(KeyError):
-            self._send(signal.SIGCONT)
+            server = self.hosts.server(self.name)
+            send([server, *descendants(server)], signal.SIGCONT)
             return
         self.hosts.start(self.name)
-
-    def _send(self, number: int) -> None:
-        server = self.hosts.server(self.name)
-        send([server, *descendants(server)], number)
 
     @property
     def _ballast(self) -> Path:
