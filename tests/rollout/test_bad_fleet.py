@@ -101,7 +101,7 @@ class Fleet:
         for each in self.bad:
             each.heal()
             each.go_on()
-        until(lambda: not at_home([self.homes[each.name] for each in self.bad]), within=20)
+        until(lambda: not at_home([self.homes[each.name] for each in self.bad]))
 
     def newest(self) -> RolloutRecord:
         with Changelog(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.rollout import deadman, layout
+from tests.support.light import finish
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def host(tmp_path: Path) -> Path:
 def sh(path: Path, script: str, *, expect: int = 0) -> str:
     done = subprocess.run(
         ["sh", "-c", f"{layout.opening(str(path))}\n{script}"],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert done.returncode == expect, done.stderr
     return done.stderr
@@ -59,11 +60,10 @@ def armed(*, seconds: float, restart: str = "pwd -P >../../restarted") -> str:
 
 def test_a_host_that_hears_nothing_goes_back_restarts_and_says_so(host: Path) -> None:
     sh(host, armed(seconds=1))
-    until((host / "restarted").exists, within=20, what="it has gone back")
+    until((host / "restarted").exists, what="it has gone back")
     assert (host / "current").readlink().name == "r1"
     until(
         lambda: (host / "restarted").read_text().strip().endswith("r1"),
-        within=20,
         what="a restart there",
     )
     assert (host / ".opskit/receipts").read_text() == "it's back\n"
@@ -81,7 +81,7 @@ def test_a_host_that_hears_that_all_is_well_stays_and_waits_no_more(
     sh(host, armed(seconds=3600))
     assert waits(host)
     sh(host, ended)
-    until(lambda: not waits(host), within=20, what="nobody waits any more")
+    until(lambda: not waits(host), what="nobody waits any more")
     assert (host / "current").readlink().name == "r2"
     assert not list((host / ".opskit").iterdir())
 
@@ -100,7 +100,7 @@ def test_a_host_that_runs_something_else_by_then_is_left_alone(host: Path) -> No
     sh(host, armed(seconds=1))
     (host / "current").unlink()
     (host / "current").symlink_to("releases/r3")
-    until(lambda: not waits(host), within=20, what="nobody waits any more")
+    until(lambda: not waits(host), what="nobody waits any more")
     assert (host / "current").readlink().name == "r3"
 
 
@@ -110,7 +110,9 @@ def waits(path: Path) -> bool:
     return any(str(path) in line for line in done.stdout.splitlines())
 
 
-LATE = 'cat version >>"$HOME/restarts"; test "$(cat version)" != v2 || sleep 600'
+DIES = '[ ! -e "$HOME/laptop" ] || { p=$(cat "$HOME/laptop"); rm "$HOME/laptop"; kill -9 "$p"; }'
+"""Kill the opskit whose process id stands in `laptop`, once: no matter how slow the machine is, it has got no further."""
+LATE = f'cat version >>"$HOME/restarts"; {DIES}; test "$(cat version)" != v2 || sleep 600'
 
 
 def test_a_deploy_that_ends_in_time_is_confirmed(any_light: Light) -> None:
@@ -130,10 +132,7 @@ def test_a_laptop_that_dies_in_the_middle_leaves_a_host_that_goes_back(light: Li
         restart=f"'''{LATE}'''", restart_timeout='"1s"', confirm_within='"3s"', health=None
     )
     process = light.start("deploy", "shop", "v2", "--yes")
-    until(lambda: light.restarts("web01") == ["v1", "v2"], within=60, what="web01 is switched")
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    until(
-        lambda: light.restarts("web01") == ["v1", "v2", "v1"], within=60, what="it has gone back"
-    )
+    (light.hosts.folder("web01") / "laptop").write_text(str(process.pid))
+    assert finish(process)[0] == -signal.SIGKILL
+    until(lambda: light.restarts("web01") == ["v1", "v2", "v1"], what="it has gone back")
     assert light.live() == light.on_all("v1")

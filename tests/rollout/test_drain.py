@@ -56,7 +56,7 @@ def configure(light: Light, edge: HAProxy, **keys: str | None) -> None:
 def busy_host(edge: HAProxy, answers: Answers) -> Iterator[str]:
     """Ask for what is answered when the test allows it; gives the host that has the request."""
     with contextlib.closing(
-        http.client.HTTPConnection("127.0.0.1", edge.port, timeout=30)
+        http.client.HTTPConnection("127.0.0.1", edge.port, timeout=100)
     ) as asked:
         asked.request("GET", "/slow")
         until(lambda: answers.waiting, what="a request to be under way")

@@ -243,7 +243,7 @@ def test_ctrl_c_on_the_terminal_ends_no_git_amid_its_work(
     until(waits.exists)
     os.killpg(process.pid, signal.SIGINT)
     go.touch()
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert names_in(made) == ["app"]
 
 

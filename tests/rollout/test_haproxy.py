@@ -172,10 +172,10 @@ def _by_command(socket: str, *, only: str, folder: str) -> subprocess.CompletedP
         subprocess.run(["ln", "-sf", str(where), f"{folder}/{tool}"], check=True)
     return subprocess.run(
         ["/bin/sh", "-c", haproxy.by_command(socket, haproxy.look(["shop"]))], text=True,
-        env={"PATH": folder}, capture_output=True, check=False, timeout=30,
+        env={"PATH": folder}, capture_output=True, check=False, timeout=100,
     )  # fmt: skip
 
 
 def _help(program: str) -> str:
-    ran = subprocess.run([program, "-h"], capture_output=True, text=True, check=False, timeout=10)
+    ran = subprocess.run([program, "-h"], capture_output=True, text=True, check=False, timeout=100)
     return ran.stdout + ran.stderr

@@ -136,7 +136,7 @@ def test_a_command_runs_in_the_live_release_with_the_environment(
 
 
 def test_it_is_asked_until_it_holds(remote: Remote) -> None:
-    health = http_health("/soon", within=20, interval=0.05)
+    health = http_health("/soon", within=60, interval=0.05)
     wait_healthy(remote, health, path="~/shop", env={}, stop=Stop())
     assert Service.asked == 3
 
@@ -149,18 +149,18 @@ def test_when_time_is_up_the_last_reason_is_given(remote: Remote) -> None:
     assert "not healthy within 1.5 s: http://127.0.0.1:" in raised.value.what
     assert raised.value.what.endswith("/500/the-reason gave 500, expected 200")
     assert raised.value.output == "the-reason"
-    assert 1 < time.monotonic() - began < 15
-    assert 2 <= Service.asked <= 8
+    assert 1 < time.monotonic() - began < 60
+    assert 1 <= Service.asked <= 8
 
 
 def test_the_second_wish_to_stop_ends_the_wait(remote: Remote) -> None:
     stop = Stop()
     threading.Timer(0.1, lambda: (stop.request(), stop.request())).start()
     began = time.monotonic()
-    health = http_health("/500/", within=60, interval=30)
+    health = http_health("/500/", within=100, interval=90)
     with pytest.raises(UnhealthyError):
         wait_healthy(remote, health, path="~/shop", env={}, stop=stop)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(

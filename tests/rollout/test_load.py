@@ -51,7 +51,7 @@ RESTART = (
     f'setsid {sys.executable} -SE server.py "$OPSKIT_VAR_port" </dev/null >"$HOME/log" 2>&1 & echo $! >"$HOME/pid"'
 )
 HEALTH = f'{{ http = "http://127.0.0.1:{{port}}/health", {TIMES.replace("200ms", "5s")} }}'
-CHECKS = "  option httpchk GET /health\n  retries 0"
+CHECKS = "  option httpchk GET /health\n  timeout check 10s\n  retries 0"  # else a server that a laden machine holds up is down
 
 
 @pytest.fixture

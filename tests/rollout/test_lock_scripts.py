@@ -129,7 +129,7 @@ def test_of_many_at_the_same_moment_never_two_hold_the_host(place: Place) -> Non
         go.unlink(missing_ok=True)
         started = [place.start(f"while [ ! -e go ]; do :; done\n{script}") for script in scripts]
         go.touch()
-        said = [process.communicate(timeout=30)[0].decode().strip() for process in started]
+        said = [process.communicate(timeout=100)[0].decode().strip() for process in started]
         assert said.count("taken") <= 1
         assert all(word == "taken" or word.startswith("held ") for word in said)
         taken += said.count("taken")

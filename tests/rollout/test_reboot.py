@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -118,8 +119,8 @@ def test_a_host_that_does_not_come_back_stops_the_run_and_resume_does_the_rest(
     light: Light, fleet: Rebooting
 ) -> None:
     fleet.meanwhile = lambda name: name != "web02"
-    done = reboot(light, "--within", "2s", expect=3)
-    assert "not back within 2 s" in done.stdout
+    done = reboot(light, "--within", "8s", expect=3)
+    assert "not back within 8 s" in done.stdout
     rollout = light.last()["id"]
     assert f"when it is well: opskit resume {rollout}" in done.stdout
     assert light.outcomes() == {
@@ -135,8 +136,8 @@ def test_a_host_that_does_not_come_back_stops_the_run_and_resume_does_the_rest(
     assert light.last()["outcome"] == "done"
     assert light.locks() == []
     page = light.opskit("log", rollout).stdout
-    assert "; in fact 1 host for 0.1 host-minutes" in page
-    assert "web02, before somebody went on: not back within 2 s" in page
+    assert re.search(r"; in fact 1 host for \d+\.\d host-minutes", page), page
+    assert "web02, before somebody went on: not back within 8 s" in page
     assert ": the last run took " in page
 
 
@@ -234,7 +235,7 @@ def test_killed_before_a_host_went_away_resume_reboots_it(light: Light, fleet: R
     set_up(light, command='touch "$HOME/asked"; sleep 30')
     run = light.start(*LINE)
     hear(run, "web01  reboot")
-    until((fleet.home("web01") / "asked").exists, within=30, what="the command")
+    until((fleet.home("web01") / "asked").exists, what="the command")
     run.kill()
     run.wait()
     set_up(light)

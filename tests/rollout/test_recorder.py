@@ -193,6 +193,7 @@ def test_results_are_written_together_but_not_late(
     changelog: Changelog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Failing(changelog, frozenset())
+    monkeypatch.setattr(module, "SECONDS_BETWEEN", 3600)
     recorder = recorder_of(made, [])
     recorder.start()
     for _ in range(module.MOST_RESULTS - 1):

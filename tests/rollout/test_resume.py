@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from opskit.cli.stopping import SAID
 from tests.rollout.test_locks import WAIT, held, let_go
-from tests.support.light import finish, wait_for_file
+from tests.support.light import finish, hear, wait_for_file
 from tests.support.processes import at_home
 from tests.support.waiting import until
 
@@ -185,7 +186,7 @@ def test_a_switched_host_that_is_not_healthy_is_put_back_and_the_gate_holds(ligh
 def test_ctrl_c_says_how_to_go_on_and_it_goes_on(light: Light) -> None:
     process = held(light)
     process.send_signal(2)
-    until(lambda: process.poll() is None)
+    hear(process, SAID[1])
     let_go(light)
     code, said, _ = finish(process)
     rollout = light.log()[0]["id"]
@@ -211,6 +212,7 @@ def test_the_same_version_again_is_taken_back_though_its_releases_are_no_ways_ba
     process = light.start("deploy", "shop", "v2", "-y", "-m", "again")
     wait_for_file(light.hosts.folder("web01") / "waits")
     process.send_signal(2)
+    hear(process, SAID[1])
     let_go(light)
     finish(process)
     light.configure(keep="1")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rollout.test_deadman import waits
+from tests.rollout.test_deadman import DIES, waits
 from tests.rollout.test_locks import WAIT, let_go
 from tests.rollout.test_resume import killed, resumed
 from tests.support.light import finish, wait_for_file
@@ -42,14 +43,13 @@ def test_a_host_that_went_back_by_itself_counts_as_one_that_failed(
     light.commit("v2")
     light.deploy("v1")
     short = {"restart_timeout": '"1500ms"', "confirm_within": '"3s"', "health": None}
-    light.configure(restart=json.dumps(WAIT), **short)
+    light.configure(restart=json.dumps(f"{DIES}; {WAIT}"), **short)
     process = light.start("deploy", "shop", "v2", "-y")
-    wait_for_file(light.hosts.folder("web01") / "waits")
-    process.kill()
-    finish(process)
-    until(lambda: light.live_on("web01") == "v1", within=60, what="it has gone back")
+    (light.hosts.folder("web01") / "laptop").write_text(str(process.pid))
+    assert finish(process)[0] == -signal.SIGKILL
+    until(lambda: light.live_on("web01") == "v1", what="it has gone back")
     let_go(light)
-    until(lambda: not at_home([light.hosts.folder("web01")]), within=60, what="all have ended")
+    until(lambda: not at_home([light.hosts.folder("web01")]), what="all have ended")
     light.configure(confirm_within='"1h"')
     rollout = str(light.log()[0]["id"])
     if revert:
@@ -112,7 +112,7 @@ def test_what_cannot_be_taken_back_is_not(light: Light) -> None:
     process.kill()
     finish(process)
     let_go(light)
-    until(lambda: not at_home([light.hosts.folder("web01")]), within=60, what="all have ended")
+    until(lambda: not at_home([light.hosts.folder("web01")]), what="all have ended")
     light.configure()
     rollout = str(light.log()[0]["id"])
     done = resumed(light, rollout, "--revert", expect=5)

@@ -143,7 +143,7 @@ def in_a_full_disk(light: Light, *arguments: str) -> subprocess.CompletedProcess
     script = 'trap "" XFSZ; ulimit -f 0; exec "$@"'
     argv = ["/bin/sh", "-c", script, "sh", *command(*arguments)]
     return subprocess.run(
-        argv, cwd=light.folder, capture_output=True, text=True, timeout=60, check=False
+        argv, cwd=light.folder, capture_output=True, text=True, timeout=100, check=False
     )
 
 

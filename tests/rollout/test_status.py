@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.light import Light
 
-HANG = json.dumps('touch "$HOME/waits"; sleep 20')
+HANG = json.dumps('touch "$HOME/waits"; sleep 100')
 
 
 def verdicts(light: Light, *, expect: int = 0, **env: str) -> dict[str, str]:
@@ -100,7 +100,9 @@ def test_a_killed_rollout_is_shown_as_unfinished(light: Light, moment: str) -> N
     light.commit("v2")
     light.deploy("v1")
     mark = light.folder / "builds" if moment == "build" else light.hosts.folder("web01") / "waits"
-    hang = json.dumps(f"touch {mark}; sleep 2") if moment == "build" else HANG
+    go = light.folder / "go"
+    wait = f"touch {mark}; while [ ! -e {go} ]; do sleep 0.05; done"
+    hang = json.dumps(wait) if moment == "build" else HANG
     light.configure(**{moment: hang})
     process = light.start("deploy", "shop", "v2", "-y", "-m", "killed")
     wait_for_file(mark)
@@ -111,6 +113,7 @@ def test_a_killed_rollout_is_shown_as_unfinished(light: Light, moment: str) -> N
     )
     process.send_signal(signal.SIGKILL)
     finish(process)
+    go.touch()
     shown = light.opskit("status", "shop", expect=1)
     killed = light.log()[0]
     assert (killed["outcome"], killed["why"]) == ("unfinished", "killed")

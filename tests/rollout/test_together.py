@@ -105,7 +105,7 @@ def test_who_waits_says_for_whom_and_gets_his_turn(light: Light) -> None:
     assert ": slow" in said, "the reason of who holds it"
     let_go(light)
     assert finish(first)[0] == 0
-    code, out, _ = finish(second, within=60)
+    code, out, _ = finish(second)
     assert code == 0, out
     assert light.live() == light.on_all("v2")
     assert len(light.restarts("web01")) == 3
@@ -122,7 +122,7 @@ def test_waiting_has_an_end(light: Light, when: str) -> None:
         assert second.stderr
         until(lambda: "waits, at most until" in second.stderr.readline())  # type: ignore[union-attr]
         second.send_signal(2)
-    code, _, complaint = finish(second, within=20)
+    code, _, complaint = finish(second)
     assert code == (4 if when == "too long" else 130)
     if when == "too long":
         assert "waited 1 s: web01 is held by ana: deploy" in complaint

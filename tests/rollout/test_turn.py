@@ -56,7 +56,7 @@ def make(socket: str, until: object, owner: str, *, uid: int = 0) -> Path:
 
 
 def run(script: str, shell: Sequence[str] = ("/bin/sh",)) -> str:
-    ran = subprocess.run([*shell, "-c", script], capture_output=True, text=True, check=True, timeout=30)  # fmt: skip
+    ran = subprocess.run([*shell, "-c", script], capture_output=True, text=True, check=True, timeout=100)  # fmt: skip
     return ran.stdout.strip()
 
 
