@@ -48,7 +48,7 @@ def running(demo: DemoFolder) -> list[int]:
 
 def ssh(demo: DemoFolder, host: str, command: str) -> str:
     argv = ["ssh", "-F", str(demo.path / "ssh_config"), "-o", "BatchMode=yes", host, command]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stdout
+    return subprocess.run(argv, capture_output=True, text=True, timeout=100, check=True).stdout
 
 
 def test_its_folder_is_what_a_real_fleets_is(demo: DemoFolder) -> None:

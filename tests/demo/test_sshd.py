@@ -55,7 +55,7 @@ def ssh(
     machine: Machine, *command: str, data: bytes = b"", options: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
     argv = ["ssh", *options, *ssh_argv(machine)[1:], machine.address, *command]  # the first wins
-    return subprocess.run(argv, input=data, capture_output=True, timeout=60, check=False)
+    return subprocess.run(argv, input=data, capture_output=True, timeout=100, check=False)
 
 
 def ssh_argv(machine: Machine) -> list[str]:
@@ -76,8 +76,8 @@ def ssh_argv(machine: Machine) -> list[str]:
 def channel(client: paramiko.SSHClient, command: str) -> paramiko.Channel:
     transport = client.get_transport()
     assert transport
-    opened = transport.open_session(timeout=10)
-    opened.settimeout(20)
+    opened = transport.open_session(timeout=60)
+    opened.settimeout(100)
     opened.exec_command(command)
     return opened
 
@@ -102,7 +102,7 @@ def test_a_command_finds_the_hosts_home_and_a_clean_environment(demo_hosts: Host
 def test_a_command_that_a_signal_killed_says_so(machine: Machine, number: int) -> None:
     async def run() -> asyncssh.SSHCompletedProcess:
         connection = await connected(machine)
-        ended = await connection.run(f"kill -{number} $$", timeout=20)
+        ended = await connection.run(f"kill -{number} $$", timeout=100)
         connection.close()
         return ended
 
@@ -235,7 +235,7 @@ def test_the_servers_end_ends_its_commands(demo_hosts: Hosts) -> None:
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as cut:
         until(lambda: len(at_home([machine.folder])) > 1)
         demo_hosts.terminate("web01")
-        assert cut.wait(20) == 255
+        assert cut.wait(60) == 255
     until(lambda: not at_home([machine.folder]))
 
 
@@ -261,7 +261,7 @@ def test_a_closed_port_is_refused_and_the_connection_lives_on(
     assert transport
     closed = ("127.0.0.1", any_hosts.host("web01").service_port)
     with pytest.raises(paramiko.ChannelException) as refused:
-        transport.open_channel("direct-tcpip", closed, ("", 0), timeout=10)
+        transport.open_channel("direct-tcpip", closed, ("", 0), timeout=60)
     assert refused.value.code == 2  # connect failed, RFC 4254, 5.1
     assert channel(client, "echo alive").recv(10) == b"alive\n"
 
@@ -315,14 +315,14 @@ def test_scp_copies_a_file_there(
     user = options[login + 1]
     del options[login : login + 2]
     argv = ["scp", "-O", *options, str(here), f"{user}@{machine.address}:{there}"]
-    subprocess.run(argv, check=True, timeout=20)
+    subprocess.run(argv, check=True, timeout=100)
     assert there.read_bytes() == here.read_bytes()
 
 
 def test_asyncssh_finds_nothing_to_complain_about(machine: Machine) -> None:
     async def run() -> list[str]:
         connection = await connected(machine)
-        jobs = [connection.run(f"cat; echo {n}", input="x", timeout=20) for n in range(8)]
+        jobs = [connection.run(f"cat; echo {n}", input="x", timeout=100) for n in range(8)]
         said = [str(ended.stdout) for ended in await asyncio.gather(*jobs)]
         connection.close()
         await connection.wait_closed()

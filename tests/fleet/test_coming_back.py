@@ -40,7 +40,7 @@ def on_a_thread(remote: Remote, command: Command) -> Iterator[list[object]]:
     thread = threading.Thread(target=work)
     thread.start()
     yield came
-    thread.join(30)
+    thread.join(100)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def shaky(hosts: Hosts) -> Iterator[tuple[Remote, Proxy]]:
 
 
 def test_a_host_that_is_started_anew_is_waited_for(hosts: Hosts) -> None:
-    with fleet_of(host_of(hosts, "web01"), connect_timeout=20.0) as fleet:
+    with fleet_of(host_of(hosts, "web01"), connect_timeout=60.0) as fleet:
         remote = fleet.remote("web01")
         assert remote.execute(Command("true")).ok
         hosts.stop("web01")
@@ -67,7 +67,7 @@ def test_a_host_that_is_started_anew_is_waited_for(hosts: Hosts) -> None:
 
 
 def test_a_host_that_does_not_come_back_is_waited_for_once(hosts: Hosts) -> None:
-    with fleet_of(host_of(hosts, "web01"), connect_timeout=1.5) as fleet:
+    with fleet_of(host_of(hosts, "web01"), connect_timeout=3.0) as fleet:
         remote = fleet.remote("web01")
         assert remote.execute(Command("true")).ok
         hosts.stop("web01")
@@ -85,11 +85,11 @@ def test_a_host_that_does_not_come_back_is_waited_for_once(hosts: Hosts) -> None
 
 def test_a_host_that_was_never_there_is_not_waited_for(hosts: Hosts) -> None:
     hosts.stop("web01")
-    with fleet_of(host_of(hosts, "web01"), connect_timeout=20.0) as fleet:
+    with fleet_of(host_of(hosts, "web01"), connect_timeout=60.0) as fleet:
         began = time.monotonic()
         with pytest.raises(UnreachableError, match="refused the connection"):
             fleet.remote("web01").execute(Command("true"))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 def test_what_does_no_harm_twice_is_run_again_when_its_connection_is_lost(

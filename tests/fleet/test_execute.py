@@ -141,14 +141,14 @@ def test_input_waits_for_a_slow_reader_instead_of_filling_memory(openssh_hosts: 
             yield bytes(1 << 20)
 
     with fleet_of(host_of(openssh_hosts, "web01")) as fleet:
-        work = Command("touch ~/up; sleep 300", input=source, timeout=60)
+        work = Command("touch ~/up; sleep 300", input=source, timeout=100)
         outcomes = fleet.run(work, ["web01"])
         ends = threading.Thread(target=list, args=(outcomes,))
         ends.start()
         until((openssh_hosts.folder("web01") / "up").exists, what="the command to run")
         assert len(asked) < 16
         fleet.cancel()
-        ends.join(20)
+        ends.join(60)
         assert not ends.is_alive()
         assert len(asked) < 16
 
@@ -201,9 +201,9 @@ def test_long_output_keeps_its_beginning_and_its_end(remote: Remote) -> None:
 def test_a_daemon_left_behind_does_not_hold_the_command(any_hosts: Hosts) -> None:
     with fleet_of(host_of(any_hosts, "web01")) as fleet:
         began = time.monotonic()
-        result = fleet.remote("web01").execute(Command("nohup sleep 60 & echo started; exit 4"))
+        result = fleet.remote("web01").execute(Command("nohup sleep 600 & echo started; exit 4"))
         assert (result.exit, result.stdout) == (4, b"started\n")
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
         assert left_on(any_hosts, "web01"), "the daemon lives on"
 
 
@@ -215,9 +215,9 @@ def test_a_group_that_ignores_term_is_killed(any_hosts: Hosts) -> None:
     script = "trap '' TERM HUP INT; echo up; (trap '' TERM; sleep 300) & sleep 300; sleep 300"
     with fleet_of(host_of(any_hosts, "web01")) as fleet:
         with pytest.raises(
-            CommandTimeoutError, match="within 1 s; its processes were ended"
+            CommandTimeoutError, match="within 2 s; its processes were ended"
         ) as caught:
-            fleet.remote("web01").execute(Command(script, timeout=1))
+            fleet.remote("web01").execute(Command(script, timeout=2))
         assert caught.value.output == "up"
         assert not left_on(any_hosts, "web01")
         assert fleet.remote("web01").execute(Command("echo again")).ok, (
@@ -245,9 +245,9 @@ def test_cancel_ends_everything_at_once_and_resume_allows_more(any_hosts: Hosts)
         consumer = threading.Thread(target=lambda: found.extend(str(o.error) for o in outcomes))
         consumer.start()
         for _ in names:
-            assert up.acquire(timeout=20)
+            assert up.acquire(timeout=60)
         fleet.cancel()
-        consumer.join(20)
+        consumer.join(60)
         assert sorted(found) == [f"{name}: cancelled; its processes were ended" for name in names]
         assert not any(left_on(any_hosts, name) for name in names)
         with pytest.raises(HostError, match="cancelled before it began"):
@@ -309,13 +309,13 @@ def test_a_server_that_stands_still_is_given_up_after_three_keepalives(
         began = time.monotonic()
         with pytest.raises(ConnectionLostError):
             fleet.remote("web01").execute(Command("echo $PPID; sleep 300"), watch=freeze)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
         kill(stopped)
 
 
 def test_a_quiet_command_on_a_living_host_is_not_given_up(any_hosts: Hosts) -> None:
-    with fleet_of(host_of(any_hosts, "web01"), keepalive=0.2) as fleet:
-        assert fleet.remote("web01").execute(Command("sleep 2; echo done")).stdout == b"done\n"
+    with fleet_of(host_of(any_hosts, "web01"), keepalive=1.0) as fleet:
+        assert fleet.remote("web01").execute(Command("sleep 4; echo done")).stdout == b"done\n"
 
 
 def test_a_shell_killed_on_the_host_has_no_exit_status(any_hosts: Hosts) -> None:

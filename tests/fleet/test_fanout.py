@@ -119,8 +119,8 @@ def test_close_waits_for_nobody_and_leaves_no_threads(hosts: Hosts) -> None:
     until(lambda: len(at_home([hosts.folder(n) for n in hosts.names])) >= 4, what="the commands")
     began = time.monotonic()
     fleet.close()
-    assert time.monotonic() - began < 20
-    consumer.join(10)
+    assert time.monotonic() - began < 60
+    consumer.join(60)
     until(lambda: threading.active_count() <= before, what="the threads to end")
 
 

@@ -67,7 +67,7 @@ def echo() -> Iterator[tuple[int, list[socket.socket]]]:
 def dial(way: tuple[str, int]) -> socket.socket:
     """Connect to a forwarded port, as libpq does."""
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(10)
+    connection.settimeout(60)
     connection.connect(f"{way[0]}/.s.PGSQL.{way[1]}")
     return connection
 
@@ -120,10 +120,10 @@ def test_for_tls_it_is_a_port_of_loopback_and_nothing_is_left(remote: Remote) ->
     with echo() as (port, _), forward(remote, "127.0.0.1", port, tcp=True) as way:
         assert way[0] == "127.0.0.1"
         for number in range(3):
-            with socket.create_connection(way, timeout=10) as connection:
+            with socket.create_connection(way, timeout=60) as connection:
                 assert say(connection, b"%d" % number * 300_000) == b"%d" % number * 300_000
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(way, timeout=10)
+        socket.create_connection(way, timeout=60)
     until(lambda: "forward" not in {each.name for each in threading.enumerate()})
 
 
@@ -170,7 +170,7 @@ def test_a_socket_of_the_host_is_reached_on_several_connections(openssh_hosts: H
         with ThreadPoolExecutor(8) as pool:  # of sockets and of ports, all asked for at once
             remote = fleet.remote("web01")
             asked = [(socket_of(database), 0), ("127.0.0.1", database.port)] * 8
-            opened = list(pool.map(lambda one: open_channel(remote.line(), *one, 10.0), asked))
+            opened = list(pool.map(lambda one: open_channel(remote.line(), *one, 60.0), asked))
         for channel in opened:
             channel.sendall(struct.pack("!II", 8, 80877103))  # "TLS?"
             assert channel.recv(1) == b"N"

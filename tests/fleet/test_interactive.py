@@ -25,7 +25,7 @@ def ran(host: Host, script: str = 'echo "$HOME"') -> subprocess.CompletedProcess
     line = [word for word in ssh_line(host) if word != "-t"]
     assert line[-2] == "--"
     return subprocess.run(
-        [*line, script], capture_output=True, text=True, check=False, timeout=30,
+        [*line, script], capture_output=True, text=True, check=False, timeout=100,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

@@ -116,7 +116,7 @@ def test_one_that_takes_too_long_is_ended_with_all_that_it_began(
     assert remote.execute(ours("true")).ok
     script = "trap '' TERM; echo up; (trap '' TERM; sleep 300) & sleep 300; sleep 300"
     with pytest.raises(CommandTimeoutError, match="its processes were ended") as caught:
-        remote.execute(ours(script, timeout=1))
+        remote.execute(ours(script, timeout=2))
     assert caught.value.output == "up"
     assert not at_home([home])
     assert remote.execute(ours("echo again")).stdout == b"again\n"

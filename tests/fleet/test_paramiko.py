@@ -72,13 +72,14 @@ def transports() -> list[Transport]:
 
 def test_a_connection_costs_one_thread_and_a_command_none(hosts: Hosts) -> None:
     until(lambda: not transports(), what="the connections of other tests to end")
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with all_of(hosts) as fleet:
         for name in hosts.names:
             assert fleet.remote(name).execute(Command("true")).ok
         assert len(transports()) == len(hosts.names)
-        assert threading.active_count() == before + len(hosts.names) + 1, "and one guard"
-    until(lambda: threading.active_count() == before, what="the threads to end")
+        made = set(threading.enumerate()) - before
+        assert len(made) == len(hosts.names) + 1, "and one guard"
+    until(lambda: made.isdisjoint(threading.enumerate()), what="the threads to end")
 
 
 def test_a_ping_is_answered(hosts: Hosts) -> None:

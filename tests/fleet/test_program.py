@@ -10,7 +10,7 @@ from opskit.fleet.program import output
 from tests.support.waiting import until
 
 
-def run(command: str, folder: Path, timeout: float = 20.0, limit: int = 1_000_000) -> bytes:
+def run(command: str, folder: Path, timeout: float = 100.0, limit: int = 1_000_000) -> bytes:
     return output(command, what="the program", folder=folder, timeout=timeout, limit=limit)
 
 
@@ -33,7 +33,7 @@ def test_a_program_that_takes_too_long_is_ended_with_all_its_children(tmp_path: 
     started = time.monotonic()
     with pytest.raises(ConfigError, match="did not end within"):
         run("echo $$ > leader; sleep 987 & echo $! > child; wait", tmp_path, timeout=1.5)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     child = (tmp_path / "child").read_text().strip()
     until(lambda: is_gone(child), what="the child to end")
 

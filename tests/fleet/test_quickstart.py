@@ -35,7 +35,7 @@ print(json.dumps(told))
 
 
 def told_by(program: str) -> dict[str, object]:
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=100)  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     told: dict[str, object] = json.loads(ran.stdout)
     return told

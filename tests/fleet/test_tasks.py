@@ -185,7 +185,7 @@ def test_cancel_ends_a_task_and_its_processes(
         began = time.monotonic()
         errors = [str(outcome.error) for outcome in outcomes]
         assert all("cancelled" in error for error in errors), errors
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
         folders = [any_hosts.folder(name) for name in any_hosts.names]
         until(lambda: not at_home(folders), what="no process to be left")
 
@@ -193,10 +193,10 @@ def test_cancel_ends_a_task_and_its_processes(
 def test_a_daemon_that_keeps_the_output_open_does_not_hold_the_task(
     remote: Remote, tasks: Callable[[str], Path]
 ) -> None:
-    path = tasks("@task\ndef up(c):\n    c.run('sleep 60 & echo started')\n")
+    path = tasks("@task\ndef up(c):\n    c.run('sleep 600 & echo started')\n")
     began = time.monotonic()
     assert remote.run_task(path, "up", {}).stdout == b"started\n"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_names_and_values_that_do_not_fit_are_usage_errors(

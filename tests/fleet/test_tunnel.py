@@ -64,14 +64,14 @@ def remote(any_hosts: Hosts) -> Iterator[Remote]:
 
 def test_an_answer_has_status_and_the_beginning_of_the_body(remote: Remote) -> None:
     with web() as port:
-        answer = remote.http_get(f"http://127.0.0.1:{port}/health?deep=1", timeout=5)
+        answer = remote.http_get(f"http://127.0.0.1:{port}/health?deep=1", timeout=60)
         assert (answer.status, answer.body) == (
             200,
             f"/health?deep=1 for 127.0.0.1:{port}".encode(),
         )
-        assert remote.http_get(f"http://localhost:{port}/sick", timeout=5).status == 503
-        assert remote.http_get(f"http://127.0.0.1:{port}/moved", timeout=5).status == 302
-        assert len(remote.http_get(f"http://127.0.0.1:{port}/big", timeout=5).body) == 65536
+        assert remote.http_get(f"http://localhost:{port}/sick", timeout=60).status == 503
+        assert remote.http_get(f"http://127.0.0.1:{port}/moved", timeout=60).status == 302
+        assert len(remote.http_get(f"http://127.0.0.1:{port}/big", timeout=60).body) == 65536
 
 
 def test_https_is_fetched_too(remote: Remote, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_https_is_fetched_too(remote: Remote, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
     with web(context) as port:
-        assert remote.http_get(f"https://127.0.0.1:{port}/big", timeout=5).status == 200
+        assert remote.http_get(f"https://127.0.0.1:{port}/big", timeout=60).status == 200
 
 
 def test_a_port_that_nobody_listens_on_is_a_host_error_in_one_line(remote: Remote) -> None:
@@ -92,24 +92,24 @@ def test_a_port_that_nobody_listens_on_is_a_host_error_in_one_line(remote: Remot
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         with pytest.raises(HostError, match=f"127.0.0.1:{port}: connection failed"):
-            remote.http_get(f"http://127.0.0.1:{port}/", timeout=5)
+            remote.http_get(f"http://127.0.0.1:{port}/", timeout=60)
         with pytest.raises(HostError, match="connection failed"):
-            remote.tcp_open("127.0.0.1", port, timeout=5)
+            remote.tcp_open("127.0.0.1", port, timeout=60)
 
 
 def test_a_server_that_says_nothing_or_nonsense_is_given_up_in_time(remote: Remote) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as mute:
         port = mute.getsockname()[1]
-        remote.tcp_open("127.0.0.1", port, timeout=5)
+        remote.tcp_open("127.0.0.1", port, timeout=60)
         began = time.monotonic()
-        with pytest.raises(HostError, match=r"no answer within 0\.3 s"):
-            remote.http_get(f"http://127.0.0.1:{port}/", timeout=0.3)
-        assert time.monotonic() - began < 8
+        with pytest.raises(HostError, match=r"no answer within 2 s"):
+            remote.http_get(f"http://127.0.0.1:{port}/", timeout=2)
+        assert time.monotonic() - began < 60
     with closing(socket.create_server(("127.0.0.1", 0))) as rude:
         port = rude.getsockname()[1]
         threading.Thread(target=_say, args=(rude, b"220 smtp ready\r\n")).start()
         with pytest.raises(HostError, match="no HTTP answer"):
-            remote.http_get(f"http://127.0.0.1:{port}/", timeout=5)
+            remote.http_get(f"http://127.0.0.1:{port}/", timeout=60)
 
 
 def _say(server: socket.socket, words: bytes) -> None:
@@ -124,12 +124,12 @@ def _say(server: socket.socket, words: bytes) -> None:
 )
 def test_what_is_no_http_address_is_a_usage_error(remote: Remote, url: str) -> None:
     with pytest.raises(UsageError, match="no http address"):
-        remote.http_get(url, timeout=5)
+        remote.http_get(url, timeout=60)
 
 
 def test_a_host_that_forwards_nothing_says_what_to_use_instead(openssh_hosts: Hosts) -> None:
     openssh_hosts.odd("shut", AllowTcpForwarding="no")
     with fleet_of(host_of(openssh_hosts, "shut")) as fleet, web() as port:
         with pytest.raises(HostUnfitError) as caught:
-            fleet.remote("shut").http_get(f"http://127.0.0.1:{port}/", timeout=5)
+            fleet.remote("shut").http_get(f"http://127.0.0.1:{port}/", timeout=60)
         assert "health.command" in caught.value.hint
