@@ -89,9 +89,9 @@ def counted(count: int, number: int) -> int:
 
 def _tell(stop: Stop, tell: Teller, count: int) -> None:
     from opskit.rollout.facts import Warned
+    from opskit.rollout.stop import STOP_NOW
 
-    while stop.level < min(count, 2):
-        stop.request()
+    stop.reach(min(count, STOP_NOW))
     said = SAID[min(count, 2)]
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script's background job
         said = said.replace(AGAIN, f"`kill {os.getpid()}`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.cli.stopping import LEAVE_AT, SAID, counted, stoppable
+from opskit.cli.stopping import LEAVE_AT, SAID, _tell, counted, stoppable
 from opskit.rollout.facts import Teller, Warned
-from opskit.rollout.stop import STOP_NOW, Stop
+from opskit.rollout.stop import FINISH_BATCH, STOP_NOW, Stop
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -112,3 +113,36 @@ def test_afterwards_all_is_as_before() -> None:
         assert signal.getsignal(TERM) is not signal.SIG_DFL
     assert signal.getsignal(TERM) is signal.SIG_DFL
     assert signal.getsignal(INT) is signal.default_int_handler
+
+
+class Slow(Stop):
+    """A wish that two threads look at before either of them has changed it, if that is possible."""
+
+    def __init__(self) -> None:
+        self._both = threading.Barrier(2)
+        super().__init__()
+
+    @property
+    def level(self) -> int:
+        """The level, as it was before the other thread changed it."""
+        now = self._level
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self._both.wait(0.5)
+        return now
+
+    @level.setter
+    def level(self, value: int) -> None:
+        self._level = value
+
+
+def test_a_terminal_that_closes_twice_at_the_same_moment_lets_the_batch_come_to_its_end() -> None:
+    stop = Slow()
+    threads = [
+        threading.Thread(target=_tell, args=(stop, Teller(lambda _: None), counted(n, HUP)))
+        for n in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert stop._level == FINISH_BATCH

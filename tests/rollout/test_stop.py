@@ -81,3 +81,38 @@ def test_a_signal_handler_may_wish_while_cancelling_takes_its_time() -> None:
             assert ended.wait(60)
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+def test_each_work_waits_for_its_own_end_whatever_other_work_ends_before() -> None:
+    stop, free, resumed = Stop(), threading.Event(), threading.Event()
+    began, cancelled = threading.Event(), list[str]()
+
+    def cancel() -> None:
+        began.set()
+        free.wait(10)
+        cancelled.append("after it was resumed" if resumed.is_set() else "in time")
+
+    def other() -> None:
+        with stop.during(lambda: None):
+            began.wait(10)
+
+    beside = threading.Thread(target=other)
+    with stop.during(cancel):
+        beside.start()
+        until(lambda: len(stop._works) == 2)
+        stop.request()
+        # the other one has ended, and waits for nobody but its own
+        until(lambda: len(stop._works) == 1)
+        threading.Timer(0.2, free.set).start()
+    resumed.set()
+    assert cancelled == ["in time"]
+    beside.join()
+
+
+def test_work_that_begins_amid_a_wish_is_broken_off_once() -> None:
+    stop, broken = Stop(), list[int]()
+    stop.request()
+    with stop.during(lambda: broken.append(1)):
+        stop.request()
+        stop.request()
+    assert broken == [1]
