@@ -116,7 +116,7 @@ class Dialer:
             wire.to_end = to_end
             return self._secure(host, wire, end, limit)
         gate = self._gate(host.hops)
-        through = self._through(gate, host)
+        through = self._through(gate, host, to_end=to_end)
         with gate.slots:
             patience = max(end, time.monotonic() + limit)
             wire = Wire(problems.tunnel(through, host, self.ssh.channel_timeout))
@@ -171,17 +171,21 @@ class Dialer:
                 self._gates[hops] = Gate(slots)
             return self._gates[hops]
 
-    def _through(self, gate: Gate, host: Host) -> Transport:
-        """Give the jump host's connection, opened by whoever comes first; its error is everybody's."""
+    def _through(self, gate: Gate, host: Host, *, to_end: bool) -> Transport:
+        """Give the jump host's connection, opened by whoever comes first; its error is everybody's, but that we cancelled it."""
         *before, last = host.hops
         with gate.lock:
             if gate.transport is not None and gate.transport.alive:
                 return gate.transport
+            if not to_end:
+                self._running.check(host.name)
             if gate.error is None or time.monotonic() - gate.failed_at > MEMORY:
                 gate.error = None
                 try:
-                    gate.transport = self.call(_behind(last, tuple(before)))
+                    gate.transport = self.call(_behind(last, tuple(before)), to_end=to_end)
                 except HostError as error:
+                    if not to_end:
+                        self._running.check(host.name)
                     gate.error, gate.failed_at = error, time.monotonic()
             if gate.error is not None:
                 raise problems.at_jump(host, last, gate.error)

@@ -45,6 +45,7 @@ class Kept:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.busy = threading.Lock()
+        self._dismissed = False
         self.channel: Any = None
         self._marker = bootstrap.new_marker()
         self.preambles = Preamble(self._marker), Preamble(self._marker)
@@ -71,6 +72,21 @@ class Kept:
         """End it; it is not missed, as the next script opens another."""
         if self.channel is not None and self.line.transport.alive:
             session.leave(self.line, self.channel)
+
+    def dismiss(self, seconds: float) -> bool:
+        """End it once no script has its turn, tells whether that was so within `seconds`; else whoever has the turn ends it."""
+        # before it is looked who is busy: so one of the two sees the other
+        self._dismissed = True
+        if not self.busy.acquire(timeout=seconds):
+            return False
+        self.close()
+        return True
+
+    def release(self) -> None:
+        """Let the next script have its turn, if there is to be one."""
+        self.busy.release()
+        if self._dismissed:
+            self.dismiss(0)
 
 
 class Turn(Session):
@@ -120,7 +136,7 @@ class Turn(Session):
             if not self.is_told:
                 self._kept.close()
         finally:
-            self._kept.busy.release()
+            self._kept.release()
 
     def _words(self) -> bytes:
         command, given = self.command, self.command.input

@@ -33,7 +33,7 @@ class Lines:
         self._kept: Kept | None = None
         self._refused: HostError | None = None  # what `approach` met, for whoever asks next
         self._was_there = False
-        self._left = 0  # the shell that a lost connection left running
+        self._left: list[int] = []  # the shells that lost connections left running
 
     @property
     def now(self) -> Line | None:
@@ -61,15 +61,15 @@ class Lines:
                 raise refused
             if self._line is None or not self._line.transport.alive:
                 self._line = self._dial()
-                left, self._left = self._left, 0
-                if left:
-                    ending.end_left(self._line, left, self._vault)
+            while self._left:  # also where another thread has connected anew before that was told
+                ending.end_left(self._line, self._left.pop(), self._vault)
         self._running.check(self._host.name)
         return self._line
 
     def leave_behind(self, pid: int) -> None:
-        """Remember the shell `pid` of a connection that was lost: it is ended when there is another one."""
-        self._left = pid
+        """Remember the shell `pid` of a connection that was lost, 0 for none: it is ended when there is another one."""
+        if pid:
+            self._left.append(pid)
 
     def hang_up(self, *, keys: bool = False) -> None:
         """End the connection; see `Remote.hang_up`."""
@@ -96,14 +96,16 @@ class Lines:
                 self._kept = Kept(line)
             return self._kept if self._kept.busy.acquire(blocking=False) else None
 
-    def let_go(self) -> bool:
-        """End the shell that is kept open, where somebody else wants its session; tells whether there was one."""
+    def let_go(self, *, wait: bool = False) -> bool:
+        """End the shell that is kept open, where somebody else wants its session; tells whether there was one.
+
+        A script that has its turn there comes to its end first; unless that is to be waited for, it ends the shell then.
+        """
         with self._lock:
             kept, self._kept = self._kept, None
-        if kept is None or kept.is_over or not kept.busy.acquire(blocking=False):
+        if kept is None or kept.is_over:
             return False
-        kept.close()
-        return True
+        return kept.dismiss(self._dialer.ssh.channel_timeout if wait else 0)
 
     def _dial(self) -> Line:
         """Connect. A host that was there a moment ago may be about to come back; that is waited for, but not twice in vain."""

@@ -152,7 +152,7 @@ class Remote:
             return open_session(self.line())
         except HostUnfitError:
             self._lines.keeps = False
-            if not self._lines.let_go():
+            if not self._lines.let_go(wait=True):
                 raise
             return open_session(self.line())
 
@@ -216,7 +216,7 @@ class Remote:
         from opskit.fleet import tasks as fabric_tasks
 
         self._running.check(self.name)
-        self._lines.let_go()  # a task may want all the sessions that a host gives
+        self._lines.let_go(wait=True)  # a task may want all the sessions that a host gives
         return fabric_tasks.run(
             self,
             tasks,
@@ -233,7 +233,7 @@ class Remote:
         """A new fabric.Connection over the open connection; what it runs is shown nowhere."""
         from opskit.fleet import runner
 
-        self._lines.let_go()
+        self._lines.let_go(wait=True)
         return runner.quiet_connection(self, self._running, self._vault)
 
     @property
@@ -281,7 +281,7 @@ class Remote:
         )
 
     def _ended(self, session: Session, limit: float) -> Exception:
-        cancelled = session.input_error is None and self._running.cancelled
+        cancelled = session.input_error is None and session.interrupted
         gone = session.pid > 0 and self.end_group(session.pid)
         session.given_up = True
         session.follow(time.monotonic() + 0.2)

@@ -18,7 +18,7 @@ class Running:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._interrupts: set[Callable[[], None]] = set()
-        self._canceller: threading.Thread | None = None
+        self._cancellers: list[threading.Thread] = []
         self.cancelled = False
 
     @contextlib.contextmanager
@@ -46,13 +46,14 @@ class Running:
         any lock in its hands.
         """
         self.cancelled = True
-        self._canceller = threading.Thread(target=self._interrupt, args=(also,), daemon=True)
-        self._canceller.start()
+        canceller = threading.Thread(target=self._interrupt, args=(also,), daemon=True)
+        canceller.start()
+        self._cancellers.append(canceller)
 
     def resume(self) -> None:
-        """Allow work again."""
-        if self._canceller is not None:
-            self._canceller.join(10)
+        """Allow work again, once all that cancels is done: it must not hit what comes next."""
+        while self._cancellers:
+            self._cancellers.pop().join(10)
         self.cancelled = False
 
     def _interrupt(self, also: Callable[[], None]) -> None:

@@ -127,11 +127,11 @@ def test_a_process_of_somebody_else_with_that_number_is_left_alone(
     remote, proxy = shaky
     stranger = subprocess.Popen(["sleep", "300"], start_new_session=True)
     assert remote.execute(Command("true")).ok
-    remote._lines._left = stranger.pid
+    remote.leave_behind(stranger.pid)
     proxy.reset()
     until(lambda: not remote._lines._line or not remote._lines._line.transport.alive)
     assert remote.execute(Command("true")).ok
-    assert remote._lines._left == 0
+    assert not remote._lines._left
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
