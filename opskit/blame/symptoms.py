@@ -93,6 +93,7 @@ def look(
                 )
     finally:
         timer.cancel()
+        timer.join()  # it may have begun to cancel just now
         fleet.resume()
     order = {host: number for number, host in enumerate(there)}
     return Looked(tuple(sorted(seen, key=lambda each: order[each.host])), silent)
