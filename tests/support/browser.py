@@ -29,7 +29,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe"),
 )
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def chromium() -> str | None:

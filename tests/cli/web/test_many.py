@@ -13,12 +13,12 @@ from opskit.cli.web.saving import save
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.browser import Browser, Page
+    from tests.support.browser import Browser
 
 NOW = datetime(2026, 8, 2, 14, 3, tzinfo=UTC)
 MANY = 5000
 HOSTS = 10
-# Zooms in and out for 40 frames; gives the median of the times between them, and the longest, in ms.
+# Zooms in and out for 40 frames; gives the median of the times between them, in ms.
 FRAMES = """new Promise((done) => {
   const lanes = document.getElementById("lanes"), box = lanes.getBoundingClientRect(), times = [];
   let last = performance.now();
@@ -69,17 +69,17 @@ def rollout(number: int) -> RolloutRecord:
 def test_a_page_with_thousands_of_rollouts_opens_soon_and_moves_smoothly(
     browser: Browser, tmp_path: Path
 ) -> None:
-    file = tmp_path / "many.html"
-    about = About(name="fleet", made=NOW, command="opskit log --web many.html")
-    save(made([rollout(number) for number in range(MANY)], about), file)
     with browser.page() as page:
+        page.open(saved(tmp_path / "few.html", MANY // 50))
+        few = page.ask(FRAMES)
+        file = saved(tmp_path / "many.html", MANY)
         began = time.monotonic()
         page.open(file)
         assert page.text("#count") == "5,000 entries"
         assert time.monotonic() - began < 30
-        assert smooth(page)
+        assert is_smooth(page.ask(FRAMES), few)
         page.click("#by-host")
-        assert smooth(page)
+        assert is_smooth(page.ask(FRAMES), few)
         began = time.monotonic()
         page.click("#search")
         page.type("reason 4321")
@@ -88,6 +88,12 @@ def test_a_page_with_thousands_of_rollouts_opens_soon_and_moves_smoothly(
         assert page.trouble() == []
 
 
-def smooth(page: Page) -> bool:
-    """Tell whether half of the frames take less than 120 ms, on whatever machine this is."""
-    return bool(page.ask(FRAMES) < 120)
+def saved(file: Path, count: int) -> Path:
+    about = About(name="fleet", made=NOW, command="opskit log --web many.html")
+    save(made([rollout(number) for number in range(count)], about), file)
+    return file
+
+
+def is_smooth(many: float, few: float) -> bool:
+    """Tell whether half of the frames take less than 120 ms; on a machine that is slow with few rollouts, too, not much more than there."""
+    return many < max(120, 4 * few)
