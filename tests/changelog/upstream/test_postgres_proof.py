@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import statistics
 import time
 from typing import TYPE_CHECKING
 
@@ -202,14 +201,22 @@ def test_without_a_key_a_message_or_a_signature_there_is_no_answer_that_could_be
         assert postgres.sql("SELECT opskit.is_signed(%s, %s, %s)", values) == [(None,)]
 
 
-def test_a_proof_takes_the_server_hundredths_of_a_second(holds: Check) -> None:
-    times_taken = []
-    for seed in range(20):
-        key = writer_key(bytes([seed]) * 32)
-        signed = key.sign(MESSAGE)
-        began = time.perf_counter()
-        assert holds(key.public, MESSAGE, signed)
-        times_taken.append(time.perf_counter() - began)
-    took = statistics.median(times_taken)
-    print(f"\na proof takes {took * 1000:.1f} ms")
-    assert took < 0.2
+def test_a_proof_takes_the_server_hundredths_of_a_second(postgres: Server, holds: Check) -> None:
+    """Of a second of the machine on which 20,000 powers modulo the curve's prime take a few of them."""
+    powers = (
+        "SELECT sum(mod(n::numeric ^ 16, 2::numeric ^ 255 - 19)) FROM generate_series(1, 20000) n"
+    )
+    times_taken: dict[str, list[float]] = {"proof": [], "powers": []}
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        for seed in range(20):
+            key = writer_key(bytes([seed]) * 32)
+            signed = key.sign(MESSAGE)
+            began = time.perf_counter()
+            assert holds(key.public, MESSAGE, signed)
+            between = time.perf_counter()
+            connection.execute(powers)
+            times_taken["proof"].append(between - began)
+            times_taken["powers"].append(time.perf_counter() - between)
+    proof, unit = map(min, times_taken.values())
+    print(f"\na proof takes {proof * 1000:.1f} ms, the powers {unit * 1000:.1f} ms")
+    assert proof < 5 * unit
