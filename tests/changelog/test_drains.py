@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,7 @@ def test_only_what_was_taken_out_of_that_seat_is_looked_at(changelog: Changelog,
     drained(changelog, ONE)
     values = dict(zip(("host", "at", "backend", "server"), ONE, strict=True))
     values |= {"service": "shop", "environment": "production", "whole": "[]"}
-    with sqlite3.connect(file) as database:
+    with contextlib.closing(sqlite3.connect(file)) as database:
         plan = database.execute(
             f"EXPLAIN QUERY PLAN {statement('last_drained')}", values
         ).fetchall()

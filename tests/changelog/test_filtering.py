@@ -14,6 +14,7 @@ from opskit.changelog import Changelog, Entry, Filter, NoteEntry, RolloutRecord,
 from tests.changelog.writing import whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -27,7 +28,7 @@ WORDS = ("cart", "price", "zebra")
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Changelog:
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changelog]:
     """A changelog of 60 rollouts and notes, a minute between two; one clock is a year fast for a while."""
     file: Path = tmp_path_factory.mktemp("filtering") / "acme" / "changelog.db"
     dice = random.Random(5)
@@ -38,7 +39,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Changelog:
             patch.setattr(store.time, "time_ns", lambda then=then: then)
             with Changelog(file, actor=dice.choice(ACTORS)) as changelog:
                 write(changelog, dice)
-    return Changelog(file)
+    with Changelog(file) as changelog:
+        yield changelog
 
 
 def write(changelog: Changelog, dice: random.Random) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -44,5 +45,5 @@ def test_all_of_a_rollout_and_a_note_about_hosts_can_be_redacted(
     assert changelog.verify() == []
     assert changelog.entries(Filter(hosts=("web01", "web07"))) == ()
     assert changelog.live("shop", "production") == {}
-    with sqlite3.connect(file) as database:
+    with contextlib.closing(sqlite3.connect(file)) as database:
         assert database.execute("SELECT count(*) FROM stale").fetchone() == (0,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sqlite3
 import time
@@ -127,7 +128,6 @@ def test_ten_thousand_revocations_are_judged_at_once(team: Team) -> None:
 
 def test_the_order_of_revocations_is_found_without_a_look_at_all_events(team: Team) -> None:
     team.note("ann")
-    with sqlite3.connect(team.laptop("ann").file) as db:
+    with contextlib.closing(sqlite3.connect(team.laptop("ann").file)) as db:
         plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement('revocations')}")]
-    db.close()
     assert not [step for step in plan if step in ("SCAN event", "SCAN e", "SCAN p")], plan

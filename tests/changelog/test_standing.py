@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
@@ -262,11 +263,10 @@ def test_writers_are_listed_with_who_vouches_for_them_now(team: Team) -> None:
 @pytest.mark.parametrize("name", ["judged", "enrolments", "revocations", "all_enrolments"])
 def test_no_question_looks_at_all_events(team: Team, name: str) -> None:
     team.note("ann")
-    with sqlite3.connect(team.laptop("ann").file) as db:
+    with contextlib.closing(sqlite3.connect(team.laptop("ann").file)) as db:
         asked = statement(name)
         values = (b"",) * asked.count("?")
         plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {asked}", values)]
-    db.close()
     events = [step for step in plan if " e " in f"{step} "]
     assert events
     assert all("USING" in step for step in events), plan

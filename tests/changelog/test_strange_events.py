@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
@@ -123,5 +124,5 @@ def test_thousands_of_redactions_in_one_page_are_taken_in(file: Path) -> None:
     with taken_in(file, [*notes, *removals]) as changelog:
         assert [note.text for note in changelog.notes()] == ["note 2", "", ""]
         assert changelog.verify() == []
-    with sqlite3.connect(file) as database:
+    with contextlib.closing(sqlite3.connect(file)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

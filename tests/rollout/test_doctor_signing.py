@@ -114,12 +114,12 @@ def test_a_revoked_machine_is_bad_and_only_with_a_key_that_is_kept_a_new_writer_
     assert "lost" in keep_enrolled(changelog, settings)
     changelog.close()
     key_file(changelog.file.parent, bytes.fromhex(event.header.writer)).unlink()
-    again = Changelog(changelog.file)
-    again.append("note", {"text": "as a new writer"})
-    found = only(settings, again)
-    assert (found.level, found.hint) == (("ok", "") if keep else ("bad", ASK))
-    assert ("vouches for nobody new" in keep_enrolled(again, settings)) is not keep
-    assert only(settings, again).level == found.level
+    with Changelog(changelog.file) as again:
+        again.append("note", {"text": "as a new writer"})
+        found = only(settings, again)
+        assert (found.level, found.hint) == (("ok", "") if keep else ("bad", ASK))
+        assert ("vouches for nobody new" in keep_enrolled(again, settings)) is not keep
+        assert only(settings, again).level == found.level
 
 
 def test_a_token_is_not_asked_for_a_touch(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +16,6 @@ from opskit.changelog.machine import boot
 from tests.support.light import Light
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.hosts import Hosts
 
 ONE = {"hosts": '"web01"', "batches": "[1]"}
@@ -203,7 +203,8 @@ def set_clock_off(light: Light, off: timedelta) -> None:
     query = (
         "INSERT INTO clock (one, offset_ms, error_ms, boot, since_boot_ms) VALUES (1, ?, 10, ?, ?)"
     )
-    with sqlite3.connect(f"{os.environ['OPSKIT_STATE_DIR']}/test/changelog.db") as db:
+    file = Path(os.environ["OPSKIT_STATE_DIR"]) / "test" / "changelog.db"
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
         db.execute(query, (int(off.total_seconds() * 1000), boot(), since_boot()))
 
 
