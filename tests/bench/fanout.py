@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.demo.keys import make_key
-from tests.support.hosts import free_port, sshd
+from tests.support.hosts import free_port, no_penalties, sshd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,10 +88,11 @@ def prepare(site: Site, most: int, *, homes: bool = False) -> None:
     public = make_key(site.name("host_key"), comment="bench")
     known = [f"[{a}]:{site.port} {' '.join(public.split()[:2])}\n" for a in site.addresses(most)]
     site.name("known_hosts").write_text("".join(known))
+    lenient = "".join(f"{keyword} {value}\n" for keyword, value in no_penalties().items())
     site.name("sshd_config").write_text(
         f"ListenAddress 0.0.0.0:{site.port}\nHostKey {site.name('host_key')}\n"
         f"AuthorizedKeysFile {site.name('key')}.pub\nPidFile none\nStrictModes no\nUsePAM no\n"
-        f"UseDNS no\nMaxStartups 2000\nLogLevel ERROR\n{home_lines(site, most, homes=homes)}"
+        f"UseDNS no\nMaxStartups 2000\n{lenient}LogLevel ERROR\n{home_lines(site, most, homes=homes)}"
     )
     site.name("ssh_config").write_text(
         f"Host *\n  Port {site.port}\n  User {site.user}\n  IdentityFile {site.name('key')}\n"

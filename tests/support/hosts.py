@@ -6,10 +6,12 @@ current user, with HOME set to the host's folder (with OpenSSH they start in the
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pwd
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -214,6 +216,18 @@ def sshd() -> Path | None:
     return Path(found).resolve() if found else None
 
 
+@functools.cache
+def no_penalties() -> Options:
+    """Give the option that keeps sshd from shutting out the loopback for a while, after what tests do to it on purpose.
+
+    It shuts out since OpenSSH 9.8; an older one refuses an option that it does not know.
+    """
+    said = subprocess.run([str(sshd()), "-V"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r"OpenSSH_(\d+)\.(\d+)", said)
+    is_strict = found is not None and (int(found[1]), int(found[2])) >= (9, 8)
+    return {"PerSourcePenalties": "no"} if is_strict else {}
+
+
 def answers(machine: Machine) -> bool:
     """Whether an SSH server greets at the host's port."""
     with (
@@ -255,6 +269,7 @@ def _sshd_config(machine: Machine, options: Options) -> str:
         "LogLevel": "VERBOSE",
         "SetEnv": f'"HOME={machine.folder}" "PATH={machine.folder}/bin:{PATH}"',
         "Subsystem": "sftp internal-sftp",
+        **no_penalties(),
     }
     return "".join(
         f"{keyword} {value}\n"

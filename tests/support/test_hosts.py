@@ -47,3 +47,9 @@ def test_an_odd_host_can_have_another_login_shell(openssh_hosts: Hosts) -> None:
     machine = openssh_hosts.odd("odd", ForceCommand=login_shell("/bin/sh -u"))
     assert ssh(machine, "echo $NOTHING").returncode != 0
     assert ssh(machine, "echo $HOME").stdout == f"{machine.folder}\n"
+
+
+def test_a_host_shuts_nobody_out_who_hangs_up_often_without_a_login(openssh_hosts: Hosts) -> None:
+    machine = openssh_hosts.odd("patient")
+    assert all(answers(machine) for _ in range(40))
+    assert ssh(machine, "echo welcome").stdout == "welcome\n"
