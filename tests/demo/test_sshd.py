@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -331,14 +332,17 @@ def test_asyncssh_finds_nothing_to_complain_about(machine: Machine) -> None:
     assert asyncio.run(run()) == [f"x{n}\n" for n in range(8)]
 
 
-def test_a_demo_host_is_up_within_two_seconds(demo_hosts: Hosts) -> None:
-    seconds = []
-    for _ in range(3):  # the best counts: two cores are shared with others; 0.3 s alone
+def test_a_demo_host_is_up_as_soon_as_python_has_what_it_needs(demo_hosts: Hosts) -> None:
+    took, alone = [], []
+    for _ in range(3):  # the best counts: two cores are shared with others
         demo_hosts.stop("web01")
-        started = os.times().elapsed
+        began = os.times().elapsed
         demo_hosts.start("web01")
-        seconds.append(os.times().elapsed - started)
-    assert min(seconds) < 2.0
+        took.append(os.times().elapsed - began)
+        began = os.times().elapsed
+        subprocess.run([sys.executable, "-c", "import paramiko"], check=True)
+        alone.append(os.times().elapsed - began)
+    assert min(took) < 4 * min(alone)
 
 
 async def connected(machine: Machine) -> asyncssh.SSHClientConnection:

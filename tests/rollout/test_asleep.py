@@ -31,7 +31,7 @@ locks.LIFETIME = 2
 recorder.this_machine = lambda: {"host": "ana's laptop", "pid": 1, "boot": "hers"}
 sys.exit(main())
 """
-QUICK = 'connect_timeout = "2s"\nchannel_timeout = "2s"\nkeepalive = "500ms"'
+QUICK = 'connect_timeout = "4s"\nchannel_timeout = "4s"\nkeepalive = "1s"'
 
 
 def sleeper(light: Light) -> subprocess.Popen[str]:

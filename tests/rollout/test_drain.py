@@ -319,10 +319,10 @@ def test_a_host_that_its_load_balancer_does_not_find_up_goes_back(
     light.commit("v2")
     port = f"$(grep -q v1 version && echo {answers.port} || echo 9)"
     moved = tell(edge, f"set server shop/web01 addr 127.0.0.1 port {port}")
-    behind = BEHIND.replace('restore = "5s"', 'restore = "1s"')
+    behind = BEHIND.replace('restore = "5s"', 'restore = "2s"')
     configure(light, edge, restart=json.dumps(moved), load_balancer=behind)
     done = light.deploy("v2", expect=5)
-    assert "shop/web01 is DRAIN, DOWN (L4CON) after 1 s" in done.stdout
+    assert "shop/web01 is DRAIN, DOWN (L4CON) after 2 s" in done.stdout
     assert light.live() == light.on_all("v1")
     edge.wait_for(**ALL_UP)
     assert light.outcomes()["web01"] == "reverted"

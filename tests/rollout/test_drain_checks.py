@@ -65,14 +65,14 @@ def test_a_check_that_was_under_way_does_not_count_either(
     begun = answers.waiting
     answers.release.clear()
     with Between(edge, answer) as between:
-        behind = BEHIND.replace('restore = "5s"', 'restore = "1s"')
+        behind = BEHIND.replace('restore = "5s"', 'restore = "3s"')
         light.configure(
             extra=between.toml("lb01"), load_balancer=behind, restart=moved(edge, answers)
         )
         done = light.deploy("v2", expect=5)
         between.shutdown()
     assert answers.waiting > begun
-    assert "shop/web01 is DRAIN, DOWN (L4CON) after 1 s" in done.stdout
+    assert "shop/web01 is DRAIN, DOWN (L4CON) after 3 s" in done.stdout
     assert light.live() == light.on_all("v1")
 
 

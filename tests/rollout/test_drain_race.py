@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +10,9 @@ from opskit.config.model import Ssh
 from opskit.config.secret import Redactor
 from opskit.fleet.fanout import Fleet
 from opskit.fleet.inventory import Host, Inventory
+from opskit.rollout import balancer as module
 from opskit.rollout import haproxy
-from opskit.rollout.balancer import Balancer, Turns
+from opskit.rollout.balancer import USUAL, Balancer, Turns
 from opskit.rollout.drain import Traffic
 from opskit.rollout.facts import Teller
 from opskit.rollout.seats import Drains, Seat, Socket
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.support.hosts import Hosts
 
 NAMES = ("web01", "web02")
-SHORT = Turns(seconds=2, patience=5)
+SHORT = Turns(seconds=2, patience=60)
 
 
 @pytest.fixture
@@ -91,13 +91,16 @@ def test_what_a_colleague_takes_out_meanwhile_leaves_a_backend_with_one(
     assert "web01 is the only server that is up" in ana.traffic.reason
 
 
-def test_nothing_is_taken_out_when_the_turn_is_over(fleet: Fleet, edge: HAProxy) -> None:
-    turns = Turns(seconds=3)
-    balancer = Balancer(fleet.remote("web03"), Socket(str(edge.socket)), ["shop"], turns)
+def test_nothing_is_taken_out_when_the_turn_is_over(
+    fleet: Fleet, edge: HAProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept, clock = [0.0], module.now
+    monkeypatch.setattr(module, "now", lambda: clock() + sum(slept))
+    balancer = Balancer(fleet.remote("web03"), Socket(str(edge.socket)), ["shop"])
     tell = Teller(lambda _fact: None)
     with balancer.turn("ana1", Stop(), tell):
         assert balancer.put("shop", ["web01"], haproxy.DRAIN, in_turn=True)
-        threading.Event().wait(1.6)  # half a turn, for which nothing can be seen to happen
+        slept.append(USUAL.seconds / 2 + 1)
         assert not balancer.put("shop", ["web02"], haproxy.DRAIN, in_turn=True)
         assert balancer.renew("ana1", Stop(), tell)
         assert edge.words() == {"web01": "DRAIN", "web02": "UP"}
@@ -106,8 +109,11 @@ def test_nothing_is_taken_out_when_the_turn_is_over(fleet: Fleet, edge: HAProxy)
 def test_a_rollback_that_does_not_get_its_turn_drains_all_the_same(
     fleet: Fleet, edge: HAProxy
 ) -> None:
-    turns = Turns(seconds=30, patience=0.3)
-    ana, ben = Run("ana1", fleet, edge), Run("ben2", fleet, edge, must=False, turns=turns)
+    turns = Turns(patience=0.3)
+    ana, ben = (
+        Run("ana1", fleet, edge, turns=USUAL),
+        Run("ben2", fleet, edge, must=False, turns=turns),
+    )
     got: list[tuple[str, ...]] = []
     assert ana.admit("web01", meanwhile=lambda: got.append(ben.admit("web02"))) == ()
     assert got == [("web02",)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.support.hosts import Hosts
 
-QUICK = 'connect_timeout = "2s"\nchannel_timeout = "2s"\nkeepalive = "500ms"'
+QUICK = 'connect_timeout = "4s"\nchannel_timeout = "4s"\nkeepalive = "1s"'
 WAIT = 'touch "$HOME/waits"; while [ ! -e "$HOME/go" ]; do sleep 0.05; done; cat version >>"$HOME/restarts"'
 BIG = 3_000_000
 

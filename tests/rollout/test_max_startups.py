@@ -22,7 +22,7 @@ def test_many_logins_at_once_are_made_in_the_end(openssh_hosts: Hosts, tmp_path:
     few = "MaxStartups 2:100:2\nLogLevel VERBOSE\n"
     with serving(COUNT, homes=True, sshd_config=few) as site:
         light = Light.create(tmp_path / "project", openssh_hosts)
-        light.configure(hosts='"many*"', batches='["100%"]', ssh='connect_timeout = "30s"')
+        light.configure(hosts='"many*"', batches='["100%"]', ssh='connect_timeout = "90s"')
         homes = homes_of(site, COUNT)
         join(light, site, homes, random.Random(1))
         light.deploy("v1")
@@ -37,7 +37,7 @@ def test_a_server_that_hangs_up_on_everybody_is_named(
 ) -> None:
     openssh_hosts.odd("full", MaxStartups="1:100:1")
     light = Light.create(tmp_path / "project", openssh_hosts)
-    light.configure(hosts='"web01,full"', ssh='connect_timeout = "1s"', max_failures="1")
+    light.configure(hosts='"web01,full"', ssh='connect_timeout = "4s"', max_failures="1")
     with socket.create_connection(("127.0.0.1", light.hosts.host("full").port)) as held:
         held.recv(4)
         done = light.deploy("v1", expect=3)
