@@ -16,6 +16,7 @@ from opskit.runbook.headup import HeadUp, head_up, with_hosts
 from opskit.runbook.shelf import open_book
 from tests.changelog import running, writing
 from tests.runbook.test_audit import PAGE, TOML, write
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,6 +120,7 @@ def test_a_host_of_many_services_that_does_not_answer_is_waited_for_once(
             found = with_hosts(
                 found, book, changelog=changelog, config=config, inventory=inventory, fleet=fleet
             )
+        until(lambda: calls, what="a call")
         assert len(calls) == 1
     assert [service.service for service in found.hosts] == [*services]
     assert [[host.verdict for host in service.hosts] for service in found.hosts] == [
