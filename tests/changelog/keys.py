@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.missing import missing
-from tests.support.waiting import until
+from tests.support.waiting import listens, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,12 +57,12 @@ def line(key: Path) -> str:
 @contextlib.contextmanager
 def agent(folder: Path) -> Iterator[Path]:
     """Start an agent and give its socket."""
-    socket = folder / "agent"
-    command = ["ssh-agent", "-D", "-a", str(socket)]
+    path = folder / "agent"
+    command = ["ssh-agent", "-D", "-a", str(path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            until(socket.exists)
-            yield socket
+            until(lambda: listens(path), what="the agent to listen")
+            yield path
         finally:
             process.terminate()
 

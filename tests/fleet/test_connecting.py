@@ -26,7 +26,7 @@ from opskit.errors import (
 from opskit.fleet.command import Command
 from opskit.fleet.login import by_ssh
 from tests.fleet.opening import fleet_of, host_of
-from tests.support.waiting import until
+from tests.support.waiting import listens, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -243,7 +243,7 @@ def test_a_locked_key_says_how_to_unlock_it_and_works_from_an_agent(
 @contextmanager
 def agent_with(key: Path, address: Path) -> Iterator[str]:
     with subprocess.Popen(["ssh-agent", "-D", "-a", address], stdout=subprocess.DEVNULL) as agent:
-        until(address.exists, what="the agent")
+        until(lambda: listens(address), what="the agent")
         env = {**os.environ, "SSH_AUTH_SOCK": str(address)}
         try:
             subprocess.run(["ssh-add", "-q", key], env=env, check=True)

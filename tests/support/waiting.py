@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -18,3 +20,9 @@ def until(condition: Callable[[], T], *, within: float = 60.0, what: str = "") -
         assert time.monotonic() < deadline, f"not within {within:g} s: {what or condition}"
         time.sleep(0.01)
     return value
+
+
+def listens(path: Path) -> bool:
+    """Tell whether somebody listens at a socket; it is there a little earlier than that."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
