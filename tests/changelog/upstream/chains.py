@@ -27,6 +27,7 @@ SELECT status, agreed FROM opskit.push(
     %s::bytea, %s::bytea, %s::bigint, %s::bytea, %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::boolean)
 """
 
+AWAKE = "SET LOCAL idle_in_transaction_session_timeout = 0"
 CLAIM = "SELECT status, agreed FROM opskit.claim(%s::bytea, %s::bigint, %s::bytea)"
 
 

@@ -10,7 +10,16 @@ import psycopg
 import pytest
 
 from opskit.changelog.signing import claim_of, is_signed
-from tests.changelog.upstream.chains import CLAIM, Chain, arguments, call, claim, opened, proof
+from tests.changelog.upstream.chains import (
+    AWAKE,
+    CLAIM,
+    Chain,
+    arguments,
+    call,
+    claim,
+    opened,
+    proof,
+)
 from tests.changelog.upstream.writers import KEYS
 from tests.support.waiting import until
 
@@ -199,7 +208,7 @@ def test_whoever_falls_asleep_behind_a_proof_blocks_its_own_writer_alone_and_is_
     asleep = psycopg.connect(postgres.url("ana"))
     values = (Chain(1).key, 1, proof(postgres, "ana", Chain(1).id))
     assert asleep.execute(CLAIM, values).fetchone() == ("ok", 1)
-    asleep.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    asleep.execute(AWAKE)
     assert ben.push(Chain(2).write()).status == "ok", "it would wait for what ana holds"
     asleep.rollback()
     assert asleep.execute(CLAIM, values).fetchone() == ("ok", 1)

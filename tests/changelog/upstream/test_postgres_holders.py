@@ -12,7 +12,16 @@ import pytest
 
 from opskit.changelog.upstream.postgres import preparing, setup
 from opskit.errors import UpstreamError
-from tests.changelog.upstream.chains import CLAIM, PUSH, Chain, arguments, claim, impatient, proof
+from tests.changelog.upstream.chains import (
+    AWAKE,
+    CLAIM,
+    PUSH,
+    Chain,
+    arguments,
+    claim,
+    impatient,
+    proof,
+)
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -20,8 +29,6 @@ if TYPE_CHECKING:
 
     from opskit.changelog.upstream.postgres import Postgres
     from tests.support.postgres import Server
-
-AWAKE = "SET LOCAL idle_in_transaction_session_timeout = 0"
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +81,7 @@ def test_whoever_holds_the_log_is_named_with_what_ends_it(postgres: Server, ana:
         (pid,) = blamed(lambda: ana.push(Chain(1).write()))
         assert pid == held.info.backend_pid
         postgres.sql(f"SELECT pg_terminate_backend({pid})")
+        until(lambda: postgres.sql("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)) == [])
         assert ana.push(Chain(1).write()).status == "ok"
 
 
@@ -150,4 +158,5 @@ def test_whoever_holds_up_init_is_named_and_nobody_else(
         other.execute("SELECT pg_advisory_lock(7, hashtext('opskit changelog init'))")
         held.execute("SELECT pg_advisory_lock(hashtext('opskit changelog init'))")
         assert blamed(lambda: setup(url, timeout=5.0)) == [held.info.backend_pid]
+    until(lambda: postgres.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") == [])
     assert " is ready: " in setup(url, timeout=5.0)[0]

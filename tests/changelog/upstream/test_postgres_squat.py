@@ -12,6 +12,7 @@ from opskit.changelog import Changelog
 from opskit.changelog.packet import Pushed
 from opskit.changelog.sync import sync
 from tests.changelog.upstream.chains import (
+    AWAKE,
     CLAIM,
     PUSH,
     Chain,
@@ -63,11 +64,13 @@ def test_a_push_of_what_is_anothers_waits_for_no_lock_and_holds_none(
     ana.push(written[:1])
     with psycopg.connect(postgres.url("ben")) as held:
         held.execute(PUSH, arguments(written))
+        held.execute(AWAKE)
         with pytest.raises(psycopg.Error, match="did not sign"), held.transaction():
             held.execute(CLAIM, (chain.key, 2, b"s" * 63 + b"\0"))
         assert ana.push(written[:2]).status == "ok"
     with psycopg.connect(postgres.url("ana")) as held:
         held.execute(PUSH, arguments(written))
+        held.execute(AWAKE)
         assert call(postgres, "ben", arguments(written)) == ("unproven", 1)
 
 

@@ -19,7 +19,7 @@ from opskit.changelog.upstream.postgres.address import (
 )
 from opskit.errors import UpstreamError
 from tests.changelog.upstream.chains import Chain, opened
-from tests.support.postgres import free_port
+from tests.support.hosts import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
