@@ -287,7 +287,7 @@ def following(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_follow_tells_what_comes_until_ctrl_c(changelog: Changelog, tmp_path: Path) -> None:
     def says(words: str) -> None:
-        until(lambda: words in (tmp_path / "said").read_text(), within=30, what=words)
+        until(lambda: words in (tmp_path / "said").read_text(), what=words)
 
     before = whole(changelog)
     with following(tmp_path) as process:

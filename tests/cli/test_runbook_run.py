@@ -100,7 +100,7 @@ def test_a_page_is_followed_step_by_step_on_its_hosts(
     answer(one, "web[01-02]; changes nothing", "")
     answer(one, "Which one is slow?", "web02")
     answer(one, "undone by put-it-back", "")
-    until(light.hosts.folder("web02").joinpath("drained").exists, within=30)
+    until(light.hosts.folder("web02").joinpath("drained").exists)
     answer(one, "Step 3 of 3", "")
     one.wait_for("Drain a server: done")
     assert one.end() == 0
@@ -181,7 +181,7 @@ def test_a_shell_on_the_host_is_ssh_s_own_with_the_host_key_checked(
     answer(one, "changes nothing", "o web02")
     one.wait_for("a shell on web02")
     one.type('touch "$HOME/was-here"; exit\n')
-    until(light.hosts.folder("web02").joinpath("was-here").exists, within=30)
+    until(light.hosts.folder("web02").joinpath("was-here").exists)
     one.wait_for("back from web02")
     answer(one, "changes nothing", "q")
     assert one.end() == 3

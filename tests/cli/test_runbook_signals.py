@@ -45,7 +45,7 @@ def test_ctrl_c_ends_the_command_on_its_host_and_asks_what_now(
     write(light, "slow", PAGE.replace('echo "well, $why"', 'touch "$HOME/begun"; exec sleep 600'))
     one = screen("run", "slow")
     answer(one, "changes nothing", "")
-    until(light.hosts.folder("web02").joinpath("begun").exists, within=30)
+    until(light.hosts.folder("web02").joinpath("begun").exists)
     one.type("\x03")
     one.wait_for("was ended")
     answer(one, "r again", "m I looked myself")
@@ -60,7 +60,7 @@ def test_a_signal_ends_an_automatic_run_and_its_command(
 ) -> None:
     write(light, "slow", PAGE.replace('echo "well, $why"', 'touch "$HOME/begun"; exec sleep 600'))
     run = light.start("runbook", "run", "slow", "--auto", "--json")
-    until(light.hosts.folder("web02").joinpath("begun").exists, within=30)
+    until(light.hosts.folder("web02").joinpath("begun").exists)
     run.send_signal(number)
     said, _ = run.communicate(timeout=60)
     assert run.returncode == 130
@@ -75,7 +75,7 @@ def test_a_command_that_outlives_a_killed_run_is_named_by_whoever_goes_on(light:
     write(light, "inside", f"{PAGE.partition('## 1.')[0]}## 1. Do\n\n{fence}")
     run = light.start("runbook", "run", "inside", "--auto")
     file = light.folder / "pid"
-    until(lambda: file.exists() and file.read_text().endswith("\n"), within=30)
+    until(lambda: file.exists() and file.read_text().endswith("\n"))
     run.kill()
     run.communicate()
     with open_changelog("test") as changelog:
@@ -99,7 +99,7 @@ def test_what_was_typed_before_a_question_is_no_answer_to_it(
     )
     one = screen("run", "slow")
     answer(one, "changes nothing", "")
-    until(light.hosts.folder("web02").joinpath("begun").exists, within=30)
+    until(light.hosts.folder("web02").joinpath("begun").exists)
     one.type("web02\n\n")
     for name in ("web01", "web02"):
         light.hosts.folder(name).joinpath("go").touch()
@@ -137,7 +137,7 @@ def test_ctrl_c_lets_an_opskit_command_end_what_it_does_on_hosts(
     write(light, "inside", f"{PAGE.partition('## 1.')[0]}## 1. Do\n\n{fence}")
     one = screen("run", "inside")
     answer(one, "on this machine", "")
-    until(light.hosts.folder("web01").joinpath("begun").exists, within=30)
+    until(light.hosts.folder("web01").joinpath("begun").exists)
     one.type("\x03")
     answer(one, "was ended here", "q")
     assert one.end() == 3

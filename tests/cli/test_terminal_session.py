@@ -90,7 +90,7 @@ def slow(light: Light, deploy: Callable[..., Screen]) -> Callable[..., Screen]:
     def start(**environment: object) -> Screen:
         screen = deploy("--yes", **environment)
         screen.wait_for("(canary)")
-        until(light.hosts.folder("web01").joinpath("waits").exists, within=30)
+        until(light.hosts.folder("web01").joinpath("waits").exists)
         return screen
 
     return start

@@ -80,7 +80,7 @@ def pooler(server: Server, *roles: str, size: int = 2, forced: str = "") -> Iter
         made = Pooler(free_port(), Path(name))
         process = _started([program, _configured(made, server, roles, size, forced)], made.log)
         try:
-            until(lambda: _answers(made, process), within=30, what="PgBouncer to answer")
+            until(lambda: _answers(made, process), what="PgBouncer to answer")
             yield made
         finally:
             process.kill()

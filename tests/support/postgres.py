@@ -108,7 +108,7 @@ class Server:
                 start_new_session=True,
                 **as_nobody(),
             )
-        until(self._answers, within=30, what="PostgreSQL to answer")
+        until(self._answers, what="PostgreSQL to answer")
 
     def stop(self) -> None:
         """Stop it in good order."""
