@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -36,6 +37,8 @@ class Screen:
     ) -> None:
         self.said = ""
         self.drawing = Drawing(width)
+        # A block may end amid a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._ours, theirs = pty.openpty()
         self._size(theirs, width)
         kept = {n: v for n, v in os.environ.items() if n not in ("COLUMNS", "NO_COLOR", "LINES")}
@@ -91,12 +94,13 @@ class Screen:
         if not select.select([self._ours], [], [], seconds)[0]:
             return True
         try:
-            piece = os.read(self._ours, 65536).decode("utf-8", "replace")
+            block = os.read(self._ours, 65536)
         except OSError:
             return False
+        piece = self._decoder.decode(block)
         self.said += piece
         self.drawing.feed(piece)
-        return bool(piece)
+        return bool(block)
 
     def _size(self, terminal: int, width: int) -> None:
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))

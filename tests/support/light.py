@@ -6,6 +6,7 @@ A release is a file `version`, and `bad` in a version that is never healthy. A r
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
@@ -175,12 +176,13 @@ def hear(process: subprocess.Popen[str], words: str, *, within: float = 60.0) ->
     """Wait until a run that was started says `words`; gives what it said. The rest is `finish`'s."""
     assert process.stdout
     heard, end = "", time.monotonic() + within
+    decoder = codecs.getincrementaldecoder("utf-8")()  # a block may end amid a character
     while words not in heard:
         ready, _, _ = select.select([process.stdout], [], [], max(0, end - time.monotonic()))
         assert ready, f"not within {within:g} s: {words!r} in {heard!r}"
         block = os.read(process.stdout.fileno(), 65536)
         assert block, f"it ended without {words!r}: {heard!r}"
-        heard += block.decode()
+        heard += decoder.decode(block)
     return heard
 
 
