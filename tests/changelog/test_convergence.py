@@ -130,7 +130,7 @@ def assert_converged(laptops: list[Laptop], url: dict[str, str]) -> None:
     assert '"evidence"' not in known
 
 
-@pytest.mark.timeout(1200 if HEAVY else 120)
+@pytest.mark.timeout(1200 if HEAVY else 300)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_through_a_database_and_cut_connections(
     postgres: Server, tmp_path: Path, seed: int
@@ -161,7 +161,7 @@ def test_through_a_database_and_cut_connections(
     print(f"{rows[0][0]} events on all {len(laptops)}, {time.monotonic() - began:.0f} s")
 
 
-@pytest.mark.timeout(1200 if HEAVY else 120)
+@pytest.mark.timeout(1200 if HEAVY else 300)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_through_a_file_in_a_shared_folder(tmp_path: Path, seed: int) -> None:
     url = f"file://{tmp_path / 'share' / 'log'}"

@@ -54,7 +54,7 @@ def test_the_story_goes_as_told_and_leaves_nothing(
     opskit: Opskit, tmp_path: Path, temporary: Path
 ) -> None:
     began = time.monotonic()
-    said = opskit("demo", timeout=100).stdout
+    said = opskit("demo", timeout=280).stdout
     commands = re.findall(r"^\$ opskit (\w+)", said, re.MULTILINE)
     assert {
         "hosts",
@@ -78,7 +78,7 @@ def test_the_story_goes_as_told_and_leaves_nothing(
     assert list(temporary.iterdir()) == []
     assert running_below(tmp_path) == {}
     assert not Path(os.environ["OPSKIT_STATE_DIR"]).exists()
-    assert time.monotonic() - began < 90  # 20 s on an idle machine
+    assert time.monotonic() - began < 240  # 20 s on an idle machine
 
 
 def test_without_git_and_as_json_the_story_is_the_same(
@@ -89,7 +89,7 @@ def test_without_git_and_as_json_the_story_is_the_same(
     for tool in ("sh", "ps"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     monkeypatch.setenv("PATH", str(tools))
-    data = opskit("demo", "--json", timeout=100).json["data"]
+    data = opskit("demo", "--json", timeout=280).json["data"]
     assert data["folder"] is None
     assert {step["actor"] for step in data["steps"]} == set(PEOPLE)
     failed = [step for step in data["steps"] if step["exit_code"]]
@@ -152,7 +152,7 @@ def test_ctrl_c_leaves_nothing(
     assert demo.stdout
     assert any(wanted in line for line in demo.stdout)
     os.killpg(demo.pid, signal.SIGINT)
-    demo.communicate(timeout=60)
+    demo.communicate(timeout=100)
     assert demo.returncode == 130
     assert list(temporary.iterdir()) == []
     assert running_below(tmp_path) == {}
@@ -178,5 +178,5 @@ def on_a_terminal(argv: list[str], cwd: Path) -> str:
     except OSError:  # Linux: all who held the terminal are gone
         pass
     os.close(master)
-    assert process.wait(timeout=60) == 0, said.decode(errors="replace")
+    assert process.wait(timeout=100) == 0, said.decode(errors="replace")
     return said.decode(errors="replace")

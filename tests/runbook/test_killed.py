@@ -105,7 +105,7 @@ def forget(light: Light) -> None:
         file.unlink(missing_ok=True)
 
 
-@pytest.mark.timeout(3600 if HEAVY else 120)
+@pytest.mark.timeout(3600 if HEAVY else 300)
 def test_killed_at_any_point_it_is_known_what_was_done_and_finished(
     light: Light, server: Server
 ) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HEAVY = bool(os.environ.get("OPSKIT_HEAVY"))
 SEEDS = range(60 if HEAVY else 4)
-pytestmark = pytest.mark.timeout(900 if HEAVY else 120)
+pytestmark = pytest.mark.timeout(900 if HEAVY else 300)
 COMMITS = 40 if HEAVY else 24
 
 
