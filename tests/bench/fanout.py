@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opskit.demo.keys import make_key
-from tests.support.hosts import free_port, no_penalties, sshd
+from tests.support.hosts import free_port, greets, no_penalties, sshd
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +77,7 @@ def serving(most: int, *, homes: bool = False, sshd_config: str = "") -> Iterato
         with site.name("log").open("wb") as log:
             server = subprocess.Popen(argv, stdout=log, stderr=log)
         try:
-            time.sleep(0.5)
+            until(lambda: greets("127.0.0.1", site.port), what="the server")
             yield site
         finally:
             server.terminate()

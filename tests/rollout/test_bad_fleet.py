@@ -47,6 +47,7 @@ class Fleet:
     bad: list[Trapped]
     chance: random.Random
     kinds: dict[str, str] = field(default_factory=dict)
+    watchers: list[threading.Thread] = field(default_factory=list)
 
     @classmethod
     def create(cls, stack: ExitStack, hosts: Hosts, folder: Path, seed: int) -> Fleet:
@@ -89,7 +90,10 @@ class Fleet:
             each.arm(word, moment, times=int(times or 1))
             self.kinds[each.name] = kind
             print(f"{each.name}: {kind} {moment} {step} of {action}", flush=True)
-            threading.Thread(target=self._watch, args=(each, kind), daemon=True).start()
+            self.watchers.append(
+                threading.Thread(target=self._watch, args=(each, kind), daemon=True)
+            )
+            self.watchers[-1].start()
 
     def _watch(self, bad: Trapped, kind: str) -> None:
         end = time.monotonic() + 120
@@ -119,6 +123,8 @@ class Fleet:
         began = time.monotonic()
         ended = self.run(action, "shop", *more)
         took = time.monotonic() - began
+        for watcher in self.watchers:
+            watcher.join(2 * LIMIT)  # what is done to a host may take longer than the run
         record, real = self.newest(), self.lives()
         assert not any(each.waits for each in self.bad)
         assert ended.code == CODES[record.outcome], ended.said

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.support.hosts import Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if HEAVY else 300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if HEAVY else 900)]
 SEED = int(os.environ.get("OPSKIT_SEED", "0"))
 RESET = ("probe", "probe 2", "lock", "stage", "switch", "mark", "unlock")
 TRIES = 1  # points of each kind, when not all are tried

@@ -230,10 +230,12 @@ def no_penalties() -> Options:
 
 def answers(machine: Machine) -> bool:
     """Whether an SSH server greets at the host's port."""
-    with (
-        suppress(OSError),
-        closing(socket.create_connection((machine.address, machine.port), 2)) as s,
-    ):
+    return greets(machine.address, machine.port)
+
+
+def greets(address: str, port: int) -> bool:
+    """Whether an SSH server greets there."""
+    with suppress(OSError), closing(socket.create_connection((address, port), 10)) as s:
         return s.recv(4) == b"SSH-"
     return False
 
