@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opskit.demo.folder import DemoFolder, DemoHost
 
 SERVER = "opskit.demo.host"
-WITHIN = 15.0  # seconds for a server to start or end
+WITHIN = 60.0  # seconds for a server to start or end
 
 
 def start(demo: DemoFolder, *, keep: bool) -> None:
@@ -31,7 +31,7 @@ def start(demo: DemoFolder, *, keep: bool) -> None:
     starting = {host: _start_server(demo, host, lifeline) for host in demo.hosts}
     if lifeline is not None:
         os.close(lifeline)
-    failed = [host for host, starter in starting.items() if starter.wait(WITHIN) != 0]
+    failed = [host for host, starter in starting.items() if not _answers(starter)]
     for host in failed:
         said = _log(demo, host).read_text("utf-8", "replace").splitlines()
         raise OpskitError(f"the demo's host {host.name} did not start: {said[-1] if said else ''}")
@@ -93,6 +93,16 @@ def _start_server(
             stderr=log,
             env=os.environ | {"PYTHONPATH": _python_path()},
         )
+
+
+def _answers(starter: subprocess.Popen[bytes]) -> bool:
+    """Wait for what `_start_server` gave; one whose server does not answer in time is ended."""
+    try:
+        return starter.wait(WITHIN) == 0
+    except subprocess.TimeoutExpired:
+        starter.kill()
+        starter.wait()
+        return False
 
 
 def _log(demo: DemoFolder, host: DemoHost) -> Path:

@@ -110,6 +110,17 @@ def test_a_host_that_cannot_start_is_named(demo: DemoFolder) -> None:
     fleet.stop(demo)
 
 
+def test_hosts_that_do_not_answer_in_time_are_named_too(
+    demo: DemoFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as hasty:
+        hasty.setattr(fleet, "WITHIN", 0.001)
+        with pytest.raises(OpskitError, match="web01 did not start"):
+            fleet.start(demo, keep=False)
+    fleet.stop(demo)
+    assert running(demo) == []
+
+
 def test_without_git_versions_are_archives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

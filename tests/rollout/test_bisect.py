@@ -133,7 +133,7 @@ def test_a_check_on_the_host_that_does_not_end_by_itself_blames_no_commit(
     if how == "Ctrl-C":
         until(lambda: waits.exists() and waits.read_text().endswith("\n"), what="the check", within=60)  # fmt: skip
         process.send_signal(signal.SIGINT)
-    code, said, complained = finish(process)
+    code, said, complained = finish(process, within=200)
     expected = {
         "a signal": (1, "the check was ended by a signal"),
         "a limit": (5, "cannot be tested: the check took longer than 1 s"),
