@@ -17,7 +17,7 @@ from opskit.cli import boundary
 from opskit.cli.exits import EXITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.support.cli import Opskit
 
@@ -43,13 +43,14 @@ main()
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Start:
-    """Start the real program with one more command, `misbehave`, whose body is given."""
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start the real program with one more command, `misbehave`, whose body is given; it does not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
 
     def _start(body: str, *args: str, **options: object) -> subprocess.Popen[str]:
         program = tmp_path / "program.py"
         program.write_text(PROGRAM.format(body=textwrap.indent(textwrap.dedent(body), "    ")))
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(program), "misbehave", *args],
             **{  # type: ignore[call-overload]
                 "stdin": subprocess.DEVNULL,
@@ -60,8 +61,13 @@ def start(tmp_path: Path) -> Start:
             }
             | options,
         )
+        started.append(process)
+        return process
 
-    return _start
+    yield _start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
