@@ -12,7 +12,7 @@ from opskit.runbook.quoting import inline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from opskit.changelog import RolloutRecord, RunRecord
     from opskit.changelog.runrecords import Act
@@ -49,7 +49,7 @@ def drafted(
     within = {run.id for run in runs} | {name for run in runs for name in run.rollouts}
     alone = [each for each in rollouts if not within & {each.id, each.during}]
     both: list[RunRecord | RolloutRecord] = [*runs, *alone]
-    found = sorted(both, key=lambda record: record.at)
+    found = sorted(both, key=_order)
     titles = writing.headings(dict(_titles(runs, alone, found)))
     services = [service for run in runs for service in run.services] + [r.service for r in alone]
     params = {key: value for run in runs for key, value in writing.values_of(run).items()}
@@ -61,6 +61,11 @@ def drafted(
     for record in found:
         parts += _of_run(record, titles) if record in runs else _of_rollout(record, titles)  # type: ignore[arg-type]
     return "\n\n".join([*parts, *(() if titles else writing.NOTHING)]) + "\n"
+
+
+def _order(record: RunRecord | RolloutRecord) -> tuple[datetime, int]:
+    """Give what orders by time, also what began in one millisecond."""
+    return record.at, record.events[0].header.hlc if record.events else 0
 
 
 def _titles(
