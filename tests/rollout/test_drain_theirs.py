@@ -24,7 +24,7 @@ CHECK = 'touch "$HOME/waits"; while [ ! -e "$HOME/go" ]; do sleep 0.05; done'
 def test_a_run_that_lost_its_lock_does_not_put_the_host_back(
     light: Light, edge: HAProxy, tmp_path: Path
 ) -> None:
-    health = f"{{ command = {json.dumps(CHECK)}, within = '30s', timeout = '20s' }}"
+    health = f"{{ command = {json.dumps(CHECK)}, within = '100s', timeout = '100s' }}"
     configure(light, edge, health=health)
     process = light.start("restart", "shop", "-H", "web01", "--yes")
     wait_for_file(light.hosts.folder("web01") / "waits")
