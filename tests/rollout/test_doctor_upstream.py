@@ -13,7 +13,7 @@ import pytest
 from opskit.changelog import open_changelog
 from opskit.changelog.upstream.file import FileLog
 from opskit.changelog.upstream.local import LocalPlace
-from opskit.rollout.doctor.machines import check_clocks
+from opskit.rollout.doctor.machines import ahead_of, check_clocks
 from opskit.rollout.doctor.upstream import check_upstream
 from opskit.rollout.doctor.words import span
 
@@ -105,6 +105,23 @@ def test_a_span_is_told_in_the_largest_unit_of_which_there_are_two(
     seconds: float, said: str
 ) -> None:
     assert span(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "after", "ahead"),
+    [
+        ("1000", 1000.5, 1000.5, 0.0),
+        ("1060", 1000.0, 1001.0, 59.5),
+        ("940", 1000.0, 1001.0, -59.5),
+        ("1000", 1000.0, 1009.0, 0.0),  # a laden host, which said it soon or late
+        ("", 1000.0, 1001.0, 0.0),
+        ("-5", 1000.0, 1001.0, 0.0),
+    ],
+)
+def test_a_clock_is_off_by_what_the_time_that_the_answer_took_leaves(
+    said: str, before: float, after: float, ahead: float
+) -> None:
+    assert ahead_of(said, before, after) == ahead
 
 
 class TestClocks:

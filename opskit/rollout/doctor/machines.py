@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from statistics import median
@@ -84,14 +85,22 @@ def look(remote: Remote, services: Sequence[Service]) -> Look:
     remote.execute(Command("true", timeout=60, twice=True)).require("/bin/sh")
     before = time.time()
     result = remote.execute(Command(LOOK, timeout=60, twice=True)).require("a look at the host")
-    middle = (before + time.time()) / 2
+    after = time.time()
     lines = [line.partition(" ") for line in result.text.splitlines()]
     said = next((value for word, _, value in lines if word == "now"), "")
-    # The host's seconds are cut off, so half a second is added on average.
-    ahead = int(said) + 0.5 - middle if said.isascii() and said.isdigit() else 0.0
+    ahead = ahead_of(said, before, after)
     lacks = tuple(value for word, _, value in lines if word == "lacks")
     states = {service.name: probe(remote, path=service.path) for service in services}
     return Look(remote.name, ahead, lacks, states, units.unknown(remote, services))
+
+
+def ahead_of(said: str, before: float, after: float) -> float:
+    """Give by how many seconds a host's clock is at least ahead of ours, behind if negative, where it `said` its time between two of ours."""
+    if not (said.isascii() and said.isdigit()):
+        return 0.0
+    # The host's seconds are cut off, so half a second is added on average.
+    off = int(said) + 0.5 - (before + after) / 2
+    return math.copysign(max(0.0, abs(off) - (after - before) / 2), off)
 
 
 def findings_of(seen: Look) -> Iterator[Finding]:
