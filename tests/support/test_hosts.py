@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from typing import TYPE_CHECKING
 
 from tests.support.hosts import Hosts, Machine, answers, login_shell
-from tests.support.processes import at_home
+from tests.support.processes import at_home, descendants, freeze, kill
 from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def ssh(machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
@@ -53,3 +58,12 @@ def test_a_host_shuts_nobody_out_who_hangs_up_often_without_a_login(openssh_host
     machine = openssh_hosts.odd("patient")
     assert all(answers(machine) for _ in range(40))
     assert ssh(machine, "echo welcome").stdout == "welcome\n"
+
+
+def test_what_is_frozen_begins_nothing_more_and_is_all_there_is(tmp_path: Path) -> None:
+    begins = "for i in $(seq 400); do sleep 300 & done; wait"
+    busy = subprocess.Popen(["sh", "-c", begins], env={**os.environ, "HOME": str(tmp_path)})
+    until(lambda: len(descendants(busy.pid)) > 20, what="some of them to have begun")
+    kill(freeze(busy.pid))
+    busy.wait()
+    until(lambda: not at_home([tmp_path]), what="none to be left")
