@@ -70,7 +70,7 @@ def _live(
             receipt=RECEIPT,
             restart=restart_alone(service, {**service.env, **service.secrets}),
         )
-        guard = f"{guard}\n{armed}"
+        guard = f"{guard}\n{deadman.disarm()}\n{armed}"
     return (("switch", layout.switch(guard, release=release, rollout=rollout, receipt=RECEIPT)),)
 
 

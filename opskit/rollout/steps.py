@@ -116,11 +116,11 @@ class OnHost:
     ) -> None:
         """Make a release live; with the receipt `back`, armed to go back; `good` marks it good, as nothing else can tell."""
         guarded, env = self.work.guard, NOTHING
+        if self.work.service.confirm_within:
+            guarded += f"\n{deadman.disarm()}"
         if back and self.target.before:
             guarded += f"\n{self._armed(release, self.target.before, back)}"
             env = self.environment(self.target.before)
-        elif self.work.service.confirm_within:
-            guarded += f"\n{deadman.disarm(rollout=self.work.rollout)}"
         with self.step("switch"):
             script = layout.switch(
                 guarded,

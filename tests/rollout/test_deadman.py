@@ -26,9 +26,7 @@ def test_the_scripts_are_these() -> None:
     )
     assert said.splitlines()[0].startswith("command -v setsid >/dev/null || {")
     assert 'sleep 60 </dev/null; mv "$c" "$c.back" 2>/dev/null || exit 0' in said
-    assert deadman.disarm(rollout="k3x").startswith(
-        'c="$p/.opskit/confirm."k3x; [ ! -e "$c" ] || {'
-    )
+    assert deadman.disarm().startswith('for c in "$p"/.opskit/confirm.*; do\n')
     assert f"exit {deadman.WENT_BACK}" in deadman.confirm(GUARD, rollout="k3x")
 
 
@@ -72,9 +70,7 @@ def test_a_host_that_hears_nothing_goes_back_restarts_and_says_so(host: Path) ->
     assert said.strip() == deadman.WORDS
 
 
-@pytest.mark.parametrize(
-    "ended", [deadman.confirm("", rollout="k3x"), deadman.disarm(rollout="k3x")]
-)
+@pytest.mark.parametrize("ended", [deadman.confirm("", rollout="k3x"), deadman.disarm()])
 def test_a_host_that_hears_that_all_is_well_stays_and_waits_no_more(
     host: Path, ended: str
 ) -> None:
@@ -93,7 +89,7 @@ def test_no_command_stands_in_the_process_list_while_it_waits(host: Path) -> Non
         ["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
     )
     assert "echo hidden" not in shown.stdout
-    sh(host, deadman.disarm(rollout="k3x"))
+    sh(host, deadman.disarm())
 
 
 def test_a_host_that_runs_something_else_by_then_is_left_alone(host: Path) -> None:
