@@ -112,7 +112,7 @@ def remove(fleet: Fleet, held: Iterable[Held], *, path: str) -> Mapping[str, Ops
     def work(remote: Remote) -> None:
         for owner in owners[remote.name]:
             done = remote.execute(
-                Command(lockfile.unlock(path, rollout=owner), timeout=60, twice=True)
+                Command(lockfile.break_open(path, rollout=owner), timeout=60, twice=True)
             )
             done.require("taking the lock away")
 

@@ -9,6 +9,7 @@
     <path>/.opskit/receipts                 one line of JSON before each change, for `opskit status`
     <path>/.opskit/locks/<owner>            a symbolic link whose target says who holds the host, see `lockfile.lock`
     <path>/.opskit/renewed.<owner>          the same for a moment, while `guard` renews it
+    <path>/.opskit/broken.<owner>           says for a day that somebody took that lock away, see `lockfile.break_open`
     <path>/.opskit/heirs/<rollout>          a key that lets others go on with a rollout that was interrupted, see `changelog.claims`
 
 <owner> of a lock is the rollout, `~` and the run behind it where somebody goes on with it: a run that wakes up finds its own gone.
@@ -55,6 +56,7 @@ def guard(path: str, *, rollout: str, seconds: int) -> str:
 
     A lock that had run out may be taken by another run while it is renewed. So whoever comes so late
     looks for another after renewing, as `lockfile.lock` looks after announcing: one of the two sees the other.
+    One that is broken meanwhile must not be there again: who breaks it leaves a word of that before he takes it away.
     """
     word = shlex.quote(rollout)
     lost = f'echo "{LOST_WORDS}" >&2; exit {LOCK_LOST}'
@@ -69,6 +71,7 @@ def guard(path: str, *, rollout: str, seconds: int) -> str:
                 f'  rm -f "$n"; {{ ln -s "$head:$((now+{seconds})):$kind" "$n" && mv -f "$n" "$l"; }} 2>/dev/null '
                 f'|| [ "$until" -gt "$((now+{NEARLY}))" ] || {{ {lost}; }}; }}  # on a full disk the old end holds'
             ),
+            f'[ ! -L "$p/.opskit/broken."{word} ] || {{ rm -f "$l"; {lost}; }}',
             f'[ "$until" -gt "$((now+{NEARLY}))" ] || for o in "$p"/.opskit/locks/*; do',
             f'  [ "$o" = "$l" ] || [ ! -L "$o" ] || {{ rm -f "$l"; {lost}; }}',
             "done",

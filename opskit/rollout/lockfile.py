@@ -51,6 +51,10 @@ def lock(
             '  if [ "$until" -gt "$now" ]; then rm -f "$mine"; printf \'held %s %s\\n\' "$data" "$now"; exit 0; fi',
             '  rm -f "$other"',
             "done",
+            'for b in "$p"/.opskit/broken.*; do [ -L "$b" ] || continue; t=$(readlink "$b") || t=',
+            "  case $t in ''|*[!0-9]*|???????????*) t=0;; esac",
+            f'  [ "$t" -gt "$((now-{LONGEST}))" ] || rm -f "$b"',
+            "done",
             *([_keep_key(rollout)] if keyed else []),
             "echo taken",
         )
@@ -83,13 +87,27 @@ def rollout_of(owner: str) -> str:
     return owner.partition("~")[0]
 
 
+def break_open(path: str, *, rollout: str) -> str:
+    """Take the announcement of another run away for good, and leave a word of that: who is about to renew it at this moment must not have it again.
+
+    The word is a symbolic link to the second in which that was, `layout.guard` looks for it, and whoever takes a lock a day later removes it.
+    """
+    word = f'"$p/.opskit/broken."{shlex.quote(rollout)}'
+    leave = f'[ ! -d "$p/.opskit" ] || {{ rm -f {word}; ln -s "$(date +%s)" {word}; }} 2>/dev/null || :'
+    return f"{opening(path)}\n{leave}\nrm -f {_announced(rollout)}"
+
+
 def unlock(path: str, *, rollout: str, keys: str = "") -> str:
     """Take our announcement away again; and `own` key, if nothing was begun, or "all" if nobody needs to go on with anything."""
-    word, folder = shlex.quote(rollout), '"$p/.opskit/heirs"'
-    gone = f'"$p/.opskit/locks/"{word} "$p/.opskit/renewed."{word}'
+    gone, folder = _announced(rollout), '"$p/.opskit/heirs"'
     if keys == "all":
         return f"{opening(path)}\nrm -rf {gone} {folder}"
     if keys == "own":
         key = f"{folder}/{shlex.quote(rollout_of(rollout))}"
         return f"{opening(path)}\nrm -f {gone} {key}; rmdir {folder} 2>/dev/null || :"
     return f"{opening(path)}\nrm -f {gone}"
+
+
+def _announced(rollout: str) -> str:
+    word = shlex.quote(rollout)
+    return f'"$p/.opskit/locks/"{word} "$p/.opskit/renewed."{word}'

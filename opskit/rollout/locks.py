@@ -140,7 +140,7 @@ class Locks:
             if holder is None or not self._is_dead(holder):
                 break
             old = Command(
-                lockfile.unlock(self._path, rollout=holder.owner), timeout=60, twice=True
+                lockfile.break_open(self._path, rollout=holder.owner), timeout=60, twice=True
             )
             remote.execute(old).require("taking over the lock of a dead run")
         if said.startswith("held "):

@@ -20,6 +20,7 @@ d=$(readlink "$l") || { echo "the lock of this run is gone" >&2; exit 75; }
 head=${d%:*:*}; kind=${d##*:}; until=${d%:*}; until=${until##*:}
 [ "$until" -gt "$((now+870))" ] && [ "$until" -le "$((now+900))" ] || {
   rm -f "$n"; { ln -s "$head:$((now+900)):$kind" "$n" && mv -f "$n" "$l"; } 2>/dev/null || [ "$until" -gt "$((now+60))" ] || { echo "the lock of this run is gone" >&2; exit 75; }; }  # on a full disk the old end holds
+[ ! -L "$p/.opskit/broken."ab12 ] || { rm -f "$l"; echo "the lock of this run is gone" >&2; exit 75; }
 [ "$until" -gt "$((now+60))" ] || for o in "$p"/.opskit/locks/*; do
   [ "$o" = "$l" ] || [ ! -L "$o" ] || { rm -f "$l"; echo "the lock of this run is gone" >&2; exit 75; }
 done
@@ -59,6 +60,10 @@ for other in "$l"/*; do
   [ "$until" -le "$((now+86400))" ] || until=0
   if [ "$until" -gt "$now" ]; then rm -f "$mine"; printf 'held %s %s\n' "$data" "$now"; exit 0; fi
   rm -f "$other"
+done
+for b in "$p"/.opskit/broken.*; do [ -L "$b" ] || continue; t=$(readlink "$b") || t=
+  case $t in ''|*[!0-9]*|???????????*) t=0;; esac
+  [ "$t" -gt "$((now-86400))" ] || rm -f "$b"
 done
 echo taken
 """

@@ -187,6 +187,33 @@ def test_a_late_owner_and_a_newcomer_never_both_go_on(here: Place, tool: str, mo
     assert here.locks() == (["run1"] if late.returncode == 0 else ["run2"])
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("tool", ["date", "readlink", "rm", "ln", "mv"])
+def test_a_lock_that_is_broken_while_it_is_renewed_is_not_there_again(
+    here: Place, tool: str, moment: str
+) -> None:
+    here.write_lock("run1", left=300)
+    broken = lockfile.break_open(here.path, rollout="run1")
+    newcomer = lockfile.lock(here.path, rollout="run2", actor="ben", action="deploy", seconds=900)
+    shim(here, tool, moment, f"{broken}\n{newcomer}")
+    late = here.run(f"{here.guard()}\necho passed", expect=None, path=here.home / "shims")
+    assert (here.home / "said").read_text() == "taken\n"
+    assert (late.returncode, late.stdout) == (layout.LOCK_LOST, b""), "both hold the host"
+    assert here.locks() == ["run2"]
+
+
+def test_that_a_lock_was_broken_is_forgotten_after_a_day(place: Place) -> None:
+    for rollout, age in (("old", lockfile.LONGEST + 60), ("new", 60)):
+        (place.opskit / f"broken.{rollout}").parent.mkdir(parents=True, exist_ok=True)
+        (place.opskit / f"broken.{rollout}").symlink_to(str(int(time.time()) - age))
+    (place.opskit / "broken.odd").symlink_to("x;touch owned")
+    assert place.lock() == "taken"
+    assert [each.name for each in place.opskit.glob("broken.*")] == ["broken.new"]
+    place.run(lockfile.break_open(place.path, rollout="run1"))
+    assert place.locks() == []
+    assert (place.opskit / "broken.run1").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("left", "code"), [(300, 0), (30, layout.LOCK_LOST), (-1, layout.LOCK_LOST)]
 )
