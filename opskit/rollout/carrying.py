@@ -24,11 +24,13 @@ from opskit.rollout.stop import STOP_NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from opskit.config.service import Service
     from opskit.fleet.remote import Remote
     from opskit.rollout.artifact import Artifact
     from opskit.rollout.context import Run
+    from opskit.rollout.locks import Locks
     from opskit.rollout.probe import HostState, Release
     from opskit.rollout.relics import Relic
     from opskit.rollout.report import HostResult
@@ -63,7 +65,7 @@ def carried_on(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) ->
         artifact = None
         if made.version and plan.after and roll.gate():
             artifact = _artifact(made, made.version, plan.after, run=run, scratch=Path(scratch))
-        with run.locked(plan, roll, path=path, also=made.locked, taken_over=owners) as locks:
+        with _locked(made, run, roll, owners) as locks:
             work = run.work(plan, made.service, locks.guard, roll)
             if artifact and plan.after:
                 parcels, states = Parcels(artifact, Path(scratch)), locks.states
@@ -80,8 +82,7 @@ def carried_on(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) ->
 
 def took_back(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) -> None:
     """Take it back: every host that was switched returns to what it had before."""
-    path = made.service.path
-    with run.locked(made.plan, roll, path=path, also=made.locked, taken_over=owners) as locks:
+    with _locked(made, run, roll, owners) as locks:
         work = run.work(made.plan, made.service, locks.guard, roll)
 
         def take_back(remote: Remote) -> HostResult:
@@ -91,6 +92,15 @@ def took_back(made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]) -> 
             return _taken_back(on, roll, judged=made.plan.action == "deploy")
 
         roll.run(take_back)
+
+
+def _locked(
+    made: ResumePlan, run: Run, roll: Roll, owners: Sequence[str]
+) -> AbstractContextManager[Locks]:
+    """Hold all hosts of the rollout that have not gone on to something else, as they were when they were asked where it left them."""
+    asked = {host: relic.state for host, relic in made.relics.items()}
+    path = made.service.path
+    return run.locked(made.plan, roll, path=path, also=made.locked, taken_over=owners, asked=asked)
 
 
 def _artifact(

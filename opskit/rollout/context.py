@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from opskit.changelog import Filter, this_machine
 from opskit.changelog.claims import may_end
 from opskit.changelog.resuming import key_for
+from opskit.config.model import NOTHING
 from opskit.errors import (
     ChangelogError,
     InterruptedRunError,
@@ -16,6 +17,7 @@ from opskit.errors import (
     OpskitError,
     RefusedError,
 )
+from opskit.rollout import outdated
 from opskit.rollout.facts import Warned
 from opskit.rollout.locks import Locks, held_by
 from opskit.rollout.owners import is_dead
@@ -166,11 +168,12 @@ class Run:
         path: str,
         also: Sequence[str] = (),
         taken_over: Collection[str] = (),
+        asked: Mapping[str, HostState] = NOTHING,
     ) -> Iterator[Locks]:
         """Hold the run's hosts for the block, and `also` others; hosts that cannot be locked are out of it.
 
-        `taken_over` are owners of locks that somebody has said to be dead. Raises LockedError, and RefusedError when a
-        host has been changed since the plan was made.
+        `taken_over` are owners of locks that somebody has said to be dead. `asked` is what hosts said, where nothing at all may have been done
+        since. Raises LockedError, and RefusedError when a host has been changed since the plan was made.
         """
         locks = self.locks(plan, path=path, taken_over=taken_over)
         roll.traffic.locks = (locks,)
@@ -182,7 +185,8 @@ class Run:
                         self.tell(Warned(f"{host}: {error.what}"))
                     else:
                         roll.note_error(host, error)
-                _demand_as_planned(plan, {host: locks.states[host] for host in roll.left()})
+                outdated.demand_as_planned(plan, roll.left(), locks.states)
+                outdated.demand_as_asked(asked, locks.states)
             keys = ""
             roll.hold()
             with locks.kept():
@@ -234,17 +238,6 @@ class Run:
             stop=self.stop,
             traffic=roll.traffic if plan.drains else None,
         )
-
-
-def _demand_as_planned(plan: Plan, states: Mapping[str, HostState]) -> None:
-    """Raise RefusedError if a host, asked under the lock, runs something else than what it is to go back to."""
-    for host, state in states.items():
-        if state.live != plan.live_before(host):
-            runs = state.current.title if state.current else "nothing"
-            raise RefusedError(
-                f"{host} was changed since this was planned: it runs {runs} now",
-                hint="see `opskit log`, then start again with a new plan",
-            )
 
 
 def unended(changelog: Changelog, plan: Plan) -> tuple[RolloutRecord, ...]:

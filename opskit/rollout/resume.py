@@ -15,7 +15,6 @@ from opskit.errors import RefusedError, UsageError
 from opskit.rollout import breaking
 from opskit.rollout.carrying import carried_on, needed_version, took_back
 from opskit.rollout.doors import drained
-from opskit.rollout.gates import ROLLBACK
 from opskit.rollout.leftovers import (
     REVERTED,
     SAID,
@@ -60,8 +59,8 @@ class ResumePlan:
     """A plan, and what resuming needs beside it.
 
     `where` is where each host stands that answers (see `relics`), `relics` what it said. `rest` are results of hosts where
-    nothing is left to do; `locked` are hosts among them that are locked, too: a dead run still does, or they may have to go back. `taken_over` are locks that are
-    broken because somebody says so. `version` is what some hosts have yet to get.
+    nothing is left to do; `locked` are hosts among them: they are locked, too, so that nobody takes back there meanwhile what goes on elsewhere.
+    `taken_over` are locks that are broken because somebody says so. `version` is what some hosts have yet to get.
     """
 
     plan: Plan
@@ -120,7 +119,7 @@ def plan_resume(
         relics,
         rest=ends_at_rest(idle, record, found, revert=revert),
         known={host.name: host.outcome for host in record.hosts},
-        locked=_locked(idle, relics, memory, found=found if release else {}),
+        locked=tuple(target.host for target in idle),
         taken_over=_held(changelog, memory, relics, why=why) if take_over else (),
         version=version,
     )
@@ -243,23 +242,6 @@ def _where(relic: Relic, memory: Remembered, host: str) -> str:
     target = next(t for t in memory.targets if t.host == host)
     before, after = (r.id if r else "" for r in (target.before, target.after))
     return where(relic, before=before, after=after, rollout=memory.rollout, action=memory.action)
-
-
-def _locked(
-    idle: Sequence[Target],
-    relics: Mapping[str, Relic],
-    memory: Remembered,
-    *,
-    found: Mapping[str, str],
-) -> tuple[str, ...]:
-    """Give the hosts at rest that are locked, too: those that a dead run still holds, or that may have to go back if they were `found` done."""
-    all_back = memory.on_failure == ROLLBACK
-    return tuple(
-        target.host
-        for target in idle
-        if (all_back and found.get(target.host) == DONE)
-        or any(lock.rollout == memory.rollout for lock in relics[target.host].state.locks)
-    )
 
 
 def _batches(memory: Remembered, busy: Collection[str]) -> tuple[tuple[str, ...], ...]:

@@ -1,0 +1,66 @@
+"""Who goes on with a rollout acts on what hosts said when he was asked: what a colleague did on them since, he is told of under the lock."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opskit.cli.stopping import SAID
+from tests.rollout.test_locks import held, let_go
+from tests.rollout.test_resume import resumed, send
+from tests.support.light import finish, hear, wait_for_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.light import Light
+
+
+def interrupted(light: Light) -> str:
+    """Stop a deploy of v2 when web01 has it and the others have not; gives its id."""
+    process = held(light)
+    process.send_signal(2)
+    hear(process, SAID[1])
+    let_go(light)
+    assert finish(process)[0] == 130
+    light.configure()
+    assert light.live() == light.on_all("v1") | {"web01": "v2"}
+    return str(light.log()[0]["id"])
+
+
+@pytest.mark.parametrize("what", ["takes it back", "goes on and fails"])
+def test_what_a_colleague_did_between_the_plan_and_the_lock_is_not_gone_over(
+    light: Light, tmp_path: Path, what: str
+) -> None:
+    ben = {"OPSKIT_STATE_DIR": str(tmp_path / "other laptop"), "OPSKIT_ACTOR": "ben"}
+    rollout = interrupted(light)
+    send(light, tmp_path / "ana's", to=ben)
+    gone = light.place("web04", "releases", light.release("web01"))
+    gone.rename(light.folder / "gone")
+    begun, built = tmp_path / "begun", tmp_path / "built"
+    light.configure(
+        build=json.dumps(f"touch '{begun}'; until [ -e '{built}' ]; do sleep 0.02; done")
+    )
+    late = light.start("resume", rollout, "-y", env={"OPSKIT_ACTOR": "ana"})
+    wait_for_file(begun)
+    light.configure()
+    if what == "takes it back":
+        resumed(light, rollout, "--revert", env=ben)
+    else:
+        sick = light.hosts.folder("web02") / "sick"
+        sick.write_text("v2")
+        resumed(light, rollout, env=ben, expect=None)
+        sick.unlink()
+    as_ben_left_it = light.live()
+    assert as_ben_left_it["web02"] == "v1"
+    built.touch()
+    code, _, complaint = finish(late)
+    assert (code, light.live()) == (5, as_ben_left_it), complaint
+    assert "changed since this was planned" in complaint
+    assert light.locks() == []
+    send(light, tmp_path / "ben's", of=ben, to={})
+    told = {host["name"]: host["outcome"] for host in light.log()[0]["hosts"]}
+    assert told["web02"] != "done"
+    assert light.opskit("changelog", "verify").exit == 0
