@@ -167,7 +167,9 @@ def _check(step: Step, plan: Plan, service: Service, run: Run, hosts: Sequence[s
             _check_here(command, plan, service, run, hosts)
         case TaskStep(task=task):
             run.tell(Doing(f"asks the gate: task {task}"))
-            for outcome in run.fleet.each(_task(task, plan, service, run), hosts):
+            with run.breakable():  # what comes next on these hosts comes after the last of them
+                outcomes = list(run.fleet.each(_task(task, plan, service, run), hosts))
+            for outcome in outcomes:
                 if outcome.error:
                     raise outcome.error
 

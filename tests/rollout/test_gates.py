@@ -17,7 +17,8 @@ from opskit.rollout.batches import split
 from opskit.rollout.facts import Doing
 from opskit.rollout.gates import AGREED, Answer, Gates, gates_of
 from tests.rollout.test_roll import NAMES, Bench
-from tests.support.light import finish, hear, interrupt
+from tests.support.light import finish, hear, interrupt, wait_for_file
+from tests.support.processes import at_home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -230,3 +231,45 @@ def test_auto_rollback_takes_the_others_back_also_when_the_last_batch_fails(ligh
     light.deploy("v2", "--auto-rollback", expect=5)
     assert light.live() == light.on_all("v1")
     assert light.last()["outcome"] == "refused"
+
+
+GATE = '''
+from fabric import task
+
+@task
+def gate(c):
+    """Fail where there is `fails`, take a moment where there is `slow`, for ever where there is `stuck`."""
+    c.run('[ ! -e "$HOME/fails" ]')
+    c.run('[ ! -e "$HOME/slow" ] || { sleep 1; cp "$HOME/restarts" "$HOME/seen"; }')
+    c.run('[ ! -e "$HOME/stuck" ] || { touch "$HOME/gating"; exec sleep 300; }')
+'''
+
+
+def gated_by_a_task(light: Light, **homes: str) -> None:
+    """Have a task gate a deploy of v2; `homes` are files by host, of which the task takes notice."""
+    light.commit("v2")
+    light.deploy("v1")
+    (light.folder / "tasks.py").write_text(GATE)
+    for host, mark in homes.items():
+        (light.hosts.folder(host) / mark).touch()
+    light.configure(gate='{ task = "gate" }', on_failure='"rollback"')
+
+
+def test_no_host_is_put_back_while_the_gate_still_works_there(light: Light) -> None:
+    gated_by_a_task(light, web02="fails", web03="slow")
+    light.deploy("v2", expect=5)
+    assert light.live() == light.on_all("v1")
+    seen = (light.hosts.folder("web03") / "seen").read_text()
+    assert seen == "v1\nv2\n", "it was restarted with v1 below the gate's eyes"
+
+
+def test_ctrl_c_ends_a_gate_that_is_a_task(light: Light) -> None:
+    gated_by_a_task(light, web01="stuck")
+    process = light.start("deploy", "shop", "v2", "-y")
+    wait_for_file(light.hosts.folder("web01") / "gating")
+    interrupt(process)
+    assert finish(process)[0] == 130
+    assert light.outcomes() == dict.fromkeys(("web02", "web03", "web04"), "skipped") | {
+        "web01": "done"
+    }
+    assert not at_home([light.hosts.folder("web01")])
