@@ -19,7 +19,7 @@ from opskit.fleet.running import Running
 from opskit.fleet.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -114,9 +114,22 @@ class Fleet:
         """Allow work again after `cancel`."""
         self._running.resume()
 
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[Fleet]:
+        """Give another fleet of the same hosts and secrets for the block, with connections of its own: what cancels or resumes one, the other does not notice."""
+        other = Fleet(self.inventory, self.ssh, redactor=self.vault.redactor)
+        other.vault = self.vault
+        try:
+            yield other
+        finally:
+            other._hang_up()
+
     def close(self) -> None:
         """End all connections at once; waits for nobody."""
         self.vault.forget()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         self._dialer.close()
         self._guard.close()
 

@@ -49,27 +49,30 @@ def regain(tenant: Tenant, release: Release, host: str, *, plan: Plan, run: Run)
     service = replace(
         tenant.service, load_balancer=None, min_healthy=None, gate=None, on_failure="stop"
     )
-    made = plan_deploy(
-        service=service,
-        hosts=[host],
-        find=lambda: find_same(service.source, revision=release.revision, label=release.label),
-        fleet=run.fleet,
-        why=f"{host} was replaced: {plan.why}".removesuffix(": "),
-        irreversible=release.irreversible,
-        rollout=run.changelog.new_rollout_id(),
-        gates=gates_of(service, 1),
-    )
     remark = f"a part of {plan.action} {plan.rollout}"
     stop = Stop()
-    own = replace(
-        run.of(tenant.service),
-        stop=stop,
-        tell=Teller(lambda fact: _passed_on(fact, run)),
-        remarks=(*run.remarks, remark),
-        retries=(),
-    )
-    with run.stop.during(stop.at_once, least=STOP_NOW):
-        report = deploy(made, own)
+    # a deploy cancels and resumes its fleet, and other hosts are worked on beside this
+    with run.fleet.apart() as fleet:
+        made = plan_deploy(
+            service=service,
+            hosts=[host],
+            find=lambda: find_same(service.source, revision=release.revision, label=release.label),
+            fleet=fleet,
+            why=f"{host} was replaced: {plan.why}".removesuffix(": "),
+            irreversible=release.irreversible,
+            rollout=run.changelog.new_rollout_id(),
+            gates=gates_of(service, 1),
+        )
+        own = replace(
+            run.of(tenant.service),
+            fleet=fleet,
+            stop=stop,
+            tell=Teller(lambda fact: _passed_on(fact, run)),
+            remarks=(*run.remarks, remark),
+            retries=(),
+        )
+        with run.stop.during(stop.at_once, least=STOP_NOW):
+            report = deploy(made, own)
     if report.outcome != "done":
         end = report.hosts[0] if report.hosts else None
         raise HostError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from opskit.config.secret import Secret
 from opskit.errors import ConnectionLostError, HostError
 from opskit.fleet.command import Command
 from opskit.fleet.running import Running
@@ -163,3 +164,18 @@ def test_a_jump_host_that_was_not_reached_because_of_a_cancel_is_called_again(
             fleet.remote("n0").execute(Command("true"))
         fleet.resume()
         assert fleet.remote("n0").execute(Command("true")).ok, "what runs there is asked now"
+
+
+def test_fleets_apart_are_cancelled_and_resumed_apart(hosts: Hosts) -> None:
+    with fleet_of(host_of(hosts, "web01")) as fleet:
+        with fleet.apart() as other:
+            fleet.vault.entrust(Secret("sesame open"), "web01", "root")
+            fleet.cancel()
+            assert other.remote("web01").execute(Command("true")).ok
+            other.cancel()
+            other.resume()
+            with pytest.raises(HostError, match="cancelled before it began"):
+                fleet.remote("web01").execute(Command("true"))
+        fleet.resume()
+        assert fleet.remote("web01").execute(Command("true")).ok
+        assert fleet.vault.password_for("web01", "root"), "it is still known"
