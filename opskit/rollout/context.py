@@ -128,7 +128,7 @@ class Run:
             recorder=recorder,
             tell=self.tell,
             stop=self.stop,
-            dead=unended(self.changelog, plan),
+            dead=lambda: unended(self.changelog, plan),
         )
 
     def _recorder(self, plan: Plan, *, must: bool) -> Recorder:

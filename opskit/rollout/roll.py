@@ -42,7 +42,7 @@ class Roll:
         recorder: Recorder,
         tell: Teller,
         stop: Stop,
-        dead: Sequence[RolloutRecord] = (),
+        dead: Callable[[], Sequence[RolloutRecord]] = tuple,
     ) -> None:
         self.ends = Ends(plan)
         self._begun: dict[str, None] = {}
@@ -60,9 +60,12 @@ class Roll:
         self.traffic = Traffic(plan.drains, fleet=fleet, tell=tell, stop=stop, owner=plan.owner)
 
     def hold(self) -> None:
-        """Note that the run holds its hosts, and write that rollouts which died there are over: whoever never gets its hosts ends nobody's."""
+        """Note that the run holds its hosts, and write that rollouts which died there are over: whoever never gets its hosts ends nobody's.
+
+        Which those are is asked now: somebody may have gone on with one while this run made ready or waited.
+        """
         self.held = True
-        for rollout in self._dead:
+        for rollout in self._dead():
             self._recorder.abandon(rollout)
 
     def note_problems(self) -> None:

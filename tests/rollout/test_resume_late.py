@@ -9,7 +9,7 @@ import pytest
 
 from opskit.cli.stopping import SAID
 from tests.rollout.test_locks import held, let_go
-from tests.rollout.test_resume import resumed, send
+from tests.rollout.test_resume import killed, resumed, send
 from tests.support.light import finish, hear, wait_for_file
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def test_what_a_colleague_did_between_the_plan_and_the_lock_is_not_gone_over(
     gone = light.place("web04", "releases", light.release("web01"))
     gone.rename(light.folder / "gone")
     begun, built = tmp_path / "begun", tmp_path / "built"
-    light.configure(
-        build=json.dumps(f"touch '{begun}'; until [ -e '{built}' ]; do sleep 0.02; done")
-    )
+    light.configure(build=waiting(begun, built))
     late = light.start("resume", rollout, "-y", env={"OPSKIT_ACTOR": "ana"})
     wait_for_file(begun)
     light.configure()
@@ -64,3 +62,24 @@ def test_what_a_colleague_did_between_the_plan_and_the_lock_is_not_gone_over(
     told = {host["name"]: host["outcome"] for host in light.log()[0]["hosts"]}
     assert told["web02"] != "done"
     assert light.opskit("changelog", "verify").exit == 0
+
+
+def test_what_somebody_finishes_while_another_run_gets_ready_is_not_called_abandoned(
+    light: Light, tmp_path: Path
+) -> None:
+    rollout = killed(light)
+    begun, built = tmp_path / "begun", tmp_path / "built"
+    light.configure(build=waiting(begun, built))
+    other = light.start("deploy", "shop", "v1", "-H", "web01", "-y")
+    wait_for_file(begun)
+    light.configure()
+    resumed(light, rollout)
+    built.touch()
+    assert finish(other)[0] == 0
+    done = light.opskit("log", "--outcome", "done", "--json").json["data"]["entries"]
+    assert rollout in [entry["id"] for entry in done]
+
+
+def waiting(begun: Path, built: Path) -> str:
+    """Give a build that says that it has begun, and ends when it is told to."""
+    return json.dumps(f"touch '{begun}'; until [ -e '{built}' ]; do sleep 0.02; done")
