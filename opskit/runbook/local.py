@@ -6,6 +6,7 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class Local:
         self._signals = [*first, signal.SIGKILL]
         self._gently = gently
         self._process: subprocess.Popen[bytes] | None = None
+        self._unsent: list[int] = []
+        self._lock = threading.Lock()
         self._kill_at = float("inf")
         self._cut = self._late = False
 
@@ -84,14 +87,15 @@ class Local:
         }
         ours = {name: value for name, value in os.environ.items() if name not in self._without}
         try:
-            self._process = subprocess.Popen(
+            started = subprocess.Popen(
                 self._argv, cwd=self._folder, env={**ours, **plain}, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise UsageError(f"{self._argv[0]} cannot be run: {error.strerror}") from None
-        with self._process as process:
+        with started as process:
             try:
+                self._is_known(process)
                 self._follow(process, began + self._timeout)
             finally:
                 self._kill_rest(process)
@@ -110,8 +114,18 @@ class Local:
         number = self._signals.pop(0) if len(self._signals) > 1 else self._signals[0]
         if not patient:
             self._kill_at = min(self._kill_at, time.monotonic() + GRACE * len(self._signals))
-        if self._process is not None:
-            _send(self._process, number)
+        with self._lock:
+            if self._process is None:
+                self._unsent.append(number)
+            else:
+                _send(self._process, number)
+
+    def _is_known(self, process: subprocess.Popen[bytes]) -> None:
+        """Let signals reach it from now on, and those that came while it was being started."""
+        with self._lock:
+            self._process = process
+            for number in self._unsent:
+                _send(process, number)
 
     def _follow(self, process: subprocess.Popen[bytes], until: float) -> None:
         """Take in output until the process has ended, or its time is over."""

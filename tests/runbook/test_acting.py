@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from opskit.config.secret import Secret
 from opskit.errors import UsageError
-from opskit.runbook import acting, words
+from opskit.runbook import acting, local, words
 from opskit.runbook.acting import act
 from opskit.runbook.model import Action, Expect
 from opskit.runbook.talk import Reply
@@ -207,6 +209,25 @@ def _interrupted(stage: Stage, which: Action, *, signals: int) -> HostEnd:
             made.interrupt()
         thread.join(60)
     return acting.judged(found[0], which, interrupted=True)
+
+
+def test_ctrl_c_ends_a_command_that_is_being_started(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Starting(subprocess.Popen[bytes]):
+        """Has begun, and whoever starts it does not know yet."""
+
+        def __init__(self, *given: Any, **options: Any) -> None:
+            super().__init__(*given, **options)
+            until((stage.folder / "here").exists, what="it to begin")
+            made.interrupt()
+
+    with stage.hands() as hands:
+        which = action("touch here; exec sleep 600", on="local")
+        made = acting._process(which, {}, hands, lambda *_: None)
+        monkeypatch.setattr(local.subprocess, "Popen", Starting)
+        end = acting._local_end(made)
+    assert (end.outcome, end.exit) == ("interrupted", -signal.SIGTERM)
 
 
 @pytest.mark.parametrize("on", ["local", "@web"])
