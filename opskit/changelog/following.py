@@ -1,4 +1,7 @@
-"""Watching the changelog: what is new, and what became of what was running."""
+"""Watching the changelog: what is new, and what became of what was running.
+
+What was told is known by the newest event of every writer: a rebuild numbers the events anew.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class Follower:
         self._wanted = wanted
         self._any = wanted._replace(limit=0, outcome="")
         self._told: dict[str, str] = {}
-        self._number = 0
+        self._vector: dict[bytes, int] = {}
 
     def follow(self, pause: Callable[[], None]) -> Iterator[list[Entry]]:
         """Give entries as they come or change; see `Changelog.follow`."""
@@ -47,16 +50,16 @@ class Follower:
         return [name for name, outcome in self._told.items() if outcome == RUNNING]
 
     def _present(self, connection: sqlite3.Connection) -> list[Entry]:
-        self._number = query.newest_number(connection)
+        self._vector = query.vector(connection)
         running = self._any._replace(outcome=RUNNING)
         self._told = {entry.id: RUNNING for entry in query.entries(connection, running)}
         return list(query.entries(connection, self._wanted))[::-1]
 
     def _news(self, connection: sqlite3.Connection) -> list[Entry]:
         """Give what was not told yet, the oldest first."""
-        changed = set(query.changed_since(connection, self._number))
+        changed = set(query.changed_since(connection, self._vector))
         ids = sorted(changed | set(query.entries_of(connection, self._running())))
-        self._number = query.newest_number(connection)
+        self._vector = query.vector(connection)
         found = list(query.entries(connection, self._any, ids=ids))
         return [entry for entry in reversed(found) if self._is_news(entry)]
 

@@ -142,10 +142,15 @@ def began(connection: sqlite3.Connection) -> datetime | None:
     return moment(row[0]) if row else None
 
 
-def changed_since(connection: sqlite3.Connection, number: int) -> list[int]:
-    """Give the ids of entries that got an event after event `number`."""
+def vector(connection: sqlite3.Connection) -> dict[bytes, int]:
+    """Give the newest number of every writer's events."""
+    return dict(connection.execute(statement("vector")))
+
+
+def changed_since(connection: sqlite3.Connection, known: Mapping[bytes, int]) -> list[int]:
+    """Give the ids of entries that got an event which is newer than the `known` one of its writer."""
     found = set()
-    for n, signed in connection.execute(statement("headers_since"), (number,)).fetchall():
+    for n, signed in _headers_since(connection, known):
         try:
             claim = claim_of(Header.decode(signed))
         except ValueError:
@@ -155,16 +160,19 @@ def changed_since(connection: sqlite3.Connection, number: int) -> list[int]:
     return sorted(found)
 
 
+def _headers_since(
+    connection: sqlite3.Connection, known: Mapping[bytes, int]
+) -> Iterator[tuple[int, bytes]]:
+    for writer, seq in vector(connection).items():
+        if seq > (last := known.get(writer, 0)):
+            yield from connection.execute(statement("headers_since"), (writer, last)).fetchall()
+
+
 def entries_of(connection: sqlite3.Connection, rollouts: Sequence[str]) -> list[int]:
     """Give the ids of the entries of rollouts, by what people call them."""
     names = [claim for name in rollouts for claim in (name, *claims(connection, name))]
     query = "SELECT id FROM entry WHERE rollout IN (SELECT value FROM json_each(?))"
     return [row[0] for row in connection.execute(query, (json.dumps(names),))]
-
-
-def newest_number(connection: sqlite3.Connection) -> int:
-    """Give the number of the event that was stored last, 0 if there is none."""
-    return int(connection.execute(statement("newest_number")).fetchone()[0])
 
 
 def count(connection: sqlite3.Connection) -> int:

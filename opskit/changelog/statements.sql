@@ -257,7 +257,7 @@ FROM event e LEFT JOIN body b USING (n)
 WHERE e.n IN (SELECT value FROM json_each(?))
 
 -- name: headers_since
-SELECT n, header FROM event WHERE n > ?
+SELECT n, header FROM event WHERE wid = (SELECT wid FROM writer WHERE writer = ?) AND seq > ?
 
 -- name: newest_number
 SELECT coalesce(max(n), 0) FROM event

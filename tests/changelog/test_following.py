@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opskit.changelog import Changelog, Entry, Filter, NoteEntry, RolloutRecord, following
+from opskit.changelog.rebuild import rebuild
 from tests.changelog.writing import ELSEWHERE, finish, results, start, whole
 
 if TYPE_CHECKING:
@@ -139,3 +140,27 @@ def test_what_came_between_two_looks_is_told_oldest_first(
             other.append("note", {"text": text})
 
     assert watch(changelog, [several]) == ["a", "b", "c"]
+
+
+def test_a_rebuild_beside_it_neither_tells_again_nor_hides_what_is_new(
+    changelog: Changelog, other: Changelog, file: Path, tmp_path: Path
+) -> None:
+    """It numbers the events anew: those of a colleague come last here, who were before ours."""
+    changelog.append("note", {"text": "old"})
+    theirs: list[str] = []
+    with Changelog(tmp_path / "ben.db", actor="ben") as ben:
+        for text in "xyz":
+            ben.append("note", {"text": text})
+        ben.export(theirs.append)
+    changelog.take_in(theirs)
+
+    def rebuilt() -> None:
+        other.append("note", {"text": "before"})
+        lines: list[str] = []
+        other.export(lines.append)
+        ours = [line for line in lines if line not in theirs]
+        rebuild(file, lambda new: new.take_in(ours).new)
+        other.append("note", {"text": "after"})
+
+    steps: list[Callable[[], object]] = [rebuilt, lambda: other.append("note", {"text": "later"})]
+    assert watch(changelog, steps) == ["before", "after", "later"]
