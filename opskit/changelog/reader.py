@@ -95,8 +95,9 @@ class Reader:
         connection = database.connect(self.file, write=True)
         try:
             with database.transaction(connection):
-                self._say_how_long(connection)
-                index.rebuild(connection)
+                if not database.has_index(connection):  # nor has another one made it meanwhile
+                    self._say_how_long(connection)
+                    index.rebuild(connection)
                 connection.execute("COMMIT")
         finally:
             connection.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from opskit.changelog import open_changelog, reader
+from opskit.changelog import database, index, open_changelog, reader
 from opskit.cli import complete, sharing, wiring
 from tests.changelog.writing import whole
 
@@ -60,3 +60,28 @@ def test_a_short_changelog_is_indexed_without_a_word(
     with wiring.open_changelog(wiring.read_config()) as changelog:
         assert len(changelog.rollouts()) == 1
     assert capsys.readouterr() == ("", "")
+
+
+def test_of_two_commands_that_find_it_outdated_one_makes_it_anew(
+    outdated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one waits for it, and must not begin once more: the next would wait longer than SQLite lets it."""
+    made: list[object] = []
+    rebuild, connect = index.rebuild, database.connect
+
+    def counted(connection: sqlite3.Connection) -> None:
+        made.append(connection)
+        rebuild(connection)
+
+    def later(file: Path, *, write: bool) -> sqlite3.Connection:
+        if write:
+            monkeypatch.setattr(database, "connect", connect)
+            with open_changelog("test") as other:
+                assert len(other.rollouts()) == 1
+        return connect(file, write=write)
+
+    monkeypatch.setattr(index, "rebuild", counted)
+    monkeypatch.setattr(database, "connect", later)
+    with open_changelog("test") as changelog:
+        assert len(changelog.rollouts()) == 1
+    assert len(made) == 1
