@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FILLER = b"#"
+PAGE = 4096
+"""Bytes that a file system reads and writes as one: who reads while a body is overwritten may get some of each."""
 LONGEST = 32 * 2**20
 """Bytes of the longest line that is a frame."""
 NAMES = 512
@@ -71,7 +73,8 @@ class Body:
     @property
     def _is_torn(self) -> bool:
         """Whether a part of it was never written, or was overwritten by a redaction."""
-        return b"\0" in self.line or FILLER in (self.line[:1], self.line[-1:])
+        ends = (self.line[:1], self.line[-1:])
+        return b"\0" in self.line or FILLER in ends or FILLER * PAGE in self.line
 
 
 @dataclass(frozen=True, slots=True)

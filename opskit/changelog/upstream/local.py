@@ -88,16 +88,18 @@ class LocalPlace:
     def overwrite(self, start: int, data: bytes) -> None:
         """See Place."""
         with self._changing(), self._opened(os.O_RDWR) as file, locked(self.path, file, self.name):
-            if _read(file, start, start + len(data)) != data:
+            there = _read(file, start, start + len(data))
+            filled = frames.FILLER * len(data)
+            if there not in (data, filled):  # somebody else may have been quicker
                 raise UpstreamError(f"{self.name} was changed meanwhile")
-            _write_all(file, frames.FILLER * len(data), start)
+            _write_all(file, filled, start)
             os.fsync(file)
 
     def create(self, data: bytes) -> Made:
         """See Place."""
         with self._in_words():
             if not self.path.parent.is_dir():
-                self.path.parent.mkdir(mode=0o700)
+                self.path.parent.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(self.path.parent.parent)
                 return "folder" if self._make(data) else ""
             if self.path.exists() and self.path.stat().st_size > 0:

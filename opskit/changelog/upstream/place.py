@@ -87,7 +87,7 @@ class Place(Protocol):
         """Give start and end of every line that begins like the body of an event, whole or torn."""
 
     def overwrite(self, start: int, data: bytes) -> None:
-        """Fill the place where `data` stands; on the disk when this returns."""
+        """Fill the place where `data` stands, or somebody has filled it; on the disk when this returns."""
 
     def create(self, data: bytes) -> Made:
         """Make the file with `data` in it, and its folder if only that is missing."""

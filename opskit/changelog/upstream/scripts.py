@@ -165,7 +165,7 @@ tr '\\000\\200-\\377' '?' <"$p" | awk '{program}'"""
 
 
 def overwrite(path: str, *, start: int, length: int) -> str:
-    """Fill `length` bytes from `start` on with `#` if they are those of standard input; prints `ok <start> <clock>`."""
+    """Fill `length` bytes from `start` on with `#` if they are those of standard input, or filled already; prints `ok <start> <clock>`."""
     return f"""\
 {opening(path)}
 ready
@@ -174,10 +174,14 @@ t=$(mktemp); leave() {{ rm -f "$t"; }}
 cat >"$t" || exit {CUT}
 {_HOLD}
 clock
-tail -c +{start + 1:d} "$p" | head -c {length:d} | cmp -s - "$t" || exit {REPLACED}
-tr '\\000-\\377' '#' <"$t" | dd of="$p" bs=1 seek={start:d} conv=notrunc 2>/dev/null || exit {FIXED}
+there() {{ tail -c +{start + 1:d} "$p" | head -c {length:d}; }}
+filled() {{ [ "$(there | tr -d '#' | wc -c)" -eq 0 ] && [ "$(there | wc -c)" -eq {length:d} ]; }}
+filled || {{
+  there | cmp -s - "$t" || exit {REPLACED}
+  tr '\\000-\\377' '#' <"$t" | dd of="$p" bs=1 seek={start:d} conv=notrunc 2>/dev/null || exit {FIXED}
+}}
 {_SYNC}
-[ "$(tail -c +{start + 1:d} "$p" | head -c {length:d} | tr -d '#' | wc -c)" -eq 0 ] || exit {FULL}
+filled || exit {FULL}
 echo "ok {start:d} $now\""""
 
 
@@ -189,7 +193,7 @@ def create(path: str, *, length: int) -> str:
     """
     return f"""\
 {opening(path)}
-m=1; d=$(dirname "$p"); [ -d "$d" ] || {{ mkdir -m 700 "$d"; m={WITH_FOLDER:d}; }}
+m=1; d=$(dirname "$p"); [ -d "$d" ] || {{ mkdir -m 700 "$d" || [ -d "$d" ]; m={WITH_FOLDER:d}; }}
 clock
 if [ -f "$p" ]; then
   there() {{ size; [ "$size" -eq 0 ] || {{ echo "ok 0 $now"; exit; }}; }}
