@@ -26,6 +26,7 @@ The tree (exit code in brackets; 0 is done, 3 is a report that is partly done, s
     │   ├── UpstreamError        the upstream cannot be reached, or refuses
     │   │   └── UpstreamRefusesError  it does not take what one writer signed, or its proof
     │   ├── UpstreamLiesError    the upstream does not say what it said before, or what was signed
+    │   ├── OvertakenError       another opskit here changed meanwhile what was gone by; begin again
     │   └── AttestationError     no SSH key could sign, or a signature does not stand
     ├── LockedError [4]          another run holds the hosts
     ├── RefusedError [5]         a gate, a rule or a person said no
@@ -233,6 +234,12 @@ class UpstreamLiesError(ChangelogError):
     def __init__(self, trick: str, what: str, *, hint: str = "", output: str = "") -> None:
         super().__init__(what, hint=hint, output=output)
         self.trick = trick
+
+
+class OvertakenError(ChangelogError):
+    """Another opskit on this machine has changed what was gone by: it reads the upstream anew, or rebuilt the changelog; begin again."""
+
+    kind = "overtaken"
 
 
 class AttestationError(ChangelogError):

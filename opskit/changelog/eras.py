@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from opskit.changelog.adding import now_ms
 from opskit.changelog.canonical import encode
 from opskit.changelog.event import SET_BACK
-from opskit.changelog.logs import Alarm
+from opskit.changelog.logs import Alarm, demand_read
 from opskit.changelog.machine import actor_here
 from opskit.changelog.placing import is_moved_by
 from opskit.changelog.receipts import Seen, first_chain, seen_in
@@ -68,15 +68,23 @@ def begin(db: sqlite3.Connection, log: str, trick: str) -> None:
     db.executemany(statement("add_lost"), kept)
     if any(is_moved_by(*row) for row in db.execute(statement("received_in"), (log,))):
         db.execute(statement("index_is_old"))
-    for name in ("forget_log", "forget_places", "forget_other_places", "forget_shared"):
+    # a backup that is brought back has the bodies that were taken away since
+    for name in (
+        "forget_log",
+        "forget_places",
+        "forget_other_places",
+        "forget_obeyed",
+        "forget_shared",
+    ):
         db.execute(statement(name), (log,))
 
 
-def settle(db: sqlite3.Connection, log: str, *, gapless: bool) -> list[str]:
-    """Find out, now that a log was read to its end, what it shows otherwise than before; gives what is to be said.
+def settle(db: sqlite3.Connection, log: str, *, gapless: bool, upto: int) -> list[str]:
+    """Find out, now that a log was read to its end at `upto`, what it shows otherwise than before; gives what is to be said.
 
-    The first time, its first era begins.
+    The first time, its first era begins. Raises OvertakenError if another process has begun to read it anew, and is not as far.
     """
+    demand_read(db.execute(statement("log"), (log,)).fetchone()[2], upto)
     words = []
     if not _of(db, log):
         db.execute(statement("add_era"), (log, _now(db), "", 0, b""))

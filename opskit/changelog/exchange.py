@@ -1,62 +1,60 @@
-"""The local database's side of a sync: what it has, what it lacks, and what it takes in."""
+"""The local database's side of a sync: what it has, what it lacks, and what it takes in, beside other processes that do the same."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from opskit.changelog import database, eras, index, obeying
 from opskit.changelog.checking import faults_of
 from opskit.changelog.clock import Offset, since_boot
 from opskit.changelog.history import split_views
-from opskit.changelog.logs import LogState, state_of
+from opskit.changelog.hold import Hold
+from opskit.changelog.logs import LogState, demand_read, state_of
 from opskit.changelog.machine import boot
 from opskit.changelog.packet import Packet, Receipt
 from opskit.changelog.refusing import add_alarms, keep_other
-from opskit.changelog.signing import held_writers, load_key
+from opskit.changelog.signing import held_writers
 from opskit.changelog.sql import statement
-from opskit.changelog.store import Store
 from opskit.changelog.taking import Taken, Taker, in_any_order
 from opskit.config.model import ChangelogSettings
+from opskit.errors import OvertakenError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from opskit.changelog.doubts import Doubt
     from opskit.changelog.history import Split
     from opskit.changelog.logs import Alarm
     from opskit.changelog.packet import Arrival
-    from opskit.changelog.signing import WriterKey
     from opskit.changelog.taking import Received
     from opskit.errors import UpstreamLiesError
-
-T = TypeVar("T")
 
 PUSHED_AT_ONCE = 500
 
 
-class Exchange:
+class Exchange(Hold):
     """One sync's hold on the database; one thread at a time. Every method raises ChangelogError.
 
     `settings` say whose signatures count; by default nobody's is asked for.
     """
 
     def __init__(self, file: Path, settings: ChangelogSettings | None = None) -> None:
-        self.file = file
+        super().__init__(file)
         self._settings = settings or ChangelogSettings()
-        self._store = Store(file)
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._store.close()
 
     def current(self) -> LogState | None:
         """Give the log of today, None before the first contact with one."""
         rows = self._read("current_log", ())
         return state_of(rows[0]) if rows else None
+
+    def demand_still(self, log: str) -> None:
+        """Raise OvertakenError if another process has taken another log for ours than this one meanwhile."""
+        if (known := self.current()) is None or known.log != log:
+            raise OvertakenError("another opskit here goes on with another upstream")
 
     def pin(self, log: str, url: str) -> None:
         """Remember that this changelog is shared with that log, from now on."""
@@ -67,13 +65,24 @@ class Exchange:
         rows = self._read("log", (log,))
         return state_of(rows[0]).last if rows else None
 
-    def forget(self, log: str, trick: str = eras.AGAIN) -> None:
-        """Pull all of a log again, because of a `trick` of it or only to compare. What it said before stays, as evidence."""
-        self._change(lambda db: eras.begin(db, log, trick))
+    def forget(self, log: str, trick: str = eras.AGAIN, *, last: Receipt | None = None) -> None:
+        """Pull all of a log again, because of a `trick` of it or only to compare. What it said before stays, as evidence.
 
-    def settle_eras(self, log: str, *, gapless: bool) -> list[str]:
-        """Find out what a log that was read anew shows otherwise than before; gives words about it."""
-        return self._change(lambda db: eras.settle(db, log, gapless=gapless))
+        With `last`, of which the trick was found out, only if that is the newest receipt still: else another process has begun to.
+        """
+
+        def work(db: sqlite3.Connection) -> None:
+            if (
+                last is None
+                or state_of(db.execute(statement("log"), (log,)).fetchone()).last == last
+            ):
+                eras.begin(db, log, trick)
+
+        self._change(work)
+
+    def settle_eras(self, log: str, *, gapless: bool, upto: int) -> list[str]:
+        """Find out what a log that was read anew, up to its end at `upto`, shows otherwise than before; gives words about it."""
+        return self._change(lambda db: eras.settle(db, log, gapless=gapless, upto=upto))
 
     def tell_set_back(self, log: str) -> bool:
         """Write an event that says so if the newest of ours saw a history that a log does not show any more."""
@@ -176,14 +185,6 @@ class Exchange:
 
         return self._ask(work)
 
-    def key(self, writer: bytes) -> WriterKey | None:
-        """Give the key of a writer of ours, None if it is not here."""
-        return load_key(self.file.parent, writer)
-
-    def signs_here(self) -> bytes:
-        """Give the writer that signs what is written here now."""
-        return bytes(self._read("who_signs_here", ())[0][0])
-
     def waiting(self, log: str) -> int:
         """Give how many of our events a log has not."""
         return int(self._read("unsent_count", {**self._whose(log), "ours": 1})[0][0])
@@ -192,14 +193,12 @@ class Exchange:
         """Give how many events of others are here, and a log has not."""
         return int(self._read("unsent_count", {**self._whose(log), "ours": 0})[0][0])
 
-    def unplaced(self, log: str, writer: bytes, first: int, last: int) -> int | None:
-        """Give the first of some events of a writer for which a log has given no receipt; None if it has for all."""
-        rows = self._read("unplaced", {"log": log, "writer": writer, "first": first, "last": last})
-        return int(rows[0][0]) if rows[0][0] is not None else None
-
-    def damage(self) -> str:
-        """Give what is wrong with the database file here, "" if nothing: an upstream is not to blame for that."""
-        return str(self._read("damage", ())[0][0])
+    def unplaced(self, log: str, writer: bytes, first: int, last: int, *, upto: int) -> int | None:
+        """Give the first of some events of a writer for which a log that was read up to a place has given no receipt; None if it has for all."""
+        values = {"log": log, "writer": writer, "first": first, "last": last}
+        ((lost, pos),) = self._read("unplaced", values)
+        demand_read(pos, upto)
+        return int(lost) if lost is not None else None
 
     def is_forked(self, writer: bytes) -> bool:
         """Tell whether another chain of a writer is known, signed by its key."""
@@ -224,14 +223,18 @@ class Exchange:
         """Remember that a log has taken away the body of an event."""
         self._change(lambda db: db.execute(statement("obeyed"), (log, event)))
 
-    def our_fork(self) -> int | None:
-        """Give the number of our last event before another chain of our key begins; None if there is none."""
-        rows = self._read("our_fork", ())
-        return int(rows[0][0]) - 1 if rows and rows[0][0] is not None else None
+    def is_our_fork(self) -> bool:
+        """Tell whether another chain of the key that signs here is known."""
+        return self._read("our_fork", ())[0][0] is not None
 
-    def done(self, log: str, at_ms: int) -> None:
-        """Remember when a sync came to its end."""
-        self._change(lambda db: db.execute(statement("synced"), (at_ms, log)))
+    def done(self, log: str, at_ms: int, *, upto: int) -> None:
+        """Remember when a sync that read a log up to a place came to its end; raises OvertakenError if it is read anew by now."""
+
+        def work(db: sqlite3.Connection) -> None:
+            demand_read(db.execute(statement("log"), (log,)).fetchone()[2], upto)
+            db.execute(statement("synced"), (at_ms, log))
+
+        self._change(work)
 
     def alarm(self, error: UpstreamLiesError) -> None:
         """Keep what was wrong with an upstream."""
@@ -262,9 +265,17 @@ class Exchange:
         rows = self._read("measured_clock", ())
         return Offset(*rows[0]) if rows else None
 
-    def fork_me(self, after: int) -> None:
-        """Go on as a new writer: another chain of our key goes on after our event `after`."""
-        self._change(lambda db: self._store.begin_anew(db, after))
+    def fork_me(self) -> int | None:
+        """Go on as a new writer if another chain of our key is known; gives after which of our events, None if there is none."""
+
+        def work(db: sqlite3.Connection) -> int | None:
+            (first,) = db.execute(statement("our_fork")).fetchone()
+            if first is None:  # another process has done it meanwhile
+                return None
+            self._store.begin_anew(db, first - 1)
+            return int(first) - 1
+
+        return self._change(work)
 
     def _whose(self, log: str) -> dict[str, object]:
         """Give what statements ask by: a log, and the writers whose keys lie beside the database."""
@@ -277,20 +288,6 @@ class Exchange:
         taken.new += new
         taken.refused += refused
         return left
-
-    def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with database.in_words(self.file):
-            with self._store.transaction() as connection:
-                result = work(connection)
-                connection.execute("COMMIT")
-            return result
-
-    def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with database.in_words(self.file):
-            return work(self._store.open())
-
-    def _read(self, name: str, values: object) -> list[tuple]:  # type: ignore[type-arg]
-        return self._ask(lambda db: db.execute(statement(name), values).fetchall())  # type: ignore[arg-type]
 
 
 def _now() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opskit.changelog.packet import Receipt
+from opskit.errors import OvertakenError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,14 @@ class Alarm:
     at_ms: int
     trick: str
     what: str
+
+
+def demand_read(pos: int | None, upto: int) -> None:
+    """Raise OvertakenError if a log that was read up to a place is known only up to `pos`: another process reads it anew."""
+    if (pos or 0) < upto:
+        raise OvertakenError(
+            "another opskit here reads the upstream anew", hint="wait for it to end"
+        )
 
 
 def state_of(row: tuple) -> LogState:  # type: ignore[type-arg]

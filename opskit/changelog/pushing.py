@@ -148,14 +148,19 @@ class Pusher:
 
 
 def demand_receipts(
-    exchange: Exchange, upstream: Upstream, log: str, pushed: dict[bytes, tuple[int, int]]
+    exchange: Exchange,
+    upstream: Upstream,
+    log: str,
+    pushed: dict[bytes, tuple[int, int]],
+    *,
+    upto: int,
 ) -> None:
-    """Make sure that all that an upstream said to have taken has come back with a receipt; raises UpstreamLiesError.
+    """Make sure that all that an upstream said to have taken has come back with a receipt, as it was read up to a place; raises UpstreamLiesError.
 
     Raises ChangelogError if it is the file here that has lost it.
     """
     for writer, (first, last) in pushed.items():
-        lost = exchange.unplaced(log, writer, first, last)
+        lost = exchange.unplaced(log, writer, first, last, upto=upto)
         if lost is not None:
             if hurt := exchange.damage():
                 raise ChangelogError(f"the changelog here is damaged: {hurt}", hint=MEND)

@@ -325,6 +325,9 @@ UPDATE log SET synced_ms = ? WHERE log = ?
 -- name: forget_places
 DELETE FROM place WHERE log = ?
 
+-- name: forget_obeyed
+DELETE FROM obeyed WHERE log = ?
+
 -- name: forget_shared
 DELETE FROM shared WHERE log = ?
 
@@ -399,7 +402,7 @@ WHERE w.head_seq > coalesce(s.seq, 0) AND w.forked = 0
     AND (w.mine = 1 OR lower(substr(hex(w.writer), 1, 16)) IN (SELECT value FROM json_each(:keys))) = :ours
 
 -- name: unplaced
-SELECT min(e.seq) FROM event e JOIN writer w USING (wid)
+SELECT min(e.seq), (SELECT pos FROM log WHERE log = :log) FROM event e JOIN writer w USING (wid)
 WHERE w.writer = :writer AND e.seq BETWEEN :first AND :last
     AND NOT EXISTS (SELECT 1 FROM place p WHERE p.n = e.n AND p.log = :log)
 
@@ -457,6 +460,9 @@ WHERE e.hash = ? AND p.log = (SELECT log FROM log ORDER BY first_ms DESC LIMIT 1
 -- name: redact
 INSERT INTO redacted (hash, by) VALUES (?, ?) ON CONFLICT DO NOTHING
 
+-- name: redacted_by
+UPDATE redacted SET by = ? WHERE by = ?
+
 -- name: is_redacted
 SELECT 1 FROM redacted WHERE hash = ?
 
@@ -492,7 +498,7 @@ ORDER BY e.hlc, w.writer, e.seq
 SELECT 'fork' AS kind, packet FROM fork UNION ALL SELECT 'refused', packet FROM refused ORDER BY 1, 2
 
 -- name: own_after
-SELECT e.header, b.body FROM event e LEFT JOIN body b USING (n) WHERE e.wid = ? AND e.seq > ? ORDER BY e.seq
+SELECT e.header, b.body, e.hash FROM event e LEFT JOIN body b USING (n) WHERE e.wid = ? AND e.seq > ? ORDER BY e.seq
 
 -- name: places_of_log
 SELECT p.pos, e.hash FROM place p JOIN event e USING (n) WHERE p.log = ? ORDER BY p.pos

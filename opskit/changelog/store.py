@@ -140,19 +140,15 @@ class Store:
         connection.execute(statement("mark_forked"), (home.writer,))
         rows = connection.execute(statement("own_after"), (home.wid, after)).fetchall()
         self._new_writer(connection, home)
-        for signed, body in rows:
+        for signed, body, digest in rows:
             header = Header.decode(signed)
             if body is not None and header.kind != ENROLLED:
                 draft = Draft(
-                    kind=header.kind,
-                    actor=header.actor,
-                    body=decode(body),
-                    service=header.service,
-                    environment=header.environment,
-                    rollout=header.rollout,
-                    action=header.action,
-                )
-                self.insert(connection, draft, body)
+                    kind=header.kind, actor=header.actor, body=decode(body), service=header.service,
+                    environment=header.environment, rollout=header.rollout, action=header.action,
+                )  # fmt: skip
+                event = self.insert(connection, draft, body)
+                connection.execute(statement("redacted_by"), (event.hash, digest))
 
     def _new_writer(self, connection: sqlite3.Connection, home: _Home | None) -> None:
         key = writer_key(secrets.token_bytes(32))

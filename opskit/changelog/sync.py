@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -10,10 +11,10 @@ from opskit.changelog.checking import ahead
 from opskit.changelog.clock import is_believable
 from opskit.changelog.doubts import told
 from opskit.changelog.pushing import Pusher, demand_receipts
-from opskit.errors import UpstreamLiesError
+from opskit.errors import OvertakenError, UpstreamLiesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from opskit.changelog.doubts import Doubt
     from opskit.changelog.exchange import Exchange
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from opskit.changelog.upstream import Upstream
     from opskit.errors import ChangelogError
 
+TRIES = 5  # when another opskit here begins to read the upstream anew, or rebuilds the changelog
 EVENT_IN_FILE = 1000  # bytes, about
 YEAR_MS = 365.25 * 86_400_000
 
@@ -37,6 +39,8 @@ class Synced:
     log: str = ""
     newest: int = 0
     """The newest place of the upstream, when it was asked first."""
+    upto: int = 0
+    """Up to which place of it all is here."""
     left: int = 0
     """Events of others that are here and, in the end, not upstream."""
     waiting: int = 0
@@ -64,11 +68,48 @@ def sync(
     """
     began = time.monotonic()
     done = Synced()
-    try:
-        done.log = _meet(exchange, upstream, done, accept=accept)
-        if again:
-            exchange.forget(done.log)
-            upstream.greet(None)
+    aside: ChangelogError | None = None
+    for left in range(TRIES - 1, -1, -1):
+        try:
+            # who overtook a sync that pulls all anew has begun to do that, too
+            anew = again and left == TRIES - 1
+            done.log = _met(exchange, upstream, done, accept=accept, anew=anew)
+            aside = _shared(
+                exchange, upstream, done, everybody=everybody, again=again, pulled=pulled
+            )
+            break
+        except OvertakenError:
+            if not left:
+                raise
+    done.warnings = list(dict.fromkeys(done.warnings))
+    done.seconds = time.monotonic() - began
+    if aside is not None:
+        raise aside
+    return done
+
+
+def _met(exchange: Exchange, upstream: Upstream, done: Synced, *, accept: bool, anew: bool) -> str:
+    """Say hello; with `anew`, forget what the log said until now."""
+    exchange.begin()
+    with _alarming(exchange):
+        log = _meet(exchange, upstream, done, accept=accept)
+    if anew:
+        exchange.forget(log)
+        upstream.greet(None)
+    return log
+
+
+def _shared(
+    exchange: Exchange,
+    upstream: Upstream,
+    done: Synced,
+    *,
+    everybody: bool,
+    again: bool,
+    pulled: Callable[[], None] | None,
+) -> ChangelogError | None:
+    """Pull, check, push, as `sync` says; gives what is wrong with the writer that signs here now, if anything is."""
+    with _alarming(exchange):
         _pull(exchange, upstream, done, again=again)
         done.warnings += exchange.settle()
         if pulled is not None:
@@ -78,26 +119,32 @@ def sync(
         _redact(exchange, upstream, done)
         if exchange.tell_set_back(done.log):  # into a log that was empty before
             aside = _give(exchange, upstream, done, everybody=everybody)
+    done.left = exchange.waiting_of_others(done.log)
+    done.waiting = exchange.waiting(done.log)
+    exchange.done(done.log, time.time_ns() // 1_000_000, upto=done.upto)
+    return aside
+
+
+@contextlib.contextmanager
+def _alarming(exchange: Exchange) -> Iterator[None]:
+    """Keep as an alarm what an upstream says in the block and that cannot be true."""
+    try:
+        yield
     except UpstreamLiesError as error:
         exchange.alarm(error)
         raise
-    exchange.done(done.log, time.time_ns() // 1_000_000)
-    done.left = exchange.waiting_of_others(done.log)
-    done.waiting = exchange.waiting(done.log)
-    done.seconds = time.monotonic() - began
-    if aside is not None:
-        raise aside
-    return done
 
 
 def _meet(exchange: Exchange, upstream: Upstream, done: Synced, *, accept: bool) -> str:
     """Say hello, and find out whether this is the log that we know, and whether it still says what it said."""
     known = exchange.current()
     sent = time.monotonic()
-    greeting = upstream.greet(known.last if known else None)
+    last = known.last if known else None
+    greeting = upstream.greet(last)
     done.newest = greeting.pos
     _measure(exchange, upstream, done, greeting, time.monotonic() - sent)
     if known is not None and known.log != greeting.log and not accept:
+        exchange.demand_still(known.log)
         raise UpstreamLiesError(
             "other log",
             f"{upstream.name} is another log ({greeting.log[:8]}) than the one known here ({known.log[:8]})",
@@ -106,9 +153,10 @@ def _meet(exchange: Exchange, upstream: Upstream, done: Synced, *, accept: bool)
     if known is None or (known.log, known.url) != (greeting.log, upstream.name):
         exchange.pin(greeting.log, upstream.name)
         if known is not None and known.log != greeting.log:
-            greeting = upstream.greet(exchange.last(greeting.log))
+            last = exchange.last(greeting.log)
+            greeting = upstream.greet(last)
     if greeting.trouble:  # it is read anew; what it lacks is pushed to it again
-        exchange.forget(greeting.log, greeting.trouble)
+        exchange.forget(greeting.log, greeting.trouble, last=last)
         upstream.greet(None)
     return greeting.log
 
@@ -147,25 +195,28 @@ def _pull(exchange: Exchange, upstream: Upstream, done: Synced, *, again: bool =
         split |= got.split
         if got.missing:
             doubts += exchange.receive_others(_fetched(upstream, got.missing))
+    done.upto = after
     exchange.mend_index()
     done.warnings += exchange.split(done.log, [each for each in split.values() if each])
     done.warnings += [words for _, words in told(doubts)]
-    done.warnings[:0] = exchange.settle_eras(done.log, gapless=upstream.gapless)
-    if (fork := exchange.our_fork()) is not None:
-        _go_on_anew(exchange, upstream, done, fork)
+    done.warnings[:0] = exchange.settle_eras(done.log, gapless=upstream.gapless, upto=after)
+    if exchange.is_our_fork():
+        _go_on_anew(exchange, upstream, done)
 
 
 def _fetched(upstream: Upstream, arrivals: Sequence[Arrival]) -> list[Arrival]:
     return [replace(each, packet=upstream.fetch(each.receipt.pos)) for each in arrivals]
 
 
-def _go_on_anew(exchange: Exchange, upstream: Upstream, done: Synced, after: int) -> None:
-    """Go on as a new writer: our key has signed another event after `after`. Nobody can sign so a second time at once."""
-    what = f"another copy of this changelog wrote to {upstream.name} after event {after}"
+def _go_on_anew(exchange: Exchange, upstream: Upstream, done: Synced) -> None:
+    """Go on as a new writer: our key has signed another event. Nobody can sign so a second time at once."""
+    what = f"another copy of this changelog wrote to {upstream.name}"
     if done.new_writer:
         raise UpstreamLiesError("forked", f"{what}, for the second time in one sync")
-    done.warnings.append(f"{what}; this machine goes on as a new writer")
-    exchange.fork_me(after)
+    after = exchange.fork_me()
+    if after is None:
+        return  # another command here has found it, too
+    done.warnings.append(f"{what} after event {after}; this machine goes on as a new writer")
     done.new_writer = True
 
 
@@ -184,7 +235,7 @@ def _give(
     done.pushed += pusher.pushed
     if pusher.taken:
         _pull(exchange, upstream, done)
-        demand_receipts(exchange, upstream, done.log, pusher.taken)
+        demand_receipts(exchange, upstream, done.log, pusher.taken, upto=done.upto)
     here = exchange.signs_here()
     for writer, error in pusher.aside.items():
         if writer != here:

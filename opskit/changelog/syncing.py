@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opskit.changelog.event import STARTED
 from opskit.changelog.exchange import Exchange
+from opskit.changelog.lag import lag
 from opskit.changelog.sync import Synced, sync
 from opskit.errors import ChangelogError, OpskitError, UpstreamLiesError
 
@@ -191,11 +192,7 @@ class Syncer:
 
     def _waiting(self) -> int:
         """Count our events that the log of today has not."""
-        exchange = Exchange(self._file)
         try:
-            known = exchange.current()
-            return exchange.waiting(known.log if known else "")
+            return lag(self._file).waiting
         except ChangelogError:
             return 0
-        finally:
-            exchange.close()

@@ -12,6 +12,7 @@ from opskit.changelog.doubts import Doubt
 from opskit.changelog.event import Header
 from opskit.changelog.healing import heal
 from opskit.changelog.history import History
+from opskit.changelog.logs import demand_read
 from opskit.changelog.receipts import TAMPERED, Chain
 from opskit.changelog.refusing import add_alarms, is_evidence, keep_fork, keep_other, misplaced
 from opskit.changelog.signers import in_words
@@ -119,10 +120,12 @@ class Taker:
     def _check_receipts(self, db: sqlite3.Connection) -> None:
         """Follow the chain of receipts from the last one that we hold.
 
-        Places that another process has taken in since this page was asked for are left out: they were checked there.
+        Places that another process has taken in since this page was asked for are left out: they were checked there. Raises
+        OvertakenError if it has begun to read the log anew since.
         """
         row = db.execute(statement("log"), (self._log,)).fetchone()
         _, _, pos, _, chain, _, received_ms = row
+        demand_read(pos, self._after or 0)
         if self._after is not None and (pos or 0) > self._after:
             known = sum(arrival.receipt.pos <= pos for arrival in self._page)
             self._page, self._faults = self._page[known:], self._faults[known:]
