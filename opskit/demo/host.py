@@ -48,16 +48,20 @@ def main() -> None:
     """Serve one host as the command line says."""
     given = _arguments()
     logging.basicConfig(level=logging.WARNING)
-    _serve(given, _signals())
+    # as SIGTERM does: until it serves, nothing of it needs an end in good order
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _serve(given)
 
 
-def _serve(given: argparse.Namespace, until: socket.socket) -> None:
+def _serve(given: argparse.Namespace) -> None:
     from opskit.demo.sshd import Host, Server
 
     keys = {"host_key": given.host_key, "authorized_key": given.authorized_key}
     server = Server(Host.load(home=given.folder, **keys), given.port)
     if given.background and _goes_on_in_background():
         return
+    # not before the fork: asyncio takes the wake-up from whoever is forked, since Python 3.12
+    until = _signals()
     if given.until_eof:
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
     server.serve(until)
