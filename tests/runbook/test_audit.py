@@ -13,6 +13,7 @@ from opskit.runbook.audit import audit
 from tests.changelog import running
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from opskit.changelog import Changelog
@@ -46,8 +47,9 @@ SOON = datetime.now(UTC) + timedelta(hours=1)
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Changelog:
-    return running.people(tmp_path / "state", "ann")[0]
+def changelog(tmp_path: Path) -> Iterator[Changelog]:
+    with running.people(tmp_path / "state", "ann")[0] as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from tests.changelog import running, writing
 from tests.runbook.test_audit import TOML
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from opskit.runbook.model import Runbook
 
 TODAY = date(2026, 11, 26)
@@ -30,8 +32,9 @@ def clean(text: str) -> Runbook:
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Changelog:
-    return running.people(tmp_path, "ann")[0]
+def changelog(tmp_path: Path) -> Iterator[Changelog]:
+    with running.people(tmp_path, "ann")[0] as opened:
+        yield opened
 
 
 def test_a_page_to_begin_with_looks_asks_changes_and_looks_again() -> None:

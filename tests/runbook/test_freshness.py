@@ -17,6 +17,7 @@ from tests.changelog import running
 from tests.runbook.pages import book
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from opskit.changelog import Changelog, RunRecord
@@ -47,8 +48,9 @@ def expired(page: Runbook, first: datetime, proof: RunRecord | None = None) -> s
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Changelog:
-    return running.people(tmp_path, "ann")[0]
+def changelog(tmp_path: Path) -> Iterator[Changelog]:
+    with running.people(tmp_path, "ann")[0] as opened:
+        yield opened
 
 
 def test_a_page_that_was_just_written_is_fresh() -> None:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Changelog:
-    return running.people(tmp_path / "state", "ann")[0]
+def changelog(tmp_path: Path) -> Iterator[Changelog]:
+    with running.people(tmp_path / "state", "ann")[0] as opened:
+        yield opened
 
 
 def seen(folder: Path, changelog: Changelog, *, page: str = PAGE, run: str = "") -> HeadUp:
@@ -47,10 +48,10 @@ def test_nothing_is_known_of_a_new_fleet(tmp_path: Path, changelog: Changelog) -
 def test_the_last_rollouts_on_its_services_come_first_by_whomever(
     tmp_path: Path, changelog: Changelog
 ) -> None:
-    (bob,) = running.people(tmp_path / "state", "bob")
     old = [writing.start(changelog, to=n) for n in range(2, 6)]
-    site = writing.start(bob, service="site")
-    running.tell(bob, changelog)
+    with running.people(tmp_path / "state", "bob")[0] as bob:
+        site = writing.start(bob, service="site")
+        running.tell(bob, changelog)
     writing.start(changelog, service="other")
     writing.start(changelog, environment="staging")
     found = seen(tmp_path, changelog)

@@ -28,6 +28,8 @@ from opskit.runbook.parse import parse
 from tests.changelog import running, writing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from opskit.changelog import Changelog, RolloutRecord
     from opskit.runbook.model import Page
 
@@ -141,9 +143,18 @@ def test_nothing_in_a_fence_ends_it(text: str) -> None:
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> tuple[Changelog, RunRecord, tuple[RolloutRecord, ...]]:
+def people(tmp_path: Path) -> Iterator[list[Changelog]]:
+    """The changelogs of Ann and Bob."""
+    made = running.people(tmp_path, "ann", "bob")
+    yield made
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def story(people: list[Changelog]) -> tuple[Changelog, RunRecord, tuple[RolloutRecord, ...]]:
     """A deploy, then a run that a colleague finishes, with a skip, an approval and a restart in it."""
-    ann, bob = running.people(tmp_path, "ann", "bob")
+    ann, bob = people
     deploy = writing.start(ann, why="the new cart")
     writing.results(ann, deploy, {"web01": "done", "web02": "done"})
     run = running.begin(ann)
@@ -173,8 +184,10 @@ def test_a_report_tells_who_did_what_where_and_what_it_said(
         assert said in text, f"{said}\n{text}"
 
 
-def test_a_report_tells_who_took_over_and_what_had_no_known_end_then(tmp_path: Path) -> None:
-    ann, bob = running.people(tmp_path, "ann", "bob")
+def test_a_report_tells_who_took_over_and_what_had_no_known_end_then(
+    people: list[Changelog],
+) -> None:
+    ann, bob = people
     run = running.begin(ann)
     running.step(ann, run, "drain", 1, "began", hosts=["lb01"], script="drain it", language="sh")
     running.tell(ann, bob)
