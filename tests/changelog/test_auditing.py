@@ -145,7 +145,7 @@ def test_what_a_superuser_does_to_the_database_is_named(
     postgres: Server, ana: Path, statements: list[str], what: str
 ) -> None:
     url = postgres.new_database("audited")
-    setup(url, timeout=5)
+    setup(url, timeout=60.0)
     share(ana, url)
     with upstream_of(url) as upstream:
         assert problems(ana, upstream) == []

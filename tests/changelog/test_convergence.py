@@ -137,7 +137,7 @@ def test_through_a_database_and_cut_connections(
 ) -> None:
     database = f"chaos{seed}"
     postgres.new_database(database)
-    setup(postgres.url(database=database), timeout=5)
+    setup(postgres.url(database=database), timeout=60.0)
     laptops = [Laptop(tmp_path, name) for name in NAMES]
     for name in NAMES:
         postgres.engineer(name)

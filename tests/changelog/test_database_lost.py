@@ -33,7 +33,7 @@ def _server() -> Iterator[Server]:
 def postgres(_server: Server) -> Server:
     """The server with a database that was just prepared."""
     _server.new_database()
-    setup(_server.url(), timeout=5)
+    setup(_server.url(), timeout=60.0)
     for name in NAMES:
         engineer(_server, name)
     return _server
@@ -154,7 +154,7 @@ def test_what_somebody_wrote_who_does_not_come_back_is_relayed_by_one_who_may(
     share(database(tmp_path, "cleo"), postgres.url("cleo"))
     share(database(tmp_path, "ana"), postgres.url("ana"))
     postgres.new_database()
-    setup(postgres.url(), timeout=5)
+    setup(postgres.url(), timeout=60.0)
     engineer(postgres, "ana")
     with pytest.raises(UpstreamLiesError) as caught:
         share(database(tmp_path, "ana"), postgres.url("ana"))
@@ -218,7 +218,7 @@ def test_in_a_new_and_empty_database_whoever_is_first_gets_nothing_of_the_others
     share(database(tmp_path, "ana"), postgres.url("ana"))
     share(database(tmp_path, "ben"), postgres.url("ben"))
     postgres.new_database()
-    setup(postgres.url(), timeout=5)
+    setup(postgres.url(), timeout=60.0)
     for name in NAMES:
         engineer(postgres, name)
     with (

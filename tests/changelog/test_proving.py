@@ -105,7 +105,7 @@ def test_a_key_that_is_gone_or_is_not_one_is_said_so(
     with pytest.raises(ChangelogError, match="is not the key"):
         shared(file, Asking(1))
     key.write_bytes(kept)
-    monkeypatch.setattr("opskit.changelog.exchange.load_key", lambda *_: None)
+    monkeypatch.setattr("opskit.changelog.hold.load_key", lambda *_: None)
     with pytest.raises(UpstreamError, match="and its key is not here") as caught:
         shared(file, Asking(1))
     assert "opskit changelog sync --relay" in caught.value.hint
@@ -137,7 +137,7 @@ def test_a_claim_names_its_log_its_number_and_its_role_and_nothing_else_reads_th
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Server]:
     with server() as made:
-        setup(made.url(), timeout=5.0)
+        setup(made.url(), timeout=60.0)
         made.engineer("ana")
         yield made
 
@@ -177,7 +177,7 @@ def test_nothing_is_signed_for_another_role_than_the_one_that_logs_in(
         monkeypatch.setenv("PGUSER", "ana")
         url = url.replace("ana@", "")
     with Changelog(file) as changelog:
-        upstream, exchange = Elsewhere(url, timeout=5.0), changelog.exchange()
+        upstream, exchange = Elsewhere(url, timeout=60.0), changelog.exchange()
         with pytest.raises(UpstreamRefusesError) as caught:
             sync(exchange, upstream, accept=True)
         exchange.close()
@@ -196,7 +196,7 @@ def test_the_first_push_of_a_writer_costs_two_messages_more_and_later_ones_none(
     for _ in range(3):
         with Changelog(file) as changelog:
             changelog.append("note", {"text": "more"})
-            upstream, exchange = Counting(postgres.url("ana"), timeout=5.0), changelog.exchange()
+            upstream, exchange = Counting(postgres.url("ana"), timeout=60.0), changelog.exchange()
             sync(exchange, upstream)
             costs.append(upstream.messages)
             exchange.close()
@@ -213,12 +213,12 @@ def test_a_server_that_does_not_take_a_true_proof_is_told_about_in_one_line(
         ("status := 'stale'; agreed := 0", "does not give"),
     ):
         postgres.new_database()
-        setup(postgres.url(), timeout=5.0)
+        setup(postgres.url(), timeout=60.0)
         postgres.sql(
             "CREATE OR REPLACE FUNCTION opskit.claim(p_key bytea, p_number bigint, p_signature bytea, OUT status text, "
             f"OUT agreed bigint) LANGUAGE plpgsql AS $$ BEGIN {answer}; END $$"
         )
-        upstream = Postgres(postgres.url("ana"), timeout=5.0)
+        upstream = Postgres(postgres.url("ana"), timeout=60.0)
         with Changelog(file) as changelog:
             exchange = changelog.exchange()
             with pytest.raises(UpstreamError, match=words) as caught:

@@ -33,7 +33,7 @@ RUNBOOK = Path(__file__).parents[2] / "runbooks" / "changelog-disaster.md"
 @pytest.fixture(scope="module")
 def _server() -> Iterator[Server]:
     with server() as made:
-        setup(made.url(), timeout=5)
+        setup(made.url(), timeout=60.0)
         for name in ("ana", "ben"):
             made.engineer(name)
         made.engineer("rita", "opskit_write", "opskit_relay")
@@ -58,7 +58,7 @@ def ana(tmp_path: Path) -> Path:
 def renew(postgres: Server) -> None:
     """Put an empty log in the place of the one that there is."""
     postgres.new_database()
-    setup(postgres.url(), timeout=5)
+    setup(postgres.url(), timeout=60.0)
 
 
 def writes(file: Path, count: int = 1) -> None:

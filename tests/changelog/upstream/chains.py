@@ -96,9 +96,9 @@ def chain_over(start: bytes, packets: Sequence[Packet]) -> bytes:
 
 
 @contextlib.contextmanager
-def opened(url: str, **options: Any) -> Iterator[Engineer]:
+def opened(url: str, *, timeout: float = 60.0, **options: Any) -> Iterator[Engineer]:
     """Give the upstream for the block."""
-    upstream = Engineer(url, timeout=5.0, **options)
+    upstream = Engineer(url, timeout=timeout, **options)
     try:
         yield upstream
     finally:

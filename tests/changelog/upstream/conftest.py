@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def _server() -> Iterator[Server]:
     with server() as made:
-        setup(made.url(), timeout=10.0)
+        setup(made.url(), timeout=60.0)
         made.engineer("ana")
         made.engineer("ben")
         made.engineer("rita", "opskit_write", "opskit_relay")
@@ -31,14 +31,14 @@ def postgres(_server: Server) -> Server:
     ana and ben are engineers, rita brings back what others wrote, rob reads, nora may log in and nothing else.
     """
     _server.new_database()
-    setup(_server.url(), timeout=10.0)
+    setup(_server.url(), timeout=60.0)
     return _server
 
 
 @pytest.fixture
 def ana(postgres: Server) -> Iterator[Engineer]:
     """The log, opened by ana."""
-    upstream = Engineer(postgres.url("ana"), timeout=5.0)
+    upstream = Engineer(postgres.url("ana"), timeout=60.0)
     yield upstream
     upstream.close()
 
@@ -46,6 +46,6 @@ def ana(postgres: Server) -> Iterator[Engineer]:
 @pytest.fixture
 def ben(postgres: Server) -> Iterator[Engineer]:
     """The log, opened by ben."""
-    upstream = Engineer(postgres.url("ben"), timeout=5.0)
+    upstream = Engineer(postgres.url("ben"), timeout=60.0)
     yield upstream
     upstream.close()

@@ -110,8 +110,8 @@ def test_laptops_that_sync_at_once_have_all_of_each_other(pooled: Pooler, tmp_pa
 
 def test_it_can_be_prepared_through_the_pooler_too(postgres: Server, pooled: Pooler) -> None:
     postgres.new_database("later")
-    assert "is ready" in setup(pooled.url("postgres", "later"), timeout=5.0)[0]
-    assert "was ready already" in setup(pooled.url("postgres", "later"), timeout=5.0)[0]
+    assert "is ready" in setup(pooled.url("postgres", "later"), timeout=60.0)[0]
+    assert "was ready already" in setup(pooled.url("postgres", "later"), timeout=60.0)[0]
     with opened(pooled.url("ana", "later")) as upstream:
         assert upstream.push(Chain(1).write()).status == "ok"
 

@@ -158,7 +158,7 @@ def test_a_database_that_was_replaced_is_another_log(postgres: Server) -> None:
     ):
         upstream.greet(None)
     assert caught.value.hint == "opskit changelog init"
-    setup(postgres.url(), timeout=5.0)
+    setup(postgres.url(), timeout=60.0)
     with opened(postgres.url("ana")) as upstream:
         assert upstream.greet(None).log != before
 

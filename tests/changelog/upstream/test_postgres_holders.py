@@ -157,6 +157,6 @@ def test_whoever_holds_up_init_is_named_and_nobody_else(
     ):
         other.execute("SELECT pg_advisory_lock(7, hashtext('opskit changelog init'))")
         held.execute("SELECT pg_advisory_lock(hashtext('opskit changelog init'))")
-        assert blamed(lambda: setup(url, timeout=5.0)) == [held.info.backend_pid]
+        assert blamed(lambda: setup(url, timeout=60.0)) == [held.info.backend_pid]
     until(lambda: postgres.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") == [])
-    assert " is ready: " in setup(url, timeout=5.0)[0]
+    assert " is ready: " in setup(url, timeout=60.0)[0]

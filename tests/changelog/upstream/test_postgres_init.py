@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def prepare(url: str) -> list[str]:
-    return setup(url, timeout=5.0)
+    return setup(url, timeout=60.0)
 
 
 def lines_for_people(said: list[str]) -> list[str]:

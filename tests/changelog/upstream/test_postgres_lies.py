@@ -117,7 +117,7 @@ def test_more_than_was_asked_for_is_not_taken_in(
 ) -> None:
     monkeypatch.setattr(answers, "LARGEST_EVENT", 2**20)
     monkeypatch.setattr(answers, "ONE", answers.Limits(1, 2**20))
-    with endless(answers_with) as url, opened(url) as upstream:
+    with endless(answers_with) as url, opened(url, timeout=5.0) as upstream:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for work in (
             lambda: upstream.greet(None),

@@ -164,7 +164,7 @@ class Pushing(RuleBasedStateMachine):
         answers: list[str] = []
 
         def work(laptop: Laptop) -> None:
-            upstream = Engineer(self.server.url(laptop.home), timeout=10.0)
+            upstream = Engineer(self.server.url(laptop.home), timeout=60.0)
             answers.append(upstream.push(laptop.signed[laptop.there :]).status)
             upstream.close()
 
@@ -226,7 +226,7 @@ class Pushing(RuleBasedStateMachine):
 
 def test_whatever_laptops_push_the_log_is_what_they_signed_in_one_order(postgres: Server) -> None:
     Pushing.server = postgres
-    Pushing.opened = {who: Engineer(postgres.url(who), timeout=10.0) for who in ROLES}
+    Pushing.opened = {who: Engineer(postgres.url(who), timeout=60.0) for who in ROLES}
     try:
         run_state_machine_as_test(
             Pushing,
