@@ -153,16 +153,23 @@ def abort(
 ) -> End:
     """Write that nobody goes on with a run, and why; what it left stays to be put back. `book` may be a page without steps, where there is none any more.
 
-    Raises LockedError if somebody else is at it, RefusedError for one that is over, ChangelogError.
+    Raises LockedError if somebody else is at it, or went on with it at the same moment; RefusedError for one that is over, ChangelogError.
     """
     now = fold(book.steps, events)
     demand_open(now)
     if not take_over:
         demand_free(changelog, now)
+
+    def reload() -> Sequence[Event]:
+        if changelog.look:
+            changelog.look()
+        return changelog.run(now.run).events
+
     record = Record(
-        book, changelog, run=now.run, environment=environment, redactor=redactor, earlier=events
-    )
+        book, changelog, run=now.run, environment=environment, redactor=redactor, earlier=events, reload=reload,
+    )  # fmt: skip
     record.resume(changed=[])
+    record.demand_ours()
     record.finish(ABORTED, why)
     return End(ABORTED, why, 0, record.now)
 

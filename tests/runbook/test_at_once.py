@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +13,12 @@ from opskit.runbook import past
 from opskit.runbook.folding import fold
 from opskit.runbook.past import demand_free
 from opskit.runbook.record import Record
+from opskit.runbook.resume import abort
 from opskit.runbook.talk import Reply
 from tests.changelog.running import people, tell
 from tests.runbook.scripted import GO, Scripted, book_of
 from tests.runbook.test_walk import DO, steps
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +60,11 @@ def left(team: list[Changelog]) -> str:
 def gone_on(changelog: Changelog, run: str) -> Record:
     one = record(changelog, run, earlier=changelog.run(run).events)
     one.resume(changed=[])
+    said = one.events[-1].header.ts
+    until(
+        lambda: time.time_ns() // 1_000_000 > said,
+        what="a millisecond, so that whoever comes next is later",
+    )
     return one
 
 
@@ -97,6 +105,21 @@ def test_who_was_first_and_is_heard_of_late_goes_on_and_the_other_one_stops(
     tell(ana, ben)
     with pytest.raises(LockedError, match="taken over by ana"):
         later.demand_ours()
+
+
+def test_who_gives_a_run_up_in_the_moment_in_which_another_goes_on_with_it_does_not(
+    team: list[Changelog],
+) -> None:
+    _, ana, ben = team
+    run = left(team)
+    known = ben.run(run).events
+    first = gone_on(ana, run)
+    ben.look = lambda: tell(ana, ben)
+    with pytest.raises(LockedError, match="taken over by ana"):
+        abort(BOOK, ben, events=known, environment="test", why="enough", redactor=Redactor)
+    tell(ben, ana)
+    assert ana.run(run).outcome == ben.run(run).outcome == "running"
+    first.demand_ours()
 
 
 def test_who_takes_a_run_over_knowing_who_is_at_it_has_it(team: list[Changelog]) -> None:
