@@ -217,7 +217,7 @@ def test_openssh_multiplexing_survives_interrupted_commands(
             busy.terminate()
     assert ssh(machine, "echo alive", options=tuple(shared)).stdout == b"alive\n"
     assert master.poll() is None
-    master.terminate()
+    master.kill()  # OpenSSH 9.2 sleeps on where a SIGTERM comes between its look for one and its poll
     master.wait()
 
 
