@@ -100,6 +100,7 @@ class Run:
             overrides=(*plan.overrides, *self.overrides),
             retries=(*plan.retries, *self.retries),
         )
+        outdated.demand_latest(plan, self.changelog)
         recorder = self._recorder(plan, must=must)
         recorder.start(path=path)
         self._demand_shared(recorder, must=must)

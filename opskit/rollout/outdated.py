@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from opskit.errors import RefusedError
+from opskit.errors import ChangelogError, RefusedError, UnknownNameError
 from opskit.rollout.memory import last_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from opskit.changelog import Changelog
     from opskit.rollout.plan import Plan
     from opskit.rollout.probe import HostState
 
 ANEW = "see `opskit log`, then start again with a new plan"
+
+
+def demand_latest(plan: Plan, changelog: Changelog) -> None:
+    """Raise RefusedError, for a plan to go on with a rollout, if somebody has gone on with it since, as far as the changelog can be read."""
+    if not plan.run:
+        return
+    with contextlib.suppress(
+        ChangelogError, UnknownNameError
+    ):  # who must record it is told of that, too
+        if len(changelog.rollout(plan.rollout).resumed) != plan.gone_on:
+            what = f"somebody has gone on with {plan.action} {plan.rollout} since this was planned"
+            raise RefusedError(what, hint=f"see: opskit log {plan.rollout}")
 
 
 def demand_as_planned(plan: Plan, hosts: Iterable[str], states: Mapping[str, HostState]) -> None:

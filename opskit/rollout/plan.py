@@ -53,7 +53,7 @@ class Plan:
     earlier rollouts of which this does what was left undone. `gated` says whether a health check can stop the run.
 
     `run` is there if it goes on with a rollout that was interrupted: the name of this run, see `changelog.resuming`. `was`
-    is then the outcome that it has had, "" for none, `goal` what is wanted of each host, done or reverted, and `found` what each runs now.
+    is then the outcome that it has had, "" for none, `gone_on` how often somebody had gone on with it by then, `goal` what is wanted of each host, done or reverted, and `found` what each runs now.
     `drains` says how hosts are taken out of load balancers while they are changed, None if they stand behind none.
     """
 
@@ -81,6 +81,7 @@ class Plan:
     retries: tuple[str, ...] = ()
     run: str = ""
     was: str = ""
+    gone_on: int = 0
     goal: str = "done"
     found: Mapping[str, str] = NOTHING
     drains: Drains | None = None

@@ -193,6 +193,7 @@ def _plan(record: RolloutRecord, memory: Remembered, left: Left) -> Plan:
         rollout=memory.rollout,
         run=secrets.token_hex(3),
         was="" if record.outcome == "unfinished" else record.outcome,
+        gone_on=len(record.resumed),
         action=memory.action,
         environment=record.environment,
         targets=(

@@ -140,6 +140,7 @@ def _plan(
         rollout=memory.rollout,
         run=secrets.token_hex(3),
         was="" if record.outcome == "unfinished" else record.outcome,
+        gone_on=len(record.resumed),
         goal=REVERTED if revert else DONE,
         action=memory.action,
         environment=record.environment,

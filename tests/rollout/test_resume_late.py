@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +14,12 @@ import pytest
 from opskit.cli.stopping import SAID
 from tests.rollout.test_locks import held, let_go
 from tests.rollout.test_resume import killed, resumed, send
-from tests.support.light import finish, hear, wait_for_file
+from tests.support.cli import command
+from tests.support.light import finish, hear, interrupt, wait_for_file
+from tests.support.terminal import all_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.light import Light
@@ -78,6 +85,62 @@ def test_what_somebody_finishes_while_another_run_gets_ready_is_not_called_aband
     assert finish(other)[0] == 0
     done = light.opskit("log", "--outcome", "done", "--json").json["data"]["entries"]
     assert rollout in [entry["id"] for entry in done]
+
+
+TASKS = """
+from fabric import task
+
+@task
+def patch(c):
+    c.run('echo x >>"$HOME/patched"; [ "$OPSKIT_HOST" != web01 ] || until [ -e "$HOME/go" ]; do sleep 0.02; done')
+"""
+
+
+def test_what_somebody_went_on_with_while_it_was_asked_for_consent_is_not_done_again(
+    light: Light,
+) -> None:
+    light.deploy("v1")
+    (light.folder / "tasks.py").write_text(TASKS)
+    process = light.start("replace", "-H", "web[01-02]", "--task", "patch", "-y")
+    wait_for_file(light.hosts.folder("web01") / "patched")
+    interrupt(process)
+    hear(process, SAID[1])
+    let_go(light)
+    assert finish(process)[0] == 130
+    rollout = light.log()[0]["id"]
+    with asking(light, "resume", rollout) as answer:
+        resumed(light, rollout)
+        code, said = answer("y\n")
+    patched = light.hosts.folder("web02") / "patched"
+    assert (code, patched.read_text()) == (5, "x\n"), said
+    assert f"somebody has gone on with replace {rollout} since this was planned" in said
+    assert light.log()[0]["outcome"] == "done"
+    assert light.locks() == []
+
+
+@contextlib.contextmanager
+def asking(light: Light, *arguments: str) -> Iterator[Callable[[str], tuple[int, str]]]:
+    """Start a run on a terminal and wait until it asks; gives what answers it, and then gives its exit code and what it said on."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(*arguments), cwd=light.folder, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    said = b""
+    while b"[y/N]" not in said:
+        said += os.read(ours, 65536)
+
+    def answer(word: str) -> tuple[int, str]:
+        os.write(ours, word.encode())
+        rest = all_of(ours)
+        return process.wait(60), rest.decode()
+
+    try:
+        yield answer
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
 def waiting(begun: Path, built: Path) -> str:

@@ -26,13 +26,13 @@ def on_terminal(argv: list[str], *, cwd: Path, width: int = 80, **environment: s
         argv, cwd=cwd, env=env, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
     )
     os.close(theirs)
-    said = _all_of(ours)
+    said = all_of(ours)
     os.close(ours)
     process.wait(60)
     return said.decode().replace("\r\n", "\n")
 
 
-def _all_of(terminal: int) -> bytes:
+def all_of(terminal: int) -> bytes:
     """Read until the last process has let go of the terminal; Linux tells that by EIO."""
     said = b""
     while True:
