@@ -34,7 +34,8 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._watched, name)
-        return self._watching(name, found) if callable(found) else found
+        is_step = callable(found) and name != "close"
+        return self._watching(name, found) if is_step else found
 
     def _watching(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         step = f"{self._name}.{name}"
