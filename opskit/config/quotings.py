@@ -65,9 +65,10 @@ def _in_zsh(text: str) -> Iterator[str]:
 
 
 def _in_fish(text: str) -> Iterator[str]:
-    """Give what fish makes of it: behind backslashes, in quotes, and as `set --show` prints it."""
+    """Give what fish makes of it: behind backslashes (a question mark only before fish 4), in quotes, and as `set --show` prints it."""
     special = {c: f"\\{c}" for c in text if re.match(_FISH_SPECIAL, c)}
     yield _each(text, {**special, **_FISH})
+    yield _each(text, {**special, **_FISH, "?": "?"})
     yield _each(text, _BACKSLASH)
     yield _each(text, {**_FISH, "\\": "\\\\"})
 
