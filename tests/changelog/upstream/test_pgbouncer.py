@@ -140,8 +140,10 @@ def test_a_pooler_that_its_server_lets_in_no_more_says_so(
     postgres.sql("ALTER ROLE tom NOLOGIN")
     postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tom'")
     until(lambda: connections(postgres, "tom") == 0)
-    # PgBouncer waits for better times
-    assert "does not answer" in failing(pooled.url("tom"), timeout=2.0).what
+    said = failing(pooled.url("tom"), timeout=2.0).what
+    if "does not let tom log in" in said:
+        return  # a newer PgBouncer, as in Debian 13, hands on what its server says
+    assert "does not answer" in said  # an older one waits for better times
     again = failing(pooled.url("tom"))  # and then answers by itself
     assert "is a pooler that does not get into its server" in again.what
     assert "does the server behind it run" in again.hint

@@ -93,7 +93,7 @@ REFUSALS = (
         "see sslmode and sslrootcert in PostgreSQL's manual; both can stand in the address",
     ),
     (
-        r"unsupported startup parameter: (?P<who>.*)",
+        r"unsupported startup parameter(?: in (?=options)|: )(?P<who>options(?=:)|.*)",
         "is a pooler that takes no {who} in the address",
         "leave it out, or its administrator adds it to ignore_startup_parameters",
     ),
