@@ -12,7 +12,7 @@ from opskit.config.model import ChangelogSettings
 from opskit.rollout.freeze import said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 SETTINGS = ChangelogSettings()
@@ -28,10 +28,10 @@ class Judging(Changelog):
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Judging:
-    made = Judging(tmp_path / "a" / "changelog.db", actor="ana")
-    made.standings = {}
-    return made
+def changelog(tmp_path: Path) -> Iterator[Judging]:
+    with Judging(tmp_path / "a" / "changelog.db", actor="ana") as made:
+        made.standings = {}
+        yield made
 
 
 def freezes(changelog: Changelog) -> list[str]:
