@@ -8,7 +8,6 @@ import pytest
 
 from tests.rollout.test_drain import ALL_UP, BEHIND, answers, busy_host, configure, edge
 from tests.support.haproxy import Answers, Between
-from tests.support.light import finish
 
 if TYPE_CHECKING:
     from tests.support.haproxy import HAProxy
@@ -47,14 +46,19 @@ def test_a_drain_by_hand_that_loses_its_load_balancer_is_not_done(
 def test_a_drain_by_hand_that_loses_it_while_sessions_end_says_who_is_out(
     light: Light, edge: HAProxy, answers: Answers
 ) -> None:
-    with busy_host(edge, answers) as busy:
-        process = light.start("lb", "shop", "--drain", "-H", busy, *BY_HAND)
-        edge.wait_for(**{busy: "DRAIN"})
-        edge.socket.rename(edge.folder / "away")
-        code, said, _ = finish(process)
-        (edge.folder / "away").rename(edge.socket)
-    assert code == 1
-    assert f"{busy} is left out of shop/{busy} on lb01: lb01: there is no socket" in said
+    heard: list[str] = []
+
+    def lose(between: Between, said: str) -> None:
+        heard.append(said)
+        drained = [number for number, words in enumerate(heard) if "state drain" in words]
+        if drained and len(heard) > drained[0] + 2:  # it has been seen to be out
+            between.shut()
+
+    with busy_host(edge, answers) as busy, Between(edge, lose) as between:
+        light.configure(extra=between.toml("lb01"), load_balancer=BEHIND)
+        done = light.opskit("lb", "shop", "--drain", "-H", busy, *BY_HAND, expect=1)
+        between.shutdown()
+    assert f"{busy} is left out of shop/{busy} on lb01: lb01: there is no socket" in done.stdout
     assert light.outcomes() == {busy: "failed"}
     assert edge.words() == ALL_UP | {busy: "DRAIN"}
 
