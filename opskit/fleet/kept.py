@@ -79,7 +79,10 @@ class Kept:
         self._dismissed = True
         if not self.busy.acquire(timeout=seconds):
             return False
-        self.close()
+        try:
+            self.close()
+        finally:
+            self.busy.release()  # another one may wait for the same end
         return True
 
     def release(self) -> None:

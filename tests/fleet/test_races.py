@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from opskit.config.secret import Secret
 from opskit.errors import ConnectionLostError, HostError
 from opskit.fleet.command import Command
+from opskit.fleet.kept import Kept
 from opskit.fleet.running import Running
 from tests.fleet.opening import fleet_of, host_of
 from tests.fleet.test_coming_back import on_a_thread, shaky
@@ -129,6 +130,18 @@ def test_a_task_waits_for_the_script_that_has_the_only_session(openssh_hosts: Ho
             assert remote.connection.run("echo task").stdout == "task\n"
         assert getattr(came[0], "ok", came)
         assert remote.execute(ours("true")).ok
+
+
+def test_who_waits_for_a_shell_to_end_is_told_when_its_last_script_has_ended_it() -> None:
+    kept = Kept(cast("Any", None))
+    kept.busy.acquire()
+    ends: list[bool] = []
+    waiting = threading.Thread(target=lambda: ends.append(kept.dismiss(60)))
+    waiting.start()
+    until(lambda: kept._dismissed)
+    kept.release()
+    until(lambda: ends, within=30, what="the end to be noticed")
+    assert ends == [True]
 
 
 def test_a_shell_that_somebody_wants_gone_amid_a_script_goes_when_that_has_ended(

@@ -21,6 +21,7 @@ from tests.support.load import Load, load
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.support.cli import Completed
     from tests.support.light import Light
 
 LEAST = 100_000 if os.environ.get("OPSKIT_HEAVY") else 2_000
@@ -41,7 +42,12 @@ class Http(asyncio.Protocol):
         asyncio.get_running_loop().call_later(0.005, self.transport.write, answer)
 
 async def main():
-    server = await asyncio.get_running_loop().create_server(Http, "127.0.0.1", int(sys.argv[1]))
+    while True:
+        try:
+            server = await asyncio.get_running_loop().create_server(Http, "127.0.0.1", int(sys.argv[1]))
+            break
+        except OSError:  # whoever was killed just now has yet to let go of the port
+            await asyncio.sleep(0.01)
     await server.serve_forever()
 
 asyncio.run(main())
@@ -72,11 +78,11 @@ def edge(light: Light) -> Iterator[HAProxy]:
         yield edge
 
 
-def again_until_enough(load: Load, change: Callable[[], object]) -> None:
+def again_until_enough(load: Load, change: Callable[[], Completed]) -> None:
     """Make the same change again and again for as long as requests are sent."""
     rounds = 0
     while not rounds or not load.is_enough():
-        change()
+        print(change().stdout)
         rounds += 1
     print(f"rounds: {rounds}")
 
