@@ -1,16 +1,29 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from opskit.changelog import Changelog
+from opskit.changelog import Changelog, database
 from tests.changelog.keys import line
 from tests.changelog.team import Team
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def quick_disk() -> Iterator[None]:
+    """Do without waiting for the disk, where hundreds of databases are made."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = [
+            "PRAGMA synchronous = OFF" if "synchronous" in s else s for s in database._SETTINGS
+        ]
+        patch.setattr(database, "_SETTINGS", tuple(quick))
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture

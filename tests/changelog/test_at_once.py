@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from opskit.changelog import Changelog, database
+from opskit.changelog import Changelog
 from opskit.changelog.kept import kept_upstream
 from opskit.changelog.rebuild import rebuild
 from opskit.changelog.sync import sync
@@ -28,16 +28,7 @@ EVERY = 1 if os.environ.get("OPSKIT_HEAVY") else 9  # of the points of a sync is
 SECRET = b"hunter2"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick() -> Iterator[None]:
-    """Do without waiting for the disk: hundreds of databases are made here."""
-    with pytest.MonkeyPatch.context() as patch:
-        quick = [
-            "PRAGMA synchronous = OFF" if "synchronous" in s else s for s in database._SETTINGS
-        ]
-        patch.setattr(database, "_SETTINGS", tuple(quick))
-        patch.setattr(os, "fsync", lambda _: None)
-        yield
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 class Desk:

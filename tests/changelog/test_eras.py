@@ -10,28 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opskit.changelog import Changelog, database
+from opskit.changelog import Changelog
 from opskit.changelog.auditing import audit
 from opskit.errors import UpstreamLiesError
 from tests.changelog.memory import Memory, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from opskit.changelog.verify import Problem
 
 NAMES = ("ana", "ben", "cleo")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick() -> Iterator[None]:
-    """Do without waiting for the disk: hundreds of databases are made here."""
-    with pytest.MonkeyPatch.context() as patch:
-        quick = [
-            "PRAGMA synchronous = OFF" if "synchronous" in s else s for s in database._SETTINGS
-        ]
-        patch.setattr(database, "_SETTINGS", tuple(quick))
-        yield
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 class Fleet:
